@@ -1,0 +1,124 @@
+"""Frames on a socket: a 4-byte little-endian length, then msgpack of [name, sequence number, value].
+
+The worker's events and the front's requests are the dataclasses themselves; the name of the class is the tag.
+A frame over `MAX_FRAME_BYTES`, an unknown name or a wrong field is an `Error`, never a half-read value.
+"""
+
+import socket
+import struct
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from rushlight import Error, Progress
+from rushlight.assistant.engine import request as requests
+from rushlight.assistant import events
+
+MAX_FRAME_BYTES = 64 * 1024 * 1024
+_LENGTH = struct.Struct("<I")
+
+
+@dataclass(frozen=True, slots=True)
+class Cancel:
+    """Front to worker: stop the request with this frame's sequence number, in decode or in prefill."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tokens:
+    """Worker to front: the answer to a `TokenizeRequest`."""
+
+    token_ids: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """Worker to host: the model is loaded. Figures for `models show`, the arbiter and the context meter."""
+
+    n_ctx: int
+    n_ctx_train: int
+    n_vocab: int
+    n_embd: int
+    n_layers: int
+    n_params: int
+    size_bytes: int                # weights
+    gpu_layers: int
+    template: str                  # "file", "setting", or the name of the fallback format
+    description: str
+    load_s: float
+    system: str                    # llama.cpp's own line about the processor
+
+
+_TYPES: dict[str, type[Any]] = {
+    cls.__name__: cls
+    for cls in (
+        Cancel, Tokens, Ready, Progress,
+        requests.LoadSettings, requests.GenerateRequest, requests.EmbedRequest, requests.TokenizeRequest,
+        events.TextDelta, events.ReasoningDelta, events.Notice, events.Usage, events.Finished, events.Failed,
+        events.Embeddings,
+    )
+}  # fmt: skip
+_HEAD = msgspec.msgpack.Decoder(tuple[str, int, msgspec.Raw])
+_DECODERS: dict[str, msgspec.msgpack.Decoder[Any]] = {}
+_ENCODER = msgspec.msgpack.Encoder()
+
+
+def encode(value: object, sequence: int = 0) -> bytes:
+    """One frame, length included."""
+    body = _ENCODER.encode((type(value).__name__, sequence, value))
+    return _LENGTH.pack(len(body)) + body
+
+
+def decode(body: bytes | bytearray | memoryview) -> tuple[int, Any]:
+    """(sequence number, value) of a frame's body. Raises `Error(kind="bad-frame")`."""
+    try:
+        name, sequence, raw = _HEAD.decode(body)
+        decoder = _DECODERS.get(name)
+        if decoder is None:
+            decoder = _DECODERS[name] = msgspec.msgpack.Decoder(_TYPES[name])
+        return sequence, decoder.decode(raw)
+    except (msgspec.DecodeError, KeyError, ValueError) as err:
+        raise Error(f"A message between Rushlight's processes could not be read: {err}.",
+                    hint="Stop every Rushlight process and start again.", kind="bad-frame") from err
+
+
+class Connection:
+    """Frames over one connected stream socket. `receive` returns None at the end of the stream."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        self.sock = sock
+        self._buffer = bytearray()
+
+    def fileno(self) -> int:
+        return self.sock.fileno()
+
+    def send(self, value: object, sequence: int = 0) -> None:
+        self.sock.sendall(encode(value, sequence))
+
+    def receive(self) -> tuple[int, Any] | None:
+        """The next frame; blocks. Raises TimeoutError as the socket is set."""
+        while True:
+            frame = self._take()
+            if frame is not None:
+                return frame
+            data = self.sock.recv(65536)
+            if not data:
+                return None
+            self._buffer += data
+
+    def _take(self) -> tuple[int, Any] | None:
+        if len(self._buffer) < _LENGTH.size:
+            return None
+        (length,) = _LENGTH.unpack_from(self._buffer)
+        if length > MAX_FRAME_BYTES:
+            raise Error(f"A message between Rushlight's processes is {length} bytes long; "
+                        f"{MAX_FRAME_BYTES} are allowed.", kind="bad-frame")
+        end = _LENGTH.size + length
+        if len(self._buffer) < end:
+            return None
+        body = bytes(self._buffer[_LENGTH.size:end])
+        del self._buffer[:end]
+        return decode(body)
+
+    def close(self) -> None:
+        self.sock.close()

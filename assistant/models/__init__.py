@@ -1,0 +1,1 @@
+"""Model files: catalogue, import, discovery, download and what fits into memory."""

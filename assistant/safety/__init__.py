@@ -1,0 +1,1 @@
+"""What keeps hostile text harmless: cleaning for terminals and logs. Knows text only."""

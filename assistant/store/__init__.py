@@ -1,0 +1,1 @@
+"""The SQLite file of conversations, models and jobs, and its migrations."""
