@@ -1,15 +1,22 @@
-"""C++ kernels, or the same in numpy where no compiler was.
+"""C++ kernels, or the same in plain Python where no compiler was.
 
-Knows numbers and bytes only: no files, no models, no settings. `COMPILED` says which of the two is in use.
+Knows numbers and bytes only: no files, no models, no settings. `COMPILED` says which of the two is in use;
+_kernels.pyi is the contract of both.
 """
 
-__all__ = ["COMPILED", "abort_callback_address"]
+__all__ = ["COMPILED", "NgramIndex", "abort_callback_address", "common_prefix_length", "cpu_path"]
 
 try:
-    from rushlight.native._kernels import abort_callback_address
+    from rushlight.native._kernels import NgramIndex, abort_callback_address, common_prefix_length, cpu_path
 
     COMPILED = True
-except ImportError:
-    from rushlight.native._fallback import abort_callback_address
+except ModuleNotFoundError:
+    # Only a module that is not there: one that is there and does not load is a fault to be seen, not a slow day.
+    from rushlight.native._fallback import (  # type: ignore[assignment]  # two classes, one contract
+        NgramIndex,
+        abort_callback_address,
+        common_prefix_length,
+        cpu_path,
+    )
 
     COMPILED = False

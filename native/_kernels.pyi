@@ -1,4 +1,95 @@
-"""The contract of the compiled module: what the C++ side promises, checked by stubtest."""
+"""The contract of the compiled module: what the C++ side promises, checked by stubtest.
+
+_fallback.py does the same in plain Python. `_TokenIds` below: a one-dimensional buffer of int32 in the machine's byte
+order (a numpy array, an `array.array("i")`, a ctypes array; strides are allowed), a list or a tuple of ints. Any
+32-bit id is taken: ids are compared, never interpreted.
+"""
+
+from typing import TypeAlias, final, type_check_only
+
+import numpy as np
+import numpy.typing as npt
+from typing_extensions import Buffer
+
+# numpy's arrays are named because, as long as Python 3.11 counts, its types do not say that they are buffers.
+_TokenIds: TypeAlias = Buffer | npt.NDArray[np.int32] | list[int] | tuple[int, ...]
+
+@type_check_only
+class _NanobindType(type): ...  # the metaclass of every nanobind class
 
 def abort_callback_address() -> int:
     """Address of a `bool (*)(void *)` that is true while the byte behind its argument is not 0."""
+
+def common_prefix_length(a: _TokenIds, b: _TokenIds) -> int:
+    """How many leading token ids `a` and `b` have in common: 0 to the length of the shorter one.
+
+    Uses AVX-512, AVX2 or plain C++, see `cpu_path`. The GIL is released from 262,144 tokens on; the buffers must not
+    change meanwhile. Raises TypeError for anything but token ids, ValueError for an id beyond 32 bits.
+    """
+
+def cpu_path() -> str:
+    """The instruction set in use: "avx512", "avx2" or "scalar" (always on ARM); "python" in the fallback.
+
+    The best that processor and system support, unless the environment variable RUSHLIGHT_CPU names one of the three.
+    Read once. A name that is unknown or not supported here raises `rushlight.Error` (kind "bad-setting"), as does
+    every other function that depends on it.
+    """
+
+@final
+class NgramIndex(metaclass=_NanobindType):
+    """The incremental n-gram index of prompt lookup decoding: text said before is likely to go on as it did then.
+
+    Source: Saxena 2023, github.com/apoorvumang/prompt-lookup-decoding; llama.cpp's n-gram lookup is a relative.
+
+    For the sizes `min_ngram` to `max_ngram` it knows where each n-gram of the text occurred last. Exact: hashes only
+    find candidates, the tokens themselves decide. An append costs `max_ngram - min_ngram + 1` table look-ups, a
+    proposal none; neither depends on the length of the text. Hashing is seeded per process, so that a text cannot
+    be written to make the tables slow; results do not depend on the seed.
+
+    Memory grows with the text and is at most `max_tokens * (4 + 36 * sizes) + 512 * sizes` bytes, sizes being
+    `max_ngram - min_ngram + 1`: 4.7 MiB for 32,768 tokens, 37 MiB for the default. (An append that doubles a table
+    holds the old half of it for that moment as well.)
+
+    May be used from several threads: each call happens as a whole. Calls that work on 1,024 tokens or more release
+    the GIL. Raises ValueError unless 1 <= min_ngram <= max_ngram <= 16 and 1 <= max_tokens <= 2**30.
+    """
+
+    def __init__(self, max_ngram: int = 4, min_ngram: int = 1, max_tokens: int = 262144) -> None: ...
+    def extend(self, token_ids: _TokenIds) -> None:
+        """Add tokens at the end: all of them, or none and an exception.
+
+        TypeError for anything but token ids; ValueError for an id beyond 32 bits or more than `max_tokens` in all.
+        """
+
+    def append(self, token_id: int) -> None:
+        """Add one token at the end. Errors as for `extend`."""
+
+    def truncate(self, n_tokens: int) -> None:
+        """Keep the first `n_tokens` tokens, as if the others had never been added (KV rollback, a new branch).
+
+        Costs as much as adding the removed ones did. ValueError unless 0 <= n_tokens <= len(self).
+        """
+
+    def propose(self, n_draft: int) -> list[int]:
+        """At most `n_draft` token ids that may come next; [] if the end of the text never occurred before.
+
+        The longest n-gram (of the sizes `max_ngram` down to `min_ngram`) that ends the text and occurred earlier
+        decides; of several earlier occurrences the most recent one. The answer is what followed it, up to the end of
+        the text. Occurrences may overlap the end: after `a a a` the answer is [a]. ValueError if n_draft < 0.
+        """
+
+    def clear(self) -> None:
+        """Forget every token and give the memory back."""
+
+    def __len__(self) -> int:
+        """Tokens held."""
+
+    @property
+    def max_ngram(self) -> int: ...
+    @property
+    def min_ngram(self) -> int: ...
+    @property
+    def max_tokens(self) -> int: ...
+    @property
+    def size_bytes(self) -> int:
+        """Memory held for tokens and tables."""

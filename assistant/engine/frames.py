@@ -12,8 +12,8 @@ from typing import Any
 import msgspec
 
 from rushlight import Error, Progress
-from rushlight.assistant.engine import request as requests
 from rushlight.assistant import events
+from rushlight.assistant.engine import request as requests
 
 MAX_FRAME_BYTES = 64 * 1024 * 1024
 _LENGTH = struct.Struct("<I")
@@ -49,76 +49,94 @@ class Ready:
     system: str                    # llama.cpp's own line about the processor
 
 
-_TYPES: dict[str, type[Any]] = {
-    cls.__name__: cls
-    for cls in (
+class Codec:
+    """Encodes and decodes the values of one closed set of classes, tagged by class name."""
+
+    def __init__(self, types: tuple[type[Any], ...], max_bytes: int) -> None:
+        self.max_bytes = max_bytes
+        self._types = {cls.__name__: cls for cls in types}
+        self._decoders: dict[str, msgspec.msgpack.Decoder[Any]] = {}     # made when first needed: startup counts
+
+    def encode(self, value: object, sequence: int = 0) -> bytes:
+        """One frame, length included."""
+        body = _ENCODER.encode((type(value).__name__, sequence, value))
+        return _LENGTH.pack(len(body)) + body
+
+    def decode(self, body: bytes | bytearray | memoryview) -> tuple[int, Any]:
+        """(sequence number, value) of a frame's body. Raises `Error(kind="bad-frame")`."""
+        try:
+            name, sequence, raw = _HEAD.decode(body)
+            decoder = self._decoders.get(name)
+            if decoder is None:
+                decoder = self._decoders[name] = msgspec.msgpack.Decoder(self._types[name])
+            return sequence, decoder.decode(raw)
+        except (msgspec.DecodeError, KeyError, ValueError, RecursionError) as err:
+            raise Error(f"A message between Rushlight's processes could not be read: {err}.",
+                        hint="Stop every Rushlight process and start again.", kind="bad-frame") from err
+
+    def take(self, buffer: bytearray) -> tuple[int, Any] | None:
+        """Cut the next whole frame off the front of `buffer`; None while it is not complete."""
+        if len(buffer) < _LENGTH.size:
+            return None
+        (length,) = _LENGTH.unpack_from(buffer)
+        if length > self.max_bytes:
+            raise Error(f"A message between Rushlight's processes is {length} bytes long; "
+                        f"{self.max_bytes} are allowed.", kind="bad-frame")
+        end = _LENGTH.size + length
+        if len(buffer) < end:
+            return None
+        body = bytes(buffer[_LENGTH.size:end])
+        del buffer[:end]
+        return self.decode(body)
+
+
+_HEAD = msgspec.msgpack.Decoder(tuple[str, int, msgspec.Raw])
+_ENCODER = msgspec.msgpack.Encoder()
+ENGINE_CODEC = Codec(
+    (
         Cancel, Tokens, Ready, Progress,
         requests.LoadSettings, requests.GenerateRequest, requests.EmbedRequest, requests.TokenizeRequest,
         events.TextDelta, events.ReasoningDelta, events.Notice, events.Usage, events.Finished, events.Failed,
         events.Embeddings,
-    )
-}  # fmt: skip
-_HEAD = msgspec.msgpack.Decoder(tuple[str, int, msgspec.Raw])
-_DECODERS: dict[str, msgspec.msgpack.Decoder[Any]] = {}
-_ENCODER = msgspec.msgpack.Encoder()
+    ),
+    MAX_FRAME_BYTES,
+)  # fmt: skip
 
 
 def encode(value: object, sequence: int = 0) -> bytes:
-    """One frame, length included."""
-    body = _ENCODER.encode((type(value).__name__, sequence, value))
-    return _LENGTH.pack(len(body)) + body
+    """One frame of the engine's set, length included."""
+    return ENGINE_CODEC.encode(value, sequence)
 
 
 def decode(body: bytes | bytearray | memoryview) -> tuple[int, Any]:
-    """(sequence number, value) of a frame's body. Raises `Error(kind="bad-frame")`."""
-    try:
-        name, sequence, raw = _HEAD.decode(body)
-        decoder = _DECODERS.get(name)
-        if decoder is None:
-            decoder = _DECODERS[name] = msgspec.msgpack.Decoder(_TYPES[name])
-        return sequence, decoder.decode(raw)
-    except (msgspec.DecodeError, KeyError, ValueError) as err:
-        raise Error(f"A message between Rushlight's processes could not be read: {err}.",
-                    hint="Stop every Rushlight process and start again.", kind="bad-frame") from err
+    """(sequence number, value) of a frame's body of the engine's set. Raises `Error(kind="bad-frame")`."""
+    return ENGINE_CODEC.decode(body)
 
 
 class Connection:
     """Frames over one connected stream socket. `receive` returns None at the end of the stream."""
 
-    def __init__(self, sock: socket.socket) -> None:
+    def __init__(self, sock: socket.socket, codec: Codec = ENGINE_CODEC) -> None:
         self.sock = sock
+        self._codec = codec
         self._buffer = bytearray()
 
     def fileno(self) -> int:
         return self.sock.fileno()
 
     def send(self, value: object, sequence: int = 0) -> None:
-        self.sock.sendall(encode(value, sequence))
+        self.sock.sendall(self._codec.encode(value, sequence))
 
     def receive(self) -> tuple[int, Any] | None:
         """The next frame; blocks. Raises TimeoutError as the socket is set."""
         while True:
-            frame = self._take()
+            frame = self._codec.take(self._buffer)
             if frame is not None:
                 return frame
             data = self.sock.recv(65536)
             if not data:
                 return None
             self._buffer += data
-
-    def _take(self) -> tuple[int, Any] | None:
-        if len(self._buffer) < _LENGTH.size:
-            return None
-        (length,) = _LENGTH.unpack_from(self._buffer)
-        if length > MAX_FRAME_BYTES:
-            raise Error(f"A message between Rushlight's processes is {length} bytes long; "
-                        f"{MAX_FRAME_BYTES} are allowed.", kind="bad-frame")
-        end = _LENGTH.size + length
-        if len(self._buffer) < end:
-            return None
-        body = bytes(self._buffer[_LENGTH.size:end])
-        del self._buffer[:end]
-        return decode(body)
 
     def close(self) -> None:
         self.sock.close()

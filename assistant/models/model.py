@@ -1,0 +1,60 @@
+"""A model in the catalogue, and the names by which people may call it."""
+
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from rushlight import Error
+
+ID_PATTERN = re.compile(r"[A-Za-z0-9._/@:-]{1,200}")
+
+
+@dataclass(frozen=True, slots=True)
+class ModelFile:
+    """One file of a model, with what it looked like when it was imported."""
+
+    path: Path
+    size_bytes: int
+    mtime_ns: int
+    sha256: str
+    edges_sha256: str              # of the first and the last 64 KiB
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """A model of the catalogue. `path` is what the engine opens: the only file, or the first part of a split model.
+
+    `sha256` is the file's own; for a split model it is the digest of its parts' digests, one a line.
+    """
+
+    id: str
+    path: Path
+    size_bytes: int
+    sha256: str
+    architecture: str
+    n_params: int
+    n_ctx_train: int
+    quantization: str
+    chat_template_sha256: str      # "" = the file brings none
+    license: str
+    aliases: tuple[str, ...]
+    owned: bool                    # False = used in place, where another program keeps it
+    added_at: float                # seconds since 1970
+    sampling: dict[str, float] = field(default_factory=dict)   # fields of Sampling: the file's own, then the user's
+    purpose: str = "chat"          # chat or embedding
+    files: tuple[ModelFile, ...] = ()
+
+
+def check_id(name: str, *, what: str = "model id") -> str:
+    """`name`, if it may be an id or alias: ids are typed in shells and sent over HTTP, and never become paths."""
+    if ID_PATTERN.fullmatch(name) is None or name.startswith("-"):
+        raise Error(f"{name[:80]!r} cannot be a {what}.",
+                    hint="Use 1 to 200 letters, digits and . _ / @ : - and do not begin with a dash.", kind="bad-id")
+    return name
+
+
+def short_forms(model: Model) -> set[str]:
+    """What may stand for a model as long as only one has it: its file's stem, and its id without publisher or @type."""
+    name = model.id.rsplit("/", 1)[-1]
+    forms = {name, model.id.split("@", 1)[0], name.split("@", 1)[0], model.path.stem}
+    return {form.casefold() for form in forms}

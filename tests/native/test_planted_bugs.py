@@ -1,0 +1,78 @@
+"""The tests of the C++ side can fail: small faults are put into copies of the sources, and each must be noticed."""
+
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.faults
+
+_BUGS = {
+    "undo forgets the earlier occurrence": (
+        "ngram_index.cpp", "table[at].end = ends[n - min_ngram_];", "table[at].end = 1;"),
+    "a removed slot cuts probe sequences": (
+        "ngram_index.cpp", "if (((next - home) & mask) >= ((next - hole) & mask)) {", "if (home > mask) {"),
+    "hashes are believed": (
+        "ngram_index.cpp", "if (slot.hash == hash && std::equal(", "if (slot.hash == hash || std::equal("),
+    "the shortest n-gram decides": (
+        "ngram_index.cpp", "(std::size_t k = n_sizes(); k-- > 0;)", "(std::size_t k = 0; k < n_sizes(); ++k)"),
+    "a draft goes on beyond the end": (
+        "ngram_index.cpp", "std::min(n_draft, size() - ends[k])", "std::min(n_draft, size() - ends[k] + 1)"),
+    "a table is not grown": (
+        "ngram_index.cpp", "if (table.size() >= capacity) continue;", "if (table.size() >= capacity / 8) continue;"),
+    "memory is not given back": (
+        "ngram_index.cpp", "std::vector<std::int32_t>().swap(tokens_);", "tokens_.clear();"),
+    "AVX-512 reads beyond the end": (
+        "common_prefix.cpp", "((1u << (n - i)) - 1u)", "(0xFFFFu)"),
+    "AVX2 counts bytes": (
+        "common_prefix.cpp", "(__builtin_ctz(~equal)) / 4;", "(__builtin_ctz(~equal));"),
+    "the last elements are not compared": (
+        "common_prefix.cpp", "return i + prefix_scalar(a + i, b + i, n - i);", "return n;"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("bug", _BUGS)
+def test_planted_bug_is_noticed(
+    bug: str, build_check: Callable[[Path, Path], Path], cpp_sources: Path, tmp_path: Path
+) -> None:
+    name, right, wrong = _BUGS[bug]
+    sources = tmp_path / "src"
+    shutil.copytree(cpp_sources, sources)
+    text = (sources / name).read_text()
+    assert text.count(right) == 1, f"{name} no longer holds the line that this test breaks: {right}"
+    (sources / name).write_text(text.replace(right, wrong))
+    program = build_check(sources, tmp_path)
+    try:
+        done = subprocess.run([program, "1", "400"], capture_output=True, text=True, timeout=10)
+    except subprocess.TimeoutExpired:
+        return  # a table without an empty slot is searched for ever: noticed too
+    assert done.returncode != 0, "the planted bug went unnoticed"
+
+
+def test_fuzzing(
+    build_check: Callable[[Path, Path], Path], cpp_sources: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """libFuzzer for 20 s where a clang++ has it; elsewhere as many random rounds as fit in that time, and one line."""
+    clang = next(
+        (
+            path
+            for version in ("-19", "-18", "-17", "-16", "-15", "-14", "")
+            if (path := shutil.which(f"clang++{version}"))
+        ),
+        None,
+    )
+    kernels = [cpp_sources / name for name in ("common_prefix.cpp", "cpu.cpp", "ngram_index.cpp", "tests/fuzz.cpp")]
+    flags = ["-std=c++17", "-O1", "-g", "-fsanitize=fuzzer,address,undefined", "-fno-sanitize-recover=all"]
+    if clang is not None:
+        program = tmp_path / "fuzz"
+        built = subprocess.run([clang, *flags, *kernels, "-o", program], capture_output=True, text=True, timeout=240)
+        assert built.returncode == 0, built.stderr
+        command = [program, "-max_total_time=20", "-max_len=4096", f"-artifact_prefix={tmp_path}/"]
+    else:
+        with capsys.disabled():
+            print("\nclang++ is not installed: 8,000 random rounds with g++ instead of libFuzzer.")
+        command = [build_check(cpp_sources, tmp_path), "77", "8000"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=240, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr[-4000:]
