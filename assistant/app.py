@@ -23,10 +23,14 @@ from rushlight.assistant.settings import Settings, load_settings
 if TYPE_CHECKING:
     from rushlight.assistant.engine.engine import Engine
     from rushlight.assistant.host.client import HostClient
+    from rushlight.assistant.host.start import Starting
     from rushlight.assistant.models.catalogue import Catalogue
     from rushlight.assistant.models.fit import Fit
     from rushlight.assistant.models.model import Model
     from rushlight.assistant.store.database import Store
+
+# An engine that was opened for an earlier question and has ended since, without a fault of this one.
+_GONE_SINCE = {"unloaded", "worker-died", "host-died", "host-ended", "connection-lost"}
 
 HostPlace = Literal["process", "in-process"]
 OnProgress = Callable[[Progress], None]
@@ -59,6 +63,7 @@ class App:
         self._catalogue = catalogue
         self._store: Store | None = None
         self._host: HostClient | None = None
+        self._starting: Starting | None = None
         self._open_engine = open_engine
         self._engines: dict[LoadSettings, Engine] = {}
 
@@ -73,6 +78,9 @@ class App:
         engines, self._engines = self._engines, {}
         for engine in engines.values():
             _close(engine)
+        if self._starting is not None:
+            self._starting.abandon()
+            self._starting = None
         if self._host is not None:
             self._host.close()
             self._host = None
@@ -107,8 +115,16 @@ class App:
             else:
                 from rushlight.assistant.host.client import connect
 
-                self._host = connect(self.paths, self.settings)
+                starting, self._starting = self._starting, None
+                self._host = connect(self.paths, self.settings, starting=starting)
         return self._host
+
+    def begin(self) -> None:
+        """Start the host ahead, if there is none, while the caller still finds out what it wants of it."""
+        if self._host_place == "process" and self._host is None and self._starting is None and not self._open_engine:
+            from rushlight.assistant.host.start import begin
+
+            self._starting = begin(self.paths, self.settings)
 
     def model(self, name: str = "") -> "Model":
         """The model of that name; without one, that of the setting chat.model, else the catalogue's default."""
@@ -210,13 +226,21 @@ class App:
         found = self.model(model) if isinstance(model, str) else model
         request = self.request(messages, found, system=system, options=options, seed=seed, max_tokens=max_tokens,
                                grammar=grammar, stop_strings=stop_strings, logprobs=logprobs, lora=lora)
-        engine = self.engine(found, options=options, stop=stop, on_progress=on_progress)
-        try:
-            yield from engine.generate(request, stop)
-        except Error:
-            # The worker may be gone: the next question opens a new one, which costs little where it is not.
-            self._forget(engine)
-            raise
+        is_known = self.load_settings(found, options) in self._engines
+        said_anything = False
+        while True:
+            engine = self.engine(found, options=options, stop=stop, on_progress=on_progress)
+            try:
+                for event in engine.generate(request, stop):
+                    said_anything = True
+                    yield event
+                return
+            except Error as err:
+                # The worker may be gone: the next question opens a new one, which costs little where it is not.
+                self._forget(engine)
+                if err.kind not in _GONE_SINCE or said_anything or not is_known:
+                    raise
+                is_known = False         # it was loaded earlier and ended meanwhile, as when idle: once more
 
     def _forget(self, engine: "Engine") -> None:
         for load in [load for load, known in self._engines.items() if known is engine]:

@@ -25,7 +25,7 @@ def main() -> int:
         return 1
     (model,) = Path(spec.origin).parent.glob("*.gguf")
     print("Adding the demo model SmolLM2-135M-Instruct to your models", flush=True)
-    return subprocess.run([RUSHLIGHT, "models", "import", str(model)], stdout=subprocess.DEVNULL).returncode
+    return subprocess.run([RUSHLIGHT, "models", "import", str(model), "--alias", "demo"], stdout=subprocess.DEVNULL).returncode
 
 
 if __name__ == "__main__":

@@ -182,6 +182,9 @@ def _tokenizer(facts: _Facts) -> None:
         facts.typed(key, type_name)
     if model == "t5":
         _charsmap(facts)
+    if model == "llama" and not any(token.startswith(b"<0x") for token in tokens):
+        # unknown characters are written with these; without them the first one ends the process
+        facts.bad(TOKENS_KEY, "byte tokens (<0x00> to <0xFF>), which the tokenizer 'llama' needs", "none")
     _begin_and_end(facts, model, len(tokens))
 
 
@@ -314,11 +317,32 @@ class _Model:
         for count, kv_count in zip(heads, kv_heads, strict=False):
             if kv_count < 0 or (kv_count and count % kv_count):      # the product over heads asserts it
                 self.facts.bad(self._key("attention.head_count_kv"), f"a divisor of the {count} heads", f"{kv_count}")
-        length = self._whole("attention.key_length", 1, MAX_EMBEDDING)
-        self._whole("attention.value_length", 1, MAX_EMBEDDING)
-        if length is None and n_embd % heads[0]:
+        key_length = self._whole("attention.key_length", 1, MAX_EMBEDDING)
+        value_length = self._whole("attention.value_length", 1, MAX_EMBEDDING)
+        if key_length is None and n_embd % heads[0]:
             self.facts.bad(key, f"a number of heads that divides the embedding length {n_embd:,}", f"{heads[0]:,}")
-        self._rope(length or n_embd // heads[0])
+        plain_length = n_embd // heads[0]
+        self._head_lengths(heads[0], (kv_heads or heads)[0], key_length or plain_length, value_length or plain_length)
+        self._rope(key_length or plain_length)
+
+    def _head_lengths(self, n_heads: int, n_kv_heads: int, key_length: int, value_length: int) -> None:
+        """Most graphs assert that keys and values of a head are equally long. Where they are not, the weights of the
+        first layer must say the same."""
+        if key_length == value_length:
+            return
+        expected_rows = {
+            "blk.0.attn_k.weight": n_kv_heads * key_length,
+            "blk.0.attn_v.weight": n_kv_heads * value_length,
+            "blk.0.attn_qkv.weight": n_heads * key_length + n_kv_heads * (key_length + value_length),
+        }
+        layer_differs = any(self._key(f"attention.{name}_length_swa") in self.facts.metadata for name in ("key", "value"))
+        for tensor in self.contents.tensors:
+            rows = expected_rows.get(tensor.name)
+            if rows and not layer_differs and len(tensor.shape) == 2 and tensor.shape[1] != rows:
+                given = next(key for key in (self._key("attention.key_length"), self._key("attention.value_length"))
+                             if key in self.facts.metadata)
+                self.facts.bad(given, f"head lengths that fit the {tensor.shape[1]:,} rows of {shown(tensor.name)}",
+                               f"{key_length} for keys and {value_length} for values")
 
     def _no_heads(self, heads: list[int]) -> None:
         # Models without attention have no heads; with attention weights the head size would be divided by zero.

@@ -40,14 +40,16 @@ def test_ask_answers_in_a_namespace_without_routes() -> None:
 def test_ask_connects_to_nothing_but_unix_sockets(tmp_path: Path) -> None:
     """Front process, host, worker and template process are all traced: the host is started by this command."""
     trace = tmp_path / "trace"
+    # strace -f stays with every descendant, so host and worker should end with the answer.
+    at_once = {**os.environ, "RUSHLIGHT_ENGINE_KEEP_ALIVE_S": "0", "RUSHLIGHT_HOST_IDLE_S": "0"}
     asked = subprocess.run(
         ["strace", "-f", "-e", "trace=connect,sendto,sendmsg,execve", "-o", str(trace), *RUSHLIGHT, "ask", QUESTION],
         capture_output=True,
         text=True,
         timeout=120,
         stdin=subprocess.DEVNULL,
+        env=at_once,
     )
-    # strace -f follows the host too, so stop it before reading the whole trace.
     assert asked.returncode == 0, asked.stderr
     assert "Paris" in asked.stdout
     lines = trace.read_text(errors="replace").splitlines()

@@ -15,7 +15,8 @@ def commands(page: str) -> list[str]:
     """Lines of the page's sh blocks, comments and prompts taken off."""
     text = (ROOT / page).read_text()
     lines = [line for block in re.findall(r"```sh\n(.*?)```", text, re.S) for line in block.splitlines()]
-    return [re.sub(r"\s+#.*", "", line).strip() for line in lines if line.strip() and not line.startswith("#")]
+    # of a pipe, the part that is ours
+    return [re.sub(r"\s+#.*|^.*\| ", "", line).strip() for line in lines if line.strip() and not line.startswith("#")]
 
 
 ALL = [(page, line) for page in PAGES for line in commands(page)]

@@ -18,7 +18,7 @@ from typing import Any
 from rushlight import Error
 from rushlight.assistant.engine.frames import Cancel, Connection, encode
 from rushlight.assistant.engine.request import EmbedRequest, GenerateRequest, TokenizeRequest
-from rushlight.assistant.events import Failed, Finished, Usage
+from rushlight.assistant.events import Failed, Finished, Notice, Usage
 
 SEND_LIMIT_S = 10.0
 MAX_PENDING_BYTES = 1024 * 1024      # of one client, beside what the system buffers
@@ -119,6 +119,7 @@ class Door:
         self._changed = threading.Condition()
         self._waiting: deque[Job] = deque()
         self._running: Job | None = None
+        self._told = ""                  # what the host was told last: busy or idle
         self.set_flag: Callable[[], None] = lambda: None
         self.clear_flag: Callable[[], None] = lambda: None
 
@@ -137,11 +138,25 @@ class Door:
         """Wait for the next request in order of arrival; it is then the running one."""
         with self._changed:
             self._running = None
+            is_idle = not self._waiting
+        # The host unloads and evicts by these two, so it hears them only when they change.
+        if is_idle and self._told != "idle":
+            self._tell("idle")
+        with self._changed:
             while not self._waiting:
                 self._changed.wait()
             job = self._running = self._waiting.popleft()
             self.clear_flag()
-            return job
+        if self._told != "busy":
+            self._tell("busy")
+        return job
+
+    def _tell(self, state: str) -> None:
+        try:
+            self._control.send(Notice(state, ""))
+        except OSError:
+            pass                         # the host is gone; the reader thread ends the process
+        self._told = state
 
     def fail_all(self, failed: Failed) -> None:
         """Tell everybody who waits that there will be no engine."""

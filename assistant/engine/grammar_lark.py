@@ -13,7 +13,7 @@ from typing import TypeAlias
 
 from rushlight.assistant.engine.grammar_gbnf import Alt, Chars, Node, Ref, Repeat, Seq, Token, Whole, children
 
-MAX_POSITIONS = 4000             # characters in one terminal, rules written out; larger ones are opened up
+MAX_CHARS = 1000                 # in one terminal, rules written out, or as many as the grammar itself has
 MAX_DEPTH = 300                  # nodes within nodes in one terminal, rules written out
 MAX_STEPS = 1_000_000            # of the conflict search, about a second; then everything is opened up
 _CHUNK = 256                     # a long text that is too large for one terminal becomes pieces of this many items
@@ -87,6 +87,9 @@ class _TooLarge(Exception):
 class _Conversion:
     def __init__(self, rules: dict[str, Node], eog_ids: frozenset[int]) -> None:
         self.rules = rules
+        n_chars = sum(isinstance(part, Chars) for node in rules.values() for part in _walk(node))
+        # Rules that double each other grow without end; what is written down is never too much.
+        self.max_chars = max(MAX_CHARS, n_chars)
         self.weights: dict[str, tuple[int, int]] = {}     # of regular rules: (characters, depth)
         for name in regular_rules(rules):
             self.weights[name] = self.weigh(rules[name])
@@ -130,7 +133,7 @@ class _Conversion:
         if self.open_all or node in self.opened:
             return False
         n_chars, depth = self.weigh(node)
-        return n_chars <= MAX_POSITIONS and depth <= MAX_DEPTH
+        return n_chars <= self.max_chars and depth <= MAX_DEPTH
 
     def build(self) -> dict[str, Node]:
         """The parser's rules that `root` reaches."""
@@ -203,8 +206,8 @@ class _Conversion:
         follows A, B must not be able to go on with it, else the lexer would wait for B. Asked of all pairs that can
         stand at one place, from above (repetitions rounded up), so that a wrong answer only costs speed.
         """
-        if self.open_all:
-            return set()
+        if self.open_all or isinstance(trees["root"], Whole):
+            return set()                         # single characters, or one terminal for all: exact by themselves
         try:
             return self._conflicts(trees)
         except _TooLarge:
@@ -214,8 +217,6 @@ class _Conversion:
     def _conflicts(self, trees: dict[str, Node]) -> set[Node]:
         leaves = {leaf for leaf in _leaves(trees.values()) if isinstance(leaf, Whole)}
         start, follow = _neighbours(trees, lambda leaf: self.automaton(leaf.node).nullable, self.step)
-        if set(trees.values()) == leaves and len(trees) == 1:
-            return set()                         # one terminal is the whole answer: exact by itself
         after = {leaf: self.first_classes(follow.get(leaf, set())) for leaf in leaves}
         found: set[Node] = set()
         seen: set[tuple[_Leaf, _Leaf]] = set()

@@ -84,6 +84,7 @@ def ask(question: str | None, model: str, system: str | None, pairs: tuple[tuple
     adapters = tuple(_adapter(given) for given in lora)
     answer = Answer(stream=not no_stream, show=not as_json, show_reasoning=show_reasoning)
     with open_app() as app, InterruptStops(Stop()) as stop:
+        app.begin()
         chosen = app.model(model)
         start_s = time.monotonic()
         app.engine(chosen, options=options, stop=stop, on_progress=answer.on_progress)
