@@ -27,9 +27,14 @@ def check(path: Path) -> GgufFile:
     finally:
         os.close(fd)
     file = GgufFile(
-        path=path, version=contents.version, alignment=contents.alignment, size_bytes=size_bytes,
-        data_offset=contents.data_offset, metadata=contents.metadata,
-        tensors=tuple(contents.tensors), value_types=contents.value_types,
+        path=path,
+        version=contents.version,
+        alignment=contents.alignment,
+        size_bytes=size_bytes,
+        data_offset=contents.data_offset,
+        metadata=contents.metadata,
+        tensors=tuple(contents.tensors),
+        value_types=contents.value_types,
         broken_texts=frozenset(contents.broken_texts),
     )
     check_contents(contents, file)

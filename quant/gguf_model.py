@@ -1,29 +1,33 @@
 """Refuses metadata that fits the format but makes llama.cpp abort, divide by zero or run out of memory.
 
 llama.cpp answers most wrong values with an exception, which a worker reports. Where it asserts instead (the process
-dies), we refuse first and name the key. Each rule says what it prevents; all were found in llama.cpp's loader,
-vocabulary and graph code or by mutating files. Unknown architectures are llama.cpp's to refuse.
+dies), we refuse first and name the key. Each rule says what it prevents; all were found in llama.cpp's loader and
+graph code or by mutating files. Unknown architectures are llama.cpp's to refuse.
 """
 
 import math
 import re
-from typing import Any, Final, NoReturn
+from typing import Final
 
+from rushlight.quant.gguf_facts import Facts
 from rushlight.quant.gguf_reader import TOKENS_KEY, Contents, shown
+from rushlight.quant.gguf_tokenizer import check_tokenizer
+from rushlight.quant.gguf_types import MAX_TOKENS
 from rushlight.quant.gguf_values import GgufFile, LongArray
 
-MAX_LAYERS: Final = 512              # LLAMA_MAX_LAYERS
-MAX_EXPERTS: Final = 1_024           # LLAMA_MAX_EXPERTS
-MAX_CONTEXT: Final = 1 << 28         # 25 times the longest context any model claims
+MAX_LAYERS: Final = 512  # LLAMA_MAX_LAYERS
+MAX_EXPERTS: Final = 1_024  # LLAMA_MAX_EXPERTS
+MAX_CONTEXT: Final = 1 << 28  # 25 times the longest context any model claims
 MAX_EMBEDDING: Final = 1 << 20
-MAX_TOKENS: Final = 1 << 20          # four times the largest vocabulary in use
-MIN_MAPPED_ALIGNMENT: Final = 32     # ggml asserts that mapped tensors start at a multiple of it
+MIN_MAPPED_ALIGNMENT: Final = 32  # ggml asserts that mapped tensors start at a multiple of it
 ROPE_SCALINGS: Final = ("none", "linear", "yarn", "longrope")
 
 # What each kind of file that is no network may hold. (The name of an mmproj's tensors is not limited, its architecture
 # "clip" is: llama.cpp builds no graph for it.)
 _TENSOR_SUFFIXES: Final[dict[str, tuple[str, ...]]] = {
-    "adapter": (".lora_a", ".lora_b", "_norm.weight"), "imatrix": (".in_sum2", ".counts"), "controlvector": (),
+    "adapter": (".lora_a", ".lora_b", "_norm.weight"),
+    "imatrix": (".in_sum2", ".counts"),
+    "controlvector": (),
 }
 _AN: Final = {"adapter": "an adapter", "imatrix": "an importance matrix", "controlvector": "a control vector"}
 # Stored by nothing: ggml makes them of activations while it computes, and has no product with them as weights.
@@ -34,29 +38,36 @@ _ID_TABLES: Final = ("d2t", "t2d", "tid2eid")
 
 # Dividing by one of these ends the process where an architecture uses it; none is ever zero in a real file.
 _NEVER_ZERO: Final = (
-    "full_attention_interval", "interleave_moe_layer_step", "moe_every_n_layers", "wkv.head_size",
-    "ssm.conv_kernel", "ssm.inner_size", "ssm.state_size", "ssm.time_step_rank",
-    "attention.group_norm_groups", "attention.key_length", "attention.value_length", "attention.output_group_count",
-    "expert_group_scale", "experts_per_group", "conv_group_size", "hyper_connection.count",
-    "attention.indexer.kpool", "shortconv.l_cache",
+    "full_attention_interval",
+    "interleave_moe_layer_step",
+    "moe_every_n_layers",
+    "wkv.head_size",
+    "ssm.conv_kernel",
+    "ssm.inner_size",
+    "ssm.state_size",
+    "ssm.time_step_rank",
+    "attention.group_norm_groups",
+    "attention.key_length",
+    "attention.value_length",
+    "attention.output_group_count",
+    "expert_group_scale",
+    "experts_per_group",
+    "conv_group_size",
+    "hyper_connection.count",
+    "attention.indexer.kpool",
+    "shortconv.l_cache",
 )
 _EPSILONS: Final = (
-    "attention.layer_norm_epsilon", "attention.layer_norm_rms_epsilon", "attention.group_norm_epsilon",
+    "attention.layer_norm_epsilon",
+    "attention.layer_norm_rms_epsilon",
+    "attention.group_norm_epsilon",
 )
-# Default (begin, end) ids of each vocabulary kind, as llama.cpp sets them before it reads the file's own.
-_DEFAULT_IDS: Final[dict[str, tuple[int | None, int | None]]] = {
-    "llama": (1, 2), "gpt2": (11, 11), "bert": (101, None), "t5": (None, 1), "plamo2": (1, 2), "gemma4": (None, None),
-}
-# Vocabularies that write these tokens unless the file says no.
-_BEGINS: Final = frozenset({"llama", "bert", "gemma4"})
-_ENDS: Final = frozenset({"t5"})
-
 _BLOCK_NAME: Final = re.compile(r"blk\.(\d+)\.")
 
 
 def check_contents(contents: Contents, file: GgufFile) -> None:
     """Raise an `Error` of kind "bad-file" for the first value that could take a native process down."""
-    facts = _Facts(contents)
+    facts = Facts(contents)
     facts.name("general.type")
     _split(facts)
     suffixes = _TENSOR_SUFFIXES.get(file.kind)
@@ -73,56 +84,12 @@ def check_contents(contents: Contents, file: GgufFile) -> None:
         _tensor_types(contents)
     if file.kind in ("model", "vocabulary"):
         architecture = facts.name("general.architecture", required=True)
-        _tokenizer(facts)
+        check_tokenizer(facts)
         if file.kind == "model":
             _Model(facts, architecture, file).check()
 
 
-class _Facts:
-    """Typed reading of the metadata; a wrong type is refused with its key and position."""
-
-    def __init__(self, contents: Contents) -> None:
-        self.contents = contents
-        self.metadata = contents.metadata
-
-    def bad(self, key: str, expected: str, found: str) -> NoReturn:
-        self.contents.bad(self.contents.positions[key], f"{expected} as {shown(key)}", found)
-
-    def typed(self, key: str, type_name: str) -> Any:
-        """The value, or None where the key is missing."""
-        if key not in self.metadata:
-            return None
-        found = self.contents.value_types[key]
-        if found != type_name:
-            self.bad(key, f"a value of type {type_name}", found)
-        return self.metadata[key]
-
-    def whole(self, key: str, lowest: int, highest: int, *, required: bool = False) -> int | None:
-        value = self.typed(key, "uint32")
-        if value is None:
-            if required:
-                self.missing(key)
-            return None
-        if not lowest <= value <= highest:
-            self.bad(key, f"a number from {lowest:,} to {highest:,}", f"{value:,}")
-        return int(value)
-
-    def name(self, key: str, *, required: bool = False) -> str:
-        """A short identifier. C code ends it at a zero byte, so one inside would mean two different names."""
-        value = self.typed(key, "string")
-        if value is None:
-            if required:
-                self.missing(key)
-            return ""
-        if not value or not value.isprintable() or key in self.contents.broken_texts:
-            self.bad(key, "a plain name", shown(value))
-        return str(value)
-
-    def missing(self, key: str) -> NoReturn:
-        self.contents.bad(24, f"the key {shown(key)}", "no such key")
-
-
-def _split(facts: _Facts) -> None:
+def _split(facts: Facts) -> None:
     # llama.cpp reads the part number of later parts without looking at its type first, which asserts.
     count = facts.typed("split.count", "uint16")
     number = facts.typed("split.no", "uint16")
@@ -131,7 +98,7 @@ def _split(facts: _Facts) -> None:
         facts.bad("split.no", f"a part number below {count}", f"{number}")
 
 
-def _adapter(facts: _Facts) -> None:
+def _adapter(facts: Facts) -> None:
     # An adapter's texts and scale are read without looking at their types first, which asserts.
     facts.name("general.architecture", required=True)
     facts.name("adapter.type", required=True)
@@ -157,94 +124,22 @@ def _tensor_types(contents: Contents) -> None:
             contents.bad(tensor.offset, f"a type of {shown(name)} that models are stored in", type_name)
         if type_name in _INTEGER_TYPES and not any(table in name for table in _ID_TABLES):
             contents.bad(tensor.offset, f"a weight type of {shown(name)}", type_name)
-        vector = len(tensor.shape) == 1 or name.endswith(".bias") or "norm" in name
+        vector = len(tensor.shape) == 1 or name.endswith(".bias") or "norm" in name or name == "token_types.weight"
         if vector and type_name != "F32" and not any(table in name for table in _ID_TABLES):
             # norms and biases meet float32 activations element by element; the CPU kernels abort on any other pair
             contents.bad(tensor.offset, f"F32 for the norm or bias {shown(name)}", type_name)
-        if name.startswith("rope_f") and type_name != "F32":      # ggml_rope asserts it
+        if name.startswith("rope_f") and type_name != "F32":  # ggml_rope asserts it
             contents.bad(tensor.offset, f"F32 for {shown(name)}", type_name)
-
-
-def _tokenizer(facts: _Facts) -> None:
-    # Without a tokenizer no text goes in or out, and every question about a token asserts.
-    model = facts.name("tokenizer.ggml.model", required=True)
-    if model in ("none", "no_vocab"):
-        facts.bad("tokenizer.ggml.model", "a tokenizer", shown(model))
-    facts.typed(TOKENS_KEY, "array of string")
-    tokens = facts.contents.tokens
-    if not tokens:
-        facts.missing(TOKENS_KEY)
-    if len(tokens) > MAX_TOKENS:
-        facts.bad(TOKENS_KEY, f"at most {MAX_TOKENS:,} tokens", f"{len(tokens):,}")
-    _tokens_once(facts, tokens)
-    _lengths(facts, len(tokens))
-    for key, type_name in (("tokenizer.ggml.merges", "array of string"), ("tokenizer.ggml.pre", "string")):
-        facts.typed(key, type_name)
-    if model == "t5":
-        _charsmap(facts)
-    if model == "llama" and not any(token.startswith(b"<0x") for token in tokens):
-        # unknown characters are written with these; without them the first one ends the process
-        facts.bad(TOKENS_KEY, "byte tokens (<0x00> to <0xFF>), which the tokenizer 'llama' needs", "none")
-    _begin_and_end(facts, model, len(tokens))
-
-
-def _tokens_once(facts: _Facts, tokens: list[bytes]) -> None:
-    """llama.cpp asserts that no text stands twice in the vocabulary, after ending each text at its first zero byte
-    and naming empty ones [EMPTY_0], [EMPTY_1] and so on."""
-    unique = set(tokens)
-    if len(unique) == len(tokens) and b"" not in unique and b"\0" not in b"".join(tokens):
-        return
-    seen: dict[bytes, int] = {}
-    for index, token in enumerate(tokens):
-        text = token.partition(b"\0")[0] or b"[EMPTY_%d]" % index
-        if text in seen:
-            facts.bad(TOKENS_KEY, "every token once", f"{shown(text)} as token {seen[text]:,} and {index:,}")
-        seen[text] = index
-
-
-def _lengths(facts: _Facts, n_tokens: int) -> None:
-    for key, type_names in (
-        ("tokenizer.ggml.scores", ("array of float32", "array of int32")),
-        ("tokenizer.ggml.token_type", ("array of int32",)),
-    ):
-        if key not in facts.metadata:
-            continue
-        found = facts.contents.value_types[key]
-        if found not in type_names:
-            facts.bad(key, f"an {type_names[0]}", found)
-        length = len(facts.metadata[key])
-        if length < n_tokens:
-            facts.bad(key, f"one value for each of {n_tokens:,} tokens", f"{length:,}")
-
-
-def _charsmap(facts: _Facts) -> None:
-    key = "tokenizer.ggml.precompiled_charsmap"
-    if key in facts.metadata and facts.contents.value_types[key] not in ("array of uint8", "array of int8"):
-        facts.bad(key, "an array of uint8", facts.contents.value_types[key])
-
-
-def _begin_and_end(facts: _Facts, model: str, n_tokens: int) -> None:
-    """Tokenizing asserts that the tokens exist which the vocabulary wants written at the begin and the end."""
-    begin, end = _DEFAULT_IDS.get(model, (None, None))
-    for word, default, writes in (("bos", begin, model in _BEGINS), ("eos", end, model in _ENDS)):
-        wanted = facts.typed(f"tokenizer.ggml.add_{word}_token", "bool")
-        token_id = facts.typed(f"tokenizer.ggml.{word}_token_id", "uint32")
-        known = (token_id is not None and token_id < n_tokens) or (default is not None and default < n_tokens)
-        if (writes if wanted is None else wanted) and not known:
-            key = f"tokenizer.ggml.{word}_token_id"
-            if key in facts.metadata:
-                facts.bad(key, f"a token id below {n_tokens:,}", f"{token_id:,}")
-            facts.missing(key)
 
 
 class _Model:
     """The rules for the numbers of one architecture's network."""
 
-    def __init__(self, facts: _Facts, architecture: str, file: GgufFile) -> None:
+    def __init__(self, facts: Facts, architecture: str, file: GgufFile) -> None:
         self.facts = facts
         self.contents = facts.contents
         self.prefix = architecture
-        self.whole_model = file.split_count == 1       # else tensors lie in other files too
+        self.whole_model = file.split_count == 1  # else tensors lie in other files too
 
     def check(self) -> None:
         if self.contents.alignment < MIN_MAPPED_ALIGNMENT:
@@ -260,7 +155,7 @@ class _Model:
         self._experts(n_layers)
         self._vocabulary()
         self._blocks(n_layers)
-        for key in ("pooling_type", "classifier.pooling_type"):     # another value aborts when the graph is built
+        for key in ("pooling_type", "classifier.pooling_type"):  # another value aborts when the graph is built
             self._whole(key, 0, 4)
         scaling = self._key("rope.scaling.type")
         if self.facts.typed(scaling, "string") not in (None, *ROPE_SCALINGS):
@@ -281,7 +176,7 @@ class _Model:
         for key, value in self.facts.metadata.items():
             if isinstance(value, float) and key.startswith(f"{self.prefix}.") and not math.isfinite(value):
                 self.facts.bad(key, "a finite number", f"{value}")
-        for name in _EPSILONS:                                       # norms assert that it is not negative
+        for name in _EPSILONS:  # norms assert that it is not negative
             value = self.facts.typed(self._key(name), "float32")
             if value is not None and value < 0:
                 self.facts.bad(self._key(name), "a number from 0", f"{value}")
@@ -315,7 +210,7 @@ class _Model:
             if not 0 <= count <= n_embd:
                 self.facts.bad(key, f"a number of heads up to the embedding length {n_embd:,}", f"{count:,}")
         for count, kv_count in zip(heads, kv_heads, strict=False):
-            if kv_count < 0 or (kv_count and count % kv_count):      # the product over heads asserts it
+            if kv_count < 0 or (kv_count and count % kv_count):  # the product over heads asserts it
                 self.facts.bad(self._key("attention.head_count_kv"), f"a divisor of the {count} heads", f"{kv_count}")
         key_length = self._whole("attention.key_length", 1, MAX_EMBEDDING)
         value_length = self._whole("attention.value_length", 1, MAX_EMBEDDING)
@@ -335,14 +230,21 @@ class _Model:
             "blk.0.attn_v.weight": n_kv_heads * value_length,
             "blk.0.attn_qkv.weight": n_heads * key_length + n_kv_heads * (key_length + value_length),
         }
-        layer_differs = any(self._key(f"attention.{name}_length_swa") in self.facts.metadata for name in ("key", "value"))
+        swa_keys = (self._key("attention.key_length_swa"), self._key("attention.value_length_swa"))
+        layer_differs = any(key in self.facts.metadata for key in swa_keys)
         for tensor in self.contents.tensors:
             rows = expected_rows.get(tensor.name)
             if rows and not layer_differs and len(tensor.shape) == 2 and tensor.shape[1] != rows:
-                given = next(key for key in (self._key("attention.key_length"), self._key("attention.value_length"))
-                             if key in self.facts.metadata)
-                self.facts.bad(given, f"head lengths that fit the {tensor.shape[1]:,} rows of {shown(tensor.name)}",
-                               f"{key_length} for keys and {value_length} for values")
+                given = next(
+                    key
+                    for key in (self._key("attention.key_length"), self._key("attention.value_length"))
+                    if key in self.facts.metadata
+                )
+                self.facts.bad(
+                    given,
+                    f"head lengths that fit the {tensor.shape[1]:,} rows of {shown(tensor.name)}",
+                    f"{key_length} for keys and {value_length} for values",
+                )
 
     def _no_heads(self, heads: list[int]) -> None:
         # Models without attention have no heads; with attention weights the head size would be divided by zero.
@@ -352,7 +254,7 @@ class _Model:
     def _rope(self, head_length: int) -> None:
         key = self._key("rope.dimension_count")
         count = self._whole("rope.dimension_count", 0, head_length)
-        if count is not None and count % 2:                          # rotated in pairs
+        if count is not None and count % 2:  # rotated in pairs
             self.facts.bad(key, "an even number", f"{count}")
         sections = self.facts.metadata.get(self._key("rope.dimension_sections"))
         if isinstance(sections, list) and any(not isinstance(part, int) or part < 0 for part in sections):
@@ -365,8 +267,11 @@ class _Model:
         key = self._key("expert_used_count")
         # hunyuan's loader forgets both numbers where there is one expert
         if n_experts > 1 and not 0 < most_used <= n_experts:
-            self.facts.bad(key if used else self._key("expert_count"),
-                           f"from 1 to {n_experts} experts used for a token", f"{most_used}")
+            self.facts.bad(
+                key if used else self._key("expert_count"),
+                f"from 1 to {n_experts} experts used for a token",
+                f"{most_used}",
+            )
         if n_experts <= 1 and most_used > n_experts and not self.prefix.startswith("hunyuan"):
             self.facts.bad(key, f"at most the {n_experts} experts there are", f"{most_used}")
         if used and min(used) < 0:
@@ -378,14 +283,15 @@ class _Model:
             self._whole("expert_group_used_count", 1, groups - 1, required=True)
 
     def _vocabulary(self) -> None:
-        self._whole("vocab_size", 1, MAX_TOKENS)          # without a tokenizer, so many entries are allocated
+        self._whole("vocab_size", 1, MAX_TOKENS)  # without a tokenizer, so many entries are allocated
         tokens = self.contents.tokens
         embedding = next((tensor for tensor in self.contents.tensors if tensor.name == "token_embd.weight"), None)
         if embedding is not None and tokens:
             rows = embedding.shape[1] if len(embedding.shape) > 1 else 1
             if rows != len(tokens):
-                self.facts.bad(TOKENS_KEY, f"as many tokens as token_embd.weight has rows ({rows:,})",
-                               f"{len(tokens):,}")
+                self.facts.bad(
+                    TOKENS_KEY, f"as many tokens as token_embd.weight has rows ({rows:,})", f"{len(tokens):,}"
+                )
 
     def _blocks(self, n_layers: int) -> None:
         if not self.whole_model:
@@ -393,5 +299,6 @@ class _Model:
         for tensor in self.contents.tensors:
             match = _BLOCK_NAME.match(tensor.name)
             if match and int(match[1][:9]) >= n_layers:
-                self.facts.bad(self._key("block_count"), f"more blocks, since {shown(tensor.name)} exists",
-                               f"{n_layers}")
+                self.facts.bad(
+                    self._key("block_count"), f"more blocks, since {shown(tensor.name)} exists", f"{n_layers}"
+                )

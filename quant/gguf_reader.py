@@ -21,12 +21,12 @@ from rushlight.quant.gguf_values import LongArray, TensorInfo
 
 TOKENS_KEY: Final = "tokenizer.ggml.tokens"
 
-_FIRST_READ_BYTES: Final = 4 << 20        # most files' metadata in one read
+_FIRST_READ_BYTES: Final = 4 << 20  # most files' metadata in one read
 _MAX_TENSOR_TABLE_BYTES: Final = types.MAX_TENSORS * (8 + types.MAX_TENSOR_NAME_BYTES + 4 + 8 * types.MAX_DIMS + 12)
 _HINT: Final = "The file is damaged, incomplete or made to do harm; get it again from a source you trust."
 _U32: Final = struct.Struct("<I")
 _U64: Final = struct.Struct("<Q")
-_PAST_END: Final = (struct.error, OverflowError, IndexError)     # what unpack_from says of a position past its buffer
+_PAST_END: Final = (struct.error, OverflowError, IndexError)  # what unpack_from says of a position past its buffer
 
 
 @dataclass(slots=True)
@@ -40,14 +40,17 @@ class Contents:
     data_offset: int = 0
     metadata: dict[str, Any] = field(default_factory=dict)
     value_types: dict[str, str] = field(default_factory=dict)
-    positions: dict[str, int] = field(default_factory=dict)      # key -> byte position of its value
+    positions: dict[str, int] = field(default_factory=dict)  # key -> byte position of its value
     broken_texts: set[str] = field(default_factory=set)
     tensors: list[TensorInfo] = field(default_factory=list)
-    tokens: list[bytes] = field(default_factory=list)            # of TOKENS_KEY, as raw bytes
+    tokens: list[bytes] = field(default_factory=list)  # of TOKENS_KEY, as raw bytes
 
     def bad(self, position: int, expected: str, found: str, hint: str = _HINT) -> NoReturn:
-        raise Error(f"Cannot use {self.path.name}: at byte {position:,} expected {expected}, found {found}.",
-                    hint, kind="bad-file")
+        raise Error(
+            f"Cannot use {self.path.name}: at byte {position:,} expected {expected}, found {found}.",
+            hint,
+            kind="bad-file",
+        )
 
 
 def shown(text: str | bytes, limit: int = 60) -> str:
@@ -67,6 +70,7 @@ class Walk:
         self.data = os.pread(fd, min(_FIRST_READ_BYTES, self._limit), 0)
         self.position = 0
         self.contents = Contents(path, size_bytes)
+        self._n_strings = 0  # in arrays so far
 
     def run(self) -> Contents:
         n_tensors, n_keys = self._header()
@@ -91,7 +95,7 @@ class Walk:
         wanted = min(self._limit, max(end, len(self.data) * 4))
         while len(self.data) < wanted:
             more = os.pread(self._fd, wanted - len(self.data), len(self.data))
-            if not more:            # truncated while we read
+            if not more:  # truncated while we read
                 break
             self.data += more
         return end <= len(self.data)
@@ -191,7 +195,7 @@ class Walk:
     def _text(self, raw: bytes, key: str) -> str:
         try:
             return raw.decode("utf-8")
-        except UnicodeDecodeError:       # a broken chat template or author's name must not make a model unusable
+        except UnicodeDecodeError:  # a broken chat template or author's name must not make a model unusable
             self.contents.broken_texts.add(key)
             return raw.decode("utf-8", "replace")
 
@@ -210,10 +214,11 @@ class Walk:
         inline = length <= types.INLINE_ELEMENTS
         value: Any
         if type_number == types.STRING:
+            self._count_strings(length, key, start + 4)
             texts = self._walk_strings(length, key, keep=inline or key == TOKENS_KEY)
             if key == TOKENS_KEY:
                 self.contents.tokens = texts
-            value = [self._text(text, key) for text in texts] if inline else None
+            value = self._texts(texts, key) if inline else None
         else:
             self._need(length * size, f"elements of {shown(key)}")
             if type_number == types.BOOL and self.data[first : self.position].translate(None, b"\0\1"):
@@ -222,6 +227,20 @@ class Walk:
         if not inline:
             value = LongArray(self.contents.path, type_name, length, first, self.position - first)
         return value, type_name
+
+    def _count_strings(self, n_strings: int, key: str, position: int) -> None:
+        # before any is read: they cost time and, for tokens, many times their bytes in memory
+        if key == TOKENS_KEY and n_strings > types.MAX_TOKENS:
+            self._bad(position, f"at most {types.MAX_TOKENS:,} tokens in {shown(key)}", f"{n_strings:,}")
+        self._n_strings += n_strings
+        if self._n_strings > types.MAX_STRINGS:
+            self._bad(position, f"at most {types.MAX_STRINGS:,} texts in all lists", f"more, in {shown(key)}")
+
+    def _texts(self, raws: list[bytes], key: str) -> list[str]:
+        try:
+            return [raw.decode() for raw in raws]
+        except UnicodeDecodeError:
+            return [self._text(raw, key) for raw in raws]
 
     def _walk_strings(self, n_strings: int, key: str, *, keep: bool) -> list[bytes]:
         """Check the bounds of every string of an array. Vocabularies make this the hot loop of the whole check:
@@ -234,7 +253,7 @@ class Walk:
             first = done
             try:
                 if keep:
-                    for done in range(first, n_strings):      # noqa: B007  (read by the handler)
+                    for done in range(first, n_strings):  # noqa: B007  (read by the handler)
                         start = position
                         (n_bytes,) = unpack(data, position)
                         position += 8 + n_bytes
@@ -242,19 +261,19 @@ class Walk:
                             raise struct.error
                         append(data[start + 8 : position])
                 else:
-                    for done in range(first, n_strings):      # noqa: B007  (read by the handler)
+                    for done in range(first, n_strings):  # noqa: B007  (read by the handler)
                         start = position
                         (n_bytes,) = unpack(data, position)
                         position += 8 + n_bytes
                         if n_bytes > longest:
                             raise struct.error
-                    self.position = start           # the end of the last string was not looked at
+                    self.position = start  # the end of the last string was not looked at
                     self._string(f"the last element of {shown(key)}", longest)
                     position = self.position
                 done = n_strings
             except _PAST_END:
                 self.position = start
-                self._string(f"element {done + 1:,} of {n_strings:,} of {shown(key)}", longest)   # reads on, or refuses
+                self._string(f"element {done + 1:,} of {n_strings:,} of {shown(key)}", longest)  # reads on, or refuses
                 data, position = self.data, start
         self.position = position
         return kept
@@ -288,19 +307,23 @@ class Walk:
                 self._bad(offset_start, f"the data of {shown(name)} at offset {next_offset:,}", f"{offset:,}, {fault}")
             start = data_offset + offset
             if start + n_bytes > size_bytes:
-                self._bad(offset_start, f"the data of {shown(name)} within the file of {size_bytes:,} bytes",
-                          f"{n_bytes:,} bytes at byte {start:,}")
+                self._bad(
+                    offset_start,
+                    f"the data of {shown(name)} within the file of {size_bytes:,} bytes",
+                    f"{n_bytes:,} bytes at byte {start:,}",
+                )
             next_offset += -(-n_bytes // alignment) * alignment
             self.contents.tensors.append(TensorInfo(name, shape, type_name, start, n_bytes, n_elements))
 
     def _tensor_row(self, index: int, n_tensors: int) -> tuple[int, str, tuple[int, ...], str, int, int, int, int]:
         row_start = self.position
-        name = self._name(f"the name of tensor {index + 1} of {n_tensors}", types.MAX_TENSOR_NAME_BYTES)
+        tensor = f"tensor {index + 1} of {n_tensors}"  # cheaper than its name, which only faults need
+        name = self._name(f"the name of {tensor}", types.MAX_TENSOR_NAME_BYTES)
         dims_start = self.position
-        n_dims = self._u32(f"the number of dimensions of {shown(name)}")
+        n_dims = self._u32(f"the number of dimensions of {tensor}")
         if not 1 <= n_dims <= types.MAX_DIMS:
             self._bad(dims_start, f"1 to {types.MAX_DIMS} dimensions of {shown(name)}", f"{n_dims:,}")
-        start = self._need(8 * n_dims, f"the dimensions of {shown(name)}")
+        start = self._need(8 * n_dims, f"the dimensions of {tensor}")
         shape: tuple[int, ...] = struct.unpack_from(f"<{n_dims}Q", self.data, start)
         n_elements = 1
         for dim in shape:
@@ -310,7 +333,7 @@ class Walk:
         if n_elements >= 1 << 63:
             self._bad(start, f"fewer than 2^63 elements in {shown(name)}", f"{shape}")
         type_start = self.position
-        type_number = self._u32(f"the type of {shown(name)}")
+        type_number = self._u32(f"the type of {tensor}")
         if type_number not in types.TENSOR_TYPES:
             removed = types.REMOVED_TENSOR_TYPES.get(type_number)
             found = f"{removed}, which was removed from the format" if removed else f"type {type_number}"
@@ -319,6 +342,6 @@ class Walk:
         if shape[0] % block_elements:
             self._bad(start, f"rows of {shown(name)} divisible by {block_elements} for {type_name}", f"{shape[0]:,}")
         offset_start = self.position
-        offset = self._u64(f"the offset of {shown(name)}")
+        offset = self._u64(f"the offset of {tensor}")
         n_bytes = n_elements // block_elements * block_bytes
         return row_start, name, shape, type_name, n_elements, n_bytes, offset, offset_start

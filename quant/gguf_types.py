@@ -9,15 +9,17 @@ from typing import Final
 from rushlight import Error
 
 # ---------------------------------------------------------------- limits (what real files need, with a wide margin)
-MAX_METADATA_BYTES: Final = 64 << 20       # keys and values together; 152k-token vocabularies need 6 MiB
+MAX_METADATA_BYTES: Final = 64 << 20  # keys and values together; 152k-token vocabularies need 6 MiB
 MAX_STRING_BYTES: Final = 16 << 20
 MAX_ARRAY_ELEMENTS: Final = 16 << 20
-MAX_KEY_BYTES: Final = 65_535              # the specification's own limit
-MAX_KEYS: Final = 2_048                    # real files have under 100
+MAX_STRINGS: Final = 2 << 20  # in all arrays together; the largest vocabularies have 0.8 million
+MAX_TOKENS: Final = 1 << 19  # twice the largest vocabulary in use
+MAX_KEY_BYTES: Final = 65_535  # the specification's own limit
+MAX_KEYS: Final = 1_024  # real files have under 100
 MAX_TENSORS: Final = 65_536
-MAX_TENSOR_NAME_BYTES: Final = 63          # ggml keeps names in 64 bytes, the last one zero
+MAX_TENSOR_NAME_BYTES: Final = 63  # ggml keeps names in 64 bytes, the last one zero
 MAX_DIMS: Final = 4
-INLINE_ELEMENTS: Final = 1_024             # longer arrays stay in the file as LongArray
+INLINE_ELEMENTS: Final = 1_024  # longer arrays stay in the file as LongArray
 SUPPORTED_VERSIONS: Final = (2, 3)
 DEFAULT_ALIGNMENT: Final = 32
 
@@ -80,7 +82,7 @@ TENSOR_TYPES: Final[dict[int, tuple[str, int, int]]] = {
     39: ("MXFP4", 32, 17),
     40: ("NVFP4", 64, 36),
     41: ("Q1_0", 128, 18),
-    42: ("Q2_0", 64, 18),      # newer than gguf 0.19, known to the llama.cpp we ship
+    42: ("Q2_0", 64, 18),  # newer than gguf 0.19, known to the llama.cpp we ship
 }
 
 REMOVED_TENSOR_TYPES: Final[dict[int, str]] = {

@@ -22,10 +22,10 @@ class LongArray:
     """An array of more than 1,024 elements. Its bounds are checked; its elements are read when `load` is called."""
 
     path: Path
-    type_name: str       # of the elements: "string", "int32", "float32" ...
+    type_name: str  # of the elements: "string", "int32", "float32" ...
     length: int
-    offset: int          # of the first element, from the start of the file
-    size_bytes: int      # of all elements, length prefixes of strings included
+    offset: int  # of the first element, from the start of the file
+    size_bytes: int  # of all elements, length prefixes of strings included
 
     def __len__(self) -> int:
         return self.length
@@ -37,8 +37,11 @@ class LongArray:
                 file.seek(self.offset)
                 data = file.read(self.size_bytes)
         except OSError as error:
-            raise Error(f"Cannot read {self.path.name}: {error.strerror}.",
-                        "The file was checked before; was it moved?", kind="bad-file") from None
+            raise Error(
+                f"Cannot read {self.path.name}: {error.strerror}.",
+                "The file was checked before; was it moved?",
+                kind="bad-file",
+            ) from None
         if len(data) != self.size_bytes:
             raise self._changed()
         if self.type_name != "string":
@@ -57,8 +60,9 @@ class LongArray:
         return texts
 
     def _changed(self) -> Error:
-        return Error(f"Cannot read {self.path.name}: it changed after it was checked.",
-                     "Load the model again.", kind="bad-file")
+        return Error(
+            f"Cannot read {self.path.name}: it changed after it was checked.", "Load the model again.", kind="bad-file"
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +72,7 @@ class TensorInfo:
     name: str
     shape: tuple[int, ...]
     type_name: str
-    offset: int          # of its data, from the start of the file
+    offset: int  # of its data, from the start of the file
     size_bytes: int
     n_elements: int
 
@@ -81,11 +85,11 @@ class GgufFile:
     version: int
     alignment: int
     size_bytes: int
-    data_offset: int                          # of the first tensor's data, from the start of the file
-    metadata: Mapping[str, Any]               # numbers, bools, texts, short lists, LongArray
-    tensors: tuple[TensorInfo, ...]           # in file order
-    value_types: Mapping[str, str]            # key -> "uint32", "string", "array of int32" ...
-    broken_texts: frozenset[str] = frozenset()   # keys whose text was not valid UTF-8 and was repaired with U+FFFD
+    data_offset: int  # of the first tensor's data, from the start of the file
+    metadata: Mapping[str, Any]  # numbers, bools, texts, short lists, LongArray
+    tensors: tuple[TensorInfo, ...]  # in file order
+    value_types: Mapping[str, str]  # key -> "uint32", "string", "array of int32" ...
+    broken_texts: frozenset[str] = frozenset()  # keys whose text was not valid UTF-8 and was repaired with U+FFFD
 
     @property
     def kind(self) -> str:
@@ -140,8 +144,11 @@ class GgufFile:
 
     def _wrong_type(self, key: str, expected: str) -> Error:
         found = self.value_types.get(key, type(self.metadata.get(key)).__name__)
-        return Error(f"Cannot use {self.path.name}: {key} should be {expected}, the file holds {found}.",
-                     "The file is damaged; download it again.", kind="bad-file")
+        return Error(
+            f"Cannot use {self.path.name}: {key} should be {expected}, the file holds {found}.",
+            "The file is damaged; download it again.",
+            kind="bad-file",
+        )
 
 
 def open_regular(path: Path) -> tuple[int, int]:
@@ -154,6 +161,9 @@ def open_regular(path: Path) -> tuple[int, int]:
     status = os.fstat(fd)
     if not stat.S_ISREG(status.st_mode):
         os.close(fd)
-        raise Error(f"Cannot use {path}: expected a file, found a folder, pipe or device.",
-                    "Give the path of a .gguf file.", kind="bad-file")
+        raise Error(
+            f"Cannot use {path}: expected a file, found a folder, pipe or device.",
+            "Give the path of a .gguf file.",
+            kind="bad-file",
+        )
     return fd, status.st_size

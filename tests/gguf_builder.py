@@ -19,9 +19,9 @@ CHATML = (
     "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
 )
 CONTROL_TOKENS = ("<|endoftext|>", "<|im_start|>", "<|im_end|>")
-MIN_VOCAB = len(CONTROL_TOKENS) + 256
+MIN_VOCAB = len(CONTROL_TOKENS) + 256 + 1  # llama.cpp wants a list of merges, so there is one at least
 _WORDS = (" the", " and", " of", " to", " in", " is", " a", "hello", " world", " France", " Paris", " user", " capital")
-_NORMAL, _CONTROL = 1, 3
+_NORMAL, _UNKNOWN, _CONTROL, _BYTE = 1, 2, 3, 6
 
 
 def byte_letters() -> dict[int, str]:
@@ -53,8 +53,21 @@ def byte_level_vocabulary(n_vocab: int) -> tuple[list[str], list[int], list[str]
     for first in alphabet:
         for second in alphabet:
             merge(first, second)
-    assert len(tokens) == n_vocab, f"n_vocab must lie between {MIN_VOCAB} and {len(tokens)}"
+    assert MIN_VOCAB <= n_vocab == len(tokens), f"n_vocab must lie between {MIN_VOCAB} and {len(tokens)}"
     return tokens, [_CONTROL] * len(CONTROL_TOKENS) + [_NORMAL] * (n_vocab - len(CONTROL_TOKENS)), merges
+
+
+def byte_fallback_vocabulary(n_vocab: int) -> tuple[list[str], list[int], list[float]]:
+    """(tokens, token types, scores) as SentencePiece makes them: a token for each byte, words with bars for spaces."""
+    tokens = ["<unk>", "<s>", "</s>", *(f"<0x{byte:02X}>" for byte in range(256))]
+    types = [_UNKNOWN, _CONTROL, _CONTROL] + [_BYTE] * 256
+    words = [word.replace(" ", "\u2581") for word in _WORDS]
+    parts = (word[:end] for word in words for end in range(2, len(word) + 1))
+    pieces = ["\u2581", *(chr(code) for code in range(0x21, 0x7F)), *parts]
+    tokens += [piece for piece in dict.fromkeys(pieces) if piece not in tokens][: n_vocab - len(tokens)]
+    assert len(tokens) == n_vocab, f"n_vocab must lie between 260 and {len(tokens)}"
+    types += [_NORMAL] * (n_vocab - len(types))
+    return tokens, types, [0.0] * 259 + [-float(index) for index in range(n_vocab - 259)]
 
 
 class _Weights:
@@ -116,12 +129,14 @@ def tiny_llama_gguf(
     n_ctx: int = 2048,
     quantization: str = "F32",
     template: str | None = CHATML,
+    tokenizer: str = "gpt2",
     name: str = "Tiny Llama",
     seed: int = 1,
     alignment: int | None = None,
     extra: Mapping[str, Any] | None = None,
 ) -> Path:
-    """A llama model of a few hundred kilobytes. `quantization`: F32, F16, Q8_0, Q4_0 (rows must divide by 32)."""
+    """A llama model of a few hundred kilobytes. `quantization`: F32, F16, Q8_0, Q4_0 (rows must divide by 32);
+    `tokenizer`: gpt2 (byte-level pairs) or llama (SentencePiece)."""
     writer = GGUFWriter(path, "llama")
     if alignment is not None:
         writer.add_custom_alignment(alignment)
@@ -139,12 +154,16 @@ def tiny_llama_gguf(
     writer.add_layer_norm_rms_eps(1e-5)
     writer.add_vocab_size(n_vocab)
     writer.add_file_type({"F32": 0, "F16": 1, "Q4_0": 2, "Q8_0": 7}[quantization])
-    tokens, token_types, merges = byte_level_vocabulary(n_vocab)
-    writer.add_tokenizer_model("gpt2")
-    writer.add_tokenizer_pre("gpt-2")
+    writer.add_tokenizer_model(tokenizer)
+    if tokenizer == "gpt2":
+        tokens, token_types, merges = byte_level_vocabulary(n_vocab)
+        writer.add_tokenizer_pre("gpt-2")
+        writer.add_token_merges(merges)
+    else:
+        tokens, token_types, scores = byte_fallback_vocabulary(n_vocab)
+        writer.add_token_scores(scores)
     writer.add_token_list(tokens)
     writer.add_token_types(token_types)
-    writer.add_token_merges(merges)
     writer.add_bos_token_id(1)
     writer.add_eos_token_id(2)
     writer.add_pad_token_id(0)
@@ -191,7 +210,13 @@ def tiny_lora_gguf(
 
 
 def tiny_bert_gguf(
-    path: Path, *, n_layers: int = 2, n_embd: int = 64, n_heads: int = 4, n_ff: int = 128, n_ctx: int = 256,
+    path: Path,
+    *,
+    n_layers: int = 2,
+    n_embd: int = 64,
+    n_heads: int = 4,
+    n_ff: int = 128,
+    n_ctx: int = 256,
     seed: int = 3,
 ) -> Path:
     """An embedding model with mean pooling and a word-piece vocabulary of letters, digits and a few words."""
@@ -216,8 +241,15 @@ def tiny_bert_gguf(
     writer.add_token_list(tokens)
     writer.add_token_types([_CONTROL if token.startswith("[") else _NORMAL for token in tokens])
     writer.add_token_type_count(2)
-    for kind, token in (("padding", "[PAD]"), ("unknown", "[UNK]"), ("cls", "[CLS]"), ("seperator", "[SEP]"),
-                        ("mask", "[MASK]"), ("bos", "[CLS]"), ("eos", "[SEP]")):
+    for kind, token in (
+        ("padding", "[PAD]"),
+        ("unknown", "[UNK]"),
+        ("cls", "[CLS]"),
+        ("seperator", "[SEP]"),
+        ("mask", "[MASK]"),
+        ("bos", "[CLS]"),
+        ("eos", "[SEP]"),
+    ):
         writer.add_uint32(f"tokenizer.ggml.{kind}_token_id", tokens.index(token))
     weights = _Weights(writer, "F32", seed)
 

@@ -26,7 +26,7 @@ LAYERS: dict[str, set[str]] = {
 ONLY_IN: dict[str, tuple[str, ...]] = {
     "llama_cpp": ("assistant/engine/llama.py", "quant/ggml.py"),
     "llguidance": ("assistant/engine/grammar.py",),
-    "jinja2": ("assistant/engine/template_process.py",),
+    "jinja2": ("assistant/engine/template.py",),
     "httpx": ("assistant/models/download.py",),
     "apsw": ("assistant/store/", "assistant/sql/"),
     "lancedb": ("assistant/documents/index.py",),

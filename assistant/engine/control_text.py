@@ -10,12 +10,15 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-MARK = "\ufdd0"                    # noncharacters: never assigned, reserved for a program's own use
-END = "\ufdd1"                     # where a final message goes on
-ESCAPED_MARK = "\\ufdd0"           # what Python's or JSON's escaping in a template makes of a mark
+MARK = "\ufdd0"  # noncharacters: never assigned, reserved for a program's own use
+END = "\ufdd1"  # where a final message goes on
+ESCAPED_MARK = "\\ufdd0"  # what Python's or JSON's escaping in a template makes of a mark
 _OURS = re.compile(f"[{MARK}{END}]")
 _SURROGATES = re.compile("[\ud800-\udfff]")
 _SPACES = " \t\r\n\x0b\x0c"
+_WEB_TAG = re.compile(
+    r"</?(?:a|b|blockquote|br|caption|code|em|h[1-6]|hr|i|li|ol|p|pre|strong|sub|sup|table|tbody|td|tfoot|th|thead|tr|u|ul)>"
+)
 
 # Words that templates compare with: broken, they would no longer be recognised. None is a control token's whole text.
 KNOWN_WORDS = frozenset({
@@ -40,10 +43,13 @@ def unmark(text: str) -> str:
 def is_markup(text: str) -> bool:
     """Whether a user-defined token reads as markup, such as `<tool_call>` or `[THINK]`, rather than as text.
 
-    The tokenizer parses tokens of that kind everywhere; a document that holds one must not close a section. (Others
-    of that kind are runs of blanks and plain words, which are better left alone.)
+    The tokenizer parses tokens of that kind everywhere; a document that holds one must not close a section. Others
+    of that kind are runs of blanks, plain words and the tags of web pages (Gemma has `<table>`), which models read as
+    ordinary text and which are better left whole.
     """
-    return len(text) > 2 and text[0] in "<[◁" and text[-1] in ">]▷" and any(c.isalpha() for c in text)
+    if not (len(text) > 2 and text[0] in "<[◁" and text[-1] in ">]▷" and any(c.isalpha() for c in text)):
+        return False
+    return _WEB_TAG.fullmatch(text) is None
 
 
 class ControlTexts:
@@ -58,12 +64,12 @@ class ControlTexts:
         # One character cannot be broken. Printable ASCII ones are ordinary text in any vocabulary worth the name.
         self._single = {ord(t): "\ufffd" for t in known if len(t) == 1 and not (t.isascii() and t.isprintable())}
         long = sorted(text for text in known if len(text) > 1)
-        self._long = long
         self._found = re.compile(f"(?=({_trie_pattern(long)}))") if long else None
         first = {text[0] for text in long if not text[0].isalnum()}
         last = {text[-1] for text in long if not text[-1].isalnum()}
         self._first = re.compile(f"[{''.join(map(re.escape, sorted(first)))}]") if first else None
         self._last = re.compile(f"[{''.join(map(re.escape, sorted(last)))}]") if last else None
+        self._folded = "\0".join(long).lower()  # templates lower and raise the case of names
         self._inner_words: dict[str, bool] = {}
 
     def spans(self, marked: str) -> list[tuple[int, int]]:
@@ -87,10 +93,11 @@ class ControlTexts:
         # After its first character, at each place where one begins: so overlapping and nested ones break too.
         return _insert(text, {m.start() + 1 for m in self._found.finditer(text)})
 
-    def break_parts(self, text: str) -> str:
+    def break_parts(self, text: str, *, keep_words: bool = False) -> str:
         """`break_whole`, and marks wherever a part of a control text could be completed by what comes beside it.
 
         Used to find out whether the template lets that happen; it cuts ordinary text, for instance at each `<`.
+        `keep_words` leaves what templates compare with, such as the type of a parameter, as it is.
         """
         text = clean(text)
         if self._single:
@@ -103,7 +110,7 @@ class ControlTexts:
         if self._last is not None:
             places |= {m.start() for m in self._last.finditer(text)}
         core = text.strip()
-        if core and core not in KNOWN_WORDS and self._is_inner(core):
+        if core and not (keep_words and core in KNOWN_WORDS) and self._is_inner(core):
             start = text.index(core)
             places |= {start, start + 1, start + len(core)}
         return _insert(text, places)
@@ -111,19 +118,18 @@ class ControlTexts:
     def _is_inner(self, word: str) -> bool:
         known = self._inner_words.get(word)
         if known is None:
-            known = len(word) < 64 and any(word in text for text in self._long)
+            known = len(word) < 64 and word.lower() in self._folded
             if len(self._inner_words) < 4096:
                 self._inner_words[word] = known
         return known
 
 
-def map_strings(value: Any, change: "ControlTexts", parts: bool) -> Any:
-    """A copy of plain JSON data with every string, keys included, broken."""
-    apply = change.break_parts if parts else change.break_whole
+def map_strings(value: Any, change: ControlTexts, parts: bool) -> Any:
+    """A copy of plain JSON data with every string, keys included, broken; words that templates compare with stay."""
     if isinstance(value, str):
-        return apply(value)
+        return change.break_parts(value, keep_words=True) if parts else change.break_whole(value)
     if isinstance(value, Mapping):
-        return {apply(str(key)): map_strings(item, change, parts) for key, item in value.items()}
+        return {map_strings(str(key), change, parts): map_strings(item, change, parts) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [map_strings(item, change, parts) for item in value]
     return value

@@ -153,9 +153,10 @@ class Door:
 
     def _tell(self, state: str) -> None:
         try:
-            self._control.send(Notice(state, ""))
+            # Never wait for the host: whoever holds the other end may not be reading. So small a frame goes whole.
+            self._control.sock.send(encode(Notice(state, "")), socket.MSG_DONTWAIT)
         except OSError:
-            pass                         # the host is gone; the reader thread ends the process
+            return                       # said with the next change; or the host is gone, which ends the process
         self._told = state
 
     def fail_all(self, failed: Failed) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from rushlight import Error
 from rushlight.assistant.engine.prompt import Renderer, Vocabulary, build_prompt
 from rushlight.assistant.engine.request import GenerateRequest, Message
-from rushlight.assistant.engine.template_process import MAX_TEMPLATE_BYTES
+from rushlight.assistant.engine.template_renderer import MAX_TEMPLATE_BYTES
 from rushlight.assistant.events import Notice
 
 # A system message for families that have no place for one: it opens the first user turn.
@@ -22,16 +22,25 @@ _INST = (
 )
 
 
-def _by_turn(before_role: str, after_role: str, after_content: str, *, start: str = "",
-             roles: tuple[tuple[str, str], ...] = (), ask: str | None = None) -> str:
+def _by_turn(
+    before_role: str,
+    after_role: str,
+    after_content: str,
+    *,
+    start: str = "",
+    roles: tuple[tuple[str, str], ...] = (),
+    ask: str | None = None,
+) -> str:
     """Formats that write every turn alike: `before_role` role `after_role` content `after_content`."""
     names = "{" + ", ".join(f"'{role}': '{name}'" for role, name in roles) + "}"
     role = "{{ names.get(m.role, m.role) }}" if roles else "{{ m.role }}"
     assistant = dict(roles).get("assistant", "assistant")
     opening = ask if ask is not None else f"{before_role}{assistant}{after_role}"
-    return (f"{start}{{% set names = {names} %}}{{% for m in messages %}}{before_role}{role}{after_role}"
-            f"{{{{ m.content | trim }}}}{after_content}{{% endfor %}}"
-            f"{{% if add_generation_prompt %}}{opening}{{% endif %}}")
+    return (
+        f"{start}{{% set names = {names} %}}{{% for m in messages %}}{before_role}{role}{after_role}"
+        f"{{{{ m.content | trim }}}}{after_content}{{% endfor %}}"
+        f"{{% if add_generation_prompt %}}{opening}{{% endif %}}"
+    )
 
 
 FORMATS: dict[str, str] = {
@@ -44,51 +53,73 @@ FORMATS: dict[str, str] = {
     "glm4": _by_turn("<|", "|>{{ '\\n' }}", "", start="[gMASK]<sop>", ask="<|assistant|>"),
     "granite": _by_turn("<|start_of_role|>", "<|end_of_role|>", "<|end_of_text|>{{ '\\n' }}"),
     "command-r": _by_turn(
-        "<|START_OF_TURN_TOKEN|>", "", "<|END_OF_TURN_TOKEN|>", start="{{ bos_token }}",
-        roles=(("system", "<|SYSTEM_TOKEN|>"), ("user", "<|USER_TOKEN|>"), ("assistant", "<|CHATBOT_TOKEN|>"),
-               ("tool", "<|SYSTEM_TOKEN|>"))),
+        "<|START_OF_TURN_TOKEN|>",
+        "",
+        "<|END_OF_TURN_TOKEN|>",
+        start="{{ bos_token }}",
+        roles=(
+            ("system", "<|SYSTEM_TOKEN|>"),
+            ("user", "<|USER_TOKEN|>"),
+            ("assistant", "<|CHATBOT_TOKEN|>"),
+            ("tool", "<|SYSTEM_TOKEN|>"),
+        ),
+    ),
     "harmony": _by_turn(
-        "<|start|>", "{% if m.role == 'assistant' %}<|channel|>final{% endif %}<|message|>", "<|end|>",
-        ask="<|start|>assistant"),
-    "gemma": _FOLD + (
+        "<|start|>",
+        "{% if m.role == 'assistant' %}<|channel|>final{% endif %}<|message|>",
+        "<|end|>",
+        ask="<|start|>assistant",
+    ),
+    "gemma": _FOLD
+    + (
         "{{ bos_token }}{% for m in turns %}<start_of_turn>{{ 'model' if m.role == 'assistant' else m.role }}"
         "{{ '\\n' }}{% if loop.first %}{{ lead }}{% endif %}{{ m.content | trim }}<end_of_turn>{{ '\\n' }}"
-        "{% endfor %}{% if add_generation_prompt %}<start_of_turn>model{{ '\\n' }}{% endif %}"),
+        "{% endfor %}{% if add_generation_prompt %}<start_of_turn>model{{ '\\n' }}{% endif %}"
+    ),
     "deepseek": (
         "{{ bos_token }}{% for m in messages %}{% if m.role == 'user' %}<｜User｜>{{ m.content }}"
         "{% elif m.role == 'assistant' %}<｜Assistant｜>{{ m.content }}<｜end▁of▁sentence｜>"
-        "{% else %}{{ m.content }}{% endif %}{% endfor %}{% if add_generation_prompt %}<｜Assistant｜>{% endif %}"),
+        "{% else %}{{ m.content }}{% endif %}{% endfor %}{% if add_generation_prompt %}<｜Assistant｜>{% endif %}"
+    ),
     "llama2": (
         "{% if messages[0].role == 'system' %}{% set lead = '<<SYS>>\\n' ~ messages[0].content ~ '\\n<</SYS>>\\n\\n' %}"
         "{% set turns = messages[1:] %}{% else %}{% set lead = '' %}{% set turns = messages %}{% endif %}"
         "{% for m in turns %}{% if m.role == 'assistant' %} {{ m.content | trim }} {{ eos_token }}"
         "{% else %}{{ bos_token }}[INST] {% if loop.first %}{{ lead }}{% endif %}{{ m.content | trim }} [/INST]"
-        "{% endif %}{% endfor %}"),
+        "{% endif %}{% endfor %}"
+    ),
     "mistral-v1": _INST.replace("{{ A }}", " {{ m.content | trim }}{{ eos_token }}").replace(
-        "{{ U }}", " [INST] {% if loop.first %}{{ lead }}{% endif %}{{ m.content | trim }} [/INST]"),
+        "{{ U }}", " [INST] {% if loop.first %}{{ lead }}{% endif %}{{ m.content | trim }} [/INST]"
+    ),
     "mistral-v3": _INST.replace("{{ A }}", " {{ m.content | trim }}{{ eos_token }}").replace(
-        "{{ U }}", "[INST] {% if loop.first %}{{ lead }}{% endif %}{{ m.content | trim }}[/INST]"),
+        "{{ U }}", "[INST] {% if loop.first %}{{ lead }}{% endif %}{{ m.content | trim }}[/INST]"
+    ),
     "mistral-v3-tekken": _INST.replace("{{ A }}", "{{ m.content | trim }}{{ eos_token }}").replace(
-        "{{ U }}", "[INST]{% if loop.first %}{{ lead }}{% endif %}{{ m.content | trim }}[/INST]"),
+        "{{ U }}", "[INST]{% if loop.first %}{{ lead }}{% endif %}{{ m.content | trim }}[/INST]"
+    ),
     "mistral-v7": (
         "{{ bos_token }}{% for m in messages %}{% if m.role == 'system' %}[SYSTEM_PROMPT]{{ m.content }}"
         "[/SYSTEM_PROMPT]{% elif m.role == 'assistant' %}{{ m.content }}{{ eos_token }}"
-        "{% else %}[INST]{{ m.content }}[/INST]{% endif %}{% endfor %}"),
+        "{% else %}[INST]{{ m.content }}[/INST]{% endif %}{% endfor %}"
+    ),
     "vicuna": (
         "{{ bos_token }}{% for m in messages %}{% if m.role == 'system' %}{{ m.content | trim }}{{ '\\n\\n' }}"
         "{% elif m.role == 'assistant' %}ASSISTANT: {{ m.content | trim }}{{ eos_token }}{{ '\\n' }}"
         "{% else %}USER: {{ m.content | trim }}{{ '\\n' }}{% endif %}{% endfor %}"
-        "{% if add_generation_prompt %}ASSISTANT:{% endif %}"),
+        "{% if add_generation_prompt %}ASSISTANT:{% endif %}"
+    ),
     "alpaca": (
         "{{ bos_token }}{% for m in messages %}{% if m.role == 'system' %}{{ m.content | trim }}{{ '\\n\\n' }}"
         "{% elif m.role == 'assistant' %}### Response:{{ '\\n' }}{{ m.content | trim }}{{ '\\n\\n' }}"
         "{% else %}### Instruction:{{ '\\n' }}{{ m.content | trim }}{{ '\\n\\n' }}{% endif %}{% endfor %}"
-        "{% if add_generation_prompt %}### Response:{{ '\\n' }}{% endif %}"),
+        "{% if add_generation_prompt %}### Response:{{ '\\n' }}{% endif %}"
+    ),
     # For models that were never taught a conversation.
     "plain": (
         "{{ bos_token }}{% for m in messages %}{% if m.role == 'system' %}{{ m.content | trim }}{{ '\\n\\n' }}"
         "{% else %}{{ m.role | capitalize }}: {{ m.content | trim }}{{ '\\n' }}{% endif %}{% endfor %}"
-        "{% if add_generation_prompt %}Assistant:{% endif %}"),
+        "{% if add_generation_prompt %}Assistant:{% endif %}"
+    ),
 }
 
 # The first whose control tokens are all there. The more telling sets stand first.
@@ -125,8 +156,9 @@ def find_format(special_texts: frozenset[str]) -> str:
     return next((name for signs, name in _SIGNS if signs <= special_texts), "plain")
 
 
-def choose_template(own: str | bytes | None, vocabulary: Vocabulary, renderer: Renderer, *,
-                    setting: str = "") -> ChosenTemplate:
+def choose_template(
+    own: str | bytes | None, vocabulary: Vocabulary, renderer: Renderer, *, setting: str = ""
+) -> ChosenTemplate:
     """The template that a model is used with: the user's (a name or a text), the file's own, or a built-in format.
 
     The file's own is tried with a greeting. One that is missing, empty, unreadable, broken, too slow or too large
@@ -140,8 +172,11 @@ def choose_template(own: str | bytes | None, vocabulary: Vocabulary, renderer: R
             import difflib
 
             near = difflib.get_close_matches(setting, FORMATS, 1)
-            raise Error(f"There is no chat format {setting!r}.", kind="no-such-format",
-                        hint=f"Did you mean {near[0]}?" if near else f"The formats are: {', '.join(sorted(FORMATS))}.")
+            raise Error(
+                f"There is no chat format {setting!r}.",
+                kind="no-such-format",
+                hint=f"Did you mean {near[0]}?" if near else f"The formats are: {', '.join(sorted(FORMATS))}.",
+            )
         _try(setting, vocabulary, renderer)
         return ChosenTemplate(setting, "setting")
     why = ""
@@ -164,8 +199,11 @@ def choose_template(own: str | bytes | None, vocabulary: Vocabulary, renderer: R
             except Error as err:
                 why = f"its chat template does not work ({err.message.rstrip('.')})"
     name = find_format(vocabulary.special_texts)
-    return ChosenTemplate(FORMATS[name], name, Notice(
-        "template-replaced", f"The model is used with the built-in chat format {name}: {why}."))
+    return ChosenTemplate(
+        FORMATS[name],
+        name,
+        Notice("template-replaced", f"The model is used with the built-in chat format {name}: {why}."),
+    )
 
 
 def _try(template: str, vocabulary: Vocabulary, renderer: Renderer) -> None:

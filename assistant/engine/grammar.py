@@ -7,7 +7,8 @@ Whitespace in JSON is fixed: one space after each comma and colon, none elsewher
 training text write it. Free whitespace lets small models loop in it, and fixed whitespace lets keys and punctuation
 be forced: `forced_tokens()` names what must come, so that a generator can prefill it instead of sampling it.
 
-Strings and numbers without bounds in the schema stay without bounds here: use maxLength, pattern, minimum, maximum.
+Strings without bounds in the schema stay without bounds here (use maxLength or pattern); the digits of JSON numbers
+end where 64 bits do, see `grammar_numbers.py`.
 """
 
 import json
@@ -19,6 +20,8 @@ from typing import TYPE_CHECKING, Any
 from rushlight import Error
 from rushlight.assistant.engine.grammar_gbnf import parse_gbnf
 from rushlight.assistant.engine.grammar_lark import gbnf_to_lark
+from rushlight.assistant.engine.grammar_length import has_long_parts
+from rushlight.assistant.engine.grammar_numbers import NumberDigits
 from rushlight.assistant.engine.grammar_schema import read_schema
 from rushlight.assistant.engine.request import Grammar
 
@@ -33,6 +36,8 @@ MAX_LARK_DEFINITIONS = 500       # a chain of so many takes llguidance 2 s, of 2
 _COMPILE_STACK_BYTES = 64 * 1024 * 1024
 _N_CACHED = 8
 _JSON_OPTIONS = {"item_separator": ", ", "key_separator": ": ", "whitespace_flexible": False}
+# Looking ahead for text that must come has no limit in llguidance: off where such text could be endless.
+_NO_FORCING = '%llguidance {"no_forcing": true}\n'
 _TOO_COMPLEX = frozenset({"ParserTooComplex", "LexerTooComplex", "InternalError"})
 
 
@@ -59,6 +64,7 @@ class GrammarTokenizer:
         self._made: Any = None
         self._matchers: OrderedDict[Grammar, Any] = OrderedDict()
         self._special_ids: dict[bytes, int] | None = None
+        self._digit_tokens: NDArray[np.bool_] | None = None
 
     def prepare(self) -> Any:
         """llguidance's tokenizer; about 0.1 s for 49,000 tokens the first time, besides 0.05 s of import."""
@@ -88,6 +94,19 @@ class GrammarTokenizer:
             self._special_ids = {self._pieces[i]: i for i in sorted(self._special) if i < self.n_vocab}
         return self._special_ids
 
+    def piece(self, token_id: int) -> bytes:
+        """The bytes of one token."""
+        return self._pieces[token_id]
+
+    @property
+    def digit_tokens(self) -> "NDArray[np.bool_]":
+        """True for each token whose text begins with a digit. Shape (n_vocab,)."""
+        if self._digit_tokens is None:
+            import numpy as np
+
+            self._digit_tokens = np.fromiter((piece[:1].isdigit() for piece in self._pieces), bool, self.n_vocab)
+        return self._digit_tokens
+
     def matcher(self, grammar: Grammar) -> Any:
         """A fresh llguidance matcher. The last few grammars are kept compiled: agents send the same one each turn."""
         with self._lock:
@@ -109,20 +128,25 @@ class Constraint:
     Per token: `apply(logits)`, sample, `accept(token_id)`; until `is_finished` or an end-of-generation token.
     """
 
-    def __init__(self, matcher: Any, n_vocab: int, eog_ids: Iterable[int]) -> None:
+    def __init__(self, matcher: Any, tokenizer: GrammarTokenizer, digits: NumberDigits | None) -> None:
         import numpy as np
 
         self._np = np
         self._matcher = matcher
-        self._n_vocab = n_vocab
-        self._eog_ids = frozenset(eog_ids)
+        self._tokenizer = tokenizer
+        self._digits = digits
+        self._n_vocab = n_vocab = tokenizer.n_vocab
+        self._eog_ids = frozenset(tokenizer.eog_ids)
         self._mask = np.zeros((n_vocab + 31) // 32, dtype=np.uint32)
         self._mask_pointer = self._mask.ctypes.data
         self._mask_bytes = self._mask.view(np.uint8)
         self._minus_infinity = np.float32(-np.inf)
 
     def apply(self, logits: "NDArray[np.float32]") -> None:
-        """Set the logits of all tokens that may not come next to -inf, in place. Shape (n_vocab,)."""
+        """Set the logits of all tokens that may not come next to -inf, in place. Shape (n_vocab,).
+
+        Where only one text can follow, only the model's own way to cut it into tokens stays allowed.
+        """
         self._np.copyto(logits, self._minus_infinity, where=self.forbidden())
 
     def forbidden(self) -> "NDArray[np.bool_]":
@@ -131,6 +155,10 @@ class Constraint:
         self._check()
         bits = self._np.unpackbits(self._mask_bytes, count=self._n_vocab, bitorder="little")
         forbidden: NDArray[np.bool_] = self._np.logical_not(bits)
+        if self._digits is not None and self._digits.are_enough:
+            braked = forbidden | self._tokenizer.digit_tokens
+            if not braked.all():         # where the schema asks for more digits it gets them
+                return braked
         return forbidden
 
     def accept(self, token_id: int) -> None:
@@ -138,6 +166,8 @@ class Constraint:
         if not _guarded(self._matcher.consume_token, token_id):
             self._check()
             raise AssertionError(f"token {token_id} was not allowed here")
+        if self._digits is not None:
+            self._digits.feed(self._tokenizer.piece(token_id))
 
     @property
     def is_accepting(self) -> bool:
@@ -170,7 +200,8 @@ class Constraint:
 
 def compile_grammar(grammar: Grammar, tokenizer: GrammarTokenizer) -> Constraint:
     """Raises `Error(kind="bad-grammar")` for what cannot be read, enforced or compiled within the limits."""
-    return Constraint(tokenizer.matcher(grammar), tokenizer.n_vocab, tokenizer.eog_ids)
+    digits = NumberDigits() if grammar.kind in ("json", "json_schema") else None
+    return Constraint(tokenizer.matcher(grammar), tokenizer, digits)
 
 
 def _compile(grammar: Grammar, tokenizer: GrammarTokenizer) -> Any:
@@ -214,7 +245,7 @@ def _matcher(source: str, made: Any) -> Any:
     limits = LLParserLimits(
         initial_lexer_fuel=1_000_000,    # about 0.3 s
         step_lexer_fuel=200_000,         # about 15 ms a token
-        step_max_items=50_000,           # about 3 ms a token
+        step_max_items=200_000,          # about 10 ms a token
         max_lexer_states=50_000,         # about 100 MB
         max_grammar_size=200_000,
         verbose_errors=False,
@@ -236,10 +267,10 @@ def _to_llguidance(grammar: Grammar, tokenizer: GrammarTokenizer) -> str:
             return str(LLMatcher.grammar_from_json_schema("{}", None, _JSON_OPTIONS))
         case "gbnf":
             rules = parse_gbnf(grammar.text, tokenizer.special_ids, tokenizer.n_vocab)
-            return str(LLMatcher.grammar_from_lark(gbnf_to_lark(rules, frozenset(tokenizer.eog_ids))))
+            lark = gbnf_to_lark(rules, frozenset(tokenizer.eog_ids))
+            return str(LLMatcher.grammar_from_lark(_NO_FORCING + lark if has_long_parts(rules) else lark))
         case "lark":
-            _check_lark(grammar)
-            return str(LLMatcher.grammar_from_lark(grammar.text))
+            return str(LLMatcher.grammar_from_lark(_NO_FORCING + _checked_lark(grammar)))
         case "regex":
             if len(grammar.text) > MAX_REGEX_BYTES:
                 raise _bad(grammar, f"it is longer than {MAX_REGEX_BYTES // 1024} KiB")
@@ -249,12 +280,21 @@ def _to_llguidance(grammar: Grammar, tokenizer: GrammarTokenizer) -> str:
                         hint="The kinds are json_schema, json, gbnf, lark and regex.", kind="bad-grammar")
 
 
-def _check_lark(grammar: Grammar) -> None:
+def _checked_lark(grammar: Grammar) -> str:
+    """The text without a `%llguidance {}` line: the options are ours."""
     if len(grammar.text) > MAX_LARK_BYTES:
         raise _bad(grammar, f"it is longer than {MAX_LARK_BYTES // 1024} KiB")
+    lines = grammar.text.splitlines()
     # An upper bound: every definition has a colon.
-    if sum(":" in line for line in grammar.text.splitlines()) > MAX_LARK_DEFINITIONS:
+    if sum(":" in line for line in lines) > MAX_LARK_DEFINITIONS:
         raise _bad(grammar, f"it has more than {MAX_LARK_DEFINITIONS} definitions")
+    for i, line in enumerate(lines):
+        if line.lstrip().startswith("%llguidance"):
+            if line.replace(" ", "") != "%llguidance{}":
+                raise _bad(grammar, f"line {i + 1} sets options of llguidance, which cannot be changed",
+                           'Leave the line out, or write "%llguidance {}".')
+            lines[i] = ""
+    return "\n".join(lines) + "\n"
 
 
 _NAMES = {"json_schema": "JSON Schema", "json": "JSON grammar", "gbnf": "grammar", "lark": "Lark grammar",

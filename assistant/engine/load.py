@@ -102,9 +102,7 @@ def load(settings: LoadSettings, renderer: "TemplateProcess",
     """Open the model. Raises `Error`; a file that makes llama.cpp abort ends the process, which others explain."""
     start = time.monotonic()
     path = Path(settings.path)
-    from rushlight.quant.gguf_check import check  # nothing native sees a file that was not checked
-
-    check(path)
+    _check_files(path)
     from rushlight.assistant.engine.llama import Context, Model
 
     check_settings(settings)
@@ -217,6 +215,22 @@ def _open_model(settings: LoadSettings, path: Path, on_progress: Callable[[Progr
         if model.gpu_layers < 0 or model.gpu_layers > model.n_layers + 1:
             model.gpu_layers = model.n_layers + 1        # the layers and the output
         return model
+
+
+def _check_files(path: Path) -> None:
+    """The file, and its sisters if it is split, are sound and a model. Nothing native has seen them yet."""
+    from rushlight.quant.gguf_check import check
+
+    head = check(path)
+    if head.split_count > 1:
+        from rushlight.assistant.models.split import all_parts, check_parts
+
+        check_parts([check(part) for part in all_parts(path)])
+    # llama.cpp itself ignores general.type and would take an adapter's tensors for a model's.
+    if head.kind != "model":
+        raise Error(f"{path.name} is no model but of the kind {head.kind!r}.",
+                    hint="An adapter is used beside its model: --lora PATH. A later part of a split model is opened "
+                         "through its first.", kind="wrong-model")
 
 
 def _check_kind(settings: LoadSettings, model: "Model") -> None:

@@ -29,10 +29,10 @@ def token_logprobs(logits: "NDArray[np.float32]", token_id: int, n_top: int,
         raise ValueError(f"the largest logit is {largest}")
     # In float32: twice as fast as float64, and each term is exact to 1e-7 of itself. The sum is not: float64.
     total = float(np.exp(logits - np.float32(largest)).sum(dtype=np.float64))
-    normaliser = largest + float(np.log(total))
+    log_total = float(np.log(total))
 
     def logprob(i: int) -> float:
-        return min(0.0, float(logits[i]) - normaliser)
+        return min(0.0, float(logits[i]) - largest - log_total)      # in this order: both may be large
 
     def text(i: int) -> str:
         return piece_of(i).decode("utf-8", errors="replace")

@@ -10,7 +10,7 @@ control tokens differ, the second rendering is taken.
 """
 
 import re
-from collections.abc import Callable
+import time
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Protocol
@@ -29,11 +29,13 @@ from rushlight.assistant.engine.control_text import (
 )
 from rushlight.assistant.engine.reasoning import HARMONY, ReasoningTags, find_tags
 from rushlight.assistant.engine.request import GenerateRequest, Message
+from rushlight.assistant.engine.template_process import timeout_error
+from rushlight.assistant.engine.template_renderer import WALL_S
 from rushlight.assistant.events import Notice
 
 KNOWN_ROLES = frozenset({"system", "developer", "user", "assistant", "tool"})
 _RESERVED = frozenset({"messages", "tools", "add_generation_prompt", "bos_token", "eos_token"})
-_REASONING_KEYS = ("reasoning_content", "thinking", "reasoning")    # by which templates know earlier reasoning
+_REASONING_KEYS = ("reasoning_content", "thinking", "reasoning")  # by which templates know earlier reasoning
 
 
 class Vocabulary(Protocol):
@@ -55,7 +57,7 @@ class Vocabulary(Protocol):
 class Renderer(Protocol):
     """`TemplateProcess`, or a fake."""
 
-    def render(self, template: str, variables: dict[str, Any]) -> str: ...
+    def render(self, template: str, variables: dict[str, Any], *, limit_s: float) -> str: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +68,8 @@ class Prompt:
 
     segments: tuple[str, ...]
     notices: tuple[Notice, ...] = ()
-    reasoning_open: bool = False                  # the prompt ends inside reasoning
-    reasoning_tags: ReasoningTags | None = None   # None: do not split the answer
+    reasoning_open: bool = False  # the prompt ends inside reasoning
+    reasoning_tags: ReasoningTags | None = None  # None: do not split the answer
 
     @property
     def text(self) -> str:
@@ -76,28 +78,48 @@ class Prompt:
 
 def build_prompt(request: GenerateRequest, template: str, vocabulary: Vocabulary, renderer: Renderer) -> Prompt:
     """The prompt of `request.messages`. Raises `Error` for a conversation or a template that does not work."""
+    try:
+        return _build(request, template, vocabulary, renderer)
+    except RecursionError as err:
+        raise Error(
+            "The tools, tool calls or template options are nested too deeply.",
+            hint="Use plain JSON of moderate depth.",
+            kind="bad-request",
+        ) from err
+
+
+def _build(request: GenerateRequest, template: str, vocabulary: Vocabulary, renderer: Renderer) -> Prompt:
     if not request.messages:
         raise Error("The request holds no messages.", hint="Send at least one message.", kind="bad-request")
     if request.continue_final and request.messages[-1].role != "assistant":
-        raise Error(f"Only an answer of the assistant can be continued; the last message is from "
-                    f"{request.messages[-1].role!r}.", hint="End the conversation with the answer to go on with.",
-                    kind="bad-request")
+        raise Error(
+            f"Only an answer of the assistant can be continued; the last message is from "
+            f"{request.messages[-1].role!r}.",
+            hint="End the conversation with the answer to go on with.",
+            kind="bad-request",
+        )
     work = _Work(request, template, vocabulary, renderer)
     marked = work.text()
     tags = None if request.reasoning == "raw" else work.tags
     if request.continue_final:
         cut = marked.rfind(END)
         if cut < 0:
-            raise Error("The model's chat template leaves out the last message, so it cannot be continued.",
-                        hint="Ask for a new answer instead.", kind="template-refused")
+            raise Error(
+                "The model's chat template leaves out the last message, so it cannot be continued.",
+                hint="Ask for a new answer instead.",
+                kind="template-refused",
+            )
         marked = marked[:cut].replace(END, "")
         opened = tags is not None and _is_open(request.messages[-1].content, tags)
     else:
         opened = False
     plain = unmark(marked)
     if not plain.strip():
-        raise Error("The model's chat template wrote nothing for this conversation.",
-                    hint="Give the model another chat template, or name a built-in format.", kind="template-error")
+        raise Error(
+            "The model's chat template wrote nothing for this conversation.",
+            hint="Give the model another chat template, or name a built-in format.",
+            kind="template-error",
+        )
     opened = opened or (tags is not None and plain.rstrip().endswith(tuple(o.rstrip() for o in tags.openers)))
     if vocabulary.add_bos and vocabulary.bos_text and not marked.startswith(vocabulary.bos_text):
         marked = vocabulary.bos_text + marked
@@ -111,6 +133,9 @@ class _Work:
     def __init__(self, request: GenerateRequest, template: str, vocabulary: Vocabulary, renderer: Renderer) -> None:
         self.template = template
         self.renderer = renderer
+        # All renderings of one prompt together: a template that stays just below the limit of one must not hold the
+        # engine for eight times as long.
+        self.deadline = time.monotonic() + WALL_S
         self.control = _control_texts(vocabulary.special_texts)
         self.tags = find_tags(template, vocabulary.special_texts)
         self.notices: list[Notice] = []
@@ -118,13 +143,17 @@ class _Work:
         self.turns = [_turn(message, template, self.tags) for message in request.messages]
         tools = _tools(request.tools)
         if tools and not re.search(r"\btools\b", template):
-            self.notices.append(Notice("no-tools", "The model's chat template has no place for tools; "
-                                                   "the model was not told of them."))
+            self.notices.append(
+                Notice("no-tools", "The model's chat template has no place for tools; the model was not told of them.")
+            )
         self.values: dict[str, Any] = {"tools": tools or None, "documents": None, **_options(request, self.tags)}
         # Someone may write that very escape: then it stays, and stands between the parts of a control text as well.
         self.says_escaped_mark = ESCAPED_MARK in template or ESCAPED_MARK in str((self.turns, self.values))
-        self.fixed = {"bos_token": vocabulary.bos_text, "eos_token": vocabulary.eos_text,
-                      "add_generation_prompt": not request.continue_final}
+        self.fixed = {
+            "bos_token": vocabulary.bos_text,
+            "eos_token": vocabulary.eos_text,
+            "add_generation_prompt": not request.continue_final,
+        }
 
     def text(self) -> str:
         """The marked text, with the system message moved where the template has no place for it."""
@@ -142,8 +171,12 @@ class _Work:
             text = self._with_arguments(folded)
         except Error as err:
             raise _refused(err, self.turns) from err
-        self.notices.append(Notice("system-folded", "The model's chat template knows no system message; it was put "
-                                                    "at the beginning of the user's turn."))
+        self.notices.append(
+            Notice(
+                "system-folded",
+                "The model's chat template knows no system message; it was put at the beginning of the user's turn.",
+            )
+        )
         return text
 
     def _with_arguments(self, turns: list[dict[str, Any]]) -> str:
@@ -161,9 +194,13 @@ class _Work:
             except Error:
                 raise err from None
         written = unmark(text)
-        if any(str(arguments) in written for turn in turns for arguments in _argument_objects(turn)
-               if str(arguments) != msgspec.json.encode(arguments).decode()):
-            return self._safe(as_text)      # it wrote Python's form of an object, which no model was taught
+        if any(
+            str(arguments) in written
+            for turn in turns
+            for arguments in _argument_objects(turn)
+            if str(arguments) != msgspec.json.encode(arguments).decode()
+        ):
+            return self._safe(as_text)  # it wrote Python's form of an object, which no model was taught
         return text
 
     def _safe(self, turns: list[dict[str, Any]]) -> str:
@@ -183,13 +220,16 @@ class _Work:
             return text
         other = self._render(guarded)
         if unmark(other) == unmark(text) and self.control.spans(other) == self.control.spans(text):
-            return text                     # the parts stayed apart, so ordinary text need not be cut
+            return text  # the parts stayed apart, so ordinary text need not be cut
         return other
 
     def _render(self, variables: dict[str, Any]) -> str:
-        text = self.renderer.render(self.template, variables)
+        left_s = self.deadline - time.monotonic()
+        if left_s <= 0:
+            raise timeout_error()
+        text = self.renderer.render(self.template, variables, limit_s=left_s)
         if ESCAPED_MARK in text and not self.says_escaped_mark:
-            text = text.replace(ESCAPED_MARK, MARK)     # the template wrote an object in Python's or ASCII JSON form
+            text = text.replace(ESCAPED_MARK, MARK)  # the template wrote an object in Python's or ASCII JSON form
         return text
 
     def _variables(self, turns: list[dict[str, Any]], *, parts: bool) -> dict[str, Any]:
@@ -201,9 +241,15 @@ class _Work:
 
     def _broken_turn(self, turn: dict[str, Any], parts: bool) -> dict[str, Any]:
         """Our own keys stay; `role` too, where it is one of the known."""
-        break_text: Callable[[Any], Any] = lambda value: map_strings(value, self.control, parts)  # noqa: E731
-        out = {key: break_text(value) for key, value in turn.items() if key != "role"}
-        return {"role": turn["role"] if turn["role"] in KNOWN_ROLES else break_text(turn["role"]), **out}
+        out: dict[str, Any] = {}
+        for key, value in turn.items():
+            if key == "role" and value in KNOWN_ROLES:
+                out[key] = value
+            elif isinstance(value, str):
+                out[key] = self.control.break_parts(value) if parts else self.control.break_whole(value)
+            else:
+                out[key] = map_strings(value, self.control, parts)
+        return out
 
 
 @lru_cache(maxsize=4)
@@ -236,8 +282,9 @@ def _json(text: str, what: str) -> Any:
     try:
         return msgspec.json.decode(text.encode(errors="replace"))
     except (msgspec.DecodeError, RecursionError) as err:
-        raise Error(f"The {what} are no valid JSON: {err}.", hint="Use OpenAI's form of a request.",
-                    kind="bad-request") from err
+        raise Error(
+            f"The {what} are no valid JSON: {err}.", hint="Use OpenAI's form of a request.", kind="bad-request"
+        ) from err
 
 
 def _tools(text: str) -> list[Any]:
@@ -245,8 +292,9 @@ def _tools(text: str) -> list[Any]:
         return []
     tools = _json(text, "tools")
     if not isinstance(tools, list) or not all(isinstance(tool, dict) for tool in tools):
-        raise Error("The tools must be a JSON array of objects.", hint="Use OpenAI's form of a request.",
-                    kind="bad-request")
+        raise Error(
+            "The tools must be a JSON array of objects.", hint="Use OpenAI's form of a request.", kind="bad-request"
+        )
     return tools
 
 
@@ -254,23 +302,32 @@ def _tool_calls(text: str) -> list[dict[str, Any]]:
     """OpenAI's tool calls with the arguments, JSON in a string there, as the objects that templates want."""
     calls = _json(text, "tool calls")
     if not isinstance(calls, list):
-        raise Error("The tool calls of a message must be a JSON array.", hint="Use OpenAI's form of a request.",
-                    kind="bad-request")
+        raise Error(
+            "The tool calls of a message must be a JSON array.",
+            hint="Use OpenAI's form of a request.",
+            kind="bad-request",
+        )
     out = []
     for call in calls:
         function = call.get("function", call) if isinstance(call, dict) else None
         if not isinstance(function, dict) or not isinstance(function.get("name"), str):
-            raise Error("A tool call must name its function.", hint="Use OpenAI's form of a request.",
-                        kind="bad-request")
+            raise Error(
+                "A tool call must name its function.", hint="Use OpenAI's form of a request.", kind="bad-request"
+            )
         arguments = function.get("arguments", {})
         if isinstance(arguments, str):
             try:
                 decoded = msgspec.json.decode(arguments.encode(errors="replace") or b"{}")
             except (msgspec.DecodeError, RecursionError):
-                decoded = arguments          # the model's own broken JSON, kept as it said it
+                decoded = arguments  # the model's own broken JSON, kept as it said it
             arguments = decoded if isinstance(decoded, dict) else arguments
-        out.append({"id": str(call.get("id") or ""), "type": "function",
-                    "function": {"name": function["name"], "arguments": arguments}})
+        out.append(
+            {
+                "id": str(call.get("id") or ""),
+                "type": "function",
+                "function": {"name": function["name"], "arguments": arguments},
+            }
+        )
     return out
 
 
@@ -295,11 +352,14 @@ def _options(request: GenerateRequest, tags: ReasoningTags | None) -> dict[str, 
     if request.reasoning == "off":
         options = {"enable_thinking": False, "thinking": False}
         if tags is HARMONY:
-            options["reasoning_effort"] = "low"     # it cannot be turned off there
+            options["reasoning_effort"] = "low"  # it cannot be turned off there
     for name, text in request.template_options:
         if name in _RESERVED or not name.isidentifier():
-            raise Error(f"The template option {name!r} cannot be set.",
-                        hint="Options are the template's own variables, such as enable_thinking.", kind="bad-request")
+            raise Error(
+                f"The template option {name!r} cannot be set.",
+                hint="Options are the template's own variables, such as enable_thinking.",
+                kind="bad-request",
+            )
         options[name] = _json(text, f"values of the template option {name!r}")
     return options
 
@@ -333,8 +393,11 @@ def _refused(err: Error, turns: list[dict[str, Any]]) -> Error:
     if err.kind != "template-refused":
         return err
     roles = ", ".join(turn["role"] for turn in turns[:12]) + (", ..." if len(turns) > 12 else "")
-    return Error(err.message, hint=f"The turns are: {roles}. Most models expect user and assistant in alternation, "
-                                   "beginning with the user.", kind="template-refused")
+    return Error(
+        err.message,
+        hint=f"The turns are: {roles}. Most models expect user and assistant in alternation, beginning with the user.",
+        kind="template-refused",
+    )
 
 
 def _is_open(content: str, tags: ReasoningTags) -> bool:

@@ -16,8 +16,8 @@ class ReasoningTags:
     family: str
     openers: tuple[str, ...]
     closers: tuple[str, ...]
-    dropped: tuple[str, ...] = ()    # marks without meaning for the reader, taken out of the answer
-    anywhere: bool = False           # control tokens open it at any place; plain tags only as the answer's first word
+    dropped: tuple[str, ...] = ()  # marks without meaning for the reader, taken out of the answer
+    anywhere: bool = False  # control tokens open it at any place; plain tags only as the answer's first word
 
     @property
     def all(self) -> tuple[str, ...]:
@@ -30,9 +30,12 @@ def _pair(family: str, opener: str, closer: str) -> ReasoningTags:
 
 
 HARMONY = ReasoningTags(
-    "harmony", ("<|channel|>analysis<|message|>",), ("<|end|>",),
+    "harmony",
+    ("<|channel|>analysis<|message|>",),
+    ("<|end|>",),
     ("<|start|>assistant", "<|channel|>final<|message|>", "<|channel|>commentary<|message|>", "<|return|>"),
-    anywhere=True)
+    anywhere=True,
+)
 GEMMA = ReasoningTags("gemma4", ("<|channel>thought\n", "<|channel>thought"), ("<channel|>",), anywhere=True)
 THINK = _pair("think", "<think>", "</think>")
 
@@ -78,9 +81,9 @@ class ReasoningSplitter:
     def __init__(self, tags: ReasoningTags | None, opened: bool) -> None:
         self._tags = tags
         self._thinking = opened and tags is not None
-        self._held = ""              # might be the beginning of a mark
-        self._space = ""             # white space that is said only if something follows it
-        self._at_start = True        # nothing but white space and marks so far
+        self._held = ""  # might be the beginning of a mark
+        self._space = ""  # white space that is said only if something follows it
+        self._at_start = True  # nothing but white space and marks so far
         self._trim = self._thinking  # white space here belongs to a border
 
     def feed(self, text: str) -> list[TextDelta | ReasoningDelta]:
@@ -92,13 +95,13 @@ class ReasoningSplitter:
             marks = self._marks()
             place, mark = _first_mark(self._held, marks)
             keep = _unfinished(self._held, marks)
-            if mark and place < keep:      # else a longer mark may still begin there
+            if mark and place < keep:  # else a longer mark may still begin there
                 self._say(self._held[:place], out)
                 if not self._applies(mark):
                     self._say(mark, out)
                 else:
                     self._pass(mark)
-                self._held = self._held[place + len(mark):]
+                self._held = self._held[place + len(mark) :]
                 continue
             self._say(self._held[:keep], out)
             self._held = self._held[keep:]
@@ -118,7 +121,7 @@ class ReasoningSplitter:
                 self._pass(mark)
             else:
                 self._say(mark, out)
-            self._held = self._held[place + len(mark):]
+            self._held = self._held[place + len(mark) :]
         self._held = ""
         if self._space and not self._thinking and not self._trim:
             out.append(TextDelta(self._space))
@@ -142,7 +145,7 @@ class ReasoningSplitter:
     def _pass(self, mark: str) -> None:
         assert self._tags is not None
         if mark in self._tags.openers:
-            self._thinking = True        # a second opener, after the template's own, changes nothing
+            self._thinking = True  # a second opener, after the template's own, changes nothing
             self._trim, self._space = True, ""
         elif mark in self._tags.closers and self._thinking:
             self._thinking = False
@@ -159,7 +162,7 @@ class ReasoningSplitter:
             if not text:
                 return
         elif self._at_start and not self._thinking and not text.strip():
-            self._space += text          # before an opener it is dropped, before an answer it is said
+            self._space += text  # before an opener it is dropped, before an answer it is said
             return
         self._trim = False
         if self._thinking:
@@ -167,7 +170,7 @@ class ReasoningSplitter:
             core = text.rstrip()
             if core:
                 out.append(ReasoningDelta(self._space + core))
-                self._space = text[len(core):]
+                self._space = text[len(core) :]
             else:
                 self._space += text
             return

@@ -43,8 +43,13 @@ def _strftime_now(form: str) -> str:
     return datetime.now().strftime(form)
 
 
-def _tojson(value: Any, ensure_ascii: bool = False, indent: int | None = None,
-            separators: tuple[str, str] | None = None, sort_keys: bool = False) -> str:
+def _tojson(
+    value: Any,
+    ensure_ascii: bool = False,
+    indent: int | None = None,
+    separators: tuple[str, str] | None = None,
+    sort_keys: bool = False,
+) -> str:
     # jinja2's own filter escapes < > & for web pages; models were taught plain JSON.
     return json.dumps(value, ensure_ascii=ensure_ascii, indent=indent, separators=separators, sort_keys=sort_keys)
 
@@ -52,7 +57,8 @@ def _tojson(value: Any, ensure_ascii: bool = False, indent: int | None = None,
 def compile_template(source: str) -> Callable[[dict[str, Any], int], str]:
     """A function (variables, most bytes of output) -> text. Raises jinja2's errors as they are."""
     environment = ImmutableSandboxedEnvironment(
-        trim_blocks=True, lstrip_blocks=True, extensions=[_Generation, "jinja2.ext.loopcontrols"])
+        trim_blocks=True, lstrip_blocks=True, extensions=[_Generation, "jinja2.ext.loopcontrols"]
+    )
     environment.filters["tojson"] = _tojson
     environment.globals["raise_exception"] = _raise_exception
     environment.globals["strftime_now"] = _strftime_now
@@ -105,10 +111,12 @@ def warm_up() -> None:
     import jinja2.constants
     import jinja2.debug
 
-    sample = ("{% for x in xs %}{{ x|trim|title|tojson }}{% endfor %}{{ '<b>'|striptags|e|urlize|wordwrap|pprint }}"
-              "{{ strftime_now('%Y-%m-%d %B') }}{{ '%s'|format(1) }}{{ [2, 1]|sort|join|indent }}{{ lipsum(n=1) }}"
-              "{{ [1]|random }}{{ 'a b'|urlencode }}{{ 'a,b'.split(',')|map('upper')|list }}{{ 1.5|round }}{{ x.y }}")
+    sample = (
+        "{% for x in xs %}{{ x|trim|title|tojson }}{% endfor %}{{ '<b>'|striptags|e|urlize|wordwrap|pprint }}"
+        "{{ strftime_now('%Y-%m-%d %B') }}{{ '%s'|format(1) }}{{ [2, 1]|sort|join|indent }}{{ lipsum(n=1) }}"
+        "{{ [1]|random }}{{ 'a b'|urlencode }}{{ 'a,b'.split(',')|map('upper')|list }}{{ 1.5|round }}{{ x.y }}"
+    )
     try:
         compile_template(sample)({"xs": ["a"]}, 1 << 20)
     except jinja2.TemplateError:
-        pass   # x.y is undefined on purpose: the rewriting of tracebacks is loaded too
+        pass  # x.y is undefined on purpose: the rewriting of tracebacks is loaded too

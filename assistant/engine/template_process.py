@@ -35,6 +35,8 @@ from rushlight.assistant.engine.template_renderer import (
 )
 
 _HINT = "Give the model another chat template, or name one of the built-in formats, such as chatml."
+_FREE_OUTPUT_BYTES = 256 * 1024  # what a template may write of its own
+_ANSWER_S = 0.25  # for the renderer's own answer to a time-out, which leaves it alive
 _KINDS = frozenset({"template-error", "template-refused", "template-timeout", "template-memory", "template-too-long"})
 
 
@@ -55,37 +57,52 @@ class TemplateProcess:
     def start(cls, *, max_output_bytes: int = MAX_OUTPUT_BYTES) -> "TemplateProcess":
         """Fork the renderer; where threads or llama.cpp exist already, a fresh interpreter is started instead."""
         if not hasattr(os, "fork"):
-            raise Error("Chat templates cannot be rendered safely on this system: it has no fork.",
-                        hint="Rushlight's engine needs Linux or another POSIX system.", kind="unsupported")
+            raise Error(
+                "Chat templates cannot be rendered safely on this system: it has no fork.",
+                hint="Rushlight's engine needs Linux or another POSIX system.",
+                kind="unsupported",
+            )
         return cls(max_output_bytes)
 
     @property
     def pid(self) -> int:
         return self._pid
 
-    def render(self, template: str, variables: dict[str, Any]) -> str:
+    def render(self, template: str, variables: dict[str, Any], *, limit_s: float = WALL_S) -> str:
         """The text, or `Error` of kind template-error, -refused, -timeout, -memory or -too-long.
 
+        The text may be about four times as long as what the template was given; `limit_s` shortens the time allowed.
         "template-refused" is the template's own `raise_exception`, with its message.
         """
         source = template.encode(errors="replace")
         if len(source) > MAX_TEMPLATE_BYTES:
-            raise Error(f"The model's chat template is {len(source)} bytes long; {MAX_TEMPLATE_BYTES} are allowed.",
-                        hint=_HINT, kind="template-too-long")
+            raise Error(
+                f"The model's chat template is {len(source)} bytes long; {MAX_TEMPLATE_BYTES} are allowed.",
+                hint=_HINT,
+                kind="template-too-long",
+            )
         try:
-            values = msgspec.json.encode((self.max_output_bytes, variables))
+            given = msgspec.json.encode(variables)
         except (TypeError, ValueError, OverflowError, RecursionError) as err:
-            raise Error(f"The chat template cannot be given these values: {err}.",
-                        hint="Tools and template options must be plain JSON of moderate depth.",
-                        kind="bad-request") from err
+            raise Error(
+                f"The chat template cannot be given these values: {err}.",
+                hint="Tools and template options must be plain JSON of moderate depth.",
+                kind="bad-request",
+            ) from err
+        max_output_bytes = min(self.max_output_bytes, _FREE_OUTPUT_BYTES + 4 * len(given))
+        values = b"[%d,%b]" % (max_output_bytes, given)
         if len(values) > MAX_VARIABLES_BYTES:
-            raise Error(f"The conversation is {len(values)} bytes long; {MAX_VARIABLES_BYTES} are allowed.",
-                        hint="Shorten it or start a new one.", kind="template-too-long")
+            raise Error(
+                f"The conversation is {len(values)} bytes long; {MAX_VARIABLES_BYTES} are allowed.",
+                hint="Shorten it or start a new one.",
+                kind="template-too-long",
+            )
         with self._lock:
-            tag, body = self._exchange(frame(TEMPLATE, source) + frame(VARIABLES, values))
+            message = frame(TEMPLATE, source) + frame(VARIABLES, values)
+            tag, body = self._exchange(message, min(limit_s, WALL_S) + _ANSWER_S, max_output_bytes)
         if tag == TEXT:
             return body.decode(errors="replace")
-        raise _error(*_read_error(body), self.max_output_bytes)
+        raise _error(*_read_error(body), max_output_bytes)
 
     def close(self) -> None:
         """End the renderer and all that it started."""
@@ -94,14 +111,14 @@ class TemplateProcess:
                 self._closed = True
                 self._end()
 
-    def _exchange(self, message: bytes) -> tuple[bytes, bytes]:
+    def _exchange(self, message: bytes, limit_s: float, max_output_bytes: int) -> tuple[bytes, bytes]:
         if self._closed:
             raise Error("The renderer of chat templates is closed.", kind="closed")
         for attempt in (1, 2):
-            deadline = time.monotonic() + WALL_S + 0.25
+            deadline = time.monotonic() + limit_s
             try:
                 send(self._sock, message, deadline)
-                answer = receive(self._sock, deadline, self.max_output_bytes * 4 + 65536)
+                answer = receive(self._sock, deadline, max_output_bytes + 65536)
             except TimeoutError:
                 self._restart()
                 return ERROR, encode_error("template-timeout")
@@ -109,7 +126,7 @@ class TemplateProcess:
                 answer = None
             if answer is not None:
                 return answer
-            self._restart()      # killed from outside, since last time or just now
+            self._restart()  # killed from outside, since last time or just now
             if attempt == 2:
                 break
         return ERROR, encode_error("template-error", "its process was ended from outside")
@@ -119,7 +136,7 @@ class TemplateProcess:
         self._pid, self._sock = _launch()
 
     def _end(self) -> None:
-        self._sock.close()       # the renderer reads the end of its stream and kills its holders
+        self._sock.close()  # the renderer reads the end of its stream and kills its holders
         deadline = time.monotonic() + 0.5
         while time.monotonic() < deadline:
             try:
@@ -162,7 +179,7 @@ def _may_fork() -> bool:
 
 def _n_native_threads() -> int:
     try:
-        return len(os.listdir("/proc/self/task"))   # noqa: PTH208
+        return len(os.listdir("/proc/self/task"))  # noqa: PTH208
     except OSError:
         return 1
 
@@ -183,10 +200,16 @@ def _spawn(theirs: socket.socket) -> int:
         command = [sys.executable, "_templates"]
     else:
         # -P: a jinja2.py lying in the current folder is not ours.
-        command = [sys.executable, "-P", "-c",
-                   "from rushlight.assistant.engine.template_process import main; raise SystemExit(main([]))"]
-    actions: list[tuple[Any, ...]] = [(os.POSIX_SPAWN_DUP2, theirs.fileno(), 0),
-                                      (os.POSIX_SPAWN_OPEN, 1, os.devnull, os.O_WRONLY, 0)]
+        command = [
+            sys.executable,
+            "-P",
+            "-c",
+            "from rushlight.assistant.engine.template_process import main; raise SystemExit(main([]))",
+        ]
+    actions: list[tuple[Any, ...]] = [
+        (os.POSIX_SPAWN_DUP2, theirs.fileno(), 0),
+        (os.POSIX_SPAWN_OPEN, 1, os.devnull, os.O_WRONLY, 0),
+    ]
     return os.posix_spawn(command[0], command, os.environ, file_actions=actions)
 
 
@@ -209,6 +232,11 @@ def _read_error(body: bytes) -> tuple[str, str, int]:
     if kind not in _KINDS:
         return "template-error", "its process gave an answer that cannot be read", 0
     return kind, message, line
+
+
+def timeout_error() -> Error:
+    """A template that took all the time it is given."""
+    return _error("template-timeout", "", 0, 0)
 
 
 def _error(kind: str, message: str, line: int, max_output_bytes: int) -> Error:

@@ -27,12 +27,12 @@ MAX_TEMPLATE_BYTES = 64 * 1024
 MAX_OUTPUT_BYTES = 16 * 1024 * 1024
 MAX_VARIABLES_BYTES = 64 * 1024 * 1024
 CPU_S = 2
-WALL_S = 2.6                      # of one render, compiling included
+WALL_S = 2.6  # of one render, compiling included
 MEMORY_BYTES = 512 * 1024 * 1024
 
-_MAX_HOLDERS = 3                  # a model has one template; a setting and a fallback may stand beside it
-_MAX_RENDERS = 400                # forks count towards a holder's own processor time, so it is renewed
-_HEAD = struct.Struct("<cI")      # tag, length
+_MAX_HOLDERS = 3  # a model has one template; a setting and a fallback may stand beside it
+_MAX_RENDERS = 400  # forks count towards a holder's own processor time, so it is renewed
+_HEAD = struct.Struct("<cI")  # tag, length
 TEXT, ERROR, TEMPLATE, VARIABLES = b"t", b"e", b"T", b"V"
 _EXIT_TIME, _EXIT_MEMORY, _EXIT_CRASH = 71, 72, 73
 
@@ -58,7 +58,7 @@ def serve(fd: int) -> None:
     signal.set_wakeup_fd(-1)
     for name in (signal.SIGTERM, signal.SIGCHLD, signal.SIGHUP):
         signal.signal(name, signal.SIG_DFL)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)      # Ctrl-C is the front's; our end comes with the worker's
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the front's; our end comes with the worker's
     _close_all_but(fd)
     from rushlight.assistant.engine import template as engine_template
 
@@ -66,7 +66,7 @@ def serve(fd: int) -> None:
     import gc
 
     gc.collect()
-    gc.freeze()                                       # a collection in a child would copy every page
+    gc.freeze()  # a collection in a child would copy every page
     control = socket.socket(fileno=fd)
     holders: dict[bytes, _Holder] = {}
     try:
@@ -78,7 +78,7 @@ def serve(fd: int) -> None:
             tag, body = _render(source[1], values[1], holders, control)
             control.sendall(frame(tag, body))
     except OSError:
-        return                                        # the worker is gone
+        return  # the worker is gone
     finally:
         for holder in holders.values():
             holder.end()
@@ -105,7 +105,7 @@ def _render(source: bytes, values: bytes, holders: dict[bytes, _Holder], control
             if holder.n_renders >= _MAX_RENDERS:
                 holder.end()
             else:
-                holders[source] = holder              # the most recently used is the last
+                holders[source] = holder  # the most recently used is the last
                 if len(holders) > _MAX_HOLDERS:
                     holders.pop(next(iter(holders))).end()
             return answer
@@ -152,7 +152,7 @@ def _start_holder(source: bytes) -> _Holder:
     if pid == 0:
         code = _EXIT_CRASH
         try:
-            os.setpgid(0, 0)                          # one signal reaches the holder and its child
+            os.setpgid(0, 0)  # one signal reaches the holder and its child
             os.dup2(theirs.fileno(), 0)
             quiet = os.open(os.devnull, os.O_RDWR)
             os.dup2(quiet, 1)
@@ -167,7 +167,7 @@ def _start_holder(source: bytes) -> _Holder:
             os._exit(code)
     theirs.close()
     try:
-        os.setpgid(pid, pid)                          # whoever comes first: a kill must find the group
+        os.setpgid(pid, pid)  # whoever comes first: a kill must find the group
     except (PermissionError, ProcessLookupError):
         pass
     return _Holder(pid, ours)
@@ -180,7 +180,7 @@ def _limit() -> None:
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
-    resource.setrlimit(resource.RLIMIT_NOFILE, (0, 0))    # what is open stays open, nothing more can be
+    resource.setrlimit(resource.RLIMIT_NOFILE, (0, 0))  # what is open stays open, nothing more can be
 
 
 def _hold(source: str) -> int:
@@ -214,8 +214,9 @@ def _hold(source: str) -> int:
             return os.WEXITSTATUS(status)
 
 
-def _render_child(sock: socket.socket, render: Callable[[dict[str, Any], int], str], values: bytes,
-                  parent: int) -> NoReturn:
+def _render_child(
+    sock: socket.socket, render: Callable[[dict[str, Any], int], str], values: bytes, parent: int
+) -> NoReturn:
     from rushlight.assistant.engine import template as engine_template
 
     code = _EXIT_CRASH
@@ -261,8 +262,9 @@ def send(sock: socket.socket, message: bytes, deadline: float) -> None:
     sock.sendall(message)
 
 
-def receive(sock: socket.socket, deadline: float | None, max_bytes: int,
-             also: socket.socket | None = None) -> tuple[bytes, bytes] | None:
+def receive(
+    sock: socket.socket, deadline: float | None, max_bytes: int, also: socket.socket | None = None
+) -> tuple[bytes, bytes] | None:
     """One frame; None at the end of the stream or where the frame is none. Raises TimeoutError at the deadline."""
     poll = select.poll()
     poll.register(sock, select.POLLIN)
@@ -272,7 +274,7 @@ def receive(sock: socket.socket, deadline: float | None, max_bytes: int,
     size, wanted = 0, _HEAD.size
     tag = b""
     while size < wanted:
-        if deadline is not None:     # without one no poll: it fails in a holder, which may have no descriptors
+        if deadline is not None:  # without one no poll: it fails in a holder, which may have no descriptors
             ready = poll.poll(max(0.0, deadline - time.monotonic()) * 1000)
             if not ready:
                 raise TimeoutError
@@ -306,6 +308,6 @@ def die_with_parent(parent: int) -> None:
         return
     import ctypes
 
-    ctypes.CDLL(None).prctl(1, signal.SIGKILL)        # PR_SET_PDEATHSIG
-    if os.getppid() != parent:                        # it died before we asked
+    ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
+    if os.getppid() != parent:  # it died before we asked
         os._exit(0)

@@ -6,9 +6,8 @@ Knows the vocabulary only. What is costly for 100,000 tokens is computed once, w
 from collections.abc import Sequence
 from functools import cached_property
 
-from rushlight.assistant.engine.llama import ATTR_CONTROL, ATTR_USER_DEFINED, Model
-
-_MARK_ENDS = frozenset({("<", ">"), ("[", "]"), ("◁", "▷")})
+from rushlight.assistant.engine.control_text import is_markup
+from rushlight.assistant.engine.llama import ATTR_CONTROL, ATTR_UNKNOWN, ATTR_USER_DEFINED, Model
 
 
 class Vocabulary:
@@ -30,12 +29,11 @@ class Vocabulary:
         """Texts that become one token when control tokens are parsed: what content must never turn into."""
         special = {}
         for token_id, bits in enumerate(self.model.token_attributes()):
-            if bits & ATTR_CONTROL:
+            if bits & (ATTR_CONTROL | ATTR_UNKNOWN):
                 special[token_id] = self.model.token_text(token_id)
             elif bits & ATTR_USER_DEFINED:
                 text = self.model.token_text(token_id)
-                # User-defined tokens are also plain words and runs of blanks; those that look like marks are marks.
-                if len(text) > 2 and (text[0], text[-1]) in _MARK_ENDS:
+                if is_markup(text):
                     special[token_id] = text
         return special
 
@@ -53,7 +51,7 @@ class Vocabulary:
         is_eog = self.model.is_eog
         found = {token_id for token_id in self._special if is_eog(token_id)}
         c, vocab = self.model.c, self.model.vocab
-        others = {self.eos_id, int(c.llama_vocab_eot(vocab))}      # whatever their attributes say
+        others = {self.eos_id, int(c.llama_vocab_eot(vocab))}  # whatever their attributes say
         return frozenset(found | {token_id for token_id in others if token_id >= 0 and is_eog(token_id)})
 
     def piece(self, token_id: int) -> bytes:

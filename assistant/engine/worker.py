@@ -29,6 +29,8 @@ def main(argv: list[str]) -> int:
         sys.stderr.write(_USAGE + "\n")
         return 2
     _die_with_parent()
+    # When it aborts, llama.cpp would start a debugger to print its stack: a second in which the death is not seen.
+    os.environ["GGML_NO_BACKTRACE"] = "1"
     signal.signal(signal.SIGINT, signal.SIG_IGN)      # Ctrl-C is the front's; it cancels through a frame
     # First of all: it forks, which is safe only before there is a thread or llama.cpp in this process.
     renderer = TemplateProcess.start()

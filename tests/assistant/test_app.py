@@ -46,6 +46,20 @@ class Dying:
         self.closed = True
 
 
+class Unloaded:
+    """An engine that answers once and is unloaded before the second question."""
+
+    def __init__(self) -> None:
+        self.answers = 0
+
+    def generate(self, request: Any, stop: Stop) -> Iterator[Any]:
+        self.answers += 1
+        if self.answers > 1:
+            raise Error("The model was unloaded.", kind="unloaded")
+        yield TextDelta("first")
+        yield Finished("stop")
+
+
 @pytest.fixture
 def model(own_home: Path, tiny_gguf: Path) -> Model:
     with open_app() as app:
@@ -103,6 +117,23 @@ def test_a_dead_engine_is_opened_anew(model: Model) -> None:
         assert dying.closed
         assert next(iter(app.ask("x"))) == TextDelta("Hello")
     assert len(opener.loads) == 2
+
+
+def test_a_model_that_was_unloaded_meanwhile_is_loaded_again_by_itself(model: Model) -> None:
+    opener = Opener(Unloaded(), FakeEngine(["second"]))
+    with fake_app(opener) as app:
+        assert list(app.ask("One"))[0] == TextDelta("first")
+        assert list(app.ask("Two"))[0] == TextDelta("second")
+    assert len(opener.loads) == 2
+
+
+def test_an_engine_that_is_gone_at_once_is_not_tried_for_ever(model: Model) -> None:
+    gone = Unloaded()
+    gone.answers = 1
+    opener = Opener(gone)
+    with fake_app(opener) as app, pytest.raises(Error) as caught:
+        list(app.ask("One"))
+    assert caught.value.kind == "unloaded" and len(opener.loads) == 1
 
 
 def test_a_file_that_changed_is_refused_before_anybody_loads_it(model: Model, own_home: Path) -> None:

@@ -48,19 +48,21 @@ BOMBS = {
     "center": "{{ '' | center(1900000000) }}",
     "format": "{{ '%1000000000d' | format(1) }}",
     "macro recursion": "{% macro f(n) %}{{ f(n + 1) }}{{ f(n + 1) }}{% endmacro %}{{ f(0) }}",
-    "replace": "{% set ns = namespace(x='a' * 9999) %}{% for i in range(99) %}{% set ns.x = ns.x | replace('a', 'aa') %}"
-               "{% endfor %}{{ ns.x }}",
+    "replace": "{% set ns = namespace(x='a' * 9999) %}{% for i in range(99) %}"
+    "{% set ns.x = ns.x | replace('a', 'aa') %}"
+    "{% endfor %}{{ ns.x }}",
     # Beyond the six of threats.md.
     "power": "{{ 9 ** (9 ** 9) }}",
     "list": "{{ [[0] * 99999999] * 99 }}",
-    "product": "{% set ns = namespace(x=[1]) %}{% for i in range(99) %}{% set ns.x = ns.x + ns.x %}{% endfor %}{{ ns.x }}",
+    "product": "{% set ns = namespace(x=[1]) %}{% for i in range(99) %}{% set ns.x = ns.x + ns.x %}{% endfor %}"
+    "{{ ns.x }}",
     "endless output": "{% for i in range(99999) %}{% for m in messages %}{{ 'x' * 99999 }}{% endfor %}{% endfor %}",
     "deep expression": "{{ " + "-" * 60_000 + "1 }}",
     "deep blocks": "{% if 1 %}" * 3000 + "{% endif %}" * 3000,
     "deep call": "{{ " + "[" * 30_000 + "]" * 30_000 + " }}",
     "lipsum": "{{ lipsum(n=99999999) }}",
     "sort": "{{ range(99999) | map('string') | sort | batch(2) | list | string * 999 }}",
-    "regular expression": "{{ ('a@' * 99999) | urlize }}",
+    "joined dots": "{{ ('a@' * 999999) | urlize | urlize | wordwrap(1) | indent(99999999) }}",
 }
 
 
@@ -127,8 +129,9 @@ def test_escapes(renderer: TemplateProcess, walk: str, tmp_path: Path) -> None:
     assert not any(word in result for word in FORBIDDEN), result[:300]
     assert not canary.exists()
     assert len(children_of(renderer.pid)) <= max(3, len(before))
-    for holder in children_of(renderer.pid):
-        assert children_of(holder) == []
+    deadline = time.monotonic() + 2  # the child that answered ends by itself, a moment after its answer
+    while any(children_of(holder) for holder in children_of(renderer.pid)):
+        assert time.monotonic() < deadline
 
 
 def test_the_limited_process_could_open_nothing_anyway(renderer: TemplateProcess, tmp_path: Path) -> None:
@@ -142,24 +145,26 @@ def test_the_limited_process_could_open_nothing_anyway(renderer: TemplateProcess
     assert values["Max core file size"][:2] == ["0", "0"]
     assert values["Max cpu time"][:2] == ["2", "3"]
     assert values["Max address space"][:2] == [str(512 << 20)] * 2
-    assert sorted(os.listdir(f"/proc/{holder}/fd")) == ["0", "1", "2"]      # noqa: PTH208
+    assert sorted(os.listdir(f"/proc/{holder}/fd")) == ["0", "1", "2"]  # noqa: PTH208
 
 
 def test_mutated_templates(renderer: TemplateProcess) -> None:
     """Whatever a byte more or less does to a template, it is text or one of the named errors."""
-    source = FORMATS["llama2"] + FORMATS["command-r"] + "{% macro f(x) %}{{ x | tojson }}{% endmacro %}{{ f(messages) }}"
+    source = (
+        FORMATS["llama2"] + FORMATS["command-r"] + "{% macro f(x) %}{{ x | tojson }}{% endmacro %}{{ f(messages) }}"
+    )
     chance = random.Random(7)
     snippets = ["{%", "%}", "{{", "}}", "{#", "-", "|", "(", "[", "'", "loop", "range(9)", "**", "\x00", "é", "endfor"]
     for _ in range(150):
         text = source
         for _ in range(chance.randint(1, 4)):
             place = chance.randrange(len(text))
-            text = text[:place] + chance.choice(snippets) + text[place + chance.randint(0, 3):]
+            text = text[:place] + chance.choice(snippets) + text[place + chance.randint(0, 3) :]
         try:
             renderer.render(text, HELLO)
         except Error as err:
             assert err.kind.startswith("template-")
-            assert "process" not in err.message        # none crashed it
+            assert "process" not in err.message  # none crashed it
     assert "Hello" in renderer.render(CHATML, HELLO)
 
 
@@ -179,7 +184,7 @@ def test_kills_at_random_moments(renderer: TemplateProcess) -> None:
         try:
             assert renderer.render(slow, HELLO) == expected
         except Error as err:
-            n_killed_within += 1                       # killed while it rendered: named, not hidden
+            n_killed_within += 1  # killed while it rendered: named, not hidden
             assert err.kind == "template-error"
         timer.join()
         assert renderer.render(CHATML, HELLO).count("Hello") == 1

@@ -50,6 +50,10 @@ def _hidden_verb(name: str) -> Callable[[list[str]], int] | None:
         from rushlight.assistant.host.server import main as host_main
 
         return host_main
+    if name == "_templates":
+        from rushlight.assistant.engine.template_process import main as templates_main
+
+        return templates_main
     if name == "_engine-info":
         from rushlight.ui.cli.engine_info import main as info_main
 

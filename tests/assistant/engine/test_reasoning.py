@@ -4,7 +4,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rushlight.assistant.engine.reasoning import FAMILIES, GEMMA, HARMONY, THINK, ReasoningSplitter, ReasoningTags, find_tags
+from rushlight.assistant.engine.reasoning import (
+    FAMILIES,
+    GEMMA,
+    HARMONY,
+    THINK,
+    ReasoningSplitter,
+    ReasoningTags,
+    find_tags,
+)
 from rushlight.assistant.events import ReasoningDelta, TextDelta
 
 
@@ -13,8 +21,10 @@ def split(pieces: list[str], tags: ReasoningTags | None, opened: bool) -> tuple[
     splitter = ReasoningSplitter(tags, opened)
     events = [event for piece in pieces for event in splitter.feed(piece)] + splitter.close()
     assert all(event.text for event in events)
-    return ("".join(e.text for e in events if isinstance(e, ReasoningDelta)),
-            "".join(e.text for e in events if isinstance(e, TextDelta)))
+    return (
+        "".join(e.text for e in events if isinstance(e, ReasoningDelta)),
+        "".join(e.text for e in events if isinstance(e, TextDelta)),
+    )
 
 
 @pytest.mark.parametrize(
@@ -23,11 +33,11 @@ def split(pieces: list[str], tags: ReasoningTags | None, opened: bool) -> tuple[
         ("<think>Two and two.</think>\n\n4", False, ("Two and two.", "4")),
         ("\n <think>\nTwo and\n two.\n</think>\n4\n", False, ("Two and\n two.", "4\n")),
         ("Two and two.\n</think>\n\n4", True, ("Two and two.", "4")),
-        ("<think>\nTwo</think>4", True, ("Two", "4")),                       # it opens again what the prompt opened
+        ("<think>\nTwo</think>4", True, ("Two", "4")),  # it opens again what the prompt opened
         ("\n\n</think>\n\n4", True, ("", "4")),
         ("<think>never closed \n", False, ("never closed", "")),
         ("never closed <thin", True, ("never closed <thin", "")),
-        ("  4 \n", False, ("", "  4 \n")),                                   # without reasoning: exactly as it is
+        ("  4 \n", False, ("", "  4 \n")),  # without reasoning: exactly as it is
         (" \n", False, ("", " \n")),
         ("Write <think> like this: <think>x</think>", False, ("", "Write <think> like this: <think>x</think>")),
         ("<think>a <think> b</think>4</think>", False, ("a <think> b", "4</think>")),
@@ -41,8 +51,10 @@ def test_think(text: str, opened: bool, expected: tuple[str, str]) -> None:
 
 
 def test_harmony_takes_its_marks_out_of_the_answer() -> None:
-    text = ("<|channel|>analysis<|message|>Simple sum.<|end|><|start|>assistant<|channel|>commentary<|message|>Adding."
-            "<|end|><|start|>assistant<|channel|>final<|message|>It is 4.<|return|>")
+    text = (
+        "<|channel|>analysis<|message|>Simple sum.<|end|><|start|>assistant<|channel|>commentary<|message|>Adding."
+        "<|end|><|start|>assistant<|channel|>final<|message|>It is 4.<|return|>"
+    )
     assert split([text], HARMONY, False) == ("Simple sum.", "Adding.It is 4.")
     assert split(list(text), HARMONY, False) == ("Simple sum.", "Adding.It is 4.")
 

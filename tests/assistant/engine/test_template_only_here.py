@@ -22,14 +22,18 @@ def names(file: Path) -> set[str]:
 
 
 def test_one_file_has_jinja2() -> None:
-    users = {file.relative_to(ROOT).as_posix() for file in SOURCES
-             if any(name.split(".")[0] == "jinja2" for name in names(file))}
+    users = {
+        file.relative_to(ROOT).as_posix()
+        for file in SOURCES
+        if any(name.split(".")[0] == "jinja2" for name in names(file))
+    }
     assert users == {"assistant/engine/template.py"}
 
 
 def test_only_the_limited_process_runs_templates() -> None:
-    users = {file.relative_to(ROOT).as_posix() for file in SOURCES
-             if "rushlight.assistant.engine.template" in names(file)}
+    users = {
+        file.relative_to(ROOT).as_posix() for file in SOURCES if "rushlight.assistant.engine.template" in names(file)
+    }
     assert users == {"assistant/engine/template_renderer.py"}
     # Inside functions that run after the fork: the worker itself never has jinja2 loaded.
     tree = ast.parse((ROOT / "assistant/engine/template_renderer.py").read_text())

@@ -14,10 +14,13 @@ from typing import Any
 import pytest
 
 from rushlight import Error
-from rushlight.assistant.engine.template_process import MAX_TEMPLATE_BYTES, TemplateProcess
+from rushlight.assistant.engine.template_process import TemplateProcess
+from rushlight.assistant.engine.template_renderer import MAX_TEMPLATE_BYTES
 
-CHATML = ("{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n{% endfor %}"
-          "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}")
+CHATML = (
+    "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n{% endfor %}"
+    "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
+)
 HELLO = {"messages": [{"role": "user", "content": "Hello"}], "add_generation_prompt": True}
 HELLO_TEXT = "<|im_start|>user\nHello<|im_end|>\n<|im_start|>assistant\n"
 
@@ -39,15 +42,30 @@ def kind_of(renderer: TemplateProcess, template: str, **variables: Any) -> Error
     ("template", "variables", "expected"),
     [
         (CHATML, HELLO, HELLO_TEXT),
-        ("{% if true %}\n  {% if true %}\n    x\n  {% endif %}\n{% endif %}\n", {}, "    x\n"),   # trim and lstrip blocks
+        (
+            "{% if true %}\n  {% if true %}\n    x\n  {% endif %}\n{% endif %}\n",
+            {},
+            "    x\n",
+        ),  # trim and lstrip blocks
         ("{{ x | tojson }}", {"x": {"b": "<é&'", "a": [1, None, True]}}, '{"b": "<é&\'", "a": [1, null, true]}'),
         ("{{ x | tojson(indent=2) }}", {"x": {"a": 1}}, '{\n  "a": 1\n}'),
-        ("{{ x | tojson(ensure_ascii=True, separators=(',', ':'), sort_keys=True) }}", {"x": {"b": "é", "a": 1}},
-         '{"a":1,"b":"\\u00e9"}'),
-        ("{% for i in range(9) %}{% if i == 1 %}{% continue %}{% endif %}{% if i > 2 %}{% break %}{% endif %}{{ i }}"
-         "{% endfor %}", {}, "02"),
+        (
+            "{{ x | tojson(ensure_ascii=True, separators=(',', ':'), sort_keys=True) }}",
+            {"x": {"b": "é", "a": 1}},
+            '{"a":1,"b":"\\u00e9"}',
+        ),
+        (
+            "{% for i in range(9) %}{% if i == 1 %}{% continue %}{% endif %}{% if i > 2 %}{% break %}{% endif %}{{ i }}"
+            "{% endfor %}",
+            {},
+            "02",
+        ),
         ("a{% generation %}{% set x = 1 %}b{{ x }}{% endgeneration %}c{{ x }}", {}, "ab1c"),
-        ("{% set ns = namespace(n=0) %}{% for m in messages %}{% set ns.n = ns.n + 1 %}{% endfor %}{{ ns.n }}", HELLO, "1"),
+        (
+            "{% set ns = namespace(n=0) %}{% for m in messages %}{% set ns.n = ns.n + 1 %}{% endfor %}{{ ns.n }}",
+            HELLO,
+            "1",
+        ),
         ("{% macro f(x) %}[{{ x }}]{% endmacro %}{{ f('a') }}", {}, "[a]"),
         ("{{ x.keys() | list | join(',') }}{{ x.items() | list | length }}", {"x": {"a": 1, "b": 2}}, "a,b2"),
         ("{{ '\\u00fc' }}{{ x }}", {"x": "\U0001f600\ufdd0"}, "ü\U0001f600\ufdd0"),
@@ -58,12 +76,15 @@ def kind_of(renderer: TemplateProcess, template: str, **variables: Any) -> Error
 )
 def test_rendering(renderer: TemplateProcess, template: str, variables: dict[str, Any], expected: str) -> None:
     assert renderer.render(template, variables) == expected
-    assert renderer.render(template, variables) == expected     # from the compiled one
+    assert renderer.render(template, variables) == expected  # from the compiled one
 
 
 def test_strftime_now_knows_the_local_time(renderer: TemplateProcess) -> None:
     before = datetime.now().strftime("%d %b %Y %H:%M")
-    assert renderer.render("{{ strftime_now('%d %b %Y %H:%M') }}", {}) in (before, datetime.now().strftime("%d %b %Y %H:%M"))
+    assert renderer.render("{{ strftime_now('%d %b %Y %H:%M') }}", {}) in (
+        before,
+        datetime.now().strftime("%d %b %Y %H:%M"),
+    )
 
 
 def test_a_refusal_carries_the_template_s_words(renderer: TemplateProcess) -> None:
@@ -98,9 +119,11 @@ def test_caps(renderer: TemplateProcess) -> None:
     assert kind_of(renderer, "{{ 'a' * 10**9 }}").kind == "template-memory"
     assert kind_of(renderer, "x" * (MAX_TEMPLATE_BYTES + 1)).kind == "template-too-long"
     assert kind_of(renderer, "{% for i in range(9999) %}{{ 'a' * 9999 }}{% endfor %}").kind == "template-too-long"
-    assert kind_of(renderer, "{{ 'é' * 9999999 }}").kind == "template-too-long"     # in bytes
-    assert kind_of(renderer, "{% for i in range(99999) %}{% for j in range(99999) %}{% endfor %}{% endfor %}"
-                   ).kind == "template-timeout"
+    assert kind_of(renderer, "{{ 'é' * 9999999 }}").kind == "template-too-long"  # in bytes
+    assert (
+        kind_of(renderer, "{% for i in range(99999) %}{% for j in range(99999) %}{% endfor %}{% endfor %}").kind
+        == "template-timeout"
+    )
     assert time.monotonic() - start < 6
     assert renderer.render(CHATML, HELLO) == HELLO_TEXT
 
@@ -114,18 +137,26 @@ def test_an_own_output_cap() -> None:
         process.close()
 
 
+def test_the_output_may_be_about_four_times_the_input(renderer: TemplateProcess) -> None:
+    content = "x" * 200_000
+    assert len(renderer.render("{{ c }}{{ c }}{{ c }}{{ c }}", {"c": content})) == 800_000
+    error = kind_of(renderer, "{% for i in range(6) %}{{ c }}{% endfor %}", c=content)
+    assert error.kind == "template-too-long"
+    assert "more than 1062" in error.message
+
+
 def test_values_that_are_no_json_are_refused(renderer: TemplateProcess) -> None:
     assert kind_of(renderer, "", x=object()).kind == "bad-request"
     deep: list[Any] = []
     for _ in range(100_000):
         deep = [deep]
     assert kind_of(renderer, "", x=deep).kind == "bad-request"
-    while deep:                      # taken apart by hand: so deep a list would overflow the stack when freed
+    while deep:  # taken apart by hand: so deep a list would overflow the stack when freed
         deep = deep[0]
 
 
 def test_large_conversations_pass(renderer: TemplateProcess) -> None:
-    content = "word é " * 400_000    # larger than any socket buffer, both ways
+    content = "word é " * 400_000  # larger than any socket buffer, both ways
     text = renderer.render("{{ messages[0].content }}", {"messages": [{"content": content}]})
     assert text == content
 
@@ -179,9 +210,9 @@ def test_where_threads_exist_it_is_spawned() -> None:
     try:
         process = TemplateProcess.start()
         try:
-            command = Path(f"/proc/{process.pid}/cmdline").read_bytes() if sys.platform == "linux" else b"template_process"
             assert process.render(CHATML, HELLO) == HELLO_TEXT
-            assert b"template_process" in command
+            if sys.platform == "linux":  # read only now: before its exec is through, the line is empty
+                assert b"template_process" in Path(f"/proc/{process.pid}/cmdline").read_bytes()
         finally:
             process.close()
     finally:
@@ -238,7 +269,7 @@ def test_a_warm_render_is_quick(renderer: TemplateProcess) -> None:
         start = time.perf_counter()
         renderer.render(CHATML, HELLO)
         times.append(time.perf_counter() - start)
-    assert min(times) < 0.005      # the fastest: what it costs on a machine that others use as well
+    assert min(times) < 0.02  # 3 ms where nothing else runs
 
 
 def children_of(pid: int) -> list[int]:
@@ -248,6 +279,7 @@ def children_of(pid: int) -> list[int]:
 
 def assert_gone(pid: int, within_s: float = 4) -> None:
     """The process has ended (one that nobody has waited for counts as ended)."""
+
     def is_gone() -> bool:
         try:
             return "State:\tZ" in Path(f"/proc/{pid}/status").read_text()

@@ -27,7 +27,7 @@ from rushlight.assistant.engine.request import (
     TokenizeRequest,
 )
 from rushlight.assistant.engine.worker import main
-from rushlight.assistant.events import Failed, Finished, TextDelta, Usage
+from rushlight.assistant.events import Failed, Finished, Notice, TextDelta, Usage
 
 Answer = Callable[..., tuple[str, Usage, Finished]]
 LONG = GenerateRequest(prompt="word " * 3500, max_tokens=1, cache_prompt=False)
@@ -91,6 +91,23 @@ def test_files_that_are_no_models(start_worker: Callable[..., Any], tmp_path: Pa
         assert isinstance(failed, Failed) and failed.kind == "bad-file", (name, failed)
         assert name in failed.message
         assert time.monotonic() - start < 5
+
+
+def test_an_adapter_is_no_model(start_worker: Callable[..., Any], gguf_builder: Any, tmp_path: Path) -> None:
+    adapter = gguf_builder.tiny_lora_gguf(tmp_path / "adapter.gguf")
+    failed = start_worker(LoadSettings(path=str(adapter))).first_word()
+    assert isinstance(failed, Failed) and failed.kind == "wrong-model" and "adapter" in failed.message
+
+
+def test_a_split_model_with_a_bad_second_part_is_refused(start_worker: Callable[..., Any], gguf_builder: Any,
+                                                         tmp_path: Path) -> None:
+    raw = gguf_builder.raw_file(gguf_builder.tiny_llama_gguf(tmp_path / "whole.gguf"))
+    raw.values += [(b"split.count", 2, struct.pack("<H", 2)), (b"split.no", 2, struct.pack("<H", 0)),
+                   (b"split.tensors.count", 5, struct.pack("<i", 99))]
+    first = raw.write(tmp_path / "m-00001-of-00002.gguf")
+    (tmp_path / "m-00002-of-00002.gguf").write_bytes(b"GGUF no more")
+    failed = start_worker(LoadSettings(path=str(first))).first_word()
+    assert isinstance(failed, Failed) and failed.kind == "bad-file" and "00002" in failed.message
 
 
 def test_other_settings_than_settings(start_worker: Callable[..., Any]) -> None:
@@ -332,8 +349,21 @@ def test_killed_while_it_answers(start_worker: Callable[..., Any], demo_model: P
         with pytest.raises(Error, match="gone"):
             client.tokenize(TokenizeRequest("x"))
     # Nothing of it is left: the renderer of templates held no copy of the control socket.
-    assert process.control.receive() is None
+    said = []
+    while (frame := process.control.receive()) is not None:
+        said.append(frame[1])
+    assert said == [Notice("idle", ""), Notice("busy", "")]
     process.wait()
+
+
+@pytest.mark.model
+def test_a_host_that_reads_nothing_holds_up_no_answer(start_worker: Callable[..., Any], demo_model: Path) -> None:
+    process = start_worker(LoadSettings(path=str(demo_model), n_ctx=64))
+    assert isinstance(process.first_word(), Ready)
+    with process.client() as client:
+        for _ in range(600):             # two notices each: more than a socket's buffer holds
+            client.tokenize(TokenizeRequest("x"))
+    process.close()
 
 
 def _later(delay_s: float, work: Callable[[], None]) -> Any:

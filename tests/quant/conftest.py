@@ -1,0 +1,26 @@
+"""The parts of a good small model, to be broken one at a time."""
+
+import copy
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+
+@pytest.fixture(scope="session")
+def _good_parts(gguf_builder: ModuleType, tiny_gguf: Path) -> Any:
+    return gguf_builder.raw_file(tiny_gguf)
+
+
+@pytest.fixture
+def raw(_good_parts: Any) -> Any:
+    """The tiny model as a `gguf_builder.RawFile` of your own."""
+    return copy.deepcopy(_good_parts)
+
+
+@pytest.fixture
+def written(raw: Any, tmp_path: Path) -> Callable[[], Path]:
+    """Writes `raw` as it stands now."""
+    return lambda: raw.write(tmp_path / "hostile.gguf")
