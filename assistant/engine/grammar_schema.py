@@ -90,6 +90,22 @@ def _escaped(key: str) -> str:
     return key.replace("~", "~0").replace("/", "~1")
 
 
+def _move_bounds(schema: dict[str, Any]) -> None:
+    """llguidance 1.9 lets a whole exclusive bound through where the other one is less than 1 away: 0 for 0 < x < 0.5.
+
+    Such a bound becomes an inclusive one a millionth of the range further in.
+    """
+    low = schema.get("exclusiveMinimum", schema.get("minimum"))
+    high = schema.get("exclusiveMaximum", schema.get("maximum"))
+    if low is None or high is None or not 0 < high - low < 1:
+        return
+    for exclusive, inclusive, bound, inward in (("exclusiveMinimum", "minimum", low, 1e-6),
+                                                ("exclusiveMaximum", "maximum", high, -1e-6)):  # fmt: skip
+        if exclusive in schema and bound == int(bound):
+            del schema[exclusive]
+            schema[inclusive] = bound + inward * (high - low)
+
+
 def _check_depth(schema: dict[str, Any]) -> None:
     level: list[Any] = [schema]
     for _ in range(MAX_DEPTH):
@@ -155,6 +171,7 @@ class _Check:
                              if isinstance(value, bool) else "")
             if abs(value) > 2**63 - 1:
                 raise _error(pointer, f'"{keyword}" is beyond 64 bits')
+        _move_bounds(schema)
         if schema.get("multipleOf", 1) <= 0:
             raise _error(pointer, '"multipleOf" must be above 0')
         required = schema.get("required", [])
@@ -174,8 +191,10 @@ class _Check:
                          'Name the keys in "required".')
 
     def format(self, pointer: str, schema: dict[str, Any]) -> None:
-        name = schema.get("format")
-        if name is None or name in _ENFORCED_FORMATS:
+        name = schema.get("format", "uri")
+        if not isinstance(name, str):
+            raise _error(pointer, '"format" must be a text')
+        if name in _ENFORCED_FORMATS:
             return
         if name in _IMPOSSIBLE_FORMATS:
             raise _error(pointer, f'the format "{name}" cannot be enforced while the model writes',

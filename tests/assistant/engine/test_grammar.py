@@ -211,6 +211,7 @@ def test_digits_that_the_schema_asks_for_are_written(matches: Callable[[str, str
         ({"required": "a"}, ['"required"']),
         ({"enum": 3}, ['"enum"']),
         ({"pattern": 3}, ['"pattern"']),
+        ({"format": []}, ['"format"']),
         ({"properties": []}, ['"properties"']),
         ({"anyOf": {}}, ['"anyOf"']),
         ({"items": 3}, ["/items"]),
@@ -318,6 +319,22 @@ def test_any_json_as_a_schema(value: Any) -> None:
         read_schema(json.dumps(value))
     except Error as err:
         assert err.kind == "bad-grammar"
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "inside"), [(0, 0.5, "0.25"), (3, 3.5, "3.1"), (-1.5, -1.0, "-1.2"), (-0.25, 0, "-0.1")])
+@pytest.mark.parametrize("lower", ["minimum", "exclusiveMinimum"])
+@pytest.mark.parametrize("upper", ["maximum", "exclusiveMaximum"])
+def test_narrow_bounds_of_numbers(low: float, high: float, inside: str, lower: str, upper: str,
+                                  matches: Callable[[str, str, str], bool]) -> None:
+    schema = json.dumps({"type": "number", lower: low, upper: high})
+    assert matches("json_schema", schema, inside)
+    for bound, keyword in ((low, lower), (high, upper)):
+        texts = {json.dumps(bound), f"{bound:g}"} | ({"-0"} if bound == 0 else set())
+        if keyword.startswith("exclusive"):
+            assert not any(matches("json_schema", schema, text) for text in texts)
+        else:
+            assert any(matches("json_schema", schema, text) for text in texts)
 
 
 # --- limits -------------------------------------------------------------------------------------------------------

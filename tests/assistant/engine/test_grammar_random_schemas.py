@@ -157,6 +157,7 @@ def test_random_schemas(client: EngineClient, answer: Callable[..., tuple[str, U
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(3600)
 @pytest.mark.model
 def test_a_thousand_random_schemas(client: EngineClient, answer: Callable[..., tuple[str, Usage, Finished]]) -> None:
     assert check_answers(client, answer, range(1000, 2000)) == 1000
