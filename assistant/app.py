@@ -41,8 +41,9 @@ def _ignore(progress: Progress) -> None:
     """Where nobody wants to see how loading goes on."""
 
 
-def open_app(paths: Paths | None = None, overrides: Mapping[str, object] | None = None,
-             host: HostPlace = "process") -> "App":
+def open_app(
+    paths: Paths | None = None, overrides: Mapping[str, object] | None = None, host: HostPlace = "process"
+) -> "App":
     """The app of this user. `overrides` are settings for this start only; bad settings raise one `Error`.
 
     `host`: "process" shares loaded models with all other faces through the background process; "in-process" keeps
@@ -55,8 +56,15 @@ def open_app(paths: Paths | None = None, overrides: Mapping[str, object] | None 
 class App:
     """What a face talks to, from one thread. A context manager; `close` gives back the store and the host."""
 
-    def __init__(self, paths: Paths, settings: Settings, *, host: HostPlace = "process",
-                 catalogue: "Catalogue | None" = None, open_engine: OpenEngine | None = None) -> None:
+    def __init__(
+        self,
+        paths: Paths,
+        settings: Settings,
+        *,
+        host: HostPlace = "process",
+        catalogue: "Catalogue | None" = None,
+        open_engine: OpenEngine | None = None,
+    ) -> None:
         self.paths = paths
         self.settings = settings
         self._host_place: HostPlace = host
@@ -131,8 +139,15 @@ class App:
         name = name or self.settings.text("chat.model")
         return self.catalogue.find(name) if name else self.catalogue.default()
 
-    def engine(self, model: "Model | str" = "", *, options: AskOptions | None = None, embeddings: bool = False,
-               stop: Stop | None = None, on_progress: OnProgress = _ignore) -> "Engine":
+    def engine(
+        self,
+        model: "Model | str" = "",
+        *,
+        options: AskOptions | None = None,
+        embeddings: bool = False,
+        stop: Stop | None = None,
+        on_progress: OnProgress = _ignore,
+    ) -> "Engine":
         """The loaded model, kept for further calls. Looks at the file first; the host refuses what does not fit.
 
         Whether it fits is the host's to say: it knows what else is loaded, and it looks while the worker starts.
@@ -157,11 +172,18 @@ class App:
         found = self.model(model) if isinstance(model, str) else model
         load = self.load_settings(found, options)
         parts = [check(file.path) for file in found.files] or [check(found.path)]
-        return estimate(parts, n_ctx=load.n_ctx, kv_type=load.kv_type, n_gpu_layers=load.n_gpu_layers,
-                        n_batch=load.n_batch, flash_attention=load.flash_attention)
+        return estimate(
+            parts,
+            n_ctx=load.n_ctx,
+            kv_type=load.kv_type,
+            n_gpu_layers=load.n_gpu_layers,
+            n_batch=load.n_batch,
+            flash_attention=load.flash_attention,
+        )
 
-    def load_settings(self, model: "Model", options: AskOptions | None = None, *,
-                      embeddings: bool = False) -> LoadSettings:
+    def load_settings(
+        self, model: "Model", options: AskOptions | None = None, *, embeddings: bool = False
+    ) -> LoadSettings:
         """How `model` is opened under the settings, changed by the options of this call."""
         settings = self.settings
         if options is not None and options.settings:
@@ -179,10 +201,20 @@ class App:
             embeddings=embeddings,
         )
 
-    def request(self, messages: str | Sequence[Message], model: "Model", *, system: str | None = None,
-                options: AskOptions | None = None, seed: int | None = None, max_tokens: int | None = None,
-                grammar: Grammar | None = None, stop_strings: Sequence[str] = (), logprobs: int = -1,
-                lora: Sequence[LoraUse] = ()) -> GenerateRequest:
+    def request(
+        self,
+        messages: str | Sequence[Message],
+        model: "Model",
+        *,
+        system: str | None = None,
+        options: AskOptions | None = None,
+        seed: int | None = None,
+        max_tokens: int | None = None,
+        grammar: Grammar | None = None,
+        stop_strings: Sequence[str] = (),
+        logprobs: int = -1,
+        lora: Sequence[LoraUse] = (),
+    ) -> GenerateRequest:
         """What the engine is asked. Sampler: the explicit options over the model card's over greedy.
 
         `system` None is the setting chat.system_prompt, unless the messages begin with a system message already;
@@ -213,19 +245,40 @@ class App:
             request = replace(request, cache_prompt=options.cache_prompt)
         return request
 
-    def ask(self, messages: str | Sequence[Message], *, model: "Model | str" = "", system: str | None = None,
-            options: AskOptions | None = None, seed: int | None = None, max_tokens: int | None = None,
-            grammar: Grammar | None = None, stop_strings: Sequence[str] = (), logprobs: int = -1,
-            lora: Sequence[LoraUse] = (), stop: Stop | None = None,
-            on_progress: OnProgress = _ignore) -> Iterator[Event]:
+    def ask(
+        self,
+        messages: str | Sequence[Message],
+        *,
+        model: "Model | str" = "",
+        system: str | None = None,
+        options: AskOptions | None = None,
+        seed: int | None = None,
+        max_tokens: int | None = None,
+        grammar: Grammar | None = None,
+        stop_strings: Sequence[str] = (),
+        logprobs: int = -1,
+        lora: Sequence[LoraUse] = (),
+        stop: Stop | None = None,
+        on_progress: OnProgress = _ignore,
+    ) -> Iterator[Event]:
         """The answer to a question or a conversation as a stream of events, the last one `Finished`.
 
         Loads the model if nobody has; `on_progress` hears how that goes. What cannot be done raises `Error`.
         """
         stop = stop or Stop()
         found = self.model(model) if isinstance(model, str) else model
-        request = self.request(messages, found, system=system, options=options, seed=seed, max_tokens=max_tokens,
-                               grammar=grammar, stop_strings=stop_strings, logprobs=logprobs, lora=lora)
+        request = self.request(
+            messages,
+            found,
+            system=system,
+            options=options,
+            seed=seed,
+            max_tokens=max_tokens,
+            grammar=grammar,
+            stop_strings=stop_strings,
+            logprobs=logprobs,
+            lora=lora,
+        )
         is_known = self.load_settings(found, options) in self._engines
         said_anything = False
         while True:
@@ -240,7 +293,7 @@ class App:
                 self._forget(engine)
                 if err.kind not in _GONE_SINCE or said_anything or not is_known:
                     raise
-                is_known = False         # it was loaded earlier and ended meanwhile, as when idle: once more
+                is_known = False  # it was loaded earlier and ended meanwhile, as when idle: once more
 
     def _forget(self, engine: "Engine") -> None:
         for load in [load for load, known in self._engines.items() if known is engine]:

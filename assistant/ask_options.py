@@ -20,12 +20,19 @@ _LOAD_OPTIONS = {
     "flash_attention": "engine.flash_attention",
 }
 _REASONING = ("auto", "off", "raw")
-_OTHER_NAMES = {     # what neighbours call the same thing
-    "max_completion_tokens": "max_tokens", "num_predict": "max_tokens", "n_predict": "max_tokens",
-    "num_ctx": "context", "n_ctx": "context", "ctx_size": "context", "temp": "temperature",
-    "repetition_penalty": "repeat_penalty", "typical": "typical_p", "n_gpu_layers": "gpu_layers",
+_OTHER_NAMES = {  # what neighbours call the same thing
+    "max_completion_tokens": "max_tokens",
+    "num_predict": "max_tokens",
+    "n_predict": "max_tokens",
+    "num_ctx": "context",
+    "n_ctx": "context",
+    "ctx_size": "context",
+    "temp": "temperature",
+    "repetition_penalty": "repeat_penalty",
+    "typical": "typical_p",
+    "n_gpu_layers": "gpu_layers",
 }
-_FORBID = float("-inf")     # the bias of a token that must not come
+_FORBID = float("-inf")  # the bias of a token that must not come
 _TRUE = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False}
 
 
@@ -42,8 +49,9 @@ class AskOptions:
 
 def option_names() -> tuple[str, ...]:
     """Every name that `parse_options` takes, sorted."""
-    return tuple(sorted([*(f.name for f in fields(Sampling)), *_LOAD_OPTIONS,
-                         "max_tokens", "reasoning", "cache_prompt"]))
+    return tuple(
+        sorted([*(f.name for f in fields(Sampling)), *_LOAD_OPTIONS, "max_tokens", "reasoning", "cache_prompt"])
+    )
 
 
 def parse_options(pairs: Iterable[tuple[str, str]]) -> AskOptions:
@@ -58,7 +66,7 @@ def parse_options(pairs: Iterable[tuple[str, str]]) -> AskOptions:
         name = _OTHER_NAMES.get(name, name)
         try:
             if name in _LOAD_OPTIONS:
-                settings[_LOAD_OPTIONS[name]] = value    # checked with the settings, by the same limits
+                settings[_LOAD_OPTIONS[name]] = value  # checked with the settings, by the same limits
             elif name == "max_tokens":
                 other[name] = _whole(value, -1, 2**31 - 1)
             elif name == "reasoning":
@@ -99,8 +107,9 @@ def sampling_from(*layers: Mapping[str, Any]) -> Sampling:
             try:
                 merged[name] = sampling_value(name, value)
             except ValueError as err:
-                raise Error(f"The sampler's {name} must be {err}, not {str(value)[:80]!r}.",
-                            kind="bad-option") from None
+                raise Error(
+                    f"The sampler's {name} must be {err}, not {str(value)[:80]!r}.", kind="bad-option"
+                ) from None
     return Sampling(**merged)
 
 

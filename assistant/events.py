@@ -17,7 +17,7 @@ class TokenLogprob:
     token_id: int
     text: str
     logprob: float
-    top: tuple[tuple[int, str, float], ...] = ()   # (token id, text, logprob), likeliest first
+    top: tuple[tuple[int, str, float], ...] = ()  # (token id, text, logprob), likeliest first
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,11 +48,11 @@ class Usage:
     """What a generation cost. Token counts include the template's own tokens; seconds are wall time."""
 
     n_prompt_tokens: int
-    n_cached_tokens: int          # of the prompt, taken from the KV cache
+    n_cached_tokens: int  # of the prompt, taken from the KV cache
     n_completion_tokens: int
-    queue_s: float = 0.0          # waiting for another request of the same engine
-    prompt_s: float = 0.0         # from the start of the work to the first token
-    decode_s: float = 0.0         # from the first token to the last
+    queue_s: float = 0.0  # waiting for another request of the same engine
+    prompt_s: float = 0.0  # from the start of the work to the first token
+    decode_s: float = 0.0  # from the first token to the last
     n_draft_tokens: int = 0
     n_draft_accepted: int = 0
 
@@ -88,4 +88,4 @@ class Embeddings:
 
     vectors: tuple[tuple[float, ...], ...]
     n_tokens: int = 0
-    truncated: tuple[int, ...] = field(default=())   # indices of texts that were longer than the context
+    truncated: tuple[int, ...] = field(default=())  # indices of texts that were longer than the context

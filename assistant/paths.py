@@ -18,7 +18,7 @@ class Paths:
 
     data: Path
     cache: Path
-    runtime: Path          # sockets; short, private to the user
+    runtime: Path  # sockets; short, private to the user
 
     @property
     def models(self) -> Path:
@@ -80,7 +80,9 @@ def _runtime_folder() -> Path:
     given = os.environ.get("XDG_RUNTIME_DIR")
     if given and Path(given).is_dir() and os.access(given, os.W_OK):
         return Path(given) / "rushlight"
-    return Path("/tmp") / f"rushlight-{os.getuid()}" if hasattr(os, "getuid") else Path(os.environ["TEMP"]) / "rushlight"
+    if hasattr(os, "getuid"):
+        return Path("/tmp") / f"rushlight-{os.getuid()}"
+    return Path(os.environ["TEMP"]) / "rushlight"
 
 
 def private_folder(path: Path) -> Path:
@@ -89,6 +91,9 @@ def private_folder(path: Path) -> Path:
     if hasattr(os, "getuid"):
         status = path.lstat()
         if path.is_symlink() or status.st_uid != os.getuid() or status.st_mode & 0o077:
-            raise Error(f"The folder {path} is not private to you.",
-                        hint=f"Remove it, or make it yours: chmod 700 {path}", kind="unsafe-folder")
+            raise Error(
+                f"The folder {path} is not private to you.",
+                hint=f"Remove it, or make it yours: chmod 700 {path}",
+                kind="unsafe-folder",
+            )
     return path

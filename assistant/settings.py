@@ -23,13 +23,13 @@ _FLAGS = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no"
 class Setting:
     """What is known of one setting. The type is the default's: text, whole number or flag."""
 
-    name: str                        # section.name
+    name: str  # section.name
     default: Value
     help: str
     minimum: int | None = None
     maximum: int | None = None
     choices: tuple[str, ...] = ()
-    prefixes: tuple[str, ...] = ()   # a text that is not empty begins with one of these
+    prefixes: tuple[str, ...] = ()  # a text that is not empty begins with one of these
 
     @property
     def variable(self) -> str:
@@ -66,7 +66,7 @@ class Setting:
             return number
         if not isinstance(value, str) or len(value) > _MAX_TEXT or "\0" in value:
             raise ValueError
-        value.encode()    # a lone surrogate (an environment that is not UTF-8) is a UnicodeError, a ValueError
+        value.encode()  # a lone surrogate (an environment that is not UTF-8) is a UnicodeError, a ValueError
         if self.choices and value not in self.choices:
             raise ValueError
         if value and self.prefixes and not value.startswith(self.prefixes):
@@ -167,9 +167,11 @@ def find_setting(name: str) -> Setting:
     """The setting of that name, or an `Error` with the nearest one."""
     setting = SETTINGS.get(name)
     if setting is None:
-        raise Error(f"There is no setting named {name!r}.",
-                    hint=_nearest(name, SETTINGS) or "The names are listed by: rushlight settings list",
-                    kind="unknown-setting")
+        raise Error(
+            f"There is no setting named {name!r}.",
+            hint=_nearest(name, SETTINGS) or "The names are listed by: rushlight settings list",
+            kind="unknown-setting",
+        )
     return setting
 
 
@@ -187,8 +189,9 @@ def problems_error(problems: list[str]) -> Error:
         message = f"The settings cannot be used: {problems[0]}"
     else:
         message = f"The settings cannot be used; {len(problems)} problems:\n" + "\n".join(f"  {p}" for p in problems)
-    return Error(message, hint="Correct it in an editor, or with: rushlight settings set NAME VALUE",
-                 kind="bad-settings")
+    return Error(
+        message, hint="Correct it in an editor, or with: rushlight settings set NAME VALUE", kind="bad-settings"
+    )
 
 
 def read_settings(paths: Paths, overrides: Mapping[str, object] | None = None) -> tuple[Settings, list[str]]:
@@ -257,8 +260,9 @@ def _read_environment(values: dict[str, Value], sources: dict[str, str], problem
             problems.append(f"the environment variable {variable} sets nothing. {near}".rstrip())
 
 
-def _read_options(overrides: Mapping[str, object], values: dict[str, Value], sources: dict[str, str],
-                  problems: list[str]) -> None:
+def _read_options(
+    overrides: Mapping[str, object], values: dict[str, Value], sources: dict[str, str], problems: list[str]
+) -> None:
     for name, given in overrides.items():
         setting = SETTINGS.get(name)
         if setting is None:
@@ -267,8 +271,15 @@ def _read_options(overrides: Mapping[str, object], values: dict[str, Value], sou
             _take(setting, given, "option", "option", values, sources, problems)
 
 
-def _take(setting: Setting, given: object, where: str, source: str,
-          values: dict[str, Value], sources: dict[str, str], problems: list[str]) -> None:
+def _take(
+    setting: Setting,
+    given: object,
+    where: str,
+    source: str,
+    values: dict[str, Value],
+    sources: dict[str, str],
+    problems: list[str],
+) -> None:
     try:
         values[setting.name] = setting.accept(given)
         sources[setting.name] = source
@@ -286,6 +297,6 @@ def _nearest(name: str, names: Mapping[str, object]) -> str:
     import difflib  # 6 ms, wanted only when something is wrong
 
     near = difflib.get_close_matches(name, list(names), n=1)
-    if not near:      # the right name without its section
+    if not near:  # the right name without its section
         near = [known for known in names if known.partition(".")[2] == name][:1]
     return f"Did you mean {near[0]}?" if near else ""

@@ -30,7 +30,7 @@ _SIMPLE_VALUE = re.compile(r"""\s*("(?:[^"\\\n]|\\.)*"|'[^'\n]*'|[^\s#"'\[{][^#\
 class _Entry:
     """One `name = value` of the file; lines count from 0, `end` is the line after its last."""
 
-    name: str        # with the table it stands in
+    name: str  # with the table it stands in
     table: str
     start: int
     end: int
@@ -43,18 +43,20 @@ def parse(raw: bytes, path: Path) -> tuple[str, dict[str, Any]]:
     try:
         text = raw.decode()
     except UnicodeDecodeError as err:
-        line = raw[:err.start].count(b"\n") + 1
+        line = raw[: err.start].count(b"\n") + 1
         raise Error(f"{path} line {line}: it is not UTF-8 text.", kind="bad-settings") from err
     try:
         # A mark at the start comes from Windows' editor; TOML does not know it.
         return text, tomllib.loads(text.removeprefix("\ufeff"))
     except (tomllib.TOMLDecodeError, RecursionError) as err:
         found = re.search(r" \(at (?:line (\d+), column \d+|end of document)\)$", str(err))
-        reason = str(err)[:found.start()] if found else "it is nested too deeply"
+        reason = str(err)[: found.start()] if found else "it is nested too deeply"
         line = int(found.group(1)) if found and found.group(1) else text.count("\n") + 1
-        raise Error(f"{path} line {line}: {reason[:1].lower()}{reason[1:]}.",
-                    hint="Correct that line in an editor; your file was left as it is.",
-                    kind="bad-settings") from err
+        raise Error(
+            f"{path} line {line}: {reason[:1].lower()}{reason[1:]}.",
+            hint="Correct that line in an editor; your file was left as it is.",
+            kind="bad-settings",
+        ) from err
 
 
 def key_lines(text: str) -> dict[str, int]:
@@ -68,8 +70,11 @@ def set_setting(paths: Paths, name: str, value: object) -> Value:
     try:
         accepted = setting.accept(value)
     except ValueError:
-        raise Error(f"{setting.name} must be {setting.expects}, not {str(value)[:80]!r}.", hint=setting.help,
-                    kind="bad-settings") from None
+        raise Error(
+            f"{setting.name} must be {setting.expects}, not {str(value)[:80]!r}.",
+            hint=setting.help,
+            kind="bad-settings",
+        ) from None
     section, _, key = setting.name.partition(".")
 
     def change(tables: dict[str, Any]) -> None:
@@ -91,7 +96,7 @@ def unset_setting(paths: Paths, name: str) -> bool:
         if found:
             del table[key or section]
         else:
-            find_setting(name)    # an unknown name that is not in the file is a mistake
+            find_setting(name)  # an unknown name that is not in the file is a mistake
 
     _edit(paths, change, lambda text: _without_value(text, name) if found else text)
     return found
@@ -100,7 +105,7 @@ def unset_setting(paths: Paths, name: str) -> bool:
 def _edit(paths: Paths, change: Callable[[dict[str, Any]], None], rewrite: Callable[[str], str]) -> None:
     """Read, change, prove, replace; one process at a time."""
     paths.data.mkdir(mode=0o700, parents=True, exist_ok=True)
-    path = paths.settings.resolve()    # a link into somebody's dotfiles stays a link
+    path = paths.settings.resolve()  # a link into somebody's dotfiles stays a link
     lock = _lock_folder(paths.data)
     try:
         try:
@@ -119,8 +124,11 @@ def _edit(paths: Paths, change: Callable[[dict[str, Any]], None], rewrite: Calla
         except tomllib.TOMLDecodeError:
             got = None
         if _filled(got) != _filled(wanted):
-            raise Error(f"{paths.settings} is written in a way that cannot be changed safely from here.",
-                        hint="Change it in an editor; your file was left as it is.", kind="bad-settings")
+            raise Error(
+                f"{paths.settings} is written in a way that cannot be changed safely from here.",
+                hint="Change it in an editor; your file was left as it is.",
+                kind="bad-settings",
+            )
         _replace(path, new.encode())
     finally:
         if lock is not None:
@@ -150,7 +158,7 @@ def _replace(path: Path, content: bytes) -> None:
         try:
             mode = path.stat().st_mode & 0o777
         except FileNotFoundError:
-            mode = 0o600      # a proxy may carry a password
+            mode = 0o600  # a proxy may carry a password
         descriptor = os.open(staged, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
         with os.fdopen(descriptor, "wb") as file:
             file.write(content)
@@ -165,8 +173,11 @@ def _replace(path: Path, content: bytes) -> None:
                 os.close(folder)
     except OSError as err:
         staged.unlink(missing_ok=True)
-        raise Error(f"{path} could not be written: {err.strerror or err}.",
-                    hint="Your settings are unchanged.", kind="cannot-write") from err
+        raise Error(
+            f"{path} could not be written: {err.strerror or err}.",
+            hint="Your settings are unchanged.",
+            kind="cannot-write",
+        ) from err
 
 
 def _split(text: str) -> list[str]:
@@ -186,7 +197,7 @@ def _entries(lines: list[str]) -> Iterator[_Entry]:
             if table is not None:
                 section = _joined(table.group(1)) + "."
             elif line.lstrip().startswith("[["):
-                section = line.strip() + "."      # an array of tables: none of ours
+                section = line.strip() + "."  # an array of tables: none of ours
             number += 1
             continue
         end = number + 1
@@ -213,19 +224,21 @@ def _with_value(text: str, section: str, key: str, value: str) -> str:
     entries = list(_entries(lines))
     for entry in entries:
         if entry.name == f"{section}.{key}":
-            head = lines[entry.start][:_value_start(lines[entry.start])]
-            rest = _SIMPLE_VALUE.match(lines[entry.start][len(head):]) if entry.end == entry.start + 1 else None
+            head = lines[entry.start][: _value_start(lines[entry.start])]
+            rest = _SIMPLE_VALUE.match(lines[entry.start][len(head) :]) if entry.end == entry.start + 1 else None
             comment = rest.group(2) if rest else ""
-            lines[entry.start:entry.end] = [f"{head} {value}{comment}"]
+            lines[entry.start : entry.end] = [f"{head} {value}{comment}"]
             return _join(lines, text)
-    headers = [number for number, line in enumerate(lines)
-               if (table := _TABLE.match(line)) is not None and _KEY.match(line) is None
-               and _joined(table.group(1)) == section]
+    headers = [
+        number
+        for number, line in enumerate(lines)
+        if (table := _TABLE.match(line)) is not None and _KEY.match(line) is None and _joined(table.group(1)) == section
+    ]
     dotted = [entry for entry in entries if not entry.table and entry.name.startswith(f"{section}.")]
-    if headers:        # behind the section's last entry
+    if headers:  # behind the section's last entry
         at = max([headers[0] + 1, *(entry.end for entry in entries if entry.table == f"{section}.")])
         lines.insert(at, f"{key} = {value}")
-    elif dotted:       # written as section.key at the top of the file
+    elif dotted:  # written as section.key at the top of the file
         lines.insert(dotted[-1].end, f"{section}.{key} = {value}")
     else:
         while lines and not lines[-1].strip():
@@ -249,7 +262,7 @@ def _without_value(text: str, name: str) -> str:
     lines = _split(text)
     for entry in _entries(lines):
         if entry.name == name:
-            del lines[entry.start:entry.end]
+            del lines[entry.start : entry.end]
             break
     return _join(lines, text)
 

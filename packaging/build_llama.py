@@ -125,8 +125,10 @@ def build(version: str, args: list[str], folder: Path) -> Path:
         kept = Path(sys.prefix) / "llama-build.log"
         shutil.copy(log, kept)
         shutil.rmtree(staging, ignore_errors=True)
-        raise SystemExit(f"{tail}\n\nllama.cpp could not be compiled; the whole log is {kept}.\n"
-                         "Needed: a C++ compiler, CMake and the Python headers (on Debian and Ubuntu: make system).")
+        raise SystemExit(
+            f"{tail}\n\nllama.cpp could not be compiled; the whole log is {kept}.\n"
+            "Needed: a C++ compiler, CMake and the Python headers (on Debian and Ubuntu: make system)."
+        )
     log.unlink()
     shutil.rmtree(folder, ignore_errors=True)
     staging.rename(folder)

@@ -25,7 +25,8 @@ def main() -> int:
         return 1
     (model,) = Path(spec.origin).parent.glob("*.gguf")
     print("Adding the demo model SmolLM2-135M-Instruct to your models", flush=True)
-    return subprocess.run([RUSHLIGHT, "models", "import", str(model), "--alias", "demo"], stdout=subprocess.DEVNULL).returncode
+    command = [RUSHLIGHT, "models", "import", str(model), "--alias", "demo"]
+    return subprocess.run(command, stdout=subprocess.DEVNULL).returncode
 
 
 if __name__ == "__main__":

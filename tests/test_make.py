@@ -22,7 +22,13 @@ def stop_host() -> Iterator[None]:
 def test_make_run_without_a_terminal_prints_one_answer(own_home: Path) -> None:
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS"))}
     ran = subprocess.run(
-        ["make", "run"], cwd=ROOT, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=280
+        ["make", "run"],
+        cwd=ROOT,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=280,
     )
     assert ran.returncode == 0, ran.stderr
     assert "Paris" in ran.stdout

@@ -29,7 +29,9 @@ def without_network() -> list[str]:
 @pytest.mark.model
 @pytest.mark.usefixtures("model_in_place")
 def test_ask_answers_in_a_namespace_without_routes() -> None:
-    asked = subprocess.run([*without_network(), *RUSHLIGHT, "ask", QUESTION], capture_output=True, text=True, timeout=60)
+    asked = subprocess.run(
+        [*without_network(), *RUSHLIGHT, "ask", QUESTION], capture_output=True, text=True, timeout=60
+    )
     assert asked.returncode == 0, asked.stderr
     assert "Paris" in asked.stdout
 

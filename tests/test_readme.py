@@ -41,9 +41,7 @@ def test_command_exists(page: str, line: str) -> None:
             if not re.fullmatch(r"[a-z][a-z-]*", word) or len(verbs) == 2:
                 break
             verbs.append(word)
-        found = subprocess.run(
-            [sys.executable, "-m", "rushlight", *verbs, "--help"], capture_output=True, text=True
-        )
+        found = subprocess.run([sys.executable, "-m", "rushlight", *verbs, "--help"], capture_output=True, text=True)
         assert found.returncode == 0, f"{page}: {line}\n{found.stderr}"
     else:
         assert program in {"git", "cd", "unshare", "python", "pip", ".ci/run"}, f"{page}: unknown program in: {line}"

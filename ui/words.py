@@ -78,6 +78,6 @@ def _open(wanted: str) -> "NullTranslations | None":
             try:
                 with file.open("rb") as stream:
                     return GNUTranslations(stream)
-            except (OSError, ValueError, LookupError):    # a broken catalogue: English
+            except (OSError, ValueError, LookupError):  # a broken catalogue: English
                 return None
     return None

@@ -27,7 +27,7 @@ from rushlight.assistant.events import (
 )
 
 SEND_LIMIT_S = 10.0
-CANCEL_LIMIT_S = 5.0                 # a worker that goes on for longer after a cancel is stuck
+CANCEL_LIMIT_S = 5.0  # a worker that goes on for longer after a cancel is stuck
 
 
 class EngineClient:
@@ -130,18 +130,18 @@ class EngineClient:
         finally:
             forget()
             del self._inboxes[sequence]
-            if not (is_over or cancelled_at or self._is_dead):     # closed early, or an exception of the consumer
+            if not (is_over or cancelled_at or self._is_dead):  # closed early, or an exception of the consumer
                 try:
                     self._send(encode(Cancel(), sequence))
                 except Error:
-                    pass                              # dead anyway; the next request says so
+                    pass  # dead anyway; the next request says so
 
     def _ring(self) -> None:
         if not self._is_dead:
             try:
                 os.write(self._bell_write, b"s")
             except BlockingIOError:
-                pass                                  # it has rung
+                pass  # it has rung
 
     def _wait(self, cancelled_at: float) -> None:
         """Wait for bytes, or for the bell; read what there is."""
@@ -149,8 +149,11 @@ class EngineClient:
         ready = self._poll.poll(timeout_ms)
         if not ready:
             self.close()
-            raise Error(f"The engine did not stop within {CANCEL_LIMIT_S:g} seconds.",
-                        hint="Unload the model; it is loaded again with the next question.", kind="engine-stuck")
+            raise Error(
+                f"The engine did not stop within {CANCEL_LIMIT_S:g} seconds.",
+                hint="Unload the model; it is loaded again with the next question.",
+                kind="engine-stuck",
+            )
         for fd, _event in ready:
             if fd == self._bell_read:
                 os.read(fd, 4096)
@@ -169,7 +172,7 @@ class EngineClient:
                     raise ConnectionResetError
                 sequence, value = frame
                 inbox = self._inboxes.get(sequence)
-                if inbox is not None:    # else of a request that nobody waits for any more
+                if inbox is not None:  # else of a request that nobody waits for any more
                     inbox.append(value)
                 elif sequence == 0 and isinstance(value, Failed):
                     raise Error(value.message, value.hint, kind=value.kind)
@@ -188,14 +191,19 @@ class EngineClient:
                 sock.setblocking(False)
         except TimeoutError:
             self.close()
-            raise Error(f"The engine took no request for {SEND_LIMIT_S:g} seconds.",
-                        hint="Unload the model; it is loaded again with the next question.",
-                        kind="engine-stuck") from None
+            raise Error(
+                f"The engine took no request for {SEND_LIMIT_S:g} seconds.",
+                hint="Unload the model; it is loaded again with the next question.",
+                kind="engine-stuck",
+            ) from None
         except OSError as err:
             self.close()
             raise self._explain() from err
 
 
 def _unexpected(value: object) -> Error:
-    return Error(f"The engine answered with a {type(value).__name__}, which does not belong here.",
-                 hint="Stop every Rushlight process and start again.", kind="bad-frame")
+    return Error(
+        f"The engine answered with a {type(value).__name__}, which does not belong here.",
+        hint="Stop every Rushlight process and start again.",
+        kind="bad-frame",
+    )

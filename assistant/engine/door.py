@@ -21,7 +21,7 @@ from rushlight.assistant.engine.request import EmbedRequest, GenerateRequest, To
 from rushlight.assistant.events import Failed, Finished, Notice, Usage
 
 SEND_LIMIT_S = 10.0
-MAX_PENDING_BYTES = 1024 * 1024      # of one client, beside what the system buffers
+MAX_PENDING_BYTES = 1024 * 1024  # of one client, beside what the system buffers
 MAX_CLIENTS = 256
 
 Request = GenerateRequest | EmbedRequest | TokenizeRequest
@@ -47,7 +47,7 @@ class Client:
             if len(self._pending) + len(data) > MAX_PENDING_BYTES and self._pending:
                 self._changed.wait_for(lambda: self.is_gone or not self._pending, SEND_LIMIT_S)
                 if self._pending and not self.is_gone:
-                    self._stuck_since = -SEND_LIMIT_S      # the reader thread drops it at its next look
+                    self._stuck_since = -SEND_LIMIT_S  # the reader thread drops it at its next look
                     self._wake()
                     return False
             if self.is_gone:
@@ -89,7 +89,7 @@ class Client:
         except BlockingIOError:
             return 0
         except OSError:
-            self.is_gone = True          # the reader thread will see the end of the stream
+            self.is_gone = True  # the reader thread will see the end of the stream
             return 0
 
 
@@ -119,7 +119,7 @@ class Door:
         self._changed = threading.Condition()
         self._waiting: deque[Job] = deque()
         self._running: Job | None = None
-        self._told = ""                  # what the host was told last: busy or idle
+        self._told = ""  # what the host was told last: busy or idle
         self.set_flag: Callable[[], None] = lambda: None
         self.clear_flag: Callable[[], None] = lambda: None
 
@@ -156,7 +156,7 @@ class Door:
             # Never wait for the host: whoever holds the other end may not be reading. So small a frame goes whole.
             self._control.sock.send(encode(Notice(state, "")), socket.MSG_DONTWAIT)
         except OSError:
-            return                       # said with the next change; or the host is gone, which ends the process
+            return  # said with the next change; or the host is gone, which ends the process
         self._told = state
 
     def fail_all(self, failed: Failed) -> None:
@@ -189,7 +189,7 @@ class Door:
         try:
             os.write(self._wake_write, b"w")
         except BlockingIOError:
-            pass                         # it has been woken already
+            pass  # it has been woken already
 
     def _read_wake(self, _mask: int) -> None:
         try:
@@ -227,7 +227,7 @@ class Door:
         for fd in fds:
             try:
                 sock = socket.socket(fileno=fd)
-            except OSError:              # no socket
+            except OSError:  # no socket
                 os.close(fd)
                 continue
             if len(self._clients) >= MAX_CLIENTS:
@@ -265,8 +265,14 @@ class Door:
             self._cancel(client, sequence)
             return
         if not isinstance(value, GenerateRequest | EmbedRequest | TokenizeRequest):
-            client.send(Failed(f"A worker was sent a {type(value).__name__}, which is no request.",
-                               "Stop every Rushlight process and start again.", "bad-frame"), sequence)
+            client.send(
+                Failed(
+                    f"A worker was sent a {type(value).__name__}, which is no request.",
+                    "Stop every Rushlight process and start again.",
+                    "bad-frame",
+                ),
+                sequence,
+            )
             return
         with self._changed:
             n_allowed = self._max_waiting + (1 if self._running is None else 0)
@@ -275,8 +281,14 @@ class Door:
                 self._waiting.append(Job(client, sequence, value, time.monotonic()))
                 self._changed.notify()
         if is_full:
-            client.send(Failed(f"The model is busy: {self._max_waiting} requests are waiting already.",
-                               "Try again in a moment.", "busy"), sequence)
+            client.send(
+                Failed(
+                    f"The model is busy: {self._max_waiting} requests are waiting already.",
+                    "Try again in a moment.",
+                    "busy",
+                ),
+                sequence,
+            )
 
     def _cancel(self, client: Client, sequence: int) -> None:
         with self._changed:
@@ -286,7 +298,7 @@ class Door:
                 self.set_flag()
                 return
             found = next((j for j in self._waiting if j.client is client and j.sequence == sequence), None)
-            if found is None:            # it has just ended
+            if found is None:  # it has just ended
                 return
             self._waiting.remove(found)
         waited_s = time.monotonic() - found.received_at

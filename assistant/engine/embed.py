@@ -13,8 +13,8 @@ from rushlight.assistant.engine.request import EmbedRequest
 from rushlight.assistant.engine.sampling import check_embed
 from rushlight.assistant.events import Embeddings
 
-MAX_SEQUENCES = 32                   # texts of one batch
-_N_EMBED_BATCH = 2048                # tokens of one batch where the setting is lower: a text must fit into one
+MAX_SEQUENCES = 32  # texts of one batch
+_N_EMBED_BATCH = 2048  # tokens of one batch where the setting is lower: a text must fit into one
 
 
 def batch_size(n_batch: int, n_ctx: int) -> int:
@@ -39,8 +39,11 @@ def embed(request: EmbedRequest, model: Model, context: Context, flag: AbortFlag
             closing = token_ids[-1:] if model.piece(token_ids[-1]) == b"" else []
             token_ids = token_ids[: n_max - len(closing)] + closing
         if not token_ids:
-            raise Error(f"Text {index} is empty and this model has no mark to stand for it.",
-                        hint="Leave empty texts out.", kind="bad-request")
+            raise Error(
+                f"Text {index} is empty and this model has no mark to stand for it.",
+                hint="Leave empty texts out.",
+                kind="bad-request",
+            )
         texts.append(token_ids)
     vectors: list[tuple[float, ...]] = []
     flag.watch(True)
@@ -50,11 +53,15 @@ def embed(request: EmbedRequest, model: Model, context: Context, flag: AbortFlag
                 raise Error("Stopped.", kind="stopped")
             for vector in context.embed(batch):
                 if not all(math.isfinite(number) for number in vector):
-                    raise Error(f"{model.path.name} answered with something that is no number.",
-                                hint="Check the file with: rushlight models verify", kind="decode-failed")
+                    raise Error(
+                        f"{model.path.name} answered with something that is no number.",
+                        hint="Check the file with: rushlight models verify",
+                        kind="decode-failed",
+                    )
                 # A rank is a score, not a direction: its length means something.
-                vectors.append(_unit(vector) if request.normalize and context.pooling != POOLING["rank"]
-                               else tuple(vector))
+                vectors.append(
+                    _unit(vector) if request.normalize and context.pooling != POOLING["rank"] else tuple(vector)
+                )
     finally:
         flag.watch(False)
         context.clear()

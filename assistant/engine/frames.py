@@ -41,12 +41,12 @@ class Ready:
     n_embd: int
     n_layers: int
     n_params: int
-    size_bytes: int                # weights
+    size_bytes: int  # weights
     gpu_layers: int
-    template: str                  # "file", "setting", or the name of the fallback format
+    template: str  # "file", "setting", or the name of the fallback format
     description: str
     load_s: float
-    system: str                    # llama.cpp's own line about the processor
+    system: str  # llama.cpp's own line about the processor
 
 
 class Codec:
@@ -55,7 +55,7 @@ class Codec:
     def __init__(self, types: tuple[type[Any], ...], max_bytes: int) -> None:
         self.max_bytes = max_bytes
         self._types = {cls.__name__: cls for cls in types}
-        self._decoders: dict[str, msgspec.msgpack.Decoder[Any]] = {}     # made when first needed: startup counts
+        self._decoders: dict[str, msgspec.msgpack.Decoder[Any]] = {}  # made when first needed: startup counts
 
     def encode(self, value: object, sequence: int = 0) -> bytes:
         """One frame, length included."""
@@ -71,8 +71,11 @@ class Codec:
                 decoder = self._decoders[name] = msgspec.msgpack.Decoder(self._types[name])
             return sequence, decoder.decode(raw)
         except (msgspec.DecodeError, KeyError, ValueError, RecursionError) as err:
-            raise Error(f"A message between Rushlight's processes could not be read: {err}.",
-                        hint="Stop every Rushlight process and start again.", kind="bad-frame") from err
+            raise Error(
+                f"A message between Rushlight's processes could not be read: {err}.",
+                hint="Stop every Rushlight process and start again.",
+                kind="bad-frame",
+            ) from err
 
     def take(self, buffer: bytearray) -> tuple[int, Any] | None:
         """Cut the next whole frame off the front of `buffer`; None while it is not complete."""
@@ -80,12 +83,14 @@ class Codec:
             return None
         (length,) = _LENGTH.unpack_from(buffer)
         if length > self.max_bytes:
-            raise Error(f"A message between Rushlight's processes is {length} bytes long; "
-                        f"{self.max_bytes} are allowed.", kind="bad-frame")
+            raise Error(
+                f"A message between Rushlight's processes is {length} bytes long; {self.max_bytes} are allowed.",
+                kind="bad-frame",
+            )
         end = _LENGTH.size + length
         if len(buffer) < end:
             return None
-        body = bytes(buffer[_LENGTH.size:end])
+        body = bytes(buffer[_LENGTH.size : end])
         del buffer[:end]
         return self.decode(body)
 

@@ -48,8 +48,11 @@ def tokenize(loaded: Loaded, request: TokenizeRequest) -> tuple[int, ...]:
     check_tokenize(request)
     if request.messages:
         return tuple(_start(loaded, GenerateRequest(messages=request.messages)).token_ids)
-    return tuple(loaded.vocabulary.tokenize(
-        (request.text,), parse_special=request.parse_special, add_special=request.add_special))
+    return tuple(
+        loaded.vocabulary.tokenize(
+            (request.text,), parse_special=request.parse_special, add_special=request.add_special
+        )
+    )
 
 
 def _start(loaded: Loaded, request: GenerateRequest) -> _Start:
@@ -77,15 +80,18 @@ class _Answer:
         self._n_prompt = self._n_cached = self._n_said = 0
         self._logprobs: list[TokenLogprob] = []
         self._constraint: Constraint | None = None
-        self._forced: deque[int] = deque()               # what the grammar says must come next
+        self._forced: deque[int] = deque()  # what the grammar says must come next
         self._sample: Callable[[], int] = lambda: -1
 
     def run(self) -> Iterator[Event]:
         loaded, request = self._loaded, self._request
         check(request, n_vocab=loaded.model.n_vocab)
         if loaded.settings.embeddings:
-            raise Error(f"{loaded.model.path.name} is loaded for embeddings; it writes no text.",
-                        hint="Load it again as a chat model.", kind="bad-request")
+            raise Error(
+                f"{loaded.model.path.name} is loaded for embeddings; it writes no text.",
+                hint="Load it again as a chat model.",
+                kind="bad-request",
+            )
         # A grammar that is wrong should fail before a long prompt is computed.
         if request.grammar is not None:
             from rushlight.assistant.engine.grammar import compile_grammar  # llguidance: 67 ms, numpy: 87 ms
@@ -95,8 +101,12 @@ class _Answer:
         yield from start.notices
         self._check_length(start.token_ids)
         computed_with: Hashable = loaded.adapters.apply(request.lora)
-        chain_stages = stages(request.sampling, n_vocab=loaded.model.n_vocab, n_ctx=loaded.context.n_ctx,
-                              suppressed=loaded.vocabulary.suppressed)
+        chain_stages = stages(
+            request.sampling,
+            n_vocab=loaded.model.n_vocab,
+            n_ctx=loaded.context.n_ctx,
+            suppressed=loaded.vocabulary.suppressed,
+        )
         chain = Chain(loaded.model, chain_stages)
         try:
             n_history = needs_history(chain_stages)
@@ -114,22 +124,32 @@ class _Answer:
             chain.close()
         now = time.monotonic()
         yield Usage(
-            n_prompt_tokens=self._n_prompt, n_cached_tokens=self._n_cached, n_completion_tokens=self._n_said,
-            queue_s=self._queue_s, prompt_s=(self._first_token or now) - self._started,
-            decode_s=max(0.0, self._last_token - self._first_token))
+            n_prompt_tokens=self._n_prompt,
+            n_cached_tokens=self._n_cached,
+            n_completion_tokens=self._n_said,
+            queue_s=self._queue_s,
+            prompt_s=(self._first_token or now) - self._started,
+            decode_s=max(0.0, self._last_token - self._first_token),
+        )
         yield Finished(reason, stop_string)
 
     def _check_length(self, token_ids: Sequence[int]) -> None:
         context = self._loaded.context
         if not token_ids:
-            raise Error("The prompt is empty: it gives no token to begin with.", hint="Write something.",
-                        kind="bad-request")
+            raise Error(
+                "The prompt is empty: it gives no token to begin with.", hint="Write something.", kind="bad-request"
+            )
         if len(token_ids) > context.n_ctx:
-            more = f" (the model was made for up to {self._loaded.model.n_ctx_train})" \
-                if context.n_ctx < self._loaded.model.n_ctx_train else ""
-            raise Error(f"The prompt is {len(token_ids)} tokens long; the context holds {context.n_ctx}{more}.",
-                        hint="Shorten the conversation or start a new one, or raise engine.context in the settings.",
-                        kind="context-full")
+            more = (
+                f" (the model was made for up to {self._loaded.model.n_ctx_train})"
+                if context.n_ctx < self._loaded.model.n_ctx_train
+                else ""
+            )
+            raise Error(
+                f"The prompt is {len(token_ids)} tokens long; the context holds {context.n_ctx}{more}.",
+                hint="Shorten the conversation or start a new one, or raise engine.context in the settings.",
+                kind="context-full",
+            )
 
     def _prefill(self, token_ids: list[int]) -> Generator[Event, None, str]:
         """Compute what is new of the prompt. Returns why the answer ends here, "" = it does not."""
@@ -142,9 +162,9 @@ class _Answer:
             while done < n_total:
                 if flag.is_set():
                     return "cancelled"
-                chunk = token_ids[done:done + context.n_batch]
+                chunk = token_ids[done : done + context.n_batch]
                 self._decoded(context.decode(chunk), chunk)
-                if len(prefix.token_ids) != done + len(chunk):       # aborted inside
+                if len(prefix.token_ids) != done + len(chunk):  # aborted inside
                     return "cancelled"
                 done += len(chunk)
                 if is_long:
@@ -153,8 +173,11 @@ class _Answer:
             flag.watch(False)
         if not context.has_numbers():
             prefix.clear()
-            raise Error(f"{loaded.model.path.name} answers with something that is no number.",
-                        hint="The file is damaged. Check it with: rushlight models verify", kind="decode-failed")
+            raise Error(
+                f"{loaded.model.path.name} answers with something that is no number.",
+                hint="The file is damaged. Check it with: rushlight models verify",
+                kind="decode-failed",
+            )
         return ""
 
     def _decoded(self, code: int, token_ids: Sequence[int]) -> bool:
@@ -167,8 +190,11 @@ class _Answer:
         if code == ABORTED:
             return False
         if code == NO_ROOM:
-            raise Error(f"The context of {self._loaded.context.n_ctx} tokens is full.",
-                        hint="Start a new conversation, or raise engine.context in the settings.", kind="context-full")
+            raise Error(
+                f"The context of {self._loaded.context.n_ctx} tokens is full.",
+                hint="Start a new conversation, or raise engine.context in the settings.",
+                kind="context-full",
+            )
         prefix.clear()
         raise decode_error(self._loaded.model, code)
 
@@ -176,7 +202,7 @@ class _Answer:
         """Sample until something ends it. Returns (reason, stop string)."""
         loaded, request = self._loaded, self._request
         context, flag, constraint = loaded.context, loaded.flag, self._constraint
-        room = context.n_ctx - self._n_prompt + 1        # the last token needs no place in the cache
+        room = context.n_ctx - self._n_prompt + 1  # the last token needs no place in the cache
         limit = room if request.max_tokens < 0 else min(room, request.max_tokens)
         if limit <= 0:
             return "length", ""
@@ -216,7 +242,7 @@ class _Answer:
                 reason = "cancelled"
                 break
             if forced and len(held) < context.n_batch - 1:
-                held.append(token_id)                    # more must follow: they are decoded together
+                held.append(token_id)  # more must follow: they are decoded together
                 continue
             if held:
                 pending = [*held, token_id]
@@ -234,7 +260,7 @@ class _Answer:
         self._last_token, self._n_said = monotonic(), n_said
         text += stream.finish()
         yield from self._frame([*(splitter.feed(text) if text else ()), *splitter.close()])
-        if self._logprobs and not stream.stopped:        # of tokens without text of their own
+        if self._logprobs and not stream.stopped:  # of tokens without text of their own
             yield TextDelta("", tuple(self._logprobs))
         return reason, stream.stopped
 
@@ -244,7 +270,7 @@ class _Answer:
             if self._logprobs:
                 if isinstance(delta, TextDelta):
                     delta = replace(delta, logprobs=tuple(self._logprobs))
-                self._logprobs.clear()                   # those of reasoning are not part of the answer
+                self._logprobs.clear()  # those of reasoning are not part of the answer
             yield delta
 
     def _sampler(self, chain: Chain) -> Callable[[], int]:
@@ -275,13 +301,16 @@ class _Answer:
             model_logits = logits
             if constraint is not None:
                 if request.logprobs >= 0:
-                    model_logits = logits.copy()         # the model's own distribution, not the masked one
+                    model_logits = logits.copy()  # the model's own distribution, not the masked one
                 constraint.apply(logits)
             token_id = chain.sample(context)
             if constraint is not None:
                 if token_id in forbidden or logits[token_id] == -math.inf:
-                    raise Error("The grammar and the logit bias together leave no token to go on with.",
-                                hint="Change the grammar, or take tokens out of logit_bias.", kind="bad-request")
+                    raise Error(
+                        "The grammar and the logit bias together leave no token to go on with.",
+                        hint="Change the grammar, or take tokens out of logit_bias.",
+                        kind="bad-request",
+                    )
                 if token_id not in eog_ids:
                     constraint.accept(token_id)
                     if may_skip:
@@ -299,6 +328,8 @@ def _visible_pieces(loaded: Loaded, tags: ReasoningTags | None) -> dict[int, byt
         return {}
     marks = "\0".join(tags.all)
     vocabulary = loaded.vocabulary
-    return {token_id: loaded.model.piece(token_id, special=True)
-            for token_id in vocabulary.special_ids
-            if (text := loaded.model.token_text(token_id)) and text in marks}
+    return {
+        token_id: loaded.model.piece(token_id, special=True)
+        for token_id in vocabulary.special_ids
+        if (text := loaded.model.token_text(token_id)) and text in marks
+    }

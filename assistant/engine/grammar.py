@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 COMPILE_TIMEOUT_S = 5.0
 MAX_REGEX_BYTES = 64 * 1024
 MAX_LARK_BYTES = 256 * 1024
-MAX_LARK_DEFINITIONS = 500       # a chain of so many takes llguidance 2 s, of 2,000 30 s; 5,000 overflow the stack
+MAX_LARK_DEFINITIONS = 500  # a chain of so many takes llguidance 2 s, of 2,000 30 s; 5,000 overflow the stack
 _COMPILE_STACK_BYTES = 64 * 1024 * 1024
 _N_CACHED = 8
 _JSON_OPTIONS = {"item_separator": ", ", "key_separator": ": ", "whitespace_flexible": False}
@@ -49,13 +49,22 @@ class GrammarTokenizer:
     long as this object and its constraints are in use.
     """
 
-    def __init__(self, pieces: Sequence[bytes], special: Iterable[int], eog_ids: Iterable[int],
-                 vocab_pointer: int, tokenize_pointer: int) -> None:
+    def __init__(
+        self,
+        pieces: Sequence[bytes],
+        special: Iterable[int],
+        eog_ids: Iterable[int],
+        vocab_pointer: int,
+        tokenize_pointer: int,
+    ) -> None:
         self.n_vocab = len(pieces)
         self.eog_ids = sorted(set(eog_ids))
         if not self.eog_ids:
-            raise Error("This model has no end-of-generation token, so no answer could end as a grammar asks.",
-                        hint="Use another model for answers in a fixed form.", kind="bad-grammar")
+            raise Error(
+                "This model has no end-of-generation token, so no answer could end as a grammar asks.",
+                hint="Use another model for answers in a fixed form.",
+                kind="bad-grammar",
+            )
         self._pieces = pieces
         self._special = frozenset(special)
         self._vocab_pointer = vocab_pointer
@@ -76,8 +85,11 @@ class GrammarTokenizer:
                 # A leading 0xFF, which no UTF-8 text holds, is llguidance's mark of a token that is not text.
                 tokens = [b"\xff" + piece if i in special else piece for i, piece in enumerate(self._pieces)]
                 self._made = LLTokenizer.from_llamacpp(
-                    tokens=tokens, vocab_ptr=self._vocab_pointer, tokenize_fptr=self._tokenize_pointer,
-                    eos_token=self.eog_ids, slices=None,
+                    tokens=tokens,
+                    vocab_ptr=self._vocab_pointer,
+                    tokenize_fptr=self._tokenize_pointer,
+                    eos_token=self.eog_ids,
+                    slices=None,
                 )
             return self._made
 
@@ -157,7 +169,7 @@ class Constraint:
         forbidden: NDArray[np.bool_] = self._np.logical_not(bits)
         if self._digits is not None and self._digits.are_enough:
             braked = forbidden | self._tokenizer.digit_tokens
-            if not braked.all():         # where the schema asks for more digits it gets them
+            if not braked.all():  # where the schema asks for more digits it gets them
                 return braked
         return forbidden
 
@@ -212,7 +224,7 @@ def _compile(grammar: Grammar, tokenizer: GrammarTokenizer) -> Any:
     def work() -> None:
         try:
             result.append(_matcher(_to_llguidance(grammar, tokenizer), made))
-        except BaseException as err:                     # Rust panics are no Exception
+        except BaseException as err:  # Rust panics are no Exception
             result.append(err)
 
     # In a thread of its own, for a deep stack and because native code cannot be interrupted: past the limit it is
@@ -225,8 +237,11 @@ def _compile(grammar: Grammar, tokenizer: GrammarTokenizer) -> Any:
         threading.stack_size(previous)
     thread.join(COMPILE_TIMEOUT_S)
     if not result:
-        raise _bad(grammar, f"compiling it takes longer than {COMPILE_TIMEOUT_S:.0f} s",
-                   "Make it smaller, or bound its repetitions.")
+        raise _bad(
+            grammar,
+            f"compiling it takes longer than {COMPILE_TIMEOUT_S:.0f} s",
+            "Make it smaller, or bound its repetitions.",
+        )
     if isinstance(result[0], Error):
         raise result[0]
     if isinstance(result[0], BaseException):
@@ -243,16 +258,16 @@ def _matcher(source: str, made: Any) -> Any:
     from llguidance import LLMatcher, LLParserLimits
 
     limits = LLParserLimits(
-        initial_lexer_fuel=1_000_000,    # about 0.3 s
-        step_lexer_fuel=200_000,         # about 15 ms a token
-        step_max_items=200_000,          # about 10 ms a token
-        max_lexer_states=50_000,         # about 100 MB
+        initial_lexer_fuel=1_000_000,  # about 0.3 s
+        step_lexer_fuel=200_000,  # about 15 ms a token
+        step_max_items=200_000,  # about 10 ms a token
+        max_lexer_states=50_000,  # about 100 MB
         max_grammar_size=200_000,
         verbose_errors=False,
     )
     matcher = LLMatcher(made, source, log_level=0, limits=limits)
     if not matcher.is_error():
-        matcher.compute_bitmask()        # kept for the first token; finds grammars that match nothing
+        matcher.compute_bitmask()  # kept for the first token; finds grammars that match nothing
     return matcher
 
 
@@ -276,8 +291,11 @@ def _to_llguidance(grammar: Grammar, tokenizer: GrammarTokenizer) -> str:
                 raise _bad(grammar, f"it is longer than {MAX_REGEX_BYTES // 1024} KiB")
             return str(LLMatcher.grammar_from_regex(grammar.text))
         case _:
-            raise Error(f'A grammar of the kind "{grammar.kind}" is not known.',
-                        hint="The kinds are json_schema, json, gbnf, lark and regex.", kind="bad-grammar")
+            raise Error(
+                f'A grammar of the kind "{grammar.kind}" is not known.',
+                hint="The kinds are json_schema, json, gbnf, lark and regex.",
+                kind="bad-grammar",
+            )
 
 
 def _checked_lark(grammar: Grammar) -> str:
@@ -291,19 +309,30 @@ def _checked_lark(grammar: Grammar) -> str:
     for i, line in enumerate(lines):
         if line.lstrip().startswith("%llguidance"):
             if line.replace(" ", "") != "%llguidance{}":
-                raise _bad(grammar, f"line {i + 1} sets options of llguidance, which cannot be changed",
-                           'Leave the line out, or write "%llguidance {}".')
+                raise _bad(
+                    grammar,
+                    f"line {i + 1} sets options of llguidance, which cannot be changed",
+                    'Leave the line out, or write "%llguidance {}".',
+                )
             lines[i] = ""
     return "\n".join(lines) + "\n"
 
 
-_NAMES = {"json_schema": "JSON Schema", "json": "JSON grammar", "gbnf": "grammar", "lark": "Lark grammar",
-          "regex": "regular expression"}
+_NAMES = {
+    "json_schema": "JSON Schema",
+    "json": "JSON grammar",
+    "gbnf": "grammar",
+    "lark": "Lark grammar",
+    "regex": "regular expression",
+}
 
 
 def _bad(grammar: Grammar, problem: str, hint: str = "") -> Error:
-    return Error(f"The {_NAMES.get(grammar.kind, 'grammar')} cannot be used: {problem.rstrip('.')}.", hint=hint,
-                 kind="bad-grammar")
+    return Error(
+        f"The {_NAMES.get(grammar.kind, 'grammar')} cannot be used: {problem.rstrip('.')}.",
+        hint=hint,
+        kind="bad-grammar",
+    )
 
 
 def _first_lines(text: str) -> str:
@@ -329,8 +358,11 @@ def _guarded(function: Callable[..., Any], *arguments: Any) -> Any:
 
 def _runtime_error(matcher: Any) -> Error:
     if matcher.stop_reason() in _TOO_COMPLEX:
-        return Error("The grammar became too complex while the model wrote: "
-                     f"{_first_lines(matcher.get_error())}.",
-                     hint="Make it less ambiguous, or bound its repetitions.", kind="grammar-failed")
-    return Error(f"The grammar could not be followed further: {_first_lines(matcher.get_error())}.",
-                 kind="grammar-failed")
+        return Error(
+            f"The grammar became too complex while the model wrote: {_first_lines(matcher.get_error())}.",
+            hint="Make it less ambiguous, or bound its repetitions.",
+            kind="grammar-failed",
+        )
+    return Error(
+        f"The grammar could not be followed further: {_first_lines(matcher.get_error())}.", kind="grammar-failed"
+    )

@@ -10,12 +10,12 @@ from typing import TypeAlias
 from rushlight import Error
 
 MAX_TEXT_BYTES = 128 * 1024
-MAX_RULES = 1000                 # with a chain of that length llguidance's own recursion stays well inside a stack
-MAX_NESTING = 32                 # parentheses
-MAX_STACKED = 4                  # repetitions of repetitions: ((a*)+)?
+MAX_RULES = 1000  # with a chain of that length llguidance's own recursion stays well inside a stack
+MAX_NESTING = 32  # parentheses
+MAX_STACKED = 4  # repetitions of repetitions: ((a*)+)?
 MAX_REPETITIONS = 100_000
 _LAST_CODE_POINT = 0x10FFFF
-_HINT = "The format is described in llama.cpp's grammars/README.md; rules look like: root ::= \"yes\" | \"no\""
+_HINT = 'The format is described in llama.cpp\'s grammars/README.md; rules look like: root ::= "yes" | "no"'
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,8 +119,9 @@ def parse_gbnf(text: str, token_ids: Mapping[bytes, int], n_vocab: int) -> dict[
     Raises `Error(kind="bad-grammar")` with the line.
     """
     if len(text.encode("utf-8", "surrogatepass")) > MAX_TEXT_BYTES:
-        raise Error(f"The grammar is larger than {MAX_TEXT_BYTES // 1024} KiB.",
-                    hint="Make it smaller.", kind="bad-grammar")
+        raise Error(
+            f"The grammar is larger than {MAX_TEXT_BYTES // 1024} KiB.", hint="Make it smaller.", kind="bad-grammar"
+        )
     return _Parser(text, token_ids, n_vocab).parse()
 
 
@@ -133,14 +134,14 @@ _HEX_DIGITS = frozenset("0123456789abcdefABCDEF")
 
 class _Parser:
     def __init__(self, text: str, token_ids: Mapping[bytes, int], n_vocab: int) -> None:
-        self.text = text + "\0"              # a sentinel no rule accepts, so that peeking needs no length checks
+        self.text = text + "\0"  # a sentinel no rule accepts, so that peeking needs no length checks
         self.end = len(text)
         self.at = 0
         self.nesting = 0
         self.token_ids = token_ids
         self.n_vocab = n_vocab
         self.rules: dict[str, Node] = {}
-        self.used: dict[str, int] = {}       # name -> position of its first use
+        self.used: dict[str, int] = {}  # name -> position of its first use
 
     def parse(self) -> dict[str, Node]:
         self.skip_space(newlines=True)
@@ -153,18 +154,22 @@ class _Parser:
             if name not in self.rules:
                 raise self.error(f'rule "{name}" is used but not defined', position)
         if "root" not in self.rules:
-            raise Error('The grammar has no rule "root", which says what the whole answer is.',
-                        hint=_HINT, kind="bad-grammar")
+            raise Error(
+                'The grammar has no rule "root", which says what the whole answer is.', hint=_HINT, kind="bad-grammar"
+            )
         return self.rules
 
     def error(self, problem: str, position: int | None = None) -> Error:
         at = min(self.at if position is None else position, self.end)
         line = self.text.count("\n", 0, at) + 1
         start = self.text.rfind("\n", 0, at) + 1
-        shown = self.text[at:self.end].split("\n", 1)[0][:30]
+        shown = self.text[at : self.end].split("\n", 1)[0][:30]
         place = f'before "{shown}"' if shown else "at its end"
-        return Error(f"The grammar cannot be read: line {line}, column {at - start + 1}: {problem}, {place}.",
-                     hint=_HINT, kind="bad-grammar")
+        return Error(
+            f"The grammar cannot be read: line {line}, column {at - start + 1}: {problem}, {place}.",
+            hint=_HINT,
+            kind="bad-grammar",
+        )
 
     def peek(self) -> str:
         return self.text[self.at]
@@ -186,7 +191,7 @@ class _Parser:
             self.at += 1
         if self.at == start:
             raise self.error("a rule name is expected")
-        return self.text[start:self.at]
+        return self.text[start : self.at]
 
     def parse_rule(self) -> None:
         position = self.at
@@ -212,7 +217,7 @@ class _Parser:
 
     def parse_sequence(self, *, nested: bool) -> Node:
         items: list[Node] = []
-        n_stacked = 0                        # repetitions of the last item
+        n_stacked = 0  # repetitions of the last item
         while self.at < self.end:
             char = self.peek()
             n_stacked = n_stacked + 1 if char in "*+?{" else 0
@@ -317,7 +322,7 @@ class _Parser:
             if self.at > self.end or letter not in _ESCAPES:
                 raise self.error("an escape that does not exist", position)
             return ord(_ESCAPES[letter])
-        digits = self.text[self.at:self.at + n_digits]
+        digits = self.text[self.at : self.at + n_digits]
         if len(digits) < n_digits or not _HEX_DIGITS.issuperset(digits):
             raise self.error(f"\\{letter} needs {n_digits} hexadecimal digits", position)
         self.at += n_digits
@@ -334,7 +339,7 @@ class _Parser:
             raise self.error("a number is expected")
         if self.at - start > 9:
             raise self.error("the number is too large", start)
-        return int(self.text[start:self.at])
+        return int(self.text[start : self.at])
 
     def parse_repetition(self, item: Node, *, nested: bool) -> Node:
         position = self.at
@@ -379,7 +384,7 @@ class _Parser:
         close = self.text.find(">", self.at, self.end)
         if close < 0:
             raise self.error('">" is missing', position)
-        name = self.text[self.at:close + 1]
+        name = self.text[self.at : close + 1]
         found = self.token_ids.get(name.encode("utf-8", "surrogatepass"))
         if found is None:
             raise self.error(f'"{name}" is not one token of this model', position)

@@ -13,11 +13,11 @@ from typing import TypeAlias
 
 from rushlight.assistant.engine.grammar_gbnf import Alt, Chars, Node, Ref, Repeat, Seq, Token, Whole, children
 
-MAX_CHARS = 1000                 # in one terminal, rules written out, or as many as the grammar itself has
-MAX_DEPTH = 300                  # nodes within nodes in one terminal, rules written out
-MAX_STEPS = 1_000_000            # of the conflict search, about a second; then everything is opened up
-_CHUNK = 256                     # a long text that is too large for one terminal becomes pieces of this many items
-_MAX_PARENTHESES = 16            # in one line of Lark; what is deeper gets a line of its own
+MAX_CHARS = 1000  # in one terminal, rules written out, or as many as the grammar itself has
+MAX_DEPTH = 300  # nodes within nodes in one terminal, rules written out
+MAX_STEPS = 1_000_000  # of the conflict search, about a second; then everything is opened up
+_CHUNK = 256  # a long text that is too large for one terminal becomes pieces of this many items
+_MAX_PARENTHESES = 16  # in one line of Lark; what is deeper gets a line of its own
 
 
 def gbnf_to_lark(rules: dict[str, Node], eog_ids: frozenset[int]) -> str:
@@ -66,7 +66,7 @@ def _walk(node: Node) -> Iterator[Node]:
         waiting.extend(children(node))
 
 
-_Leaf: TypeAlias = Whole | Token         # what stands below the parser's Seq, Alt, Repeat and Ref
+_Leaf: TypeAlias = Whole | Token  # what stands below the parser's Seq, Alt, Repeat and Ref
 
 
 @dataclass(slots=True)
@@ -90,10 +90,10 @@ class _Conversion:
         n_chars = sum(isinstance(part, Chars) for node in rules.values() for part in _walk(node))
         # Rules that double each other grow without end; what is written down is never too much.
         self.max_chars = max(MAX_CHARS, n_chars)
-        self.weights: dict[str, tuple[int, int]] = {}     # of regular rules: (characters, depth)
+        self.weights: dict[str, tuple[int, int]] = {}  # of regular rules: (characters, depth)
         for name in regular_rules(rules):
             self.weights[name] = self.weigh(rules[name])
-        self.opened: set[Node] = set()           # regular nodes that may not be one terminal
+        self.opened: set[Node] = set()  # regular nodes that may not be one terminal
         self.open_all = False
         self.eog_ids = eog_ids
         self.n_steps = 0
@@ -158,7 +158,7 @@ class _Conversion:
             match node:
                 case Seq(items):
                     if len(items) > _CHUNK:
-                        items = tuple(Seq(items[i:i + _CHUNK]) for i in range(0, len(items), _CHUNK))
+                        items = tuple(Seq(items[i : i + _CHUNK]) for i in range(0, len(items), _CHUNK))
                     return Seq(tuple(self.tree(item) for item in items))
                 case Alt(options):
                     return Alt(tuple(self.tree(option) for option in options))
@@ -207,12 +207,12 @@ class _Conversion:
         stand at one place, from above (repetitions rounded up), so that a wrong answer only costs speed.
         """
         if self.open_all or isinstance(trees["root"], Whole):
-            return set()                         # single characters, or one terminal for all: exact by themselves
+            return set()  # single characters, or one terminal for all: exact by themselves
         try:
             return self._conflicts(trees)
         except _TooLarge:
             self.open_all = True
-            return {Seq(())}                     # not empty: build once more
+            return {Seq(())}  # not empty: build once more
 
     def _conflicts(self, trees: dict[str, Node]) -> set[Node]:
         leaves = {leaf for leaf in _leaves(trees.values()) if isinstance(leaf, Whole)}
@@ -346,7 +346,6 @@ class _Conversion:
             into.follow[state] |= first
 
 
-
 def _leaves(trees: Iterable[Node]) -> set[_Leaf]:
     return {part for tree in trees for part in _walk(tree) if isinstance(part, Whole | Token)}
 
@@ -364,7 +363,9 @@ class _Edges:
 
 
 def _neighbours(
-    trees: dict[str, Node], is_nullable: Callable[[Whole], bool], step: Callable[[int], None],
+    trees: dict[str, Node],
+    is_nullable: Callable[[Whole], bool],
+    step: Callable[[int], None],
 ) -> tuple[set[_Leaf], dict[_Leaf, set[_Leaf]]]:
     """(leaves that can come first, for each leaf those that can come right after it)."""
     edges = {name: _Edges() for name in trees}
@@ -386,8 +387,11 @@ def _neighbours(
                 return edges[name]
             case Alt(options):
                 parts = [look(option) for option in options]
-                return _Edges(set().union(*(part.first for part in parts)), set().union(*(part.last for part in parts)),
-                              any(part.nullable for part in parts))
+                return _Edges(
+                    set().union(*(part.first for part in parts)),
+                    set().union(*(part.last for part in parts)),
+                    any(part.nullable for part in parts),
+                )
             case Repeat(item, least, most):
                 part = look(item)
                 if most == 0:
@@ -400,9 +404,11 @@ def _neighbours(
                 for item in items:
                     part = look(item)
                     connect(whole.last, part.first)
-                    whole = _Edges(whole.first | part.first if whole.nullable else whole.first,
-                                   part.last | whole.last if part.nullable else part.last,
-                                   whole.nullable and part.nullable)
+                    whole = _Edges(
+                        whole.first | part.first if whole.nullable else whole.first,
+                        part.last | whole.last if part.nullable else part.last,
+                        whole.nullable and part.nullable,
+                    )
                 return whole
             case Chars():
                 raise AssertionError("always within a terminal")
@@ -410,7 +416,7 @@ def _neighbours(
     changed = True
     while changed:
         changed = False
-        for name, tree in reversed(trees.items()):       # what a rule uses mostly comes after it
+        for name, tree in reversed(trees.items()):  # what a rule uses mostly comes after it
             found = look(tree)
             if found.size() != edges[name].size():
                 edges[name] = _Edges(set(found.first), set(found.last), found.nullable)

@@ -8,7 +8,7 @@ import math
 
 from rushlight.assistant.engine.grammar_gbnf import Alt, Chars, Node, Ref, Repeat, Seq, Token
 
-MAX_FORCED = 20_000              # characters; about 0.1 s of looking ahead
+MAX_FORCED = 20_000  # characters; about 0.1 s of looking ahead
 
 
 def has_long_parts(rules: dict[str, Node]) -> bool:
@@ -17,7 +17,7 @@ def has_long_parts(rules: dict[str, Node]) -> bool:
     changed = True
     while changed:
         changed = False
-        for name, node in reversed(rules.items()):       # what a rule uses mostly comes after it
+        for name, node in reversed(rules.items()):  # what a rule uses mostly comes after it
             length = _shortest(node, lengths)
             if length < lengths[name]:
                 lengths[name] = length

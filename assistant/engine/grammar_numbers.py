@@ -15,8 +15,8 @@ class NumberDigits:
 
     def __init__(self) -> None:
         self._in_string = self._escaped = False
-        self._part = ""                  # of the number that the text ends in, "" = in none
-        self._n = 0                      # digits of that part
+        self._part = ""  # of the number that the text ends in, "" = in none
+        self._n = 0  # digits of that part
 
     @property
     def are_enough(self) -> bool:
@@ -29,16 +29,16 @@ class NumberDigits:
             if self._in_string:
                 if self._escaped:
                     self._escaped = False
-                elif byte == 0x5C:       # backslash
+                elif byte == 0x5C:  # backslash
                     self._escaped = True
-                elif byte == 0x22:       # quotation mark
+                elif byte == 0x22:  # quotation mark
                     self._in_string = False
             elif 0x30 <= byte <= 0x39:
                 self._part = self._part or "whole"
                 self._n += 1
             else:
                 self._n = 0
-                if byte == 0x2E:         # .
+                if byte == 0x2E:  # .
                     self._part = "fraction"
                 elif byte in b"eE" and self._part:
                     self._part = "exponent"

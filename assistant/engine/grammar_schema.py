@@ -10,9 +10,9 @@ from typing import Any
 from rushlight import Error
 
 MAX_TEXT_BYTES = 1024 * 1024
-MAX_DEPTH = 64                   # of the schema's own JSON
+MAX_DEPTH = 64  # of the schema's own JSON
 MAX_SCHEMAS = 10_000
-MAX_PROPERTIES = 2000            # of one object; llguidance's time grows with the square
+MAX_PROPERTIES = 2000  # of one object; llguidance's time grows with the square
 
 _TYPES = frozenset({"null", "boolean", "integer", "number", "string", "array", "object"})
 _ENFORCED = frozenset({
@@ -31,7 +31,7 @@ _IMPOSSIBLE = frozenset({
     "maxContains", "minContains", "not", "nullable", "propertyNames", "then", "unevaluatedItems",
     "unevaluatedProperties", "uniqueItems",
 })  # fmt: skip
-_OFF_BY_DEFAULT = frozenset({"uniqueItems", "nullable"})       # false says nothing
+_OFF_BY_DEFAULT = frozenset({"uniqueItems", "nullable"})  # false says nothing
 _ALTERNATIVES = {
     "nullable": 'Write "type": ["string", "null"] in its place.',
     "uniqueItems": "Bound the array with maxItems and check for repeats afterwards.",
@@ -60,14 +60,15 @@ def read_schema(text: str) -> dict[str, Any]:
     except RecursionError:
         raise _error("", f"it is nested deeper than {MAX_DEPTH}") from None
     except ValueError as err:
-        raise Error(f"The JSON Schema is no JSON: {err}.", hint="Check quotes, commas and braces.",
-                    kind="bad-grammar") from err
+        raise Error(
+            f"The JSON Schema is no JSON: {err}.", hint="Check quotes, commas and braces.", kind="bad-grammar"
+        ) from err
     if schema is True:
         schema = {}
     if not isinstance(schema, dict):
         raise _error("", f"an object is expected, found {_shown(schema)}")
     _check_depth(schema)
-    schema.pop("x-guidance", None)       # llguidance's own options; the ones used are ours
+    schema.pop("x-guidance", None)  # llguidance's own options; the ones used are ours
     _Check(schema).run()
     return schema
 
@@ -109,8 +110,12 @@ def _move_bounds(schema: dict[str, Any]) -> None:
 def _check_depth(schema: dict[str, Any]) -> None:
     level: list[Any] = [schema]
     for _ in range(MAX_DEPTH):
-        level = [child for value in level if isinstance(value, dict | list)
-                 for child in (value.values() if isinstance(value, dict) else value)]
+        level = [
+            child
+            for value in level
+            if isinstance(value, dict | list)
+            for child in (value.values() if isinstance(value, dict) else value)
+        ]
         if not level:
             return
     raise _error("", f"it is nested deeper than {MAX_DEPTH}")
@@ -143,14 +148,20 @@ class _Check:
             if keyword in _OFF_BY_DEFAULT and schema[keyword] is False:
                 del schema[keyword]
             elif keyword in _IMPOSSIBLE:
-                raise _error(pointer, f'the keyword "{keyword}" cannot be enforced while the model writes',
-                             _ALTERNATIVES.get(keyword, "Leave it out and check the answer afterwards."))
+                raise _error(
+                    pointer,
+                    f'the keyword "{keyword}" cannot be enforced while the model writes',
+                    _ALTERNATIVES.get(keyword, "Leave it out and check the answer afterwards."),
+                )
             elif keyword not in _ENFORCED and keyword not in _ANNOTATIONS and not keyword.startswith("x-"):
                 import difflib
 
                 near = difflib.get_close_matches(keyword, sorted(_ENFORCED | _ANNOTATIONS), 1)
-                raise _error(pointer, f'the keyword "{keyword}" is not known',
-                             f'Did you mean "{near[0]}"?' if near else 'Names of your own start with "x-".')
+                raise _error(
+                    pointer,
+                    f'the keyword "{keyword}" is not known',
+                    f'Did you mean "{near[0]}"?' if near else 'Names of your own start with "x-".',
+                )
 
     def values(self, pointer: str, schema: dict[str, Any]) -> None:
         kinds = schema.get("type", [])
@@ -166,9 +177,13 @@ class _Check:
         for keyword in _NUMBERS:
             value = schema.get(keyword, 1)
             if isinstance(value, bool) or not isinstance(value, int | float):
-                raise _error(pointer, f'"{keyword}" is {_shown(value)}; a number is expected',
-                             "Since draft 6 exclusiveMinimum and exclusiveMaximum are numbers."
-                             if isinstance(value, bool) else "")
+                raise _error(
+                    pointer,
+                    f'"{keyword}" is {_shown(value)}; a number is expected',
+                    "Since draft 6 exclusiveMinimum and exclusiveMaximum are numbers."
+                    if isinstance(value, bool)
+                    else "",
+                )
             if abs(value) > 2**63 - 1:
                 raise _error(pointer, f'"{keyword}" is beyond 64 bits')
         _move_bounds(schema)
@@ -187,8 +202,11 @@ class _Check:
             schema.pop("minProperties", None)
         elif least > 1:
             # Keys that the schema does not name may repeat, and a repeated key counts once.
-            raise _error(pointer, f'"minProperties": {least} cannot be enforced for keys that are not in "required"',
-                         'Name the keys in "required".')
+            raise _error(
+                pointer,
+                f'"minProperties": {least} cannot be enforced for keys that are not in "required"',
+                'Name the keys in "required".',
+            )
 
     def format(self, pointer: str, schema: dict[str, Any]) -> None:
         name = schema.get("format", "uri")
@@ -197,8 +215,11 @@ class _Check:
         if name in _ENFORCED_FORMATS:
             return
         if name in _IMPOSSIBLE_FORMATS:
-            raise _error(pointer, f'the format "{name}" cannot be enforced while the model writes',
-                         'Use "pattern", or leave it out and check the answer afterwards.')
+            raise _error(
+                pointer,
+                f'the format "{name}" cannot be enforced while the model writes',
+                'Use "pattern", or leave it out and check the answer afterwards.',
+            )
         del schema["format"]
 
     def below(self, pointer: str, schema: dict[str, Any]) -> None:
@@ -216,7 +237,7 @@ class _Check:
             self.waiting.extend((f"{pointer}/{keyword}/{i}", child) for i, child in enumerate(listed))
         for keyword in _SINGLES:
             child = schema.get(keyword, True)
-            if keyword == "items" and isinstance(child, list):      # before draft 2020-12
+            if keyword == "items" and isinstance(child, list):  # before draft 2020-12
                 self.waiting.extend((f"{pointer}/items/{i}", item) for i, item in enumerate(child))
             else:
                 self.waiting.append((f"{pointer}/{keyword}", child))
@@ -224,8 +245,11 @@ class _Check:
         if not isinstance(ref, str):
             raise _error(pointer, '"$ref" must be a text')
         if not ref.startswith("#"):
-            raise _error(pointer, f'"$ref" names {_shown(ref)}; only parts of the same schema can be used',
-                         'Put it under "$defs" and write "#/$defs/name".')
+            raise _error(
+                pointer,
+                f'"$ref" names {_shown(ref)}; only parts of the same schema can be used',
+                'Put it under "$defs" and write "#/$defs/name".',
+            )
         if ref.startswith("#/"):
             self.waiting.append((ref[1:], self.resolve(pointer, ref)))
 

@@ -16,10 +16,10 @@ from typing import Any
 from rushlight import Error
 from rushlight.assistant.engine.thread_pool import ThreadPool
 
-BINDINGS_VERSION = "0.3.36"          # its structures are laid out for exactly one llama.cpp
+BINDINGS_VERSION = "0.3.36"  # its structures are laid out for exactly one llama.cpp
 POOLING = {"": -1, "none": 0, "mean": 1, "cls": 2, "last": 3, "rank": 4}
 FLASH_ATTENTION = {"auto": -1, "off": 0, "on": 1}
-KV_TYPES = {"f16": 1, "q8_0": 8, "q4_0": 2}   # ggml_type
+KV_TYPES = {"f16": 1, "q8_0": 8, "q4_0": 2}  # ggml_type
 ATTR_UNKNOWN, ATTR_CONTROL, ATTR_USER_DEFINED = 1 << 0, 1 << 3, 1 << 4
 SUCCESS, NO_ROOM, ABORTED = 0, 1, 2  # llama_decode; below zero: failed
 _LOG_DEBUG, _LOG_WARN, _LOG_ERROR, _LOG_CONTINUED = 1, 3, 4, 5
@@ -37,8 +37,11 @@ def _import_bindings() -> Any:
 
         spec = PathFinder.find_spec("llama_cpp")
         if spec is None or spec.submodule_search_locations is None:
-            raise Error("The package llama-cpp-python is not installed; no model can be run.",
-                        hint=f"Install it with: pip install llama-cpp-python=={BINDINGS_VERSION}", kind="no-engine")
+            raise Error(
+                "The package llama-cpp-python is not installed; no model can be run.",
+                hint=f"Install it with: pip install llama-cpp-python=={BINDINGS_VERSION}",
+                kind="no-engine",
+            )
         package = ModuleType("llama_cpp")
         package.__path__ = list(spec.submodule_search_locations)
         package.__spec__ = spec
@@ -49,15 +52,19 @@ def _import_bindings() -> Any:
         if line.startswith("__version__"):
             found = line.partition("=")[2].strip().strip("\"'")
     if found != BINDINGS_VERSION:
-        raise Error(f"llama-cpp-python {BINDINGS_VERSION} was expected, {found or 'an unknown version'} was found in "
-                    f"{folder}.", hint=f"Install it with: pip install llama-cpp-python=={BINDINGS_VERSION}",
-                    kind="no-engine")
+        raise Error(
+            f"llama-cpp-python {BINDINGS_VERSION} was expected, {found or 'an unknown version'} was found in {folder}.",
+            hint=f"Install it with: pip install llama-cpp-python=={BINDINGS_VERSION}",
+            kind="no-engine",
+        )
     try:
         import llama_cpp.llama_cpp as bindings
-    except (OSError, RuntimeError, AttributeError) as err:   # a library that is missing, or of another version
-        raise Error(f"llama.cpp could not be loaded: {err}.",
-                    hint=f"Build it again: pip install --force-reinstall llama-cpp-python=={BINDINGS_VERSION}",
-                    kind="no-engine") from err
+    except (OSError, RuntimeError, AttributeError) as err:  # a library that is missing, or of another version
+        raise Error(
+            f"llama.cpp could not be loaded: {err}.",
+            hint=f"Build it again: pip install --force-reinstall llama-cpp-python=={BINDINGS_VERSION}",
+            kind="no-engine",
+        ) from err
     return bindings
 
 
@@ -67,7 +74,7 @@ class Library:
     def __init__(self) -> None:
         self.c = _import_bindings()
         self.log: deque[tuple[int, str]] = deque(maxlen=50)
-        self._log_callback = self.c.llama_log_callback(self._on_log)   # kept: the C side holds only its address
+        self._log_callback = self.c.llama_log_callback(self._on_log)  # kept: the C side holds only its address
         self.c.llama_log_set(self._log_callback, None)
         self.c.llama_backend_init()
         self.can_offload = bool(self.c.llama_supports_gpu_offload())
@@ -110,8 +117,9 @@ def library() -> Library:
 class Model:
     """An open model file: weights, vocabulary, metadata. Raises `Error` where llama.cpp refuses it."""
 
-    def __init__(self, path: Path, *, n_gpu_layers: int, use_mmap: bool,
-                 on_progress: Callable[[float], None] | None = None) -> None:
+    def __init__(
+        self, path: Path, *, n_gpu_layers: int, use_mmap: bool, on_progress: Callable[[float], None] | None = None
+    ) -> None:
         self.lib = library()
         c = self.c = self.lib.c
         self.path = path
@@ -210,14 +218,21 @@ class Model:
         self.lib.log.clear()
         handle = self.c.llama_adapter_lora_init(self.handle, os.fsencode(path))
         if not handle:
-            raise Error(f"The adapter {path.name} cannot be used with {self.path.name}: "
-                        f"{self.lib.complaints() or 'llama.cpp gave no reason'}.",
-                        hint="Choose an adapter that was made for this model.", kind="bad-adapter")
+            raise Error(
+                f"The adapter {path.name} cannot be used with {self.path.name}: "
+                f"{self.lib.complaints() or 'llama.cpp gave no reason'}.",
+                hint="Choose an adapter that was made for this model.",
+                kind="bad-adapter",
+            )
         address = ctypes.cast(handle, ctypes.c_void_p).value or 0
         if self.c.llama_adapter_get_alora_n_invocation_tokens(handle) > 0:
             self.free_adapter(address)
-            raise Error(f"The adapter {path.name} switches itself on by invocation tokens (aLoRA), which Rushlight "
-                        "does not do.", hint="Choose a plain LoRA adapter.", kind="bad-adapter")
+            raise Error(
+                f"The adapter {path.name} switches itself on by invocation tokens (aLoRA), which Rushlight "
+                "does not do.",
+                hint="Choose a plain LoRA adapter.",
+                kind="bad-adapter",
+            )
         return address
 
     def free_adapter(self, address: int) -> None:
@@ -236,8 +251,19 @@ class Context:
     anything but success ask `n_positions`.
     """
 
-    def __init__(self, model: Model, *, n_ctx: int, n_batch: int, n_threads: int, kv_type: str,
-                 flash_attention: str, embeddings: bool = False, pooling: str = "", n_sequences: int = 1) -> None:
+    def __init__(
+        self,
+        model: Model,
+        *,
+        n_ctx: int,
+        n_batch: int,
+        n_threads: int,
+        kv_type: str,
+        flash_attention: str,
+        embeddings: bool = False,
+        pooling: str = "",
+        n_sequences: int = 1,
+    ) -> None:
         self.model = model
         c = self.c = model.c
         params = c.llama_context_default_params()
@@ -251,7 +277,7 @@ class Context:
         if embeddings:
             params.embeddings = True
             params.pooling_type = POOLING[pooling]
-            params.kv_unified = True     # the sequences of a batch share the context instead of having a part each
+            params.kv_unified = True  # the sequences of a batch share the context instead of having a part each
         model.lib.log.clear()
         self.handle = c.llama_init_from_model(model.handle, params)
         if not self.handle:
@@ -356,19 +382,25 @@ class Context:
                 raise Error("Stopped.", kind="stopped")
             if code != SUCCESS:
                 raise decode_error(self.model, int(code))
-            n_out = int(c.llama_model_n_cls_out(self.model.handle)) if self.pooling == POOLING["rank"] \
+            n_out = (
+                int(c.llama_model_n_cls_out(self.model.handle))
+                if self.pooling == POOLING["rank"]
                 else self.model.n_embd
+            )
             vectors = []
             end = 0
             for sequence, tokens in enumerate(texts):
                 end += len(tokens)
-                if self.pooling == POOLING["none"]:      # a vector a token: the last one has seen the whole text
+                if self.pooling == POOLING["none"]:  # a vector a token: the last one has seen the whole text
                     pointer = c.llama_get_embeddings_ith(self.handle, end - 1)
                 else:
                     pointer = c.llama_get_embeddings_seq(self.handle, sequence)
                 if not pointer:
-                    raise Error(f"{self.model.path.name} gave no vector for a text.",
-                                hint="Choose an embedding model, or another pooling.", kind="decode-failed")
+                    raise Error(
+                        f"{self.model.path.name} gave no vector for a text.",
+                        hint="Choose an embedding model, or another pooling.",
+                        kind="decode-failed",
+                    )
                 vectors.append(pointer[:n_out])
             return vectors
         finally:
@@ -389,16 +421,23 @@ def load_error(lib: Library, path: Path, doing: str) -> Error:
     """What went wrong while loading, with the cause from llama.cpp's log."""
     cause = lib.complaints()
     if any(word in cause.lower() for word in _MEMORY_WORDS):
-        return Error(f"Cannot {doing} {path.name}: not enough memory ({cause}).",
-                     hint="Lower the context length, choose a smaller quantization, or close other programs.",
-                     kind="out-of-memory")
-    return Error(f"Cannot {doing} {path.name}: {cause or 'llama.cpp gave no reason'}.",
-                 hint="Check the file with: rushlight models verify", kind="bad-file")
+        return Error(
+            f"Cannot {doing} {path.name}: not enough memory ({cause}).",
+            hint="Lower the context length, choose a smaller quantization, or close other programs.",
+            kind="out-of-memory",
+        )
+    return Error(
+        f"Cannot {doing} {path.name}: {cause or 'llama.cpp gave no reason'}.",
+        hint="Check the file with: rushlight models verify",
+        kind="bad-file",
+    )
 
 
 def decode_error(model: Model, code: int) -> Error:
     """What went wrong while computing."""
-    return Error(f"{model.path.name} stopped computing (llama.cpp's code {code}): "
-                 f"{model.lib.complaints() or 'no reason was given'}.",
-                 hint="Try again; if it happens again, lower the context length or check the model file.",
-                 kind="decode-failed")
+    return Error(
+        f"{model.path.name} stopped computing (llama.cpp's code {code}): "
+        f"{model.lib.complaints() or 'no reason was given'}.",
+        hint="Try again; if it happens again, lower the context length or check the model file.",
+        kind="decode-failed",
+    )

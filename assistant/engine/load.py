@@ -51,9 +51,13 @@ class Loaded:
         from rushlight.assistant.engine.grammar import GrammarTokenizer
 
         c, vocabulary = self.model.c, self.vocabulary
-        return GrammarTokenizer(vocabulary.all_pieces, set(vocabulary.special_ids), sorted(vocabulary.eog_ids),
-                                ctypes.cast(self.model.vocab, ctypes.c_void_p).value or 0,
-                                ctypes.cast(c.llama_tokenize, ctypes.c_void_p).value or 0)
+        return GrammarTokenizer(
+            vocabulary.all_pieces,
+            set(vocabulary.special_ids),
+            sorted(vocabulary.eog_ids),
+            ctypes.cast(self.model.vocab, ctypes.c_void_p).value or 0,
+            ctypes.cast(c.llama_tokenize, ctypes.c_void_p).value or 0,
+        )
 
     def close(self) -> None:
         """Give the memory back."""
@@ -70,35 +74,47 @@ def check_settings(settings: LoadSettings) -> None:
     if not Path(settings.path).is_absolute() or "\0" in settings.path:
         problems.append(f"the path {settings.path[:200]!r} is not absolute")
     if not 0 <= settings.n_ctx <= _MAX_CONTEXT:
-        problems.append(f"the context length (engine.context) is {settings.n_ctx}; 0 (the model's own) to "
-                        f"{_MAX_CONTEXT} is allowed")
+        problems.append(
+            f"the context length (engine.context) is {settings.n_ctx}; 0 (the model's own) to {_MAX_CONTEXT} is allowed"
+        )
     if not 1 <= settings.n_batch <= _MAX_BATCH:
         problems.append(f"the batch size (engine.batch) is {settings.n_batch}; 1 to {_MAX_BATCH} is allowed")
     if not -1 <= settings.n_gpu_layers <= 100_000:
-        problems.append(f"the number of GPU layers (engine.gpu_layers) is {settings.n_gpu_layers}; -1 (as many as fit) "
-                        "or more is allowed")
+        problems.append(
+            f"the number of GPU layers (engine.gpu_layers) is {settings.n_gpu_layers}; -1 (as many as fit) "
+            "or more is allowed"
+        )
     if not 0 <= settings.n_threads <= 512:
-        problems.append(f"the number of threads (engine.threads) is {settings.n_threads}; 0 (the physical cores) to "
-                        "512 is allowed")
+        problems.append(
+            f"the number of threads (engine.threads) is {settings.n_threads}; 0 (the physical cores) to 512 is allowed"
+        )
     if settings.kv_type not in KV_TYPES:
-        problems.append(f"the cache type (engine.kv_type) is {settings.kv_type!r}; {', '.join(KV_TYPES)} is "
-                        "allowed")
+        problems.append(f"the cache type (engine.kv_type) is {settings.kv_type!r}; {', '.join(KV_TYPES)} is allowed")
     if settings.flash_attention not in FLASH_ATTENTION:
-        problems.append(f"flash attention (engine.flash_attention) is {settings.flash_attention!r}; "
-                        f"{', '.join(FLASH_ATTENTION)} is allowed")
+        problems.append(
+            f"flash attention (engine.flash_attention) is {settings.flash_attention!r}; "
+            f"{', '.join(FLASH_ATTENTION)} is allowed"
+        )
     elif settings.flash_attention == "off" and settings.kv_type != "f16" and settings.kv_type in KV_TYPES:
-        problems.append(f"the cache type {settings.kv_type} (engine.kv_type) needs flash attention, which is off "
-                        "(engine.flash_attention)")
+        problems.append(
+            f"the cache type {settings.kv_type} (engine.kv_type) needs flash attention, which is off "
+            "(engine.flash_attention)"
+        )
     if settings.pooling not in POOLING:
-        problems.append(f"the pooling is {settings.pooling!r}; {', '.join(name for name in POOLING if name)} or "
-                        "nothing is allowed")
+        problems.append(
+            f"the pooling is {settings.pooling!r}; {', '.join(name for name in POOLING if name)} or nothing is allowed"
+        )
     if problems:
-        raise Error(f"The model cannot be loaded with these settings: {'; '.join(problems)}.",
-                    hint="Correct them with: rushlight settings", kind="bad-settings")
+        raise Error(
+            f"The model cannot be loaded with these settings: {'; '.join(problems)}.",
+            hint="Correct them with: rushlight settings",
+            kind="bad-settings",
+        )
 
 
-def load(settings: LoadSettings, renderer: "TemplateProcess",
-         on_progress: Callable[[Progress], None]) -> tuple[Loaded, "Ready"]:
+def load(
+    settings: LoadSettings, renderer: "TemplateProcess", on_progress: Callable[[Progress], None]
+) -> tuple[Loaded, "Ready"]:
     """Open the model. Raises `Error`; a file that makes llama.cpp abort ends the process, which others explain."""
     start = time.monotonic()
     path = Path(settings.path)
@@ -130,30 +146,53 @@ def load(settings: LoadSettings, renderer: "TemplateProcess",
         n_ctx = min(settings.n_ctx or model.n_ctx_train, model.n_ctx_train) or settings.n_ctx
         n_batch = batch_size(settings.n_batch, n_ctx) if settings.embeddings else settings.n_batch
         context = Context(
-            model, n_ctx=n_ctx, n_batch=n_batch,
-            n_threads=settings.n_threads or n_physical_cores(), kv_type=settings.kv_type,
-            flash_attention=settings.flash_attention, embeddings=settings.embeddings, pooling=settings.pooling,
-            n_sequences=MAX_SEQUENCES if settings.embeddings else 1)
+            model,
+            n_ctx=n_ctx,
+            n_batch=n_batch,
+            n_threads=settings.n_threads or n_physical_cores(),
+            kv_type=settings.kv_type,
+            flash_attention=settings.flash_attention,
+            embeddings=settings.embeddings,
+            pooling=settings.pooling,
+            n_sequences=MAX_SEQUENCES if settings.embeddings else 1,
+        )
     finally:
         words.join()
     template = words.result()
     loaded = Loaded(
-        settings=settings, model=model, context=context, vocabulary=vocabulary,
-        prefix=Prefix(context, is_recurrent=model.is_recurrent), adapters=Adapters(model, context),
-        flag=AbortFlag(context), renderer=renderer, template=template)
+        settings=settings,
+        model=model,
+        context=context,
+        vocabulary=vocabulary,
+        prefix=Prefix(context, is_recurrent=model.is_recurrent),
+        adapters=Adapters(model, context),
+        flag=AbortFlag(context),
+        renderer=renderer,
+        template=template,
+    )
     ready = Ready(
-        n_ctx=context.n_ctx, n_ctx_train=model.n_ctx_train, n_vocab=model.n_vocab, n_embd=model.n_embd,
-        n_layers=model.n_layers, n_params=model.n_params, size_bytes=model.size_bytes, gpu_layers=model.gpu_layers,
-        template=template.source, description=model.description, load_s=time.monotonic() - start,
-        system=model.lib.describe())
+        n_ctx=context.n_ctx,
+        n_ctx_train=model.n_ctx_train,
+        n_vocab=model.n_vocab,
+        n_embd=model.n_embd,
+        n_layers=model.n_layers,
+        n_params=model.n_params,
+        size_bytes=model.size_bytes,
+        gpu_layers=model.gpu_layers,
+        template=template.source,
+        description=model.description,
+        load_s=time.monotonic() - start,
+        system=model.lib.describe(),
+    )
     return loaded, ready
 
 
 class _Words(threading.Thread):
     """What the first request needs to know of the vocabulary and the chat template, found beside other work."""
 
-    def __init__(self, settings: LoadSettings, model: "Model", vocabulary: "Vocabulary",
-                 renderer: "TemplateProcess") -> None:
+    def __init__(
+        self, settings: LoadSettings, model: "Model", vocabulary: "Vocabulary", renderer: "TemplateProcess"
+    ) -> None:
         super().__init__(name="words")
         self._arguments = (settings, model, vocabulary, renderer)
         self._template: ChosenTemplate | None = None
@@ -165,10 +204,11 @@ class _Words(threading.Thread):
             from rushlight.assistant.engine.fallback_templates import choose_template
 
             if not settings.embeddings:
-                _ = vocabulary.eog_ids                 # 50,000 tokens: 10 ms
-            self._template = choose_template(model.chat_template(), vocabulary, renderer,
-                                             setting=settings.chat_template)
-        except Exception as err:                       # raised again where somebody can answer for it
+                _ = vocabulary.eog_ids  # 50,000 tokens: 10 ms
+            self._template = choose_template(
+                model.chat_template(), vocabulary, renderer, setting=settings.chat_template
+            )
+        except Exception as err:  # raised again where somebody can answer for it
             self._error = err
 
     def result(self) -> "ChosenTemplate":
@@ -187,8 +227,9 @@ def _import_rest() -> None:
     import rushlight.native  # noqa: F401
 
 
-def _open_model(settings: LoadSettings, path: Path, on_progress: Callable[[Progress], None],
-                model_type: "type[Model]") -> "Model":
+def _open_model(
+    settings: LoadSettings, path: Path, on_progress: Callable[[Progress], None], model_type: "type[Model]"
+) -> "Model":
     """All layers on the GPU, or as many as asked for; where "as many as fit" does not fit, fewer and fewer."""
     size_bytes = path.stat().st_size
     last = time.monotonic()
@@ -207,13 +248,17 @@ def _open_model(settings: LoadSettings, path: Path, on_progress: Callable[[Progr
         except Error as err:
             from rushlight.assistant.engine.llama import library
 
-            if settings.n_gpu_layers >= 0 or n_gpu_layers == 0 or err.kind != "out-of-memory" \
-                    or not library().can_offload:
+            if (
+                settings.n_gpu_layers >= 0
+                or n_gpu_layers == 0
+                or err.kind != "out-of-memory"
+                or not library().can_offload
+            ):
                 raise
             n_gpu_layers = 48 if n_gpu_layers < 0 else n_gpu_layers // 2
             continue
         if model.gpu_layers < 0 or model.gpu_layers > model.n_layers + 1:
-            model.gpu_layers = model.n_layers + 1        # the layers and the output
+            model.gpu_layers = model.n_layers + 1  # the layers and the output
         return model
 
 
@@ -228,19 +273,27 @@ def _check_files(path: Path) -> None:
         check_parts([check(part) for part in all_parts(path)])
     # llama.cpp itself ignores general.type and would take an adapter's tensors for a model's.
     if head.kind != "model":
-        raise Error(f"{path.name} is no model but of the kind {head.kind!r}.",
-                    hint="An adapter is used beside its model: --lora PATH. A later part of a split model is opened "
-                         "through its first.", kind="wrong-model")
+        raise Error(
+            f"{path.name} is no model but of the kind {head.kind!r}.",
+            hint="An adapter is used beside its model: --lora PATH. A later part of a split model is opened "
+            "through its first.",
+            kind="wrong-model",
+        )
 
 
 def _check_kind(settings: LoadSettings, model: "Model") -> None:
     """Refuse models that cannot do what they are loaded for: llama.cpp would abort later."""
     if settings.embeddings:
         if model.has_encoder and model.has_decoder:
-            raise Error(f"{model.path.name} is an encoder-decoder model; it gives no vectors.",
-                        hint="Choose an embedding model.", kind="wrong-model")
+            raise Error(
+                f"{model.path.name} is an encoder-decoder model; it gives no vectors.",
+                hint="Choose an embedding model.",
+                kind="wrong-model",
+            )
         return
     if model.has_encoder or not model.has_decoder or model.is_diffusion:
-        raise Error(f"{model.path.name} is no model that writes text token by token ({model.description}).",
-                    hint="Choose a chat model for this; embedding models are used by document search.",
-                    kind="wrong-model")
+        raise Error(
+            f"{model.path.name} is no model that writes text token by token ({model.description}).",
+            hint="Choose a chat model for this; embedding models are used by document search.",
+            kind="wrong-model",
+        )

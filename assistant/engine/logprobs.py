@@ -12,8 +12,9 @@ if TYPE_CHECKING:
 MAX_TOP = 20
 
 
-def token_logprobs(logits: "NDArray[np.float32]", token_id: int, n_top: int,
-                   piece_of: Callable[[int], bytes]) -> TokenLogprob:
+def token_logprobs(
+    logits: "NDArray[np.float32]", token_id: int, n_top: int, piece_of: Callable[[int], bytes]
+) -> TokenLogprob:
     """The chosen token's natural-log probability and the `n_top` (0 to 20) likeliest tokens. Shape (n_vocab,).
 
     A log-softmax over all tokens: subtract the largest logit, so that no exponential overflows, and sum in float64.
@@ -32,7 +33,7 @@ def token_logprobs(logits: "NDArray[np.float32]", token_id: int, n_top: int,
     log_total = float(np.log(total))
 
     def logprob(i: int) -> float:
-        return min(0.0, float(logits[i]) - largest - log_total)      # in this order: both may be large
+        return min(0.0, float(logits[i]) - largest - log_total)  # in this order: both may be large
 
     def text(i: int) -> str:
         return piece_of(i).decode("utf-8", errors="replace")

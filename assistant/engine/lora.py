@@ -13,7 +13,7 @@ from rushlight.assistant.engine.llama import Context, Model
 from rushlight.assistant.engine.request import LoraUse
 
 MAX_LOADED = 32
-_FileState = tuple[str, int, int, int]   # path, inode, size, time of change
+_FileState = tuple[str, int, int, int]  # path, inode, size, time of change
 
 
 class Adapters:
@@ -40,8 +40,11 @@ class Adapters:
         try:
             status = path.stat()
         except OSError as err:
-            raise Error(f"The adapter {path.name} cannot be opened: {os.strerror(err.errno or 0)} ({path}).",
-                        hint="Check the path, or choose another adapter.", kind="bad-adapter") from err
+            raise Error(
+                f"The adapter {path.name} cannot be opened: {os.strerror(err.errno or 0)} ({path}).",
+                hint="Check the path, or choose another adapter.",
+                kind="bad-adapter",
+            ) from err
         state = (str(path), status.st_ino, status.st_size, status.st_mtime_ns)
         if state not in self._loaded:
             # Before native code sees it, like every file of a stranger.

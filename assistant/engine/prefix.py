@@ -13,7 +13,7 @@ def common_length(first: Sequence[int], second: Sequence[int]) -> int:
     n = min(len(first), len(second))
     if first[:n] == second[:n]:
         return n
-    low, high = 0, n                     # equal up to low, not equal up to high; slices compare in C
+    low, high = 0, n  # equal up to low, not equal up to high; slices compare in C
     while high - low > 1:
         middle = (low + high) // 2
         if first[low:middle] == second[low:middle]:
@@ -45,8 +45,11 @@ class Prefix:
             self.clear()
         elif n_kept < len(self.token_ids):
             # A sliding window or a recurrent state cannot always go back: then everything is computed again.
-            if not self._context.cut(n_kept) or self._context.first_position() > 0 \
-                    or self._context.n_positions() != n_kept:
+            if (
+                not self._context.cut(n_kept)
+                or self._context.first_position() > 0
+                or self._context.n_positions() != n_kept
+            ):
                 self.clear()
                 return 0
             del self.token_ids[n_kept:]

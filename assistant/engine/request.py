@@ -11,16 +11,16 @@ from dataclasses import dataclass, field
 class LoadSettings:
     """How a model file is opened. Two loads with equal values share one engine."""
 
-    path: str                        # absolute path of the GGUF file (the first part of a split model)
-    n_ctx: int = 0                   # tokens; 0 = the smaller of the model's own and the setting `engine.context`
-    n_batch: int = 512               # most tokens of one llama_decode
-    n_gpu_layers: int = -1           # -1 = as many as fit
-    n_threads: int = 0               # 0 = physical cores
-    kv_type: str = "f16"             # f16, q8_0, q4_0
-    flash_attention: str = "auto"    # auto, on, off
-    embeddings: bool = False         # an embedding context (pooled) instead of a generating one
-    pooling: str = ""                # "", none, mean, cls, last, rank; "" = the model's own
-    chat_template: str = ""          # "" = the file's own
+    path: str  # absolute path of the GGUF file (the first part of a split model)
+    n_ctx: int = 0  # tokens; 0 = the smaller of the model's own and the setting `engine.context`
+    n_batch: int = 512  # most tokens of one llama_decode
+    n_gpu_layers: int = -1  # -1 = as many as fit
+    n_threads: int = 0  # 0 = physical cores
+    kv_type: str = "f16"  # f16, q8_0, q4_0
+    flash_attention: str = "auto"  # auto, on, off
+    embeddings: bool = False  # an embedding context (pooled) instead of a generating one
+    pooling: str = ""  # "", none, mean, cls, last, rank; "" = the model's own
+    chat_template: str = ""  # "" = the file's own
     use_mmap: bool = True
 
 
@@ -30,31 +30,31 @@ class Sampling:
     temperature. The defaults are greedy decoding. Fields at their neutral value add no sampler.
     """
 
-    temperature: float = 0.0             # 0 = greedy
-    temperature_range: float = 0.0       # dynamic temperature: temperature +- range by entropy
+    temperature: float = 0.0  # 0 = greedy
+    temperature_range: float = 0.0  # dynamic temperature: temperature +- range by entropy
     temperature_exponent: float = 1.0
-    top_k: int = 0                       # 0 = off
+    top_k: int = 0  # 0 = off
     top_p: float = 1.0
     min_p: float = 0.0
     typical_p: float = 1.0
-    top_n_sigma: float = -1.0            # < 0 = off
+    top_n_sigma: float = -1.0  # < 0 = off
     xtc_probability: float = 0.0
     xtc_threshold: float = 0.1
-    dry_multiplier: float = 0.0          # 0 = off
+    dry_multiplier: float = 0.0  # 0 = off
     dry_base: float = 1.75
     dry_allowed_length: int = 2
-    dry_penalty_last_n: int = -1         # -1 = the whole context
+    dry_penalty_last_n: int = -1  # -1 = the whole context
     dry_sequence_breakers: tuple[str, ...] = ("\n", ":", '"', "*")
     repeat_penalty: float = 1.0
     frequency_penalty: float = 0.0
     presence_penalty: float = 0.0
-    penalty_last_n: int = 64             # tokens looked at; -1 = the whole context
-    mirostat: int = 0                    # 0, 1 or 2; replaces the truncating samplers
+    penalty_last_n: int = 64  # tokens looked at; -1 = the whole context
+    mirostat: int = 0  # 0, 1 or 2; replaces the truncating samplers
     mirostat_tau: float = 5.0
     mirostat_eta: float = 0.1
     min_keep: int = 1
-    seed: int = -1                       # -1 = a new one each time
-    logit_bias: tuple[tuple[int, float], ...] = ()   # (token id, bias); -inf forbids
+    seed: int = -1  # -1 = a new one each time
+    logit_bias: tuple[tuple[int, float], ...] = ()  # (token id, bias); -inf forbids
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,12 +77,12 @@ class LoraUse:
 class Message:
     """One turn as the template sees it. Content is hostile text: it never becomes a control token."""
 
-    role: str                        # system, developer, user, assistant, tool
+    role: str  # system, developer, user, assistant, tool
     content: str
     reasoning: str = ""
     name: str = ""
     tool_call_id: str = ""
-    tool_calls: str = ""             # JSON array in OpenAI's shape, "" = none
+    tool_calls: str = ""  # JSON array in OpenAI's shape, "" = none
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,16 +98,16 @@ class GenerateRequest:
     token_ids: tuple[int, ...] = ()
     parse_special: bool = False
     continue_final: bool = False
-    max_tokens: int = -1                 # -1 = until the context is full
+    max_tokens: int = -1  # -1 = until the context is full
     sampling: Sampling = field(default_factory=Sampling)
     grammar: Grammar | None = None
     stop: tuple[str, ...] = ()
-    logprobs: int = -1                   # -1 = none, n = with the n likeliest alternatives (at most 20)
+    logprobs: int = -1  # -1 = none, n = with the n likeliest alternatives (at most 20)
     lora: tuple[LoraUse, ...] = ()
-    tools: str = ""                      # JSON array of OpenAI tool definitions for the template, "" = none
-    template_options: tuple[tuple[str, str], ...] = ()   # extra template variables, values as JSON
-    reasoning: str = "auto"              # auto = split it from the answer, off = ask the template not to, raw = no split
-    cache_prompt: bool = True            # reuse the KV cache of the common prefix
+    tools: str = ""  # JSON array of OpenAI tool definitions for the template, "" = none
+    template_options: tuple[tuple[str, str], ...] = ()  # extra template variables, values as JSON
+    reasoning: str = "auto"  # auto = split it from the answer, off = ask for none, raw = no split
+    cache_prompt: bool = True  # reuse the KV cache of the common prefix
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +123,6 @@ class TokenizeRequest:
     """Text to token ids. Control tokens are parsed only with `parse_special`."""
 
     text: str = ""
-    messages: tuple[Message, ...] = ()   # or a conversation, rendered with the template
+    messages: tuple[Message, ...] = ()  # or a conversation, rendered with the template
     parse_special: bool = False
     add_special: bool = False

@@ -18,15 +18,15 @@ from rushlight.assistant.engine.request import (
     TokenizeRequest,
 )
 
-MAX_TEXT_BYTES = 16 * 1024 * 1024    # of one prompt, conversation or batch of texts
+MAX_TEXT_BYTES = 16 * 1024 * 1024  # of one prompt, conversation or batch of texts
 MAX_STOP_STRINGS = 64
 MAX_STOP_CHARS = 1024
 MAX_BIASES = 65_536
 MAX_LOGPROBS = 20
 MAX_ADAPTERS = 16
 MAX_BREAKERS = 64
-_MAX_BREAKER_BYTES = 40              # llama.cpp cuts longer ones
-_SEEDS = 2**32 - 1                   # the seed 2^32 - 1 itself means "random" in llama.cpp
+_MAX_BREAKER_BYTES = 40  # llama.cpp cuts longer ones
+_SEEDS = 2**32 - 1  # the seed 2^32 - 1 itself means "random" in llama.cpp
 _GRAMMAR_KINDS = ("json_schema", "gbnf", "lark", "regex", "json")
 _ROLES = ("system", "developer", "user", "assistant", "tool")
 
@@ -61,7 +61,7 @@ def sampling_problems(sampling: Sampling, n_vocab: int) -> list[str]:
     problems = []
     for name, (low, high) in _RANGES.items():
         value = getattr(sampling, name)
-        if not low <= value <= high:     # also true for NaN
+        if not low <= value <= high:  # also true for NaN
             problems.append(f"{name} is {value}; {low:g} to {high:g} is allowed")
     for name, least in _AT_LEAST.items():
         value = getattr(sampling, name)
@@ -70,15 +70,18 @@ def sampling_problems(sampling: Sampling, n_vocab: int) -> list[str]:
     if not sampling.top_n_sigma <= 1000.0:
         problems.append(f"top_n_sigma is {sampling.top_n_sigma}; at most 1000 is allowed, below 0 = off")
     if sampling.temperature_range > sampling.temperature > 0:
-        problems.append(f"temperature_range is {sampling.temperature_range}, more than the temperature "
-                        f"{sampling.temperature}")
+        problems.append(
+            f"temperature_range is {sampling.temperature_range}, more than the temperature {sampling.temperature}"
+        )
     if len(sampling.dry_sequence_breakers) > MAX_BREAKERS:
-        problems.append(f"dry_sequence_breakers has {len(sampling.dry_sequence_breakers)} entries; {MAX_BREAKERS} are "
-                        "allowed")
+        problems.append(
+            f"dry_sequence_breakers has {len(sampling.dry_sequence_breakers)} entries; {MAX_BREAKERS} are allowed"
+        )
     for breaker in sampling.dry_sequence_breakers[:MAX_BREAKERS]:
         if not breaker or "\0" in breaker or len(breaker.encode("utf-8", "replace")) > _MAX_BREAKER_BYTES:
-            problems.append(f"dry_sequence_breakers: {breaker[:20]!r} must be 1 to {_MAX_BREAKER_BYTES} bytes long and "
-                            "hold no NUL")
+            problems.append(
+                f"dry_sequence_breakers: {breaker[:20]!r} must be 1 to {_MAX_BREAKER_BYTES} bytes long and hold no NUL"
+            )
     if len(sampling.logit_bias) > MAX_BIASES:
         problems.append(f"logit_bias has {len(sampling.logit_bias)} entries; {MAX_BIASES} are allowed")
     else:
@@ -106,13 +109,17 @@ def check(request: GenerateRequest, *, n_vocab: int) -> None:
     problems = sampling_problems(request.sampling, n_vocab)
     given = [name for name in ("messages", "prompt", "token_ids") if getattr(request, name)]
     if len(given) != 1:
-        problems.append(f"exactly one of messages, prompt and token_ids is expected, "
-                        f"{'none is' if not given else ' and '.join(given) + ' are'} given")
+        problems.append(
+            f"exactly one of messages, prompt and token_ids is expected, "
+            f"{'none is' if not given else ' and '.join(given) + ' are'} given"
+        )
     problems += _message_problems(request.messages)
     bad_ids = [token_id for token_id in request.token_ids if not 0 <= token_id < n_vocab]
     if bad_ids:
-        problems.append(f"token_ids: {bad_ids[0]} is not in the vocabulary (0 to {n_vocab - 1})"
-                        + (f", nor are {len(bad_ids) - 1} others" if len(bad_ids) > 1 else ""))
+        problems.append(
+            f"token_ids: {bad_ids[0]} is not in the vocabulary (0 to {n_vocab - 1})"
+            + (f", nor are {len(bad_ids) - 1} others" if len(bad_ids) > 1 else "")
+        )
     if request.continue_final and (not request.messages or request.messages[-1].role != "assistant"):
         problems.append("continue_final needs an assistant message at the end")
     if request.max_tokens < -1:
@@ -159,8 +166,11 @@ def check_embed(request: EmbedRequest) -> None:
 
 
 def _message_problems(messages: Sequence[Message]) -> list[str]:
-    return [f"messages: the role {message.role[:40]!r} is not one of {', '.join(_ROLES)}"
-            for message in messages if message.role not in _ROLES][:3]
+    return [
+        f"messages: the role {message.role[:40]!r} is not one of {', '.join(_ROLES)}"
+        for message in messages
+        if message.role not in _ROLES
+    ][:3]
 
 
 def _lora_problems(uses: Sequence[LoraUse]) -> list[str]:
@@ -183,8 +193,11 @@ def _n_chars(messages: Sequence[Message]) -> int:
 
 def _raise(problems: Sequence[str]) -> None:
     if problems:
-        raise Error(f"The request cannot be answered: {'; '.join(problems)}.",
-                    hint="Correct these values and ask again.", kind="bad-request")
+        raise Error(
+            f"The request cannot be answered: {'; '.join(problems)}.",
+            hint="Correct these values and ask again.",
+            kind="bad-request",
+        )
 
 
 def seed_number(seed: int) -> int:
@@ -210,12 +223,23 @@ def stages(sampling: Sampling, *, n_vocab: int, n_ctx: int, suppressed: Sequence
         chain.append(("logit_bias", biases))
     last_n = n_ctx if sampling.penalty_last_n < 0 else min(sampling.penalty_last_n, n_ctx)
     if last_n and (sampling.repeat_penalty != 1.0 or sampling.frequency_penalty or sampling.presence_penalty):
-        chain.append(("penalties", (last_n, sampling.repeat_penalty, sampling.frequency_penalty,
-                                    sampling.presence_penalty)))
+        chain.append(
+            ("penalties", (last_n, sampling.repeat_penalty, sampling.frequency_penalty, sampling.presence_penalty))
+        )
     dry_last_n = n_ctx if sampling.dry_penalty_last_n < 0 else min(sampling.dry_penalty_last_n, n_ctx)
     if sampling.dry_multiplier and dry_last_n:
-        chain.append(("dry", (sampling.dry_multiplier, sampling.dry_base, sampling.dry_allowed_length, dry_last_n,
-                              sampling.dry_sequence_breakers)))
+        chain.append(
+            (
+                "dry",
+                (
+                    sampling.dry_multiplier,
+                    sampling.dry_base,
+                    sampling.dry_allowed_length,
+                    dry_last_n,
+                    sampling.dry_sequence_breakers,
+                ),
+            )
+        )
     if not mirostat:
         if sampling.top_n_sigma > 0.0 and not greedy:
             chain.append(("top_n_sigma", (sampling.top_n_sigma,)))
@@ -227,7 +251,7 @@ def stages(sampling: Sampling, *, n_vocab: int, n_ctx: int, suppressed: Sequence
             chain.append(("top_p", (sampling.top_p, max(1, keep))))
         if sampling.min_p > 0.0 and not greedy:
             chain.append(("min_p", (sampling.min_p, max(1, keep))))
-        if sampling.xtc_probability > 0.0 and sampling.xtc_threshold <= 0.5:   # above 0.5 it never takes anything
+        if sampling.xtc_probability > 0.0 and sampling.xtc_threshold <= 0.5:  # above 0.5 it never takes anything
             chain.append(("xtc", (sampling.xtc_probability, sampling.xtc_threshold, max(1, keep), seed)))
     if greedy:
         chain.append(("greedy", ()))
@@ -255,5 +279,3 @@ def needs_history(chain: Sequence[Stage]) -> int:
         elif name == "dry":
             n_wanted = max(n_wanted, numbers[3])
     return n_wanted
-
-

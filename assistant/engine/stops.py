@@ -21,10 +21,10 @@ class TextStream:
     """
 
     def __init__(self, stop_strings: Iterable[str] = ()) -> None:
-        self.stopped = ""                # the stop string that was found
+        self.stopped = ""  # the stop string that was found
         self._decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
         self._stops = tuple(_Stop(text) for text in dict.fromkeys(stop_strings) if text)
-        self._held = ""                  # text that may become part of a stop string
+        self._held = ""  # text that may become part of a stop string
 
     @property
     def held(self) -> str:
@@ -60,7 +60,7 @@ class TextStream:
             if found:
                 self.stopped = found
                 self._held = ""
-                return text[:at - len(found)]
+                return text[: at - len(found)]
         certain = len(text) - max(stop.n_matched for stop in self._stops)
         self._held = text[certain:]
         return text[:certain]

@@ -9,8 +9,8 @@ version. Knows threads only.
 import ctypes
 from typing import Any
 
-_MAX_THREADS = 512                   # GGML_MAX_N_THREADS
-_DEVICE_CPU = 0                      # GGML_BACKEND_DEVICE_TYPE_CPU
+_MAX_THREADS = 512  # GGML_MAX_N_THREADS
+_DEVICE_CPU = 0  # GGML_BACKEND_DEVICE_TYPE_CPU
 # How long a thread without work spins before it sleeps, in ggml's units of 131,072 rounds (a few milliseconds here).
 # It must outlast the pause between two tokens; ggml's own 50 would burn a core for 0.1 s after every answer.
 _POLL = 5
@@ -50,7 +50,7 @@ class ThreadPool:
         self._free = function(b"ggml_threadpool_free", None, ctypes.c_void_p)
         self._handle: int | None = None
         if new is None or self._free is None:
-            return                       # a backend without pools: ggml starts threads by itself
+            return  # a backend without pools: ggml starts threads by itself
         params = _Params()
         lib.ggml_threadpool_params_init(ctypes.byref(params), n_threads)
         params.poll = _POLL

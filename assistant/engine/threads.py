@@ -17,7 +17,7 @@ def n_physical_cores() -> int:
         try:
             siblings = (_CPUS / f"cpu{cpu}" / "topology" / "thread_siblings_list").read_text().strip()
         except OSError:
-            siblings = str(cpu)          # unknown: a core of its own
+            siblings = str(cpu)  # unknown: a core of its own
         cores.add(siblings)
     n = max(1, len(cores))
     share = _quota()

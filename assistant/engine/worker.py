@@ -31,7 +31,7 @@ def main(argv: list[str]) -> int:
     _die_with_parent()
     # When it aborts, llama.cpp would start a debugger to print its stack: a second in which the death is not seen.
     os.environ["GGML_NO_BACKTRACE"] = "1"
-    signal.signal(signal.SIGINT, signal.SIG_IGN)      # Ctrl-C is the front's; it cancels through a frame
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the front's; it cancels through a frame
     # First of all: it forks, which is safe only before there is a thread or llama.cpp in this process.
     renderer = TemplateProcess.start()
     control = Connection(socket.socket(fileno=numbers["control"]))
@@ -47,8 +47,13 @@ def main(argv: list[str]) -> int:
         return 0
     settings = first[1]
     if not isinstance(settings, LoadSettings):
-        control.send(Failed(f"A worker was sent a {type(settings).__name__} where its settings were expected.",
-                            "Stop every Rushlight process and start again.", "bad-frame"))
+        control.send(
+            Failed(
+                f"A worker was sent a {type(settings).__name__} where its settings were expected.",
+                "Stop every Rushlight process and start again.",
+                "bad-frame",
+            )
+        )
         return 1
     door = Door(control, socket.socket(fileno=numbers["door"]), max_waiting=numbers["waiting"])
     door.start()
@@ -78,12 +83,12 @@ def _arguments(argv: list[str]) -> dict[str, int] | None:
 def _die_with_parent() -> None:
     """Linux: be killed when the host is, even if this process hangs in native code."""
     if sys.platform != "linux":
-        return                           # elsewhere the end of the control stream does it
+        return  # elsewhere the end of the control stream does it
     import ctypes
 
     parent = os.getppid()
-    ctypes.CDLL(None).prctl(1, signal.SIGKILL)        # PR_SET_PDEATHSIG
-    if os.getppid() != parent:           # it died before we asked
+    ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
+    if os.getppid() != parent:  # it died before we asked
         os._exit(0)
 
 
@@ -91,7 +96,7 @@ def _report(control: Connection, progress: Progress) -> None:
     try:
         control.send(progress)
     except OSError:
-        pass                             # the host is gone; the reader thread ends the process
+        pass  # the host is gone; the reader thread ends the process
 
 
 def _answer(loaded: Loaded, job: Job) -> None:
@@ -109,8 +114,11 @@ def _answer(loaded: Loaded, job: Job) -> None:
             from rushlight.assistant.engine.embed import embed
 
             if not loaded.settings.embeddings:
-                raise Error(f"{loaded.model.path.name} is loaded to write text; it gives no vectors.",
-                            hint="Load it again for embeddings.", kind="bad-request")
+                raise Error(
+                    f"{loaded.model.path.name} is loaded to write text; it gives no vectors.",
+                    hint="Load it again for embeddings.",
+                    kind="bad-request",
+                )
             client.send(embed(request, loaded.model, loaded.context, loaded.flag), sequence)
         else:
             from rushlight.assistant.engine.generate import tokenize
@@ -128,10 +136,16 @@ def _failed(err: Exception) -> Failed:
     if isinstance(err, Error):
         return Failed(err.message, err.hint, err.kind)
     if isinstance(err, MemoryError):
-        return Failed("There is not enough memory for this.",
-                      "Lower the context length, choose a smaller model, or close other programs.", "out-of-memory")
+        return Failed(
+            "There is not enough memory for this.",
+            "Lower the context length, choose a smaller model, or close other programs.",
+            "out-of-memory",
+        )
     import traceback
 
-    sys.stderr.write(traceback.format_exc())          # a bug: the host keeps this in its log
-    return Failed(f"The engine failed unexpectedly ({type(err).__name__}: {err}).",
-                  "Please report this, with the log: rushlight doctor", "internal")
+    sys.stderr.write(traceback.format_exc())  # a bug: the host keeps this in its log
+    return Failed(
+        f"The engine failed unexpectedly ({type(err).__name__}: {err}).",
+        "Please report this, with the log: rushlight doctor",
+        "internal",
+    )

@@ -24,10 +24,10 @@ class Claim:
 
     engine_id: int
     name: str
-    need_bytes: int              # estimated
-    anonymous_bytes: int         # already taken from what the system calls available
+    need_bytes: int  # estimated
+    anonymous_bytes: int  # already taken from what the system calls available
     in_use: bool
-    last_used_s: float           # monotonic
+    last_used_s: float  # monotonic
 
     @property
     def outstanding_bytes(self) -> int:
@@ -84,7 +84,7 @@ class Arbiter:
                 break
         else:
             return Verdict(False, (), max(0, freed))
-        for claim in reversed(evict[:-1]):          # a large one may have made the small ones before it needless
+        for claim in reversed(evict[:-1]):  # a large one may have made the small ones before it needless
             if need_bytes <= freed - claim.returned_bytes:
                 evict.remove(claim)
                 freed -= claim.returned_bytes
@@ -108,8 +108,10 @@ def limit_bytes(need_bytes: int) -> int:
 
 def does_not_fit(name: str, need_bytes: int, free_bytes: int, reserve_bytes: int, in_use: Sequence[str]) -> Error:
     """The refusal with both figures."""
-    message = (f"Cannot load {name}: it needs {size_text(need_bytes)}, {size_text(free_bytes)} are free"
-               f" (beside the {size_text(reserve_bytes)} that memory.reserve_mib keeps).")
+    message = (
+        f"Cannot load {name}: it needs {size_text(need_bytes)}, {size_text(free_bytes)} are free"
+        f" (beside the {size_text(reserve_bytes)} that memory.reserve_mib keeps)."
+    )
     hint = "Choose a smaller quantization or lower the context length (engine.context)."
     if in_use:
         hint += f" Or wait until what is in use is done: {', '.join(in_use)}."

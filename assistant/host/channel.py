@@ -22,8 +22,15 @@ _MAX_OUT_BYTES = 8 * 1024 * 1024
 class Channel:
     """Frames in through `on_frame(sequence, value)`, out through `send`; `on_end(why)` once, when it is over."""
 
-    def __init__(self, loop: Loop, sock: socket.socket, codec: Codec, *,
-                 on_frame: Callable[[int, Any], None], on_end: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        loop: Loop,
+        sock: socket.socket,
+        codec: Codec,
+        *,
+        on_frame: Callable[[int, Any], None],
+        on_end: Callable[[str], None],
+    ) -> None:
         sock.setblocking(False)
         self.codec = codec
         self._loop = loop
@@ -112,7 +119,7 @@ class Channel:
             except OSError as err:
                 self._end(err.strerror or "the connection failed")
                 return
-            _close_fds(fds)          # sent with the first byte
+            _close_fds(fds)  # sent with the first byte
             self._out_bytes -= n_sent
             if n_sent < len(data):
                 self._out[0] = (data[n_sent:], ())

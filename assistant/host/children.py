@@ -20,8 +20,15 @@ class Child:
     """A running child. `on_exit(status)` gets the exit code, minus the signal's number, or None if it is unknown
     (somebody else in this process reaped it)."""
 
-    def __init__(self, loop: Loop, command: list[str], *, inherit: Sequence[int] = (),
-                 on_output: Callable[[str], None], on_exit: Callable[[int | None], None]) -> None:
+    def __init__(
+        self,
+        loop: Loop,
+        command: list[str],
+        *,
+        inherit: Sequence[int] = (),
+        on_output: Callable[[str], None],
+        on_exit: Callable[[int | None], None],
+    ) -> None:
         self._loop = loop
         self._on_output = on_output
         self._on_exit = on_exit
@@ -53,7 +60,7 @@ class Child:
         """End it at once. `on_exit` follows."""
         if self.running:
             try:
-                os.kill(self.pid, signal.SIGKILL)      # not reaped yet, so the number is still its own
+                os.kill(self.pid, signal.SIGKILL)  # not reaped yet, so the number is still its own
             except ProcessLookupError:
                 pass
 
@@ -77,7 +84,7 @@ class Child:
                 return
             status = None
         self.running = False
-        while self._read_output():      # what it said last is in the pipe
+        while self._read_output():  # what it said last is in the pipe
             pass
         self._close()
         self._on_exit(status)
@@ -94,7 +101,7 @@ class Child:
             return False
         except OSError:
             data = b""
-        if not data:                    # closed it, but may still run
+        if not data:  # closed it, but may still run
             self._loop.unwatch(self._output)
             os.close(self._output)
             self._output = -1
@@ -118,7 +125,7 @@ def _exit_fd(pid: int) -> int:
     if sys.platform == "linux":
         try:
             return os.pidfd_open(pid)
-        except OSError:                 # Linux before 5.3, or a sandbox without it
+        except OSError:  # Linux before 5.3, or a sandbox without it
             pass
     return -1
 

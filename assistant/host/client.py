@@ -40,10 +40,10 @@ from rushlight.assistant.paths import Paths
 if TYPE_CHECKING:
     from rushlight.assistant.engine.client import EngineClient
 
-_CONNECT_S = 30.0              # to reach a host, starting one included; a busy machine starts slowly
-_GREETING_S = 10.0             # from Hello to Welcome
-_ANSWER_S = 10.0               # for answers that need no work
-_STOP_S = 2.0                  # for the host to take back a request
+_CONNECT_S = 30.0  # to reach a host, starting one included; a busy machine starts slowly
+_GREETING_S = 10.0  # from Hello to Welcome
+_ANSWER_S = 10.0  # for answers that need no work
+_STOP_S = 2.0  # for the host to take back a request
 _POLL_S = 0.01
 
 
@@ -115,9 +115,12 @@ class Link:
             try:
                 number, value = self.receive(deadline_s)
             except TimeoutError:
-                self.close()           # a late answer would be in the way of the next one
-                raise Error(f"The Rushlight host (process {self.pid}) does not answer.",
-                            hint=f"If that lasts, end it with: kill {self.pid}", kind="host-unreachable") from None
+                self.close()  # a late answer would be in the way of the next one
+                raise Error(
+                    f"The Rushlight host (process {self.pid}) does not answer.",
+                    hint=f"If that lasts, end it with: kill {self.pid}",
+                    kind="host-unreachable",
+                ) from None
             if number == sequence:
                 if isinstance(value, Failed):
                     raise Error(value.message, value.hint, kind=value.kind)
@@ -149,11 +152,12 @@ class HostRefused(Exception):
         self.ending = answer.ending
 
 
-Dial = Callable[[bool], Link]      # may it start a host?
+Dial = Callable[[bool], Link]  # may it start a host?
 
 
-def connect(paths: Paths, settings: HostSettings, *, start: bool = True,
-            starting: Starting | None = None) -> "HostClient":
+def connect(
+    paths: Paths, settings: HostSettings, *, start: bool = True, starting: Starting | None = None
+) -> "HostClient":
     """The host of these folders, started if there is none and `start` allows it; `starting` if that has begun."""
     if starting is not None:
         starting.wait(_CONNECT_S)
@@ -197,22 +201,30 @@ def _try_record(paths: Paths, version: str) -> Link | None:
         return Link(dial(record.socket, _GREETING_S), record.token, version)
     except (OSError, HostLost, TimeoutError) as err:
         if isinstance(err, TimeoutError):
-            raise Error(f"The Rushlight host (process {record.pid}) does not answer.",
-                        hint=f"If that lasts, end it with: kill {record.pid}", kind="host-unreachable") from err
+            raise Error(
+                f"The Rushlight host (process {record.pid}) does not answer.",
+                hint=f"If that lasts, end it with: kill {record.pid}",
+                kind="host-unreachable",
+            ) from err
         return None
     except HostRefused as refused:
-        if refused.ending or refused.error.kind == "bad-token":     # the record was replaced while we read it
+        if refused.ending or refused.error.kind == "bad-token":  # the record was replaced while we read it
             return None
         raise refused.error from None
 
 
 def _unreachable(paths: Paths, owned: bool) -> Error:
     if owned:
-        return Error(f"Another Rushlight host owns the folder {paths.data}, but it cannot be reached.",
-                     hint="End the process named rushlight _host, or set RUSHLIGHT_HOME to another folder.",
-                     kind="host-unreachable")
-    return Error(f"The Rushlight host could not be reached within {_CONNECT_S:g} s.",
-                 hint=f"Its log: {paths.logs / 'host.log'}", kind="host-unreachable")
+        return Error(
+            f"Another Rushlight host owns the folder {paths.data}, but it cannot be reached.",
+            hint="End the process named rushlight _host, or set RUSHLIGHT_HOME to another folder.",
+            kind="host-unreachable",
+        )
+    return Error(
+        f"The Rushlight host could not be reached within {_CONNECT_S:g} s.",
+        hint=f"Its log: {paths.logs / 'host.log'}",
+        kind="host-unreachable",
+    )
 
 
 class HostClient:
@@ -222,7 +234,7 @@ class HostClient:
         self._dial = dial_host
         self._settings = settings
         self._start = start
-        self._idle = [dial_host(start)]      # kept open: an open connection keeps the host from ending
+        self._idle = [dial_host(start)]  # kept open: an open connection keeps the host from ending
 
     def __enter__(self) -> "HostClient":
         return self
@@ -230,15 +242,22 @@ class HostClient:
     def __exit__(self, *_exception: object) -> None:
         self.close()
 
-    def open_engine(self, load: LoadSettings, stop: Stop | None = None,
-                    on_progress: Callable[[Progress], None] = lambda _progress: None) -> "EngineClient":
+    def open_engine(
+        self,
+        load: LoadSettings,
+        stop: Stop | None = None,
+        on_progress: Callable[[Progress], None] = lambda _progress: None,
+    ) -> "EngineClient":
         """An engine with this model, shared with all who load it with equal settings. Blocks until it is loaded."""
         from rushlight.assistant.engine.client import EngineClient
 
         stop = stop or Stop()
         stop.check()
-        request = OpenEngine(load, keep_alive_s=float(self._settings.number("engine.keep_alive_s")),
-                             n_waiting=self._settings.number("engine.queue"))
+        request = OpenEngine(
+            load,
+            keep_alive_s=float(self._settings.number("engine.keep_alive_s")),
+            n_waiting=self._settings.number("engine.queue"),
+        )
         with self._link() as link:
             sequence = link.request(request)
             opened = _await_engine(link, sequence, stop, on_progress, Path(load.path).name)
@@ -282,8 +301,11 @@ class HostClient:
 
     def _explain(self, instance: str, engine_id: int) -> Error:
         """Why that engine closed its socket."""
-        gone = Error("The Rushlight host ended, and the model with it.",
-                     hint="Ask again: a new host starts by itself.", kind="host-died")
+        gone = Error(
+            "The Rushlight host ended, and the model with it.",
+            hint="Ask again: a new host starts by itself.",
+            kind="host-died",
+        )
         try:
             with self._link(start=False) as link:
                 if link.instance != instance:
@@ -313,8 +335,11 @@ class HostClient:
             yield link
         except HostLost:
             link.close()
-            raise Error("The Rushlight host ended before it answered.", hint="Try again: a new one starts by itself.",
-                        kind="host-died") from None
+            raise Error(
+                "The Rushlight host ended before it answered.",
+                hint="Try again: a new one starts by itself.",
+                kind="host-died",
+            ) from None
         except Error as err:
             if err.kind == "bad-frame":
                 link.close()
@@ -327,12 +352,11 @@ class HostClient:
         self._idle.append(link)
 
 
-def _await_engine(link: Link, sequence: int, stop: Stop, on_progress: Callable[[Progress], None],
-                  name: str) -> Opened:
+def _await_engine(link: Link, sequence: int, stop: Stop, on_progress: Callable[[Progress], None], name: str) -> Opened:
     """Wait for the engine; a set `stop` takes the request back."""
     wake_read, wake_write = os.pipe()
     forget = stop.on_set(lambda: _wake(wake_write))
-    stopped_s: float | None = None          # until when the host may answer that it stopped
+    stopped_s: float | None = None  # until when the host may answer that it stopped
     try:
         while True:
             try:
@@ -351,7 +375,7 @@ def _await_engine(link: Link, sequence: int, stop: Stop, on_progress: Callable[[
                     if stopped_s is None:
                         on_progress(value)
                 case Opened():
-                    if stopped_s:      # too late to take back: not wanted any more
+                    if stopped_s:  # too late to take back: not wanted any more
                         os.close(link.take_fd())
                         raise _stopped(name)
                     return value
@@ -373,7 +397,7 @@ def _wake(fd: int) -> None:
     try:
         os.write(fd, b"s")
     except OSError:
-        pass                           # the request ended in this moment
+        pass  # the request ended in this moment
 
 
 def _wait_readable(fds: list[int], timeout_s: float | None) -> list[int]:

@@ -16,23 +16,29 @@ def explain(name: str, status: int | None, *, loading: bool, tail: str, out_of_m
     quote = last_words(tail)
     said = f" It said last: {quote}" if quote else ""
     if out_of_memory and status == -signal.SIGKILL:
-        return Error(f"The engine ran out of memory {doing}: the system killed it (signal 9).",
-                     hint="Choose a smaller quantization, lower the context length (engine.context) or close other "
-                          "programs.", kind="out-of-memory")
+        return Error(
+            f"The engine ran out of memory {doing}: the system killed it (signal 9).",
+            hint="Choose a smaller quantization, lower the context length (engine.context) or close other programs.",
+            kind="out-of-memory",
+        )
     if status is not None and status < 0:
         signal_name = _signal_name(-status)
         if loading and signal_name in _ABORTS:
-            return Error(f"Cannot load {name}: llama.cpp aborted (signal {-status}, {signal_name}).{said}",
-                         hint="The file is damaged or not made for this version. Verify it, or get it again.",
-                         kind="bad-file")
+            return Error(
+                f"Cannot load {name}: llama.cpp aborted (signal {-status}, {signal_name}).{said}",
+                hint="The file is damaged or not made for this version. Verify it, or get it again.",
+                kind="bad-file",
+            )
         hint = "Ask again: the model is loaded anew."
         if status == -signal.SIGKILL:
             hint += " If nobody killed it, the machine may have run out of memory."
-        return Error(f"The engine was killed by signal {-status} ({signal_name}) {doing}.{said}",
-                     hint=hint, kind="worker-died")
+        return Error(
+            f"The engine was killed by signal {-status} ({signal_name}) {doing}.{said}", hint=hint, kind="worker-died"
+        )
     ended = "for an unknown reason" if status is None else f"with exit code {status}"
-    return Error(f"The engine ended {ended} {doing}.{said}", hint="Ask again: the model is loaded anew.",
-                 kind="worker-died")
+    return Error(
+        f"The engine ended {ended} {doing}.{said}", hint="Ask again: the model is loaded anew.", kind="worker-died"
+    )
 
 
 def last_words(tail: str) -> str:

@@ -17,7 +17,7 @@ from rushlight.assistant.engine.request import LoadSettings
 from rushlight.assistant.host.estimate import FileIdentity
 from rushlight.assistant.host.worker import Worker
 
-GRACE_S = 5.0                 # from handing out an engine to its first request
+GRACE_S = 5.0  # from handing out an engine to its first request
 
 
 @dataclass(eq=False, slots=True)
@@ -29,7 +29,7 @@ class Opening:
     keep_alive_s: float
     n_waiting: int
     on_progress: Callable[[Progress], None]
-    on_opened: Callable[[int, int, Ready, socket.socket], None]     # engine id, process id, figures, its socket
+    on_opened: Callable[[int, int, Ready, socket.socket], None]  # engine id, process id, figures, its socket
     on_failed: Callable[[Error], None]
 
 
@@ -42,18 +42,18 @@ class Engine:
     identity: FileIdentity
     worker: Worker
     keep_alive_s: float
-    state: str = "starting"             # starting (memory not granted yet), loading, ready, ending
-    need_bytes: int = 0                 # 0 = not known yet
-    granted: bool = False               # the memory is promised to it
+    state: str = "starting"  # starting (memory not granted yet), loading, ready, ending
+    need_bytes: int = 0  # 0 = not known yet
+    granted: bool = False  # the memory is promised to it
     openings: list[Opening] = field(default_factory=list)
     fronts: collections.Counter[Hashable] = field(default_factory=collections.Counter)
     progress: Progress | None = None
     ready: Ready | None = None
     busy: bool = False
-    reports_use: bool = False           # the worker says when it works; else attached fronts count as use
+    reports_use: bool = False  # the worker says when it works; else attached fronts count as use
     last_used_s: float = 0.0
     last_heard_s: float = 0.0
-    reason: Error | None = None         # why it is ending, if that is known
+    reason: Error | None = None  # why it is ending, if that is known
     explain: list[Callable[[Error], None]] = field(default_factory=list)
 
     @property

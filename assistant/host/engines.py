@@ -19,10 +19,10 @@ from rushlight.assistant.host.loop import Loop, Timer
 from rushlight.assistant.host.protocol import EngineStatus
 from rushlight.assistant.host.worker import Worker, WorkerCommand, engine_command
 
-_TICK_S = 1.0                 # memory watch
-_SILENT_S = 300.0             # a load that reports nothing for so long hangs
-_EXPLAIN_S = 2.0              # a closed socket without a dead worker
-_SPARE_S = 30.0               # a worker that was started ahead and is not needed
+_TICK_S = 1.0  # memory watch
+_SILENT_S = 300.0  # a load that reports nothing for so long hangs
+_EXPLAIN_S = 2.0  # a closed socket without a dead worker
+_SPARE_S = 30.0  # a worker that was started ahead and is not needed
 _MAX_GRAVES = 256
 _MAX_ENGINES = 32
 
@@ -30,9 +30,17 @@ _MAX_ENGINES = 32
 class Engines:
     """Lives in the loop; every method returns at once."""
 
-    def __init__(self, loop: Loop, arbiter: Arbiter, *, log: Callable[[str, str], None],
-                 on_change: Callable[[], None], command: WorkerCommand = engine_command,
-                 need: estimate.Estimate = estimate.need_bytes, silent_s: float = _SILENT_S) -> None:
+    def __init__(
+        self,
+        loop: Loop,
+        arbiter: Arbiter,
+        *,
+        log: Callable[[str, str], None],
+        on_change: Callable[[], None],
+        command: WorkerCommand = engine_command,
+        need: estimate.Estimate = estimate.need_bytes,
+        silent_s: float = _SILENT_S,
+    ) -> None:
         self._loop = loop
         self._arbiter = arbiter
         self._log = log
@@ -44,7 +52,7 @@ class Engines:
         self._graves: collections.OrderedDict[int, Error] = collections.OrderedDict()
         self._n_opened = 0
         self._tick: Timer | None = None
-        self._spare: Worker | None = None     # started, not asked for yet
+        self._spare: Worker | None = None  # started, not asked for yet
         self._oom_kills = memory.oom_kills()
         self._closed = False
 
@@ -100,11 +108,15 @@ class Engines:
         found = [engine for engine in self._engines.values() if not path or same_file(engine.load.path, path)]
         working = [engine for engine in found if engine.busy or engine.state in ("starting", "loading")]
         if working:
-            raise Error(f"{working[0].name} is being loaded or is answering; it cannot be unloaded now.",
-                        hint="Wait until it is done, or stop it.", kind="busy")
+            raise Error(
+                f"{working[0].name} is being loaded or is answering; it cannot be unloaded now.",
+                hint="Wait until it is done, or stop it.",
+                kind="busy",
+            )
         for engine in found:
-            self.end(engine, Error(f"{engine.name} was unloaded.", hint="Ask again: it is loaded anew.",
-                                    kind="unloaded"))
+            self.end(
+                engine, Error(f"{engine.name} was unloaded.", hint="Ask again: it is loaded anew.", kind="unloaded")
+            )
         left = {engine.engine_id for engine in found}
 
         def check() -> None:
@@ -119,16 +131,23 @@ class Engines:
         """Why that engine closed its socket; answers when its worker is dead or that does not happen."""
         engine = self._engines.get(engine_id)
         if engine is None:
-            answer(self._graves.get(engine_id) or Error(
-                "The engine ended, and the host does not remember why.", hint="Ask again.", kind="worker-died"))
+            answer(
+                self._graves.get(engine_id)
+                or Error("The engine ended, and the host does not remember why.", hint="Ask again.", kind="worker-died")
+            )
             return
         engine.explain.append(answer)
 
         def still_there() -> None:
             if answer in engine.explain:
                 engine.explain.remove(answer)
-                answer(Error(f"The engine with {engine.name} closed the connection, but it still runs.",
-                             hint="Ask again.", kind="connection-lost"))
+                answer(
+                    Error(
+                        f"The engine with {engine.name} closed the connection, but it still runs.",
+                        hint="Ask again.",
+                        kind="connection-lost",
+                    )
+                )
 
         self._loop.call_later(_EXPLAIN_S, still_there)
 
@@ -137,13 +156,21 @@ class Engines:
         found = []
         for engine in self._engines.values():
             held = memory.resident(engine.worker.pid)
-            found.append(EngineStatus(
-                engine_id=engine.engine_id, pid=engine.worker.pid, load=engine.load, state=engine.state,
-                in_use=engine.in_use, n_fronts=len(engine.fronts), need_bytes=engine.need_bytes,
-                resident_bytes=held.total_bytes if held else 0,
-                unused_s=0.0 if engine.busy else now_s - engine.last_used_s,
-                keep_alive_s=engine.keep_alive_s, ready=engine.ready,
-            ))
+            found.append(
+                EngineStatus(
+                    engine_id=engine.engine_id,
+                    pid=engine.worker.pid,
+                    load=engine.load,
+                    state=engine.state,
+                    in_use=engine.in_use,
+                    n_fronts=len(engine.fronts),
+                    need_bytes=engine.need_bytes,
+                    resident_bytes=held.total_bytes if held else 0,
+                    unused_s=0.0 if engine.busy else now_s - engine.last_used_s,
+                    keep_alive_s=engine.keep_alive_s,
+                    ready=engine.ready,
+                )
+            )
         return tuple(found)
 
     def free_bytes(self) -> int | None:
@@ -154,8 +181,14 @@ class Engines:
         self._closed = True
         self._drop_spare()
         for engine in list(self._engines.values()):
-            self.end(engine, Error("The Rushlight host ended, and the model with it.",
-                                    hint="Ask again: a new host starts by itself.", kind="host-ended"))
+            self.end(
+                engine,
+                Error(
+                    "The Rushlight host ended, and the model with it.",
+                    hint="Ask again: a new host starts by itself.",
+                    kind="host-ended",
+                ),
+            )
 
     # Starting
 
@@ -166,7 +199,7 @@ class Engines:
         try:
             self._spare = spare = Worker(self._loop, self._command, n_waiting, log=self._log)
         except Error as err:
-            self._log("host", str(err))       # whoever opens an engine will hear it
+            self._log("host", str(err))  # whoever opens an engine will hear it
             return
 
         def give_up() -> None:
@@ -195,21 +228,25 @@ class Engines:
 
     def _start(self, opening: Opening, identity: estimate.FileIdentity) -> Engine:
         if len(self._engines) >= _MAX_ENGINES:
-            raise Error(f"{_MAX_ENGINES} models are loaded already.", hint="Unload some: rushlight models unload",
-                        kind="busy")
+            raise Error(
+                f"{_MAX_ENGINES} models are loaded already.", hint="Unload some: rushlight models unload", kind="busy"
+            )
         self._n_opened += 1
         engine_id = self._n_opened
         # The worker starts before its memory is granted: Python takes as long to start as the question to answer.
         # No model file is opened before it gets its LoadSettings.
         worker = self._take_spare(opening.n_waiting) or Worker(
-            self._loop, self._command, opening.n_waiting, log=self._log)
+            self._loop, self._command, opening.n_waiting, log=self._log
+        )
         now_s = time.monotonic()
-        engine = Engine(engine_id, opening.load, identity, worker, opening.keep_alive_s,
-                        last_used_s=now_s, last_heard_s=now_s)
+        engine = Engine(
+            engine_id, opening.load, identity, worker, opening.keep_alive_s, last_used_s=now_s, last_heard_s=now_s
+        )
         worker.adopt(_Owner(self, engine))
         self._engines[engine_id] = engine
         estimate.in_background(
-            self._need, opening.load, lambda result: self._loop.call_soon(lambda: self._on_estimate(engine, result)))
+            self._need, opening.load, lambda result: self._loop.call_soon(lambda: self._on_estimate(engine, result))
+        )
         return engine
 
     def _on_estimate(self, engine: Engine, result: int | Error) -> None:
@@ -230,12 +267,21 @@ class Engines:
 
     def _admit(self, engine: Engine) -> bool:
         """False: it has to wait for the end of another one."""
-        rivals = [other for other in self._engines.values()
-                  if other is not engine and same_file(other.load.path, engine.load.path)]
+        rivals = [
+            other
+            for other in self._engines.values()
+            if other is not engine and same_file(other.load.path, engine.load.path)
+        ]
         for rival in rivals:
             if rival.state == "ready" and not rival.in_use:
-                self.end(rival, Error(f"{rival.name} was unloaded to be loaded with other settings.",
-                                       hint="Ask again.", kind="unloaded"))
+                self.end(
+                    rival,
+                    Error(
+                        f"{rival.name} was unloaded to be loaded with other settings.",
+                        hint="Ask again.",
+                        kind="unloaded",
+                    ),
+                )
         if any(rival.state == "ending" for rival in rivals):
             return False
         verdict = self._arbiter.decide(engine.need_bytes, self._claims(without=engine))
@@ -249,17 +295,26 @@ class Engines:
             return False
         for engine_id in verdict.evict:
             victim = self._engines[engine_id]
-            self.end(victim, Error(f"{victim.name} was unloaded to make room for {engine.name}.", hint="Ask again.",
-                                    kind="unloaded"))
+            self.end(
+                victim,
+                Error(
+                    f"{victim.name} was unloaded to make room for {engine.name}.", hint="Ask again.", kind="unloaded"
+                ),
+            )
         if verdict.evict:
             return False
         in_use = sorted({other.name for other in self._engines.values() if other is not engine and other.in_use})
-        refusal = arbiters.does_not_fit(engine.name, engine.need_bytes, verdict.free_bytes,
-                                        self._arbiter.reserve_bytes, in_use)
+        refusal = arbiters.does_not_fit(
+            engine.name, engine.need_bytes, verdict.free_bytes, self._arbiter.reserve_bytes, in_use
+        )
         if any(rival.in_use for rival in rivals):
-            refusal = Error(f"{engine.name} is in use with other settings, and a second one does not fit: it needs "
-                            f"{arbiters.size_text(engine.need_bytes)}, {arbiters.size_text(verdict.free_bytes)} "
-                            f"are free.", hint="Wait until it is done, or use the same settings.", kind="busy")
+            refusal = Error(
+                f"{engine.name} is in use with other settings, and a second one does not fit: it needs "
+                f"{arbiters.size_text(engine.need_bytes)}, {arbiters.size_text(verdict.free_bytes)} "
+                f"are free.",
+                hint="Wait until it is done, or use the same settings.",
+                kind="busy",
+            )
         self.end(engine, refusal)
         return True
 
@@ -271,8 +326,9 @@ class Engines:
             held = memory.resident(engine.worker.pid)
             # Where the system does not say what a process holds, a loaded model holds what was estimated.
             anonymous = held.anonymous_bytes if held else (engine.need_bytes if engine.ready else 0)
-            claims.append(Claim(engine.engine_id, engine.name, engine.need_bytes, anonymous, engine.in_use,
-                                engine.last_used_s))
+            claims.append(
+                Claim(engine.engine_id, engine.name, engine.need_bytes, anonymous, engine.in_use, engine.last_used_s)
+            )
         return claims
 
     # What workers say
@@ -307,8 +363,13 @@ class Engines:
         kills = memory.oom_kills()
         reason = engine.reason
         if reason is None:
-            reason = death.explain(engine.name, status, loading=engine.ready is None, tail=engine.worker.tail,
-                                   out_of_memory=kills > self._oom_kills)
+            reason = death.explain(
+                engine.name,
+                status,
+                loading=engine.ready is None,
+                tail=engine.worker.tail,
+                out_of_memory=kills > self._oom_kills,
+            )
             self._log(f"engine {engine.worker.pid}", reason.message)
         self._oom_kills = kills
         del self._engines[engine.engine_id]
@@ -357,13 +418,25 @@ class Engines:
             if engine.state == "ready" and not engine.in_use and engine.keep_alive_s >= 0:
                 due_s = engine.last_used_s + engine.keep_alive_s
                 if due_s <= now_s:
-                    self.end(engine, Error(f"{engine.name} was unloaded after {engine.keep_alive_s:g} s without use.",
-                                            hint="Ask again: it is loaded anew.", kind="unloaded"))
+                    self.end(
+                        engine,
+                        Error(
+                            f"{engine.name} was unloaded after {engine.keep_alive_s:g} s without use.",
+                            hint="Ask again: it is loaded anew.",
+                            kind="unloaded",
+                        ),
+                    )
                 else:
                     next_s = min(next_s, due_s)
             elif engine.state in ("starting", "loading") and now_s - engine.last_heard_s > self._silent_s:
-                self.end(engine, Error(f"Loading {engine.name} stopped making progress {self._silent_s:g} s ago.",
-                                        hint="Is the disk all right? Try again.", kind="load-timeout"))
+                self.end(
+                    engine,
+                    Error(
+                        f"Loading {engine.name} stopped making progress {self._silent_s:g} s ago.",
+                        hint="Is the disk all right? Try again.",
+                        kind="load-timeout",
+                    ),
+                )
         self._watch_memory()
         if self._tick is not None:
             self._tick.cancel()
@@ -374,21 +447,33 @@ class Engines:
         if not self._engines or not self._arbiter.is_low():
             return
         if any(engine.state == "ending" for engine in self._engines.values()):
-            return                # its memory comes back first
+            return  # its memory comes back first
         claims = self._claims()
         worst = self._arbiter.worst(claims)
         if worst is not None:
             engine = self._engines[worst.engine_id]
-            self.end(engine, Error(
-                f"The engine with {engine.name} was stopped because the machine ran out of memory: it held "
-                f"{arbiters.size_text(worst.anonymous_bytes)} where {arbiters.size_text(worst.need_bytes)} "
-                f"were expected.", hint="Lower the context length (engine.context).", kind="out-of-memory"))
+            self.end(
+                engine,
+                Error(
+                    f"The engine with {engine.name} was stopped because the machine ran out of memory: it held "
+                    f"{arbiters.size_text(worst.anonymous_bytes)} where {arbiters.size_text(worst.need_bytes)} "
+                    f"were expected.",
+                    hint="Lower the context length (engine.context).",
+                    kind="out-of-memory",
+                ),
+            )
             return
         idle = min((claim for claim in claims if not claim.in_use), key=lambda claim: claim.last_used_s, default=None)
         if idle is not None:
             engine = self._engines[idle.engine_id]
-            self.end(engine, Error(f"{engine.name} was unloaded because the machine ran out of memory.",
-                                    hint="Ask again when there is room.", kind="unloaded"))
+            self.end(
+                engine,
+                Error(
+                    f"{engine.name} was unloaded because the machine ran out of memory.",
+                    hint="Ask again when there is room.",
+                    kind="unloaded",
+                ),
+            )
 
 
 class _Owner:

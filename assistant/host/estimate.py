@@ -30,8 +30,11 @@ def identify(path: str) -> FileIdentity:
     try:
         status = os.stat(path)  # noqa: PTH116
     except (OSError, ValueError) as err:
-        raise Error(f"Cannot open the model file {path}: {getattr(err, 'strerror', None) or err}.",
-                    hint="List what is there with: rushlight models list", kind="model-not-found") from err
+        raise Error(
+            f"Cannot open the model file {path}: {getattr(err, 'strerror', None) or err}.",
+            hint="List what is there with: rushlight models list",
+            kind="model-not-found",
+        ) from err
     return FileIdentity(status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns)
 
 
@@ -47,8 +50,15 @@ def need_bytes(load: LoadSettings) -> int:
     n_gpu_layers, gpu_free_bytes = 0, 0
     if load.n_gpu_layers != 0 and _computes_on_gpus():
         n_gpu_layers, gpu_free_bytes = load.n_gpu_layers, sum(gpu.free_bytes for gpu in nvidia_gpus())
-    return estimate(files, n_ctx=load.n_ctx, kv_type=load.kv_type, n_gpu_layers=n_gpu_layers, n_batch=load.n_batch,
-                    flash_attention=load.flash_attention, gpu_free_bytes=gpu_free_bytes).main_bytes
+    return estimate(
+        files,
+        n_ctx=load.n_ctx,
+        kv_type=load.kv_type,
+        n_gpu_layers=n_gpu_layers,
+        n_batch=load.n_batch,
+        flash_attention=load.flash_attention,
+        gpu_free_bytes=gpu_free_bytes,
+    ).main_bytes
 
 
 def _computes_on_gpus() -> bool:
@@ -71,8 +81,13 @@ def in_background(work: Estimate, load: LoadSettings, done: Callable[[int | Erro
         except Error as err:
             done(err)
         except Exception as err:
-            done(Error(f"Cannot tell what {Path(load.path).name} needs: {type(err).__name__}: {err}.",
-                       hint="This is a fault of Rushlight; the log has the details.", kind="bug"))
+            done(
+                Error(
+                    f"Cannot tell what {Path(load.path).name} needs: {type(err).__name__}: {err}.",
+                    hint="This is a fault of Rushlight; the log has the details.",
+                    kind="bug",
+                )
+            )
 
     # A daemon: a disk that never answers must not keep the host from ending.
     threading.Thread(target=run, name="estimate", daemon=True).start()

@@ -28,17 +28,34 @@ _END_S = 10.0
 class InProcessHost(HostClient):
     """`HostClient` with a host of its own. `close` ends the host and its engines."""
 
-    def __init__(self, paths: Paths, settings: HostSettings, *, command: WorkerCommand = engine_command,
-                 need: Estimate = need_bytes, arbiter: Arbiter | None = None) -> None:
+    def __init__(
+        self,
+        paths: Paths,
+        settings: HostSettings,
+        *,
+        command: WorkerCommand = engine_command,
+        need: Estimate = need_bytes,
+        arbiter: Arbiter | None = None,
+    ) -> None:
         fill_standard_fds()
         self._log = LogFile(paths.logs / "engine.log")
         self._loop = Loop(on_bug=partial(report_bug, self._log.write))
         reserve_bytes = settings.number("memory.reserve_mib") * 1024 * 1024
         self._server = Server(
             self._loop,
-            lambda loop, on_change: Engines(loop, arbiter or Arbiter(reserve_bytes), log=self._log.write,
-                                            on_change=on_change, command=command, need=need),
-            log=self._log.write, idle_s=_NEVER_S, token=os.urandom(32).hex(), on_end=self._loop.stop)
+            lambda loop, on_change: Engines(
+                loop,
+                arbiter or Arbiter(reserve_bytes),
+                log=self._log.write,
+                on_change=on_change,
+                command=command,
+                need=need,
+            ),
+            log=self._log.write,
+            idle_s=_NEVER_S,
+            token=os.urandom(32).hex(),
+            on_end=self._loop.stop,
+        )
         # The workers ask the kernel to end them with the thread that started them: it lives until `close`.
         self._thread = threading.Thread(target=self._loop.run, name="rushlight-host", daemon=True)
         self._thread.start()

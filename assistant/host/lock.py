@@ -33,16 +33,20 @@ def try_lock(path: Path) -> FileLock | None:
         # Close-on-exec by Python's custom: a child that kept the descriptor would keep the lock.
         fd = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o600)
     except OSError as err:
-        raise Error(f"Cannot open the lock file {path}: {err.strerror}.",
-                    hint="The data folder must be writable; RUSHLIGHT_HOME names another one.",
-                    kind="lock-failed") from err
+        raise Error(
+            f"Cannot open the lock file {path}: {err.strerror}.",
+            hint="The data folder must be writable; RUSHLIGHT_HOME names another one.",
+            kind="lock-failed",
+        ) from err
     try:
         taken = _lock(fd)
     except OSError as err:
         os.close(fd)
-        raise Error(f"Cannot lock {path}: {err.strerror}.",
-                    hint="The data folder must be on a file system with locks; RUSHLIGHT_HOME names another one.",
-                    kind="lock-failed") from err
+        raise Error(
+            f"Cannot lock {path}: {err.strerror}.",
+            hint="The data folder must be on a file system with locks; RUSHLIGHT_HOME names another one.",
+            kind="lock-failed",
+        ) from err
     if not taken:
         os.close(fd)
         return None

@@ -13,7 +13,7 @@ from collections.abc import Callable
 
 READ = selectors.EVENT_READ
 WRITE = selectors.EVENT_WRITE
-_MAX_WAIT_S = 24 * 3600.0     # the system call refuses years
+_MAX_WAIT_S = 24 * 3600.0  # the system call refuses years
 
 
 class Timer:
@@ -71,7 +71,7 @@ class Loop:
         try:
             os.write(self._wake_write, b"w")
         except OSError:
-            pass           # full: it will wake anyway; closed: nobody is left to call it
+            pass  # full: it will wake anyway; closed: nobody is left to call it
 
     def stop(self) -> None:
         self._running = False

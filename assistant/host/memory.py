@@ -11,7 +11,7 @@ from pathlib import Path
 
 _PROC = Path("/proc")
 _CGROUP = Path("/sys/fs/cgroup")
-_UNLIMITED = 1 << 60       # version 1 writes a huge number where there is no limit
+_UNLIMITED = 1 << 60  # version 1 writes a huge number where there is no limit
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,5 +127,3 @@ def _number(path: Path) -> int | None:
     except OSError:
         return None
     return int(text) if text.isdigit() else None
-
-

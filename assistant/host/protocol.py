@@ -11,7 +11,7 @@ from rushlight.assistant.engine.frames import Cancel, Codec, Ready
 from rushlight.assistant.engine.request import LoadSettings
 from rushlight.assistant.events import Failed
 
-MAX_FRAME_BYTES = 4 * 1024 * 1024      # a chat template may be set by the user and comes with LoadSettings
+MAX_FRAME_BYTES = 4 * 1024 * 1024  # a chat template may be set by the user and comes with LoadSettings
 MAX_GREETING_BYTES = 4096
 
 
@@ -48,8 +48,8 @@ class OpenEngine:
     """Front to host: a socket to an engine with this model, please. Answered by Progress*, then Opened or Failed."""
 
     load: LoadSettings
-    keep_alive_s: float          # unload this long after the last use; < 0 = never
-    n_waiting: int = 8           # requests that a newly started engine lets wait
+    keep_alive_s: float  # unload this long after the last use; < 0 = never
+    n_waiting: int = 8  # requests that a newly started engine lets wait
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,10 +73,10 @@ class EngineStatus:
     engine_id: int
     pid: int
     load: LoadSettings
-    state: str                   # starting, loading, ready, ending
+    state: str  # starting, loading, ready, ending
     in_use: bool
-    n_fronts: int                # attached
-    need_bytes: int              # estimated before loading; 0 = not known yet
+    n_fronts: int  # attached
+    need_bytes: int  # estimated before loading; 0 = not known yet
     resident_bytes: int
     unused_s: float
     keep_alive_s: float
@@ -96,7 +96,7 @@ class HostStatus:
     version: str
     running_s: float
     n_fronts: int
-    free_bytes: int | None       # for further engines, the reserve taken off; None = this system does not say
+    free_bytes: int | None  # for further engines, the reserve taken off; None = this system does not say
     engines: tuple[EngineStatus, ...] = ()
 
 
@@ -147,4 +147,4 @@ HOST_CODEC = Codec(
     ),
     MAX_FRAME_BYTES,
 )  # fmt: skip
-GREETING_CODEC = Codec((Hello,), MAX_GREETING_BYTES)     # all that a stranger may say
+GREETING_CODEC = Codec((Hello,), MAX_GREETING_BYTES)  # all that a stranger may say

@@ -17,8 +17,8 @@ _MAX_BYTES = 16 * 1024
 class HostRecord:
     """What a front process needs to reach the host."""
 
-    socket: str        # path of the UNIX socket
-    token: str         # known to who may read the file (mode 0600): this user
+    socket: str  # path of the UNIX socket
+    token: str  # known to who may read the file (mode 0600): this user
     pid: int
     version: str
 
@@ -31,7 +31,7 @@ def read_record(path: Path) -> HostRecord | None:
         return None
     try:
         if hasattr(os, "getuid") and os.fstat(fd).st_uid != os.getuid():
-            return None          # somebody else's invitation to talk to their socket
+            return None  # somebody else's invitation to talk to their socket
         data = os.read(fd, _MAX_BYTES)
         return msgspec.json.decode(data, type=HostRecord)
     except (OSError, msgspec.DecodeError, UnicodeDecodeError):
@@ -63,12 +63,12 @@ def remove_record(path: Path) -> None:
     try:
         path.unlink(missing_ok=True)
     except OSError:
-        pass       # a record that stays is only stale
+        pass  # a record that stays is only stale
 
 
 def _sync_folder(folder: Path) -> None:
     if os.name == "nt":
-        return                   # folders cannot be opened there
+        return  # folders cannot be opened there
     fd = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(fd)

@@ -46,15 +46,15 @@ if TYPE_CHECKING:
     from rushlight.assistant.host.engine import Opening
     from rushlight.assistant.host.engines import Engines
 
-_GREETING_S = 5.0             # from connecting to Hello
-_FAREWELL_S = 5.0             # from the last word to a front to cutting it off
-_FIRST_FRONT_S = 10.0         # a host that nobody comes to, whatever host.idle_s says
-_END_S = 3.0                  # for workers to die; a process stuck in the kernel does not hold up the end
-_LOCK_S = 5.0                 # for an ending host to let go of the lock
-_LOCK_LOOK_S = 0.05           # until looking whether its owner lives
-_WARM_S = 0.005               # from listening to the worker started ahead: the first greeting goes before
+_GREETING_S = 5.0  # from connecting to Hello
+_FAREWELL_S = 5.0  # from the last word to a front to cutting it off
+_FIRST_FRONT_S = 10.0  # a host that nobody comes to, whatever host.idle_s says
+_END_S = 3.0  # for workers to die; a process stuck in the kernel does not hold up the end
+_LOCK_S = 5.0  # for an ending host to let go of the lock
+_LOCK_LOOK_S = 0.05  # until looking whether its owner lives
+_WARM_S = 0.005  # from listening to the worker started ahead: the first greeting goes before
 _MAX_FRONTS = 256
-_MAX_PENDING = 32             # unanswered requests of one front
+_MAX_PENDING = 32  # unanswered requests of one front
 
 
 class Front:
@@ -103,17 +103,20 @@ class Front:
             case Unload():
                 try:
                     self._server.engines.unload(
-                        value.path, lambda n_engines: self.channel.send(Unloaded(n_engines), sequence))
+                        value.path, lambda n_engines: self.channel.send(Unloaded(n_engines), sequence)
+                    )
                 except Error as err:
                     self._failed(sequence, err)
             case ExplainEngine():
-                self._server.engines.explain(value.engine_id, lambda reason: self.channel.send(
-                    Explained(reason.message, reason.hint, reason.kind), sequence))
+                self._server.engines.explain(
+                    value.engine_id,
+                    lambda reason: self.channel.send(Explained(reason.message, reason.hint, reason.kind), sequence),
+                )
             case Shutdown():
                 self.channel.send(Ending(), sequence)
                 self._server.end()
             case _:
-                self.drop()            # a frame that only a host sends
+                self.drop()  # a frame that only a host sends
 
     def _greet(self, hello: Hello) -> None:
         import hmac  # no timing tells how much of a token was right
@@ -166,17 +169,26 @@ class HostOptions:
 
     idle_s: float
     reserve_mib: int
-    n_waiting: int               # of the worker that is started ahead
+    n_waiting: int  # of the worker that is started ahead
 
 
-MakeEngines = Callable[[Loop, Callable[[], None]], "Engines"]     # gets the loop and what to call on changes
+MakeEngines = Callable[[Loop, Callable[[], None]], "Engines"]  # gets the loop and what to call on changes
 
 
 class Server:
     """Fronts on one side, engines on the other. `on_end` is called once everything has ended."""
 
-    def __init__(self, loop: Loop, make_engines: MakeEngines, *, log: Callable[[str, str], None], idle_s: float,
-                 token: str, on_end: Callable[[], None], version: str = __version__) -> None:
+    def __init__(
+        self,
+        loop: Loop,
+        make_engines: MakeEngines,
+        *,
+        log: Callable[[str, str], None],
+        idle_s: float,
+        token: str,
+        on_end: Callable[[], None],
+        version: str = __version__,
+    ) -> None:
         self.loop = loop
         self.token = token
         self.version = version
@@ -206,6 +218,7 @@ class Server:
 
     def listen(self, listener: socket.socket, on_close: Callable[[], None]) -> None:
         """Take fronts from `listener`. When the end begins it is closed, and `on_close` is called."""
+
         def close() -> None:
             self.loop.unwatch(listener.fileno())
             listener.close()
@@ -219,8 +232,13 @@ class Server:
         front = Front(self, sock)
         self._fronts.add(front)
         if len(self._fronts) > _MAX_FRONTS:
-            front.farewell(Refused(f"{_MAX_FRONTS} programs are connected to the Rushlight host already.",
-                                   "Close some of them.", "busy"))
+            front.farewell(
+                Refused(
+                    f"{_MAX_FRONTS} programs are connected to the Rushlight host already.",
+                    "Close some of them.",
+                    "busy",
+                )
+            )
 
     def front_greeted(self) -> None:
         self._changed()
@@ -234,19 +252,30 @@ class Server:
     def refuse_version(self, version: str) -> Refused:
         """The answer to another version's front: with nothing to lose, this host makes room for that version's."""
         if not any(front.greeted for front in self._fronts) and not (
-                self._engines is not None and self._engines.in_use):
+            self._engines is not None and self._engines.in_use
+        ):
             self.loop.call_soon(self.end)
-            return Refused(f"The Rushlight host of version {self.version} ends to make room for version {version}.",
-                           "Try again.", "host-version", ending=True)
+            return Refused(
+                f"The Rushlight host of version {self.version} ends to make room for version {version}.",
+                "Try again.",
+                "host-version",
+                ending=True,
+            )
         return Refused(
             f"The Rushlight host that is running is version {self.version}; this program is version {version}.",
             f"Close the programs of Rushlight {self.version}; then its host ends by itself. Or use that version.",
-            "host-version")
+            "host-version",
+        )
 
     def status(self) -> HostStatus:
-        return HostStatus(pid=os.getpid(), version=self.version, running_s=time.monotonic() - self._started_s,
-                          n_fronts=sum(front.greeted for front in self._fronts),
-                          free_bytes=self.engines.free_bytes(), engines=self.engines.status())
+        return HostStatus(
+            pid=os.getpid(),
+            version=self.version,
+            running_s=time.monotonic() - self._started_s,
+            n_fronts=sum(front.greeted for front in self._fronts),
+            free_bytes=self.engines.free_bytes(),
+            engines=self.engines.status(),
+        )
 
     def end(self) -> None:
         """Begin the orderly end: nobody new, workers killed, then the fronts let go."""
@@ -269,8 +298,14 @@ class Server:
             # Most likely no descriptor is left: those who wait in the backlog wait a little longer.
             self._log("host", f"A connection could not be taken: {err.strerror}.")
             self.loop.unwatch(listener.fileno())
-            self.loop.call_later(0.2, lambda: None if self.ending else self.loop.watch(
-                listener.fileno(), READ, lambda _events: self._accept(listener)))
+            self.loop.call_later(
+                0.2,
+                lambda: (
+                    None
+                    if self.ending
+                    else self.loop.watch(listener.fileno(), READ, lambda _events: self._accept(listener))
+                ),
+            )
             return
         if not is_own_user(sock):
             self._log("host", "A connection of another user was refused.")
@@ -321,10 +356,11 @@ def main(argv: list[str], serve: Serve | None = None) -> int:
     return (serve or run)(paths, options, partial(_say, ready_fd))
 
 
-def run(paths: Paths, options: HostOptions, say: Callable[[bytes], None], *, version: str = __version__,
-        **parts: Any) -> int:
+def run(
+    paths: Paths, options: HostOptions, say: Callable[[bytes], None], *, version: str = __version__, **parts: Any
+) -> int:
     """Be the host until the end. `say` tells the front that waits how it went, once. `parts` go to `Engines`."""
-    os.chdir("/")                      # the folder we were started in may be unmounted or removed
+    os.chdir("/")  # the folder we were started in may be unmounted or removed
     try:
         lock = _own(paths)
         if lock is None:
@@ -336,8 +372,11 @@ def run(paths: Paths, options: HostOptions, say: Callable[[bytes], None], *, ver
     except (Error, OSError) as err:
         import msgspec
 
-        problem = err if isinstance(err, Error) else Error(
-            f"The Rushlight host cannot start: {err}.", hint="Is the disk full?", kind="host-failed")
+        problem = (
+            err
+            if isinstance(err, Error)
+            else Error(f"The Rushlight host cannot start: {err}.", hint="Is the disk full?", kind="host-failed")
+        )
         say(msgspec.json.encode([problem.message, problem.hint, problem.kind]))
         return 1
 
@@ -381,7 +420,7 @@ def _own(paths: Paths) -> FileLock | None:
                 dial(record.socket, _LOCK_LOOK_S).close()
                 return None
             except OSError:
-                pass                   # a host at its very start or end
+                pass  # a host at its very start or end
 
 
 def report_bug(log: Callable[[str, str], None], err: BaseException) -> None:
@@ -395,5 +434,5 @@ def _say(ready_fd: int, text: bytes) -> None:
     try:
         os.write(ready_fd, text)
     except OSError:
-        pass                           # the front gave up waiting; another one may come
+        pass  # the front gave up waiting; another one may come
     os.close(ready_fd)

@@ -9,6 +9,8 @@ import signal
 import sys
 from collections.abc import Mapping, Sequence
 
+from pathlib import Path
+
 from rushlight import Error
 
 _INHERITED_SIGNALS = ("SIGINT", "SIGQUIT", "SIGTERM", "SIGHUP", "SIGPIPE", "SIGCHLD", "SIGUSR1", "SIGUSR2")
@@ -17,8 +19,11 @@ _INHERITED_SIGNALS = ("SIGINT", "SIGQUIT", "SIGTERM", "SIGHUP", "SIGPIPE", "SIGC
 def own_command(*args: str) -> list[str]:
     """The command line that runs this program with `args`, also where it is frozen."""
     if not sys.executable:
-        raise Error("Cannot start a process of Rushlight: this Python does not know its own path (sys.executable).",
-                    hint="Start Rushlight with python -m rushlight or its own command.", kind="spawn-failed")
+        raise Error(
+            "Cannot start a process of Rushlight: this Python does not know its own path (sys.executable).",
+            hint="Start Rushlight with python -m rushlight or its own command.",
+            kind="spawn-failed",
+        )
     if getattr(sys, "frozen", False):
         return [sys.executable, *args]
     # -P: without it the current folder is searched first, and a json.py there would run as us.
@@ -37,7 +42,7 @@ def spawn(command: list[str], *, output_fd: int, inherit: Sequence[int] = (), ow
         (os.POSIX_SPAWN_DUP2, output_fd, 2),
     ]
     for fd in inherit:
-        actions.append((os.POSIX_SPAWN_DUP2, fd, fd))      # onto itself: only the close-on-exec mark goes
+        actions.append((os.POSIX_SPAWN_DUP2, fd, fd))  # onto itself: only the close-on-exec mark goes
     for fd in _inheritable_fds():
         if fd > 2 and fd not in inherit:
             actions.append((os.POSIX_SPAWN_CLOSE, fd))
@@ -45,13 +50,16 @@ def spawn(command: list[str], *, output_fd: int, inherit: Sequence[int] = (), ow
     default = [getattr(signal, name) for name in _INHERITED_SIGNALS if hasattr(signal, name)]
     try:
         if own_session:
-            return os.posix_spawn(command[0], command, _environment(), file_actions=actions, setsid=True,
-                                  setsigmask=(), setsigdef=default)
-        return os.posix_spawn(command[0], command, _environment(), file_actions=actions, setpgroup=0,
-                              setsigmask=(), setsigdef=default)
+            return os.posix_spawn(
+                command[0], command, _environment(), file_actions=actions, setsid=True, setsigmask=(), setsigdef=default
+            )
+        return os.posix_spawn(
+            command[0], command, _environment(), file_actions=actions, setpgroup=0, setsigmask=(), setsigdef=default
+        )
     except OSError as err:
-        raise Error(f"Cannot start {command[0]}: {err.strerror}.", hint="Is the installation complete?",
-                    kind="spawn-failed") from err
+        raise Error(
+            f"Cannot start {command[0]}: {err.strerror}.", hint="Is the installation complete?", kind="spawn-failed"
+        ) from err
 
 
 def fill_standard_fds() -> None:
@@ -72,7 +80,7 @@ def _environment() -> Mapping[str, str]:
     search = environment.get("PYTHONPATH")
     if search:
         environment["PYTHONPATH"] = os.pathsep.join(
-            os.path.abspath(part) if part else part for part in search.split(os.pathsep)  # noqa: PTH100
+            str(Path(part).absolute()) if part else part for part in search.split(os.pathsep)
         )
     return environment
 
@@ -86,5 +94,5 @@ def _inheritable_fds() -> list[int]:
             if os.get_inheritable(int(name)):
                 found.append(int(name))
         except OSError:
-            pass             # the listing's own descriptor is closed by now
+            pass  # the listing's own descriptor is closed by now
     return found

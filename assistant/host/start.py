@@ -33,9 +33,11 @@ def try_start_lock(paths: Paths) -> FileLock | None:
     try:
         paths.data.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as err:
-        raise Error(f"Cannot create the data folder {paths.data}: {err.strerror}.",
-                    hint="Make its parent folder writable; RUSHLIGHT_HOME names another place.",
-                    kind="unsafe-folder") from err
+        raise Error(
+            f"Cannot create the data folder {paths.data}: {err.strerror}.",
+            hint="Make its parent folder writable; RUSHLIGHT_HOME names another place.",
+            kind="unsafe-folder",
+        ) from err
     return try_lock(paths.host_lock.with_suffix(".start"))
 
 
@@ -53,11 +55,27 @@ class Starting:
             self._log_start = os.fstat(log_fd).st_size
             try:
                 self._pid = spawn(
-                    own_command("_host", "--data", str(paths.data), "--cache", str(paths.cache),
-                                "--runtime", str(paths.runtime), "--idle", str(settings.number("host.idle_s")),
-                                "--reserve", str(settings.number("memory.reserve_mib")),
-                                "--waiting", str(settings.number("engine.queue")), "--ready", str(write_end)),
-                    output_fd=log_fd, inherit=(write_end,), own_session=True)
+                    own_command(
+                        "_host",
+                        "--data",
+                        str(paths.data),
+                        "--cache",
+                        str(paths.cache),
+                        "--runtime",
+                        str(paths.runtime),
+                        "--idle",
+                        str(settings.number("host.idle_s")),
+                        "--reserve",
+                        str(settings.number("memory.reserve_mib")),
+                        "--waiting",
+                        str(settings.number("engine.queue")),
+                        "--ready",
+                        str(write_end),
+                    ),
+                    output_fd=log_fd,
+                    inherit=(write_end,),
+                    own_session=True,
+                )
             finally:
                 os.close(log_fd)
         except BaseException:
@@ -78,14 +96,20 @@ class Starting:
         if answer == b"owned":
             return False
         if answer is None:
-            raise Error(f"The Rushlight host did not start within {timeout_s:g} s.",
-                        hint=f"Its log: {self._log_path}", kind="host-failed")
+            raise Error(
+                f"The Rushlight host did not start within {timeout_s:g} s.",
+                hint=f"Its log: {self._log_path}",
+                kind="host-failed",
+            )
         try:
             message, hint, kind = msgspec.json.decode(answer, type=tuple[str, str, str])
         except msgspec.DecodeError:
             said = _log_end(self._log_path, self._log_start)
-            raise Error(f"The Rushlight host ended while it started{': ' + said if said else '.'}",
-                        hint=f"Its log: {self._log_path}", kind="host-failed") from None
+            raise Error(
+                f"The Rushlight host ended while it started{': ' + said if said else '.'}",
+                hint=f"Its log: {self._log_path}",
+                kind="host-failed",
+            ) from None
         raise Error(message, hint, kind=kind)
 
     def abandon(self) -> None:
@@ -145,7 +169,7 @@ def _reap(pid: int, hanging: bool) -> None:
             os.kill(pid, 9)
         os.waitpid(pid, 0)
     except (ChildProcessError, ProcessLookupError):
-        pass                       # this program lets the system reap its children
+        pass  # this program lets the system reap its children
 
 
 def _log_end(path: Path, start: int) -> str:

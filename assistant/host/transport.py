@@ -14,8 +14,8 @@ from pathlib import Path
 from rushlight import Error
 from rushlight.assistant.paths import private_folder
 
-_BACKLOG = 512                # as many fronts as may start at once while the host is still importing
-_MAX_PATH_BYTES = 107         # sun_path of Linux, less the closing zero; macOS has 103
+_BACKLOG = 512  # as many fronts as may start at once while the host is still importing
+_MAX_PATH_BYTES = 107  # sun_path of Linux, less the closing zero; macOS has 103
 _MAX_FDS = 8
 
 
@@ -26,8 +26,11 @@ def listen(path: Path) -> socket.socket:
     """
     _require_unix_sockets()
     if len(os.fsencode(path)) > _MAX_PATH_BYTES - (4 if sys.platform == "darwin" else 0):
-        raise Error(f"The path of the host's socket is too long: {path}.",
-                    hint="Set XDG_RUNTIME_DIR to a shorter folder.", kind="socket-failed")
+        raise Error(
+            f"The path of the host's socket is too long: {path}.",
+            hint="Set XDG_RUNTIME_DIR to a shorter folder.",
+            kind="socket-failed",
+        )
     try:
         private_folder(path.parent)
         path.unlink(missing_ok=True)
@@ -39,9 +42,11 @@ def listen(path: Path) -> socket.socket:
             os.umask(old_mask)
         listener.listen(_BACKLOG)
     except OSError as err:
-        raise Error(f"Cannot listen on {path}: {err.strerror}.",
-                    hint="The folder must be writable; XDG_RUNTIME_DIR names another one.",
-                    kind="socket-failed") from err
+        raise Error(
+            f"Cannot listen on {path}: {err.strerror}.",
+            hint="The folder must be writable; XDG_RUNTIME_DIR names another one.",
+            kind="socket-failed",
+        ) from err
     listener.setblocking(False)
     return listener
 
@@ -88,7 +93,7 @@ def receive_with_fds(sock: socket.socket, size_bytes: int) -> tuple[bytes, list[
     fds = array.array("i")
     for level, kind, payload in ancillary:
         if level == socket.SOL_SOCKET and kind == socket.SCM_RIGHTS:
-            fds.frombytes(payload[:len(payload) - len(payload) % fds.itemsize])
+            fds.frombytes(payload[: len(payload) - len(payload) % fds.itemsize])
     for fd in fds:
         os.set_inheritable(fd, False)
     return data, list(fds)
@@ -96,5 +101,8 @@ def receive_with_fds(sock: socket.socket, size_bytes: int) -> tuple[bytes, list[
 
 def _require_unix_sockets() -> None:
     if not hasattr(socket, "AF_UNIX"):
-        raise Error("Rushlight's processes talk over UNIX sockets, which this system does not have.",
-                    hint="Use Linux or macOS, or the Windows Subsystem for Linux.", kind="unsupported-platform")
+        raise Error(
+            "Rushlight's processes talk over UNIX sockets, which this system does not have.",
+            hint="Use Linux or macOS, or the Windows Subsystem for Linux.",
+            kind="unsupported-platform",
+        )

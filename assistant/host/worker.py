@@ -18,9 +18,9 @@ from rushlight.assistant.host.logfile import LineLog
 from rushlight.assistant.host.loop import Loop
 from rushlight.assistant.host.spawn import own_command
 
-_LAST_WORDS_S = 1.0           # from the end of the control socket to the kill
+_LAST_WORDS_S = 1.0  # from the end of the control socket to the kill
 
-WorkerCommand: TypeAlias = Callable[[int, int, int], list[str]]     # descriptors of control and door, n_waiting
+WorkerCommand: TypeAlias = Callable[[int, int, int], list[str]]  # descriptors of control and door, n_waiting
 
 
 def engine_command(control_fd: int, door_fd: int, n_waiting: int) -> list[str]:
@@ -54,9 +54,11 @@ class Worker:
         door, worker_door = socket.socketpair()
         try:
             self._child = Child(
-                loop, command(worker_control.fileno(), worker_door.fileno(), n_waiting),
+                loop,
+                command(worker_control.fileno(), worker_door.fileno(), n_waiting),
                 inherit=(worker_control.fileno(), worker_door.fileno()),
-                on_output=lambda text: self._lines.feed(text), on_exit=self._exited,
+                on_output=lambda text: self._lines.feed(text),
+                on_exit=self._exited,
             )
         except BaseException:
             control.close()
@@ -94,8 +96,9 @@ class Worker:
         """A new client socket: one end goes through the door, the other is returned."""
         front_end, worker_end = socket.socketpair()
         try:
-            self._door.sendmsg([b"c"], [(socket.SOL_SOCKET, socket.SCM_RIGHTS,
-                                         array.array("i", [worker_end.fileno()]))])
+            self._door.sendmsg(
+                [b"c"], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [worker_end.fileno()]))]
+            )
         except OSError as err:
             front_end.close()
             raise Error("The engine takes no further connection.", hint="Try again.", kind="busy") from err
@@ -122,7 +125,7 @@ class Worker:
             case Notice(kind="idle"):
                 owner.on_use(False)
             case _:
-                pass               # a worker may say more than this host wants to know
+                pass  # a worker may say more than this host wants to know
 
     def _control_ended(self, _why: str) -> None:
         # A worker that dies closes it a moment before its status can be had; one that lives on is of no use.
@@ -130,7 +133,7 @@ class Worker:
             self._loop.call_later(_LAST_WORDS_S, self._child.kill)
 
     def _exited(self, status: int | None) -> None:
-        self._control.drain()      # it may have said why
+        self._control.drain()  # it may have said why
         self._control.close()
         self._door.close()
         self._lines.finish()

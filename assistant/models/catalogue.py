@@ -14,10 +14,13 @@ from rushlight.assistant.models.model import Model, ModelFile, check_id, short_f
 from rushlight.assistant.paths import Paths
 from rushlight.assistant.store.database import Row, Store, Value
 
-HOW_TO_IMPORT = ("Import a GGUF file: rushlight models import FILE (rushlight models find lists those of other "
-                 "programs).")
-_COLUMNS = ("id, owned, size_bytes, sha256, architecture, n_params, n_ctx_train, quantization, purpose, "
-            "chat_template_sha256, license, added_at")
+HOW_TO_IMPORT = (
+    "Import a GGUF file: rushlight models import FILE (rushlight models find lists those of other programs)."
+)
+_COLUMNS = (
+    "id, owned, size_bytes, sha256, architecture, n_params, n_ctx_train, quantization, purpose, "
+    "chat_template_sha256, license, added_at"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +68,11 @@ class Catalogue:
             if len(hits) == 1:
                 return hits[0]
             if hits:
-                raise Error(f"The name {name!r} fits {len(hits)} models.",
-                            hint=f"Name one of them: {', '.join(model.id for model in hits)}", kind="model-ambiguous")
+                raise Error(
+                    f"The name {name!r} fits {len(hits)} models.",
+                    hint=f"Name one of them: {', '.join(model.id for model in hits)}",
+                    kind="model-ambiguous",
+                )
         raise self._not_found(name, models)
 
     def find_sha256(self, sha256: str) -> Model | None:
@@ -82,8 +88,11 @@ class Catalogue:
         if found:
             return found[0]
         if self.store.rows("SELECT 1 FROM models LIMIT 1"):
-            raise Error("There is no model that can chat; those in the catalogue only make embeddings.",
-                        hint=HOW_TO_IMPORT, kind="no-model")
+            raise Error(
+                "There is no model that can chat; those in the catalogue only make embeddings.",
+                hint=HOW_TO_IMPORT,
+                kind="no-model",
+            )
         raise Error("There is no model yet.", hint=HOW_TO_IMPORT, kind="no-model")
 
     def add(self, new: NewModel) -> Model:
@@ -93,15 +102,29 @@ class Catalogue:
             self.refuse_taken(new.id)
             self.store.execute(
                 f"INSERT INTO models ({_COLUMNS}) VALUES ({', '.join('?' * 12)})",
-                (new.id, int(new.owned), sum(file.size_bytes for file in new.files), new.sha256, new.architecture,
-                 new.n_params, new.n_ctx_train, new.quantization, new.purpose, new.chat_template_sha256, new.license,
-                 time.time()))
+                (
+                    new.id,
+                    int(new.owned),
+                    sum(file.size_bytes for file in new.files),
+                    new.sha256,
+                    new.architecture,
+                    new.n_params,
+                    new.n_ctx_train,
+                    new.quantization,
+                    new.purpose,
+                    new.chat_template_sha256,
+                    new.license,
+                    time.time(),
+                ),
+            )
             self._insert_files(new.id, new.files, new.owned)
             for name, value in new.sampling.items():
                 self.store.execute("INSERT INTO model_sampling VALUES (?, ?, 'file', ?)", (new.id, name, float(value)))
             if new.chat_template_sha256:
-                self.store.execute("INSERT OR IGNORE INTO model_templates VALUES (?, ?, ?)",
-                                   (new.id, new.chat_template_sha256, time.time()))
+                self.store.execute(
+                    "INSERT OR IGNORE INTO model_templates VALUES (?, ?, ?)",
+                    (new.id, new.chat_template_sha256, time.time()),
+                )
         return self.find(new.id)
 
     def relocate(self, model_id: str, files: Iterable[ModelFile], owned: bool) -> Model:
@@ -129,11 +152,15 @@ class Catalogue:
         with self.store.transaction():
             if self.store.rows("SELECT 1 FROM models WHERE id = ?", (alias,)):
                 raise Error(f"{alias!r} is the id of a model.", hint="Choose another alias.", kind="alias-taken")
-            taken = self.store.rows("SELECT model_id FROM model_aliases WHERE alias = ? AND model_id <> ?",
-                                    (alias, model.id))
+            taken = self.store.rows(
+                "SELECT model_id FROM model_aliases WHERE alias = ? AND model_id <> ?", (alias, model.id)
+            )
             if taken and alias != "default":
-                raise Error(f"The alias {alias!r} already stands for {taken[0][0]!s}.",
-                            hint=f"Take it back first: rushlight models alias --remove {alias}", kind="alias-taken")
+                raise Error(
+                    f"The alias {alias!r} already stands for {taken[0][0]!s}.",
+                    hint=f"Take it back first: rushlight models alias --remove {alias}",
+                    kind="alias-taken",
+                )
             self.store.execute("INSERT OR REPLACE INTO model_aliases VALUES (?, ?)", (alias, model.id))
         return self.find(model.id)
 
@@ -141,8 +168,9 @@ class Catalogue:
         """Take an alias back. Raises `Error(kind="alias-not-found")` when there is none of this name."""
         with self.store.transaction():
             if not self.store.rows("SELECT 1 FROM model_aliases WHERE alias = ?", (alias,)):
-                raise Error(f"There is no alias {alias[:80]!r}.", hint="See: rushlight models list",
-                            kind="alias-not-found")
+                raise Error(
+                    f"There is no alias {alias[:80]!r}.", hint="See: rushlight models list", kind="alias-not-found"
+                )
             self.store.execute("DELETE FROM model_aliases WHERE alias = ?", (alias,))
 
     def set_sampling(self, name: str, values: Mapping[str, float | None]) -> Model:
@@ -151,17 +179,22 @@ class Catalogue:
         with self.store.transaction():
             for field, value in values.items():
                 if value is None:
-                    self.store.execute("DELETE FROM model_sampling WHERE model_id = ? AND name = ? AND source = 'user'",
-                                       (model.id, field))
+                    self.store.execute(
+                        "DELETE FROM model_sampling WHERE model_id = ? AND name = ? AND source = 'user'",
+                        (model.id, field),
+                    )
                 else:
-                    self.store.execute("INSERT OR REPLACE INTO model_sampling VALUES (?, ?, 'user', ?)",
-                                       (model.id, field, float(value)))
+                    self.store.execute(
+                        "INSERT OR REPLACE INTO model_sampling VALUES (?, ?, 'user', ?)",
+                        (model.id, field, float(value)),
+                    )
         return self.find(model.id)
 
     def sampling_sources(self, model: Model) -> dict[str, str]:
         """For each field of `model.sampling`: "file" or "user"."""
-        rows = self.store.rows("SELECT name, source FROM model_sampling WHERE model_id = ? ORDER BY source",
-                               (model.id,))
+        rows = self.store.rows(
+            "SELECT name, source FROM model_sampling WHERE model_id = ? ORDER BY source", (model.id,)
+        )
         return {str(name): str(source) for name, source in rows}
 
     def templates_seen(self, model_id: str) -> tuple[str, ...]:
@@ -171,18 +204,23 @@ class Catalogue:
 
     def refuse_taken(self, model_id: str) -> None:
         """Raise when a model or an alias has this name."""
-        if self.store.rows("SELECT 1 FROM models WHERE id = ? UNION SELECT 1 FROM model_aliases WHERE alias = ?",
-                           (model_id, model_id)):
-            raise Error(f"The name {model_id!r} is taken by another model with other content.",
-                        hint="Give this one another name with --id, or remove the other first: "
-                             f"rushlight models remove {model_id}", kind="id-taken")
+        if self.store.rows(
+            "SELECT 1 FROM models WHERE id = ? UNION SELECT 1 FROM model_aliases WHERE alias = ?", (model_id, model_id)
+        ):
+            raise Error(
+                f"The name {model_id!r} is taken by another model with other content.",
+                hint="Give this one another name with --id, or remove the other first: "
+                f"rushlight models remove {model_id}",
+                kind="id-taken",
+            )
 
     def _insert_files(self, model_id: str, files: Iterable[ModelFile], owned: bool) -> None:
         for part, file in enumerate(files):
             path = file.path.relative_to(self.paths.models) if owned else file.path
-            self.store.execute("INSERT INTO model_files VALUES (?, ?, ?, ?, ?, ?, ?)",
-                               (model_id, part, os.fsencode(path), file.size_bytes, file.mtime_ns, file.sha256,
-                                file.edges_sha256))
+            self.store.execute(
+                "INSERT INTO model_files VALUES (?, ?, ?, ?, ?, ?, ?)",
+                (model_id, part, os.fsencode(path), file.size_bytes, file.mtime_ns, file.sha256, file.edges_sha256),
+            )
 
     def _load(self, where: str, bindings: tuple[Value, ...]) -> tuple[Model, ...]:
         order = "" if "ORDER BY" in where else " ORDER BY id"
@@ -190,24 +228,51 @@ class Catalogue:
         return tuple(self._model(row) for row in rows)
 
     def _model(self, row: Row) -> Model:
-        (model_id, owned, size_bytes, sha256, architecture, n_params, n_ctx_train, quantization, purpose, template,
-         licence, added_at) = row
+        (
+            model_id,
+            owned,
+            size_bytes,
+            sha256,
+            architecture,
+            n_params,
+            n_ctx_train,
+            quantization,
+            purpose,
+            template,
+            licence,
+            added_at,
+        ) = row
         files = tuple(
-            ModelFile(self._file_path(path, bool(owned)), int(size), int(mtime), str(digest), str(edges))   # type: ignore[arg-type]
+            ModelFile(self._file_path(path, bool(owned)), int(size), int(mtime), str(digest), str(edges))  # type: ignore[arg-type]
             for path, size, mtime, digest, edges in self.store.rows(
                 "SELECT path, size_bytes, mtime_ns, sha256, edges_sha256 FROM model_files WHERE model_id = ? "
-                "ORDER BY part", (model_id,)))
+                "ORDER BY part",
+                (model_id,),
+            )
+        )
         aliases = self.store.rows("SELECT alias FROM model_aliases WHERE model_id = ? ORDER BY alias", (model_id,))
         # "file" sorts before "user", so the user's value is the one that stays.
-        defaults = self.store.rows("SELECT name, value FROM model_sampling WHERE model_id = ? ORDER BY source, name",
-                                   (model_id,))
+        defaults = self.store.rows(
+            "SELECT name, value FROM model_sampling WHERE model_id = ? ORDER BY source, name", (model_id,)
+        )
         return Model(
-            id=str(model_id), path=files[0].path, size_bytes=int(size_bytes), sha256=str(sha256),   # type: ignore[arg-type]
-            architecture=str(architecture), n_params=int(n_params), n_ctx_train=int(n_ctx_train),   # type: ignore[arg-type]
-            quantization=str(quantization), chat_template_sha256=str(template), license=str(licence),
-            aliases=tuple(str(alias[0]) for alias in aliases), owned=bool(owned), added_at=float(added_at),   # type: ignore[arg-type]
-            sampling={str(name): _number(str(name), float(value)) for name, value in defaults},   # type: ignore[arg-type]
-            purpose=str(purpose), files=files)
+            id=str(model_id),
+            path=files[0].path,
+            size_bytes=int(size_bytes),
+            sha256=str(sha256),  # type: ignore[arg-type]
+            architecture=str(architecture),
+            n_params=int(n_params),
+            n_ctx_train=int(n_ctx_train),  # type: ignore[arg-type]
+            quantization=str(quantization),
+            chat_template_sha256=str(template),
+            license=str(licence),
+            aliases=tuple(str(alias[0]) for alias in aliases),
+            owned=bool(owned),
+            added_at=float(added_at),  # type: ignore[arg-type]
+            sampling={str(name): _number(str(name), float(value)) for name, value in defaults},  # type: ignore[arg-type]
+            purpose=str(purpose),
+            files=files,
+        )
 
     def _file_path(self, stored: Value, owned: bool) -> Path:
         assert isinstance(stored, bytes)
@@ -222,8 +287,11 @@ class Catalogue:
         try:
             path.unlink(missing_ok=True)
         except OSError as failure:
-            raise Error(f"The model was forgotten, but its file {path} could not be deleted: {failure.strerror}.",
-                        hint="Delete it by hand to get the space back.", kind="file-undeletable") from failure
+            raise Error(
+                f"The model was forgotten, but its file {path} could not be deleted: {failure.strerror}.",
+                hint="Delete it by hand to get the space back.",
+                kind="file-undeletable",
+            ) from failure
         for folder in path.parents:
             if folder == root:
                 break
@@ -234,8 +302,9 @@ class Catalogue:
 
     def _not_found(self, name: str, models: tuple[Model, ...]) -> Error:
         if not models:
-            return Error(f"There is no model {name[:80]!r}; the catalogue is empty.", hint=HOW_TO_IMPORT,
-                         kind="model-not-found")
+            return Error(
+                f"There is no model {name[:80]!r}; the catalogue is empty.", hint=HOW_TO_IMPORT, kind="model-not-found"
+            )
         import difflib  # only when a name was wrong
 
         names = {form: model.id for model in models for form in short_forms(model)}

@@ -15,23 +15,23 @@ from typing import Any
 from rushlight.assistant.models.split import split_name
 
 _MAX_DEPTH = 8
-_MAX_ENTRIES = 200_000             # per program; more than any model folder holds
+_MAX_ENTRIES = 200_000  # per program; more than any model folder holds
 _MAX_MANIFEST_BYTES = 1024 * 1024
 _DIGEST = re.compile(r"sha256:([0-9a-f]{64})")
 _MODEL_LAYER = "application/vnd.ollama.image.model"
-_OLLAMA_REGISTRY = "registry.ollama.ai"      # left out of names, and so is its folder "library"
+_OLLAMA_REGISTRY = "registry.ollama.ai"  # left out of names, and so is its folder "library"
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
     """A model file of another program. `name` is what that program calls it; `path` the file or its first part."""
 
-    app: str                       # lmstudio, ollama, jan, huggingface, gpt4all, llama.cpp, folder, rushlight
+    app: str  # lmstudio, ollama, jan, huggingface, gpt4all, llama.cpp, folder, rushlight
     name: str
     path: Path
-    size_bytes: int                # of all parts
+    size_bytes: int  # of all parts
     n_parts: int = 1
-    complete: bool = True          # False: parts of a split model are missing
+    complete: bool = True  # False: parts of a split model are missing
 
     @property
     def reference(self) -> str:
@@ -55,8 +55,9 @@ def known_places(search_folders: str = "") -> tuple[Place, ...]:
     roaming = Path(environment.get("APPDATA") or home / "AppData/Roaming")
     local = Path(environment.get("LOCALAPPDATA") or home / "AppData/Local")
     support = home / "Library/Application Support"
-    hub = environment.get("HF_HUB_CACHE") or (Path(environment["HF_HOME"]) / "hub" if environment.get("HF_HOME") else
-                                              cache / "huggingface/hub")
+    hub = environment.get("HF_HUB_CACHE") or (
+        Path(environment["HF_HOME"]) / "hub" if environment.get("HF_HOME") else cache / "huggingface/hub"
+    )
     places = [
         Place("lmstudio", home / ".lmstudio/models"),
         Place("lmstudio", home / ".cache/lm-studio/models"),
@@ -70,13 +71,20 @@ def known_places(search_folders: str = "") -> tuple[Place, ...]:
         Place("llama.cpp", Path(environment.get("LLAMA_CACHE") or cache / "llama.cpp")),
     ]
     if sys.platform == "darwin":
-        places += [Place("jan", support / "Jan/data/llamacpp/models"), Place("gpt4all", support / "nomic.ai/GPT4All"),
-                   Place("llama.cpp", home / "Library/Caches/llama.cpp")]
+        places += [
+            Place("jan", support / "Jan/data/llamacpp/models"),
+            Place("gpt4all", support / "nomic.ai/GPT4All"),
+            Place("llama.cpp", home / "Library/Caches/llama.cpp"),
+        ]
     if sys.platform == "win32":
-        places += [Place("jan", roaming / "Jan/data/llamacpp/models"), Place("gpt4all", local / "nomic.ai/GPT4All"),
-                   Place("llama.cpp", local / "llama.cpp")]
-    places += [Place("folder", Path(folder).expanduser())
-               for folder in search_folders.split(os.pathsep) if folder.strip()]
+        places += [
+            Place("jan", roaming / "Jan/data/llamacpp/models"),
+            Place("gpt4all", local / "nomic.ai/GPT4All"),
+            Place("llama.cpp", local / "llama.cpp"),
+        ]
+    places += [
+        Place("folder", Path(folder).expanduser()) for folder in search_folders.split(os.pathsep) if folder.strip()
+    ]
     return tuple(places)
 
 
@@ -99,13 +107,19 @@ def find_reference(places: Iterable[Place], reference: str) -> Found:
     if len(hits) == 1:
         return hits[0]
     if hits:
-        raise Error(f"The name {reference!r} fits {len(hits)} files.",
-                    hint=f"Name one of them: {', '.join(hit.reference for hit in hits)}", kind="model-ambiguous")
+        raise Error(
+            f"The name {reference!r} fits {len(hits)} files.",
+            hint=f"Name one of them: {', '.join(hit.reference for hit in hits)}",
+            kind="model-ambiguous",
+        )
     import difflib
 
     near = difflib.get_close_matches(reference, [model.reference for model in models], n=1, cutoff=0.4)
-    raise Error(f"No other program has a model {reference[:80]!r}.",
-                hint=f"Did you mean {near[0]}?" if near else "See: rushlight models find", kind="model-not-found")
+    raise Error(
+        f"No other program has a model {reference[:80]!r}.",
+        hint=f"Did you mean {near[0]}?" if near else "See: rushlight models find",
+        kind="model-not-found",
+    )
 
 
 def _folder(place: Place) -> Iterator[Found]:
@@ -113,7 +127,7 @@ def _folder(place: Place) -> Iterator[Found]:
     files = {Path(entry.path): size for entry, size in _walk(place.folder) if entry.name.lower().endswith(".gguf")}
     for path, size_bytes in sorted(files.items()):
         if path.name.lower().startswith("mmproj"):
-            continue                        # the vision half of a model
+            continue  # the vision half of a model
         split = split_name(path.name)
         if split is None:
             if _is_gguf(path):
@@ -124,8 +138,14 @@ def _folder(place: Place) -> Iterator[Found]:
             continue
         sisters = [path.with_name(f"{stem}-{number:05d}-of-{count:05d}{path.suffix}") for number in range(1, count + 1)]
         there = [sister for sister in sisters if sister in files]
-        yield Found(place.app, _name(place, path.with_name(f"{stem}{path.suffix}")), path,
-                    sum(files[sister] for sister in there), count, len(there) == count)
+        yield Found(
+            place.app,
+            _name(place, path.with_name(f"{stem}{path.suffix}")),
+            path,
+            sum(files[sister] for sister in there),
+            count,
+            len(there) == count,
+        )
 
 
 def _name(place: Place, path: Path) -> str:
@@ -149,7 +169,7 @@ def _ollama(place: Place) -> Iterator[Found]:
             continue
         blob = place.folder / "blobs" / f"sha256-{digest}"
         if not blob.exists():
-            blob = place.folder / "blobs" / f"sha256:{digest}"       # before 0.1.33
+            blob = place.folder / "blobs" / f"sha256:{digest}"  # before 0.1.33
         try:
             blob_bytes = blob.stat().st_size
         except OSError:

@@ -40,7 +40,7 @@ _MAX_LISTING_BYTES = 16 * 1024 * 1024
 _MAX_PAGES = 50
 _MAX_REDIRECTS = 5
 _CHUNK_BYTES = 1024 * 1024
-_MAX_FAILURES = 6                  # in a row without a new byte
+_MAX_FAILURES = 6  # in a row without a new byte
 _MAX_WAIT_S = 60.0
 
 
@@ -60,8 +60,15 @@ class Downloaded:
 class Hub:
     """One hub, one user's wish. with Hub(endpoint, proxy=...) as hub: hub.files(name)"""
 
-    def __init__(self, endpoint: str, *, proxy: str = "", stop: Stop | None = None,
-                 on_progress: staging.OnProgress | None = None, backoff_s: float = 1.0) -> None:
+    def __init__(
+        self,
+        endpoint: str,
+        *,
+        proxy: str = "",
+        stop: Stop | None = None,
+        on_progress: staging.OnProgress | None = None,
+        backoff_s: float = 1.0,
+    ) -> None:
         import httpx  # 135 ms; nobody needs it but a download
 
         self.endpoint = endpoint.rstrip("/")
@@ -74,12 +81,17 @@ class Hub:
         try:
             # Without a setting httpx takes HTTPS_PROXY, NO_PROXY and SSL_CERT_FILE from the environment.
             self._client = httpx.Client(
-                proxy=proxy or None, follow_redirects=False, timeout=httpx.Timeout(30.0, connect=15.0),
-                headers={"User-Agent": f"rushlight/{__version__}", "Accept-Encoding": "identity"})
+                proxy=proxy or None,
+                follow_redirects=False,
+                timeout=httpx.Timeout(30.0, connect=15.0),
+                headers={"User-Agent": f"rushlight/{__version__}", "Accept-Encoding": "identity"},
+            )
         except (ValueError, ImportError, httpx.InvalidURL) as failure:
-            raise Error(f"The proxy {proxy!r} cannot be used: {failure}.",
-                        hint="Look at the setting download.proxy and the variables HTTPS_PROXY and ALL_PROXY.",
-                        kind="bad-proxy") from failure
+            raise Error(
+                f"The proxy {proxy!r} cannot be used: {failure}.",
+                hint="Look at the setting download.proxy and the variables HTTPS_PROXY and ALL_PROXY.",
+                kind="bad-proxy",
+            ) from failure
 
     def __enter__(self) -> "Hub":
         return self
@@ -127,8 +139,9 @@ class Hub:
         except BaseException:
             folder.close()
             raise
-        return Downloaded(name, tuple(folder.done(file) for file in files), tuple(digests), folder,
-                          tuple(self._notices))
+        return Downloaded(
+            name, tuple(folder.done(file) for file in files), tuple(digests), folder, tuple(self._notices)
+        )
 
     def notice(self, kind: str, text: str) -> None:
         self._notices.append(Notice(kind, text))
@@ -153,8 +166,11 @@ class Hub:
                 forget()
                 response.close()
             check_url(url, local_allowed=self._local)
-        raise Error(f"The server answered with more than {_MAX_REDIRECTS} redirects.",
-                    hint="Look at the setting download.endpoint.", kind="download-redirect")
+        raise Error(
+            f"The server answered with more than {_MAX_REDIRECTS} redirects.",
+            hint="Look at the setting download.endpoint.",
+            kind="download-redirect",
+        )
 
     def retry(self, work: Any, what: str) -> Any:
         """Call `work` until it returns; connection faults and busy servers are waited out. `work` may tell progress
@@ -176,16 +192,22 @@ class Hub:
                 failures += 1
                 reason = str(failure) or type(failure).__name__
                 if "CERTIFICATE_VERIFY_FAILED" in reason:
-                    raise Error(f"{what}: the server's certificate cannot be trusted ({reason}).",
-                                hint="Check the clock, the proxy, and SSL_CERT_FILE if your network has its own "
-                                     "certificate.", kind="download-tls") from failure
+                    raise Error(
+                        f"{what}: the server's certificate cannot be trusted ({reason}).",
+                        hint="Check the clock, the proxy, and SSL_CERT_FILE if your network has its own certificate.",
+                        kind="download-tls",
+                    ) from failure
             except httpx.InvalidURL as failure:
-                raise Error(f"{what}: the server named an address that is none ({failure}).",
-                            kind="download-redirect") from failure
+                raise Error(
+                    f"{what}: the server named an address that is none ({failure}).", kind="download-redirect"
+                ) from failure
             if failures >= _MAX_FAILURES:
-                raise Error(f"{what}: no answer after {failures} tries ({reason}).",
-                            hint="Check the network and the proxy (download.proxy), then start it again; what was "
-                                 "downloaded is kept.", kind="download-failed")
+                raise Error(
+                    f"{what}: no answer after {failures} tries ({reason}).",
+                    hint="Check the network and the proxy (download.proxy), then start it again; what was "
+                    "downloaded is kept.",
+                    kind="download-failed",
+                )
             self._wait(wait_s)
 
     def _listing(self, url: str, name: HubName) -> tuple[list[Any], str | None]:
@@ -198,15 +220,19 @@ class Hub:
                 for chunk in response.iter_raw():
                     body += chunk
                     if len(body) > _MAX_LISTING_BYTES:
-                        raise Error(f"The list of files of {name.repository} is longer than 16 MiB.",
-                                    kind="download-size")
+                        raise Error(
+                            f"The list of files of {name.repository} is longer than 16 MiB.", kind="download-size"
+                        )
                 try:
                     entries = json.loads(body)
                 except (ValueError, RecursionError):
                     entries = None
                 if not isinstance(entries, list):
-                    raise Error(f"{urlsplit(url).netloc} did not answer with a list of files.",
-                                hint="Look at the setting download.endpoint.", kind="download-answer")
+                    raise Error(
+                        f"{urlsplit(url).netloc} did not answer with a list of files.",
+                        hint="Look at the setting download.endpoint.",
+                        kind="download-answer",
+                    )
                 return entries, response.links.get("next", {}).get("url")
 
         found: tuple[list[Any], str | None] = self.retry(work, f"The list of files of {name.repository}")
@@ -214,6 +240,7 @@ class Hub:
 
     def _head(self, name: HubName, file: HubFile) -> HubFile:
         """The file's size and digest as the hub announces them before any data."""
+
         def work() -> HubFile:
             with self.get(self.file_url(name, file), method="HEAD") as response:
                 if not response.is_redirect:
@@ -222,13 +249,18 @@ class Hub:
                 size = headers.get("x-linked-size") or headers.get("content-length") or ""
                 size_bytes = int(size) if size.isdecimal() and len(size) < 16 else 0
                 if not 0 < size_bytes <= MAX_FILE_BYTES:
-                    raise Error(f"The server announces {size or 'no'} bytes for {file.path}; up to 2 TiB are possible.",
-                                kind="download-size")
+                    raise Error(
+                        f"The server announces {size or 'no'} bytes for {file.path}; up to 2 TiB are possible.",
+                        kind="download-size",
+                    )
                 sha256 = sha256_of(headers.get("x-linked-etag") or headers.get("etag") or "")
                 other_size = file.size_bytes not in (0, size_bytes)
                 if other_size or (file.sha256 and sha256 not in ("", file.sha256)):
-                    raise Error(f"The hub contradicts itself about {file.path}: its list and the file differ.",
-                                hint="It was probably replaced a moment ago; try again.", kind="download-changed")
+                    raise Error(
+                        f"The hub contradicts itself about {file.path}: its list and the file differ.",
+                        hint="It was probably replaced a moment ago; try again.",
+                        kind="download-changed",
+                    )
                 return replace(file, size_bytes=size_bytes, sha256=sha256 or file.sha256)
 
         found: HubFile = self.retry(work, f"{name.repository}/{file.path}")
@@ -250,8 +282,9 @@ class Hub:
 class _File:
     """One file of a download: what is there is hashed, the rest fetched, then the digest compared."""
 
-    def __init__(self, hub: Hub, name: HubName, file: HubFile, folder: DownloadFolder, done_bytes: int,
-                 total_bytes: int) -> None:
+    def __init__(
+        self, hub: Hub, name: HubName, file: HubFile, folder: DownloadFolder, done_bytes: int, total_bytes: int
+    ) -> None:
         self.hub, self.name, self.file, self.folder = hub, name, file, folder
         self.done_bytes, self.total_bytes = done_bytes, total_bytes
         self.what = f"{name.repository}/{file.path}"
@@ -269,17 +302,23 @@ class _File:
                 break
             self.folder.forget_data(self.file)
             if not resumed:
-                raise Error(f"{self.what} arrived damaged: its sha256 is {found}, the hub announces "
-                            f"{self.file.sha256}. It was deleted.",
-                            hint="Try again; if it happens again, do not trust this source.", kind="checksum")
+                raise Error(
+                    f"{self.what} arrived damaged: its sha256 is {found}, the hub announces "
+                    f"{self.file.sha256}. It was deleted.",
+                    hint="Try again; if it happens again, do not trust this source.",
+                    kind="checksum",
+                )
             # The earlier part may have been another version's; once, from the start.
-            self.hub.notice("download-restarted", f"What was there of {self.file.path} did not fit; it was downloaded "
-                            "from the start.")
+            self.hub.notice(
+                "download-restarted",
+                f"What was there of {self.file.path} did not fit; it was downloaded from the start.",
+            )
             resumed = False
             self._restart()
         if not self.file.sha256:
-            self.hub.notice("no-checksum", f"The server gives no sha256 for {self.file.path}; only its size was "
-                            "compared.")
+            self.hub.notice(
+                "no-checksum", f"The server gives no sha256 for {self.file.path}; only its size was compared."
+            )
         if self.part.exists():
             self.part.rename(self.folder.done(self.file))
             staging.sync_folder(self.folder.path)
@@ -343,24 +382,29 @@ class _File:
             raise Error(f"The server sends {self.what} compressed, which was not asked for.", kind="download-answer")
         known, etag = self.folder.etags.get(self.file.path, ""), response.headers.get("etag", "")
         if response.status_code == 206:
-            if known and etag != known:          # a server that does not know If-Range
+            if known and etag != known:  # a server that does not know If-Range
                 self._restart()
                 self.folder.etags.pop(self.file.path, None)
                 raise _Again("the file changed on the server", progressed=False)
             expected = f"bytes {self.offset}-{self.file.size_bytes - 1}/{self.file.size_bytes}"
             found = response.headers.get("content-range", "")
             if found != expected:
-                raise Error(f"The server sends another part of {self.what} than was asked for ({found or 'unnamed'}; "
-                            f"asked for {expected}).", hint="Remove the unfinished download and try again.",
-                            kind="download-size")
+                raise Error(
+                    f"The server sends another part of {self.what} than was asked for ({found or 'unnamed'}; "
+                    f"asked for {expected}).",
+                    hint="Remove the unfinished download and try again.",
+                    kind="download-size",
+                )
         else:
             if self.offset:
                 self._restart()
             length = response.headers.get("content-length", "")
             if length and length != str(self.file.size_bytes):
-                raise Error(f"The server sends {length} bytes as {self.what}; it announced {self.file.size_bytes}.",
-                            hint="Try again later; if it happens again, do not trust this source.",
-                            kind="download-size")
+                raise Error(
+                    f"The server sends {length} bytes as {self.what}; it announced {self.file.size_bytes}.",
+                    hint="Try again later; if it happens again, do not trust this source.",
+                    kind="download-size",
+                )
         self.folder.etags[self.file.path] = etag
         self.folder.save()
 
@@ -372,9 +416,12 @@ class _File:
                     self.hub.stop.check()
                     if self.offset + len(chunk) > self.file.size_bytes:
                         self.folder.forget_data(self.file)
-                        raise Error(f"The server sends more than the {self.file.size_bytes} bytes it announced for "
-                                    f"{self.what}. What came was deleted.",
-                                    hint="Do not trust this source.", kind="download-size")
+                        raise Error(
+                            f"The server sends more than the {self.file.size_bytes} bytes it announced for "
+                            f"{self.what}. What came was deleted.",
+                            hint="Do not trust this source.",
+                            kind="download-size",
+                        )
                     data.write(chunk)
                     self.digest.update(chunk)
                     self.offset += len(chunk)
@@ -407,17 +454,25 @@ def _check_status(response: "httpx.Response", what: str) -> None:
     if status in (200, 206):
         return
     if status in (401, 403):
-        raise Error(f"The hub refuses {what} ({status}): it is private, or its licence must be accepted first.",
-                    hint="Accept it on the model's page, and set HF_TOKEN to a token of yours.",
-                    kind="download-forbidden")
+        raise Error(
+            f"The hub refuses {what} ({status}): it is private, or its licence must be accepted first.",
+            hint="Accept it on the model's page, and set HF_TOKEN to a token of yours.",
+            kind="download-forbidden",
+        )
     if status == 404:
-        raise Error(f"The hub has no {what}.", hint="Check the spelling of organisation, repository and file.",
-                    kind="download-not-found")
+        raise Error(
+            f"The hub has no {what}.",
+            hint="Check the spelling of organisation, repository and file.",
+            kind="download-not-found",
+        )
     if status in (408, 425, 429) or status >= 500:
         after = response.headers.get("retry-after", "")
         raise _Again(f"the server answers {status}", wait_s=float(after) if after.isdecimal() else 0.0)
-    raise Error(f"The server answers {status} for {what}.", hint="Look at the setting download.endpoint.",
-                kind="download-answer")
+    raise Error(
+        f"The server answers {status} for {what}.",
+        hint="Look at the setting download.endpoint.",
+        kind="download-answer",
+    )
 
 
 def _hang_up(response: "httpx.Response") -> None:

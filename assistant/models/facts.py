@@ -22,10 +22,20 @@ FILE_TYPES = {
     39: "NVFP4", 40: "Q1_0", 41: "Q2_0",
 }  # fmt: skip
 
-_ENCODERS = frozenset({
-    "bert", "modern-bert", "nomic-bert", "nomic-bert-moe", "neo-bert", "eurobert", "jina-bert-v2", "jina-bert-v3",
-    "gemma-embedding", "llama-embed",
-})
+_ENCODERS = frozenset(
+    {
+        "bert",
+        "modern-bert",
+        "nomic-bert",
+        "nomic-bert-moe",
+        "neo-bert",
+        "eurobert",
+        "jina-bert-v2",
+        "jina-bert-v3",
+        "gemma-embedding",
+        "llama-embed",
+    }
+)
 
 _NOT_MODELS = {
     "adapter": "a LoRA adapter, which changes a model but is none",
@@ -45,7 +55,7 @@ class Facts:
     n_params: int
     n_ctx_train: int
     quantization: str
-    purpose: str               # chat or embedding
+    purpose: str  # chat or embedding
     chat_template: str
     license: str
     organization: str
@@ -62,12 +72,18 @@ def read_facts(files: Sequence[GgufFile]) -> Facts:
     head = files[0]
     if head.kind != "model":
         what = _NOT_MODELS.get(head.kind, f"of the kind {head.kind[:40]!r}")
-        raise Error(f"{head.path.name} is not a model: it is {what}.",
-                    hint="Choose the GGUF file that holds the model's weights.", kind="not-a-model")
+        raise Error(
+            f"{head.path.name} is not a model: it is {what}.",
+            hint="Choose the GGUF file that holds the model's weights.",
+            kind="not-a-model",
+        )
     architecture = text(head, "general.architecture")
     if not architecture:
-        raise Error(f"{head.path.name} does not say which architecture it is (general.architecture).",
-                    hint="Convert the model again, or get another file of it.", kind="bad-file")
+        raise Error(
+            f"{head.path.name} does not say which architecture it is (general.architecture).",
+            hint="Convert the model again, or get another file of it.",
+            kind="bad-file",
+        )
     embedding = architecture in _ENCODERS or f"{architecture}.pooling_type" in head.metadata
     return Facts(
         architecture=architecture,

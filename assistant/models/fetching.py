@@ -9,17 +9,35 @@ from rushlight.assistant.models.importing import Imported, import_model
 from rushlight.assistant.models.naming import safe_part
 
 
-def fetch_model(catalogue: Catalogue, name: HubName, *, endpoint: str, proxy: str = "", model_id: str = "",
-                alias: str = "", stop: Stop | None = None, on_progress: staging.OnProgress | None = None) -> Imported:
+def fetch_model(
+    catalogue: Catalogue,
+    name: HubName,
+    *,
+    endpoint: str,
+    proxy: str = "",
+    model_id: str = "",
+    alias: str = "",
+    stop: Stop | None = None,
+    on_progress: staging.OnProgress | None = None,
+) -> Imported:
     """Download what `name` means and import it as org/repo. Stopped or killed, the next call goes on from there."""
     with Hub(endpoint, proxy=proxy, stop=stop, on_progress=on_progress) as hub:
         done = hub.download(name, catalogue.paths)
     try:
         place = (safe_part(name.org, "local"), safe_part(_without_suffix(name.repo), "model"))
-        imported = import_model(catalogue, done.paths[0], how="move", model_id=model_id, alias=alias, place=place,
-                                known_sha256=done.sha256, stop=stop, on_progress=on_progress)
+        imported = import_model(
+            catalogue,
+            done.paths[0],
+            how="move",
+            model_id=model_id,
+            alias=alias,
+            place=place,
+            known_sha256=done.sha256,
+            stop=stop,
+            on_progress=on_progress,
+        )
     except BaseException:
-        done.folder.close()            # the data stays: what was wrong may be the name or the space
+        done.folder.close()  # the data stays: what was wrong may be the name or the space
         raise
     done.folder.close(remove=True)
     return Imported(imported.model, imported.already_there, (*done.notices, *imported.notices))

@@ -18,8 +18,8 @@ from rushlight.quant.gguf_types import type_size
 from rushlight.quant.gguf_values import GgufFile
 
 KV_TYPES = ("f32", "f16", "bf16", "q8_0", "q5_1", "q5_0", "q4_1", "q4_0", "iq4_nl")
-_CELL_STEP = 256                       # llama.cpp rounds a context up to this
-_GPU_RESERVE_BYTES = 300 * 1024 * 1024     # driver, kernels, the display
+_CELL_STEP = 256  # llama.cpp rounds a context up to this
+_GPU_RESERVE_BYTES = 300 * 1024 * 1024  # driver, kernels, the display
 DEFAULT_RESERVE_BYTES = 512 * 1024 * 1024
 
 FITS, TIGHT, TOO_LARGE = "fits", "tight", "does-not-fit"
@@ -34,7 +34,7 @@ class Fit:
     compute_bytes: int
     n_layers: int
     gpu_layers: int
-    gpu_bytes: int                 # of the sum, on the graphics card
+    gpu_bytes: int  # of the sum, on the graphics card
     n_ctx: int
     n_ctx_train: int
     kv_type: str
@@ -58,9 +58,17 @@ class Verdict:
     hint: str = ""
 
 
-def estimate(gguf: GgufFile | Sequence[GgufFile], *, n_ctx: int, kv_type: str = "f16", n_gpu_layers: int = -1,
-             n_batch: int = 512, flash_attention: str = "auto", full_windows: bool = True,
-             gpu_free_bytes: int = 0) -> Fit:
+def estimate(
+    gguf: GgufFile | Sequence[GgufFile],
+    *,
+    n_ctx: int,
+    kv_type: str = "f16",
+    n_gpu_layers: int = -1,
+    n_batch: int = 512,
+    flash_attention: str = "auto",
+    full_windows: bool = True,
+    gpu_free_bytes: int = 0,
+) -> Fit:
     """The memory for a model (all its parts) with these settings. `n_ctx` 0 is what the model was trained for.
 
     `n_gpu_layers` -1 puts as many layers on the graphics card as `gpu_free_bytes` holds. `full_windows`: layers with
@@ -73,13 +81,18 @@ def estimate(gguf: GgufFile | Sequence[GgufFile], *, n_ctx: int, kv_type: str = 
 def judge(fit: Fit, memory: Memory, *, reserve_bytes: int = DEFAULT_RESERVE_BYTES) -> Verdict:
     """Compare with what is free."""
     need, free = fit.main_bytes, memory.available_bytes
-    figures = (f"it needs {in_words(need)} of memory ({in_words(fit.weights_bytes)} weights, "
-               f"{in_words(fit.kv_bytes)} for {fit.n_ctx:,} tokens of context, {in_words(fit.compute_bytes)} to "
-               f"compute{_on_the_card(fit)}); {in_words(free)} are free")
+    figures = (
+        f"it needs {in_words(need)} of memory ({in_words(fit.weights_bytes)} weights, "
+        f"{in_words(fit.kv_bytes)} for {fit.n_ctx:,} tokens of context, {in_words(fit.compute_bytes)} to "
+        f"compute{_on_the_card(fit)}); {in_words(free)} are free"
+    )
     if fit.gpu_bytes > memory.gpu_free_bytes and fit.gpu_layers:
-        return Verdict(TOO_LARGE, f"It does not fit on the graphics card: {fit.gpu_layers} layers need "
-                       f"{in_words(fit.gpu_bytes)}; {in_words(memory.gpu_free_bytes)} are free.",
-                       "Put fewer layers on the card (engine.gpu_layers, -1 = as many as fit).")
+        return Verdict(
+            TOO_LARGE,
+            f"It does not fit on the graphics card: {fit.gpu_layers} layers need "
+            f"{in_words(fit.gpu_bytes)}; {in_words(memory.gpu_free_bytes)} are free.",
+            "Put fewer layers on the card (engine.gpu_layers, -1 = as many as fit).",
+        )
     if need + reserve_bytes <= free:
         return Verdict(FITS, f"It fits: {figures}.")
     hint = "Choose a smaller quantization, a lower engine.context or engine.kv_type = q8_0, or close other programs."
@@ -95,21 +108,35 @@ def refuse_too_large(fit: Fit, memory: Memory, name: str, *, reserve_bytes: int 
         raise Error(f"Cannot load {name}. {verdict.sentence}", hint=verdict.hint, kind="out-of-memory")
 
 
-def largest_context(gguf: GgufFile | Sequence[GgufFile], memory: Memory, *, kv_type: str = "f16",
-                    n_gpu_layers: int = -1, n_batch: int = 512, flash_attention: str = "auto",
-                    reserve_bytes: int = DEFAULT_RESERVE_BYTES) -> int:
+def largest_context(
+    gguf: GgufFile | Sequence[GgufFile],
+    memory: Memory,
+    *,
+    kv_type: str = "f16",
+    n_gpu_layers: int = -1,
+    n_batch: int = 512,
+    flash_attention: str = "auto",
+    reserve_bytes: int = DEFAULT_RESERVE_BYTES,
+) -> int:
     """The most tokens of context that fit, at most what the model was trained for; 0 when not even 256 do."""
     files = [gguf] if isinstance(gguf, GgufFile) else list(gguf)
     trained = read_shape(files[0]).n_ctx_train or 131_072
 
     def fits(n_ctx: int) -> bool:
-        fit = estimate(files, n_ctx=n_ctx, kv_type=kv_type, n_gpu_layers=n_gpu_layers, n_batch=n_batch,
-                       flash_attention=flash_attention, gpu_free_bytes=memory.gpu_free_bytes)
+        fit = estimate(
+            files,
+            n_ctx=n_ctx,
+            kv_type=kv_type,
+            n_gpu_layers=n_gpu_layers,
+            n_batch=n_batch,
+            flash_attention=flash_attention,
+            gpu_free_bytes=memory.gpu_free_bytes,
+        )
         return judge(fit, memory, reserve_bytes=reserve_bytes).state == FITS
 
     if fits(trained):
         return trained
-    low, high = 0, trained // _CELL_STEP           # in steps; `low` fits, `high` does not
+    low, high = 0, trained // _CELL_STEP  # in steps; `low` fits, `high` does not
     while high - low > 1:
         middle = (low + high) // 2
         low, high = (middle, high) if fits(middle * _CELL_STEP) else (low, middle)
@@ -117,15 +144,21 @@ def largest_context(gguf: GgufFile | Sequence[GgufFile], memory: Memory, *, kv_t
 
 
 class _Estimator:
-    def __init__(self, files: list[GgufFile], n_ctx: int, kv_type: str, n_batch: int, flash_attention: str,
-                 full_windows: bool) -> None:
+    def __init__(
+        self, files: list[GgufFile], n_ctx: int, kv_type: str, n_batch: int, flash_attention: str, full_windows: bool
+    ) -> None:
         if kv_type.lower() not in KV_TYPES:
-            raise Error(f"There is no number format {kv_type!r} for the context.",
-                        hint=f"Use one of {', '.join(KV_TYPES)}.", kind="bad-kv-type")
+            raise Error(
+                f"There is no number format {kv_type!r} for the context.",
+                hint=f"Use one of {', '.join(KV_TYPES)}.",
+                kind="bad-kv-type",
+            )
         if n_ctx < 0 or n_batch < 1:
-            raise Error(f"A context of {n_ctx} tokens in batches of {n_batch} is not possible.",
-                        hint="Give a context of 0 (the model's own) or more, and a batch of 1 or more.",
-                        kind="bad-value")
+            raise Error(
+                f"A context of {n_ctx} tokens in batches of {n_batch} is not possible.",
+                hint="Give a context of 0 (the model's own) or more, and a batch of 1 or more.",
+                kind="bad-value",
+            )
         self.files, self.kv_type = files, kv_type.lower()
         self.shape: Shape = read_shape(files[0])
         self.n_ctx = n_ctx or self.shape.n_ctx_train or 2048
@@ -154,8 +187,17 @@ class _Estimator:
             room = gpu_free_bytes - _GPU_RESERVE_BYTES
             n_gpu_layers = next((n for n in range(n_layers + 1, 0, -1) if on_card(n) <= room), 0)
         n_gpu_layers = min(n_gpu_layers, n_layers + 1)
-        return Fit(weights, sum(kv), compute, n_layers, n_gpu_layers, on_card(n_gpu_layers), self.n_ctx,
-                   self.shape.n_ctx_train, self.kv_type)
+        return Fit(
+            weights,
+            sum(kv),
+            compute,
+            n_layers,
+            n_gpu_layers,
+            on_card(n_gpu_layers),
+            self.n_ctx,
+            self.shape.n_ctx_train,
+            self.kv_type,
+        )
 
     def _kv_bytes(self, layer: LayerMemory) -> int:
         cells = self.cells

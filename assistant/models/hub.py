@@ -103,8 +103,11 @@ def _with_sisters(file: HubFile, files: Sequence[HubFile]) -> tuple[HubFile, ...
     wanted = [f"{folder}{stem}-{part:05d}-of-{count:05d}.gguf" for part in range(1, count + 1)]
     missing = [path for path in wanted if path not in by_path]
     if missing:
-        raise Error(f"The repository lacks {missing[0]}, a part of the split model {stem}.",
-                    hint="Choose another file of the repository.", kind="missing-part")
+        raise Error(
+            f"The repository lacks {missing[0]}, a part of the split model {stem}.",
+            hint="Choose another file of the repository.",
+            kind="missing-part",
+        )
     return tuple(by_path[path] for path in wanted)
 
 
@@ -116,8 +119,11 @@ def _has_type(path: str, quantization: str) -> bool:
 def _parse_link(text: str, endpoint: str) -> HubName:
     link, home = urlsplit(text), urlsplit(endpoint)
     if link.netloc != home.netloc:
-        raise Error(f"The link does not lead to {home.netloc}.",
-                    hint="Other hubs are chosen with the setting download.endpoint.", kind="bad-hub-name")
+        raise Error(
+            f"The link does not lead to {home.netloc}.",
+            hint="Other hubs are chosen with the setting download.endpoint.",
+            kind="bad-hub-name",
+        )
     parts = [unquote(part) for part in link.path.strip("/").split("/")]
     if len(parts) == 2:
         return _checked(text, HubName(parts[0], parts[1]))
@@ -131,16 +137,22 @@ def _checked(text: str, name: HubName) -> HubName:
         raise _bad(text)
     if ".." in name.revision or name.revision.startswith("/"):
         raise _bad(text)
-    if name.file and (_FILE.fullmatch(name.file) is None or ".." in name.file.split("/")
-                      or not name.file.lower().endswith(".gguf")):
+    if name.file and (
+        _FILE.fullmatch(name.file) is None or ".." in name.file.split("/") or not name.file.lower().endswith(".gguf")
+    ):
         raise _bad(text)
     return name
 
 
 def safe_path(path: object) -> bool:
     """Whether a path of a listing may be asked for: relative, GGUF, nothing that changes a URL."""
-    return (isinstance(path, str) and _FILE.fullmatch(path) is not None and path.lower().endswith(".gguf")
-            and not path.startswith("/") and ".." not in path.split("/"))
+    return (
+        isinstance(path, str)
+        and _FILE.fullmatch(path) is not None
+        and path.lower().endswith(".gguf")
+        and not path.startswith("/")
+        and ".." not in path.split("/")
+    )
 
 
 def _bad(text: str) -> Error:
@@ -150,8 +162,11 @@ def _bad(text: str) -> Error:
 def _none_fits(name: HubName, found: str, files: Sequence[HubFile]) -> Error:
     listed = ", ".join(file.path for file in files[:12]) or "none"
     more = f" and {len(files) - 12} more" if len(files) > 12 else ""
-    return Error(f"{name.repository} has {found}; one is needed.",
-                 hint=f"Name a file: hf://{name.repository}/FILE. There are: {listed}{more}", kind="hub-choice")
+    return Error(
+        f"{name.repository} has {found}; one is needed.",
+        hint=f"Name a file: hf://{name.repository}/FILE. There are: {listed}{more}",
+        kind="hub-choice",
+    )
 
 
 def _base(file: HubFile) -> str:
@@ -182,8 +197,12 @@ def check_url(url: str, *, local_allowed: bool) -> None:
         return
     if parts.scheme == "http" and local_allowed and is_loopback(url):
         return
-    raise Error(f"{parts.scheme}://{(parts.hostname or '')[:100]} is not a safe place to download from: it must begin "
-                "with https://.", hint="Look at the setting download.endpoint.", kind="download-insecure")
+    raise Error(
+        f"{parts.scheme}://{(parts.hostname or '')[:100]} is not a safe place to download from: it must begin "
+        "with https://.",
+        hint="Look at the setting download.endpoint.",
+        kind="download-insecure",
+    )
 
 
 def is_loopback(url: str) -> bool:

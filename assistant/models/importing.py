@@ -35,16 +35,26 @@ class Imported:
     notices: tuple[Notice, ...] = ()
 
 
-def import_model(catalogue: Catalogue, source: Path, *, how: How = "copy", model_id: str = "", alias: str = "",
-                 known_sha256: Sequence[str] = (), place: tuple[str, str] | None = None, stop: Stop | None = None,
-                 on_progress: staging.OnProgress | None = None) -> Imported:
+def import_model(
+    catalogue: Catalogue,
+    source: Path,
+    *,
+    how: How = "copy",
+    model_id: str = "",
+    alias: str = "",
+    known_sha256: Sequence[str] = (),
+    place: tuple[str, str] | None = None,
+    stop: Stop | None = None,
+    on_progress: staging.OnProgress | None = None,
+) -> Imported:
     """Import a GGUF file, or all parts of a split model of which `source` is one. Raises `Error`.
 
     `known_sha256` are the digests of the parts where the caller has just computed them (a download); a move then
     reads the data no second time. `place` is (publisher, model) where the caller knows better than the file.
     """
-    return _Import(catalogue, source, how, model_id, alias, tuple(known_sha256), place, stop or Stop(),
-                   on_progress or _ignore).run()
+    return _Import(
+        catalogue, source, how, model_id, alias, tuple(known_sha256), place, stop or Stop(), on_progress or _ignore
+    ).run()
 
 
 def model_sha256(digests: Sequence[str]) -> str:
@@ -59,9 +69,18 @@ def model_sha256(digests: Sequence[str]) -> str:
 class _Import:
     """One import; the fields are its plan, `run` its steps in order."""
 
-    def __init__(self, catalogue: Catalogue, source: Path, how: How, model_id: str, alias: str,
-                 known_sha256: tuple[str, ...], place: tuple[str, str] | None, stop: Stop,
-                 on_progress: staging.OnProgress) -> None:
+    def __init__(
+        self,
+        catalogue: Catalogue,
+        source: Path,
+        how: How,
+        model_id: str,
+        alias: str,
+        known_sha256: tuple[str, ...],
+        place: tuple[str, str] | None,
+        stop: Stop,
+        on_progress: staging.OnProgress,
+    ) -> None:
         self.catalogue, self.how, self.stop, self.on_progress = catalogue, how, stop, on_progress
         self.root = catalogue.paths.models
         self.alias, self.known_sha256 = alias, known_sha256
@@ -95,7 +114,7 @@ class _Import:
             self.catalogue.refuse_taken(self.model_id)
         if all(part.is_relative_to(self.root.resolve()) for part in self.parts):
             self.parts = [self.root / part.relative_to(self.root.resolve()) for part in self.parts]
-            files, owned = self._as_they_lie(), True       # put there by hand, or by an import that was killed
+            files, owned = self._as_they_lie(), True  # put there by hand, or by an import that was killed
         elif self.how == "in-place":
             files, owned = self._as_they_lie(), False
         else:
@@ -103,7 +122,7 @@ class _Import:
         sha256 = model_sha256([file.sha256 for file in files])
         notices: tuple[Notice, ...] = ()
         there = self.catalogue.find_sha256(sha256)
-        if there is not None:                              # recorded, but its file was gone or damaged
+        if there is not None:  # recorded, but its file was gone or damaged
             model = self.catalogue.relocate(there.id, files, owned)
         else:
             notices = self._template_notices()
@@ -120,24 +139,30 @@ class _Import:
         for part in parts:
             try:
                 real = part.resolve(strict=True)
-            except (OSError, RuntimeError) as failure:     # RuntimeError: links in a circle
+            except (OSError, RuntimeError) as failure:  # RuntimeError: links in a circle
                 reason = getattr(failure, "strerror", None) or "links in a circle"
                 raise Error(f"Cannot open {part}: {reason}.", hint="Check the path.", kind="bad-file") from failure
             if part.is_symlink() and self.how == "move":
-                raise Error(f"{part} is a link to {real}; moving it would leave a broken link to others.",
-                            hint="Use --copy or --in-place.", kind="is-a-link")
+                raise Error(
+                    f"{part} is a link to {real}; moving it would leave a broken link to others.",
+                    hint="Use --copy or --in-place.",
+                    kind="is-a-link",
+                )
             if real.name != part.name and len(parts) > 1 and self.how == "in-place":
-                raise Error(f"{part} is a link to a file of another name; the parts of a split model are found by "
-                            "name.",
-                            hint="Use --copy.", kind="is-a-link")
+                raise Error(
+                    f"{part} is a link to a file of another name; the parts of a split model are found by name.",
+                    hint="Use --copy.",
+                    kind="is-a-link",
+                )
             resolved.append(real)
         return resolved
 
     def _same_content(self) -> Model | None:
         """The catalogue's model of the same content. Hashes only when sizes and edges leave no other guess."""
         sizes = tuple(file.size_bytes for file in self.files)
-        candidates = [model for model in self.catalogue.list()
-                      if tuple(file.size_bytes for file in model.files) == sizes]
+        candidates = [
+            model for model in self.catalogue.list() if tuple(file.size_bytes for file in model.files) == sizes
+        ]
         if not candidates:
             return None
         edges = tuple(fingerprint(part, size) for part, size in zip(self.parts, sizes, strict=True))
@@ -170,8 +195,15 @@ class _Import:
         try:
             done = 0
             for part, name in zip(self.parts, self.names, strict=True):
-                copy = staging.stage(part, self.folder, name, stop=self.stop, on_progress=self.on_progress,
-                                     done_bytes=done, total_bytes=self.size_bytes)
+                copy = staging.stage(
+                    part,
+                    self.folder,
+                    name,
+                    stop=self.stop,
+                    on_progress=self.on_progress,
+                    done_bytes=done,
+                    total_bytes=self.size_bytes,
+                )
                 staged.append(copy)
                 done += copy.size_bytes
             copies = [check(copy.path) for copy in staged]
@@ -203,9 +235,9 @@ class _Import:
             try:
                 os.link(part, self.folder / name)
             except FileExistsError:
-                continue                    # a killed import has named this content already
+                continue  # a killed import has named this content already
             except OSError:
-                return None                 # no hard links here
+                return None  # no hard links here
         staging.sync_folder(self.folder)
         return tuple(_recorded(self.folder / name, digest) for name, digest in zip(names, digests, strict=True))
 
@@ -230,9 +262,11 @@ class _Import:
         self.facts = read_facts(copies)
 
     def _changed(self, path: Path) -> Error:
-        return Error(f"{path} changed while it was imported.",
-                     hint="Wait until the other program has finished writing it, then import it again.",
-                     kind="file-changed")
+        return Error(
+            f"{path} changed while it was imported.",
+            hint="Wait until the other program has finished writing it, then import it again.",
+            kind="file-changed",
+        )
 
     def _template_notices(self) -> tuple[Notice, ...]:
         """A template that differs from the last one under this id may have been tampered with."""
@@ -240,16 +274,31 @@ class _Import:
         if not seen or self.facts.chat_template_sha256 in seen:
             return ()
         found = self.facts.chat_template_sha256[:12] or "none"
-        return (Notice("template-changed", f"The chat template of {self.model_id} differs from the one it had before "
-                       f"(sha256 {found}, was {seen[-1][:12]}). A template can carry hidden instructions; look at it: "
-                       f"rushlight models show {self.model_id} --template"),)
+        return (
+            Notice(
+                "template-changed",
+                f"The chat template of {self.model_id} differs from the one it had before "
+                f"(sha256 {found}, was {seen[-1][:12]}). A template can carry hidden instructions; look at it: "
+                f"rushlight models show {self.model_id} --template",
+            ),
+        )
 
     def _record(self, files: tuple[ModelFile, ...], sha256: str, owned: bool) -> NewModel:
         facts = self.facts
-        return NewModel(id=self.model_id, owned=owned, sha256=sha256, files=files, architecture=facts.architecture,
-                        n_params=facts.n_params, n_ctx_train=facts.n_ctx_train, quantization=facts.quantization,
-                        purpose=facts.purpose, chat_template_sha256=facts.chat_template_sha256, license=facts.license,
-                        sampling=facts.sampling)
+        return NewModel(
+            id=self.model_id,
+            owned=owned,
+            sha256=sha256,
+            files=files,
+            architecture=facts.architecture,
+            n_params=facts.n_params,
+            n_ctx_train=facts.n_ctx_train,
+            quantization=facts.quantization,
+            purpose=facts.purpose,
+            chat_template_sha256=facts.chat_template_sha256,
+            license=facts.license,
+            sampling=facts.sampling,
+        )
 
     def _remove_sources(self, files: tuple[ModelFile, ...]) -> None:
         """The last step of a move; the model is safe by now."""

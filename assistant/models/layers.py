@@ -28,25 +28,50 @@ _FIXED_WINDOWS = {"llama4": 8192, "smallthinker": 4096, "exaone-moe": 128}
 _DEFAULT_WINDOWS = {"gemma2": 4096, "exaone4": 4096}
 
 _RECURRENT = frozenset({"mamba", "mamba2", "rwkv6", "rwkv6qwen2", "rwkv7", "arwkv7"})
-_NO_CACHE = frozenset({
-    "bert", "modern-bert", "nomic-bert", "nomic-bert-moe", "neo-bert", "eurobert", "jina-bert-v2", "jina-bert-v3",
-    "gemma-embedding", "wavtokenizer-dec", "dream", "llada", "llada-moe", "rnd1",
-})
+_NO_CACHE = frozenset(
+    {
+        "bert",
+        "modern-bert",
+        "nomic-bert",
+        "nomic-bert-moe",
+        "neo-bert",
+        "eurobert",
+        "jina-bert-v2",
+        "jina-bert-v3",
+        "gemma-embedding",
+        "wavtokenizer-dec",
+        "dream",
+        "llada",
+        "llada-moe",
+        "rnd1",
+    }
+)
 _FULL_EVERY = frozenset({"qwen3next", "qwen35", "qwen35moe", "qwen4exp", "minimax-01"})
-_ZERO_HEADS_RECURRENT = frozenset({
-    "jamba", "granitehybrid", "plamo2", "lfm2", "lfm2moe", "kimi-linear", "kimi-k3", "bailingmoe3", "glm5-next",
-    "nemotron_h", "nemotron_h_moe",
-})
+_ZERO_HEADS_RECURRENT = frozenset(
+    {
+        "jamba",
+        "granitehybrid",
+        "plamo2",
+        "lfm2",
+        "lfm2moe",
+        "kimi-linear",
+        "kimi-k3",
+        "bailingmoe3",
+        "glm5-next",
+        "nemotron_h",
+        "nemotron_h_moe",
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)
 class LayerMemory:
     """What one layer keeps. `window` > 0: at most that many tokens, unless the whole context is asked for."""
 
-    k_width: int = 0               # numbers a token
+    k_width: int = 0  # numbers a token
     v_width: int = 0
     window: int = 0
-    state_bytes: int = 0           # of a recurrent layer, whatever the context
+    state_bytes: int = 0  # of a recurrent layer, whatever the context
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +82,7 @@ class Shape:
     layers: tuple[LayerMemory, ...]
     n_embd: int
     n_ff: int
-    n_head: int                    # the most of any layer
+    n_head: int  # the most of any layer
     n_vocab: int
     n_ctx_train: int
 
@@ -70,9 +95,15 @@ def read_shape(file: GgufFile) -> Shape:
     heads = reader.per_layer("attention.head_count", n_layer)
     embedding = file.tensor("token_embd.weight")
     n_vocab = embedding.shape[1] if embedding and len(embedding.shape) > 1 else reader.number("vocab_size")
-    return Shape(reader.arch, _layers(reader, n_layer, heads), reader.number("embedding_length"),
-                 max(reader.per_layer("feed_forward_length", n_layer), default=0), max(heads, default=0), n_vocab,
-                 reader.number("context_length"))
+    return Shape(
+        reader.arch,
+        _layers(reader, n_layer, heads),
+        reader.number("embedding_length"),
+        max(reader.per_layer("feed_forward_length", n_layer), default=0),
+        max(heads, default=0),
+        n_vocab,
+        reader.number("context_length"),
+    )
 
 
 def _layers(keys: "_Keys", n_layer: int, heads: list[int]) -> tuple[LayerMemory, ...]:
@@ -82,8 +113,10 @@ def _layers(keys: "_Keys", n_layer: int, heads: list[int]) -> tuple[LayerMemory,
     n_embd = keys.number("embedding_length")
     head_size = n_embd // heads[0] if heads and heads[0] else 0
     k_size, v_size = keys.number("attention.key_length", head_size), keys.number("attention.value_length", head_size)
-    k_window, v_window = (keys.number("attention.key_length_swa", k_size),
-                          keys.number("attention.value_length_swa", v_size))
+    k_window, v_window = (
+        keys.number("attention.key_length_swa", k_size),
+        keys.number("attention.value_length_swa", v_size),
+    )
     kv_heads = keys.per_layer("attention.head_count_kv", n_layer, default=heads)
     compressed = keys.number("attention.key_length_mla") > 0 and keys.number("attention.value_length_mla") > 0
     windows = _windows(keys, n_layer)
@@ -115,7 +148,7 @@ def _windows(keys: "_Keys", n_layer: int) -> list[int]:
     if arch in ("lfm2",):
         return [window] * n_layer
     if arch not in _WINDOW_PERIODS and arch not in _WINDOW_LISTS:
-        return [0] * n_layer                        # phi3, mistral: the key is there and not used
+        return [0] * n_layer  # phi3, mistral: the key is there and not used
     listed = keys.get("attention.sliding_window_pattern")
     if isinstance(listed, list):
         return [window if index < len(listed) and listed[index] else 0 for index in range(n_layer)]
@@ -139,15 +172,20 @@ def _recurrent(keys: "_Keys", n_layer: int, kv_heads: list[int]) -> list[tuple[b
     if arch in _FULL_EVERY:
         listed = keys.get("attention.recurrent_layers")
         every = max(1, keys.number("full_attention_interval", 4))
-        flags = [bool(listed[index]) if isinstance(listed, list) and index < len(listed) else (index + 1) % every != 0
-                 for index in range(n_layer)]
-        return [(flag and index < n_layer - n_nextn, not flag and index < n_layer - n_nextn)
-                for index, flag in enumerate(flags)]
+        flags = [
+            bool(listed[index]) if isinstance(listed, list) and index < len(listed) else (index + 1) % every != 0
+            for index in range(n_layer)
+        ]
+        return [
+            (flag and index < n_layer - n_nextn, not flag and index < n_layer - n_nextn)
+            for index, flag in enumerate(flags)
+        ]
     if arch in _ZERO_HEADS_RECURRENT:
         feeds = keys.per_layer("feed_forward_length", n_layer)
         only_feeds = [arch.startswith("nemotron") and feed > 0 for feed in feeds]
-        return [(heads == 0 and not feed, heads > 0 and not feed)
-                for heads, feed in zip(kv_heads, only_feeds, strict=True)]
+        return [
+            (heads == 0 and not feed, heads > 0 and not feed) for heads, feed in zip(kv_heads, only_feeds, strict=True)
+        ]
     return [(False, index < n_layer - n_nextn) for index in range(n_layer)]
 
 
@@ -170,8 +208,11 @@ def _state_bytes(keys: "_Keys", n_embd: int, heads: list[int]) -> int:
     d_conv = keys.number("ssm.conv_kernel")
     if kda := keys.number("kda.head_dim"):
         return 4 * (3 * (d_conv - 1 if d_conv else 3) * n_head * kda + kda * kda * n_head)
-    d_inner, d_state, n_group = (keys.number("ssm.inner_size"), keys.number("ssm.state_size"),
-                                 keys.number("ssm.group_count"))
+    d_inner, d_state, n_group = (
+        keys.number("ssm.inner_size"),
+        keys.number("ssm.state_size"),
+        keys.number("ssm.group_count"),
+    )
     return 4 * (max(0, d_conv - 1) * (d_inner + 2 * n_group * d_state) + d_state * d_inner)
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 _MIB = 1024 * 1024
-_UNLIMITED = 1 << 60               # control groups say "max", older ones a number near 2^63
+_UNLIMITED = 1 << 60  # control groups say "max", older ones a number near 2^63
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +33,9 @@ class Memory:
         return sum(gpu.free_bytes for gpu in self.gpus)
 
 
-def available_memory(*, gpus: bool = False, proc: Path = Path("/proc"),
-                     cgroups: Path = Path("/sys/fs/cgroup")) -> Memory:
+def available_memory(
+    *, gpus: bool = False, proc: Path = Path("/proc"), cgroups: Path = Path("/sys/fs/cgroup")
+) -> Memory:
     """Free main memory under the tightest limit; with `gpus`, cards too (that starts a program and takes a moment)."""
     available, total = _main_memory(proc)
     limit = "memory"
@@ -54,8 +55,13 @@ def nvidia_gpus() -> tuple[Gpu, ...]:
     if tool is None:
         return ()
     try:
-        answer = subprocess.run([tool, "--query-gpu=name,memory.total,memory.free", "--format=csv,noheader,nounits"],
-                                capture_output=True, timeout=10, check=True, stdin=subprocess.DEVNULL)
+        answer = subprocess.run(
+            [tool, "--query-gpu=name,memory.total,memory.free", "--format=csv,noheader,nounits"],
+            capture_output=True,
+            timeout=10,
+            check=True,
+            stdin=subprocess.DEVNULL,
+        )
     except (OSError, subprocess.SubprocessError):
         return ()
     return parse_nvidia_smi(answer.stdout.decode("utf-8", "replace"))

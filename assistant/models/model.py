@@ -17,7 +17,7 @@ class ModelFile:
     size_bytes: int
     mtime_ns: int
     sha256: str
-    edges_sha256: str              # of the first and the last 64 KiB
+    edges_sha256: str  # of the first and the last 64 KiB
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,21 +35,24 @@ class Model:
     n_params: int
     n_ctx_train: int
     quantization: str
-    chat_template_sha256: str      # "" = the file brings none
+    chat_template_sha256: str  # "" = the file brings none
     license: str
     aliases: tuple[str, ...]
-    owned: bool                    # False = used in place, where another program keeps it
-    added_at: float                # seconds since 1970
-    sampling: dict[str, float] = field(default_factory=dict)   # fields of Sampling: the file's own, then the user's
-    purpose: str = "chat"          # chat or embedding
+    owned: bool  # False = used in place, where another program keeps it
+    added_at: float  # seconds since 1970
+    sampling: dict[str, float] = field(default_factory=dict)  # fields of Sampling: the file's own, then the user's
+    purpose: str = "chat"  # chat or embedding
     files: tuple[ModelFile, ...] = ()
 
 
 def check_id(name: str, *, what: str = "model id") -> str:
     """`name`, if it may be an id or alias: ids are typed in shells and sent over HTTP, and never become paths."""
     if ID_PATTERN.fullmatch(name) is None or name.startswith("-"):
-        raise Error(f"{name[:80]!r} cannot be a {what}.",
-                    hint="Use 1 to 200 letters, digits and . _ / @ : - and do not begin with a dash.", kind="bad-id")
+        raise Error(
+            f"{name[:80]!r} cannot be a {what}.",
+            hint="Use 1 to 200 letters, digits and . _ / @ : - and do not begin with a dash.",
+            kind="bad-id",
+        )
     return name
 
 

@@ -1,7 +1,7 @@
 """Ids and file names for imported models, made from what a file says of itself or from its name.
 
-    id:    publisher/model@QUANTIZATION           SmolLM2/SmolLM2-135M-Instruct@Q4_1
-    file:  publisher/model/file.gguf              below the models folder
+id:    publisher/model@QUANTIZATION           SmolLM2/SmolLM2-135M-Instruct@Q4_1
+file:  publisher/model/file.gguf              below the models folder
 """
 
 import re

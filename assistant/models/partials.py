@@ -1,6 +1,6 @@
 """Unfinished downloads: each a folder below `paths.downloads` with its plan, its data so far and a lock.
 
-    downloads/<16 hex digits>/  download.json | lock | <file>.gguf.part while it grows, <file>.gguf once checked
+downloads/<16 hex digits>/  download.json | lock | <file>.gguf.part while it grows, <file>.gguf once checked
 """
 
 import hashlib
@@ -26,13 +26,13 @@ class Partial:
     """A download that was begun. `id` names it for `models downloads remove`."""
 
     id: str
-    name: str                      # as the user would ask for it again
+    name: str  # as the user would ask for it again
     file: str
     done_bytes: int
     size_bytes: int
     started_at: float
     folder: Path
-    running: bool                  # another process works on it now
+    running: bool  # another process works on it now
 
 
 class DownloadFolder:
@@ -47,8 +47,11 @@ class DownloadFolder:
         self._lock = os.open(self.path / "lock", os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o600)
         if not staging.lock(self._lock):
             os.close(self._lock)
-            raise Error(f"{name.repository}/{files[0].path} is being downloaded by another process.",
-                        hint="Wait for it, or stop it first.", kind="download-running")
+            raise Error(
+                f"{name.repository}/{files[0].path} is being downloaded by another process.",
+                hint="Wait for it, or stop it first.",
+                kind="download-running",
+            )
         self.etags = self._read_etags()
         self.save()
 
@@ -123,9 +126,18 @@ def list_partials(paths: Paths) -> tuple[Partial, ...]:
         name = f"hf://{state['org']}/{state['repo']}"
         if state["revision"] != "main":
             name += f"@{state['revision']}"
-        found.append(Partial(folder.name, f"{name}/{files[0]['path']}", files[0]["path"], done_bytes,
-                             sum(entry["size_bytes"] for entry in files), state["started_at"], folder,
-                             _is_locked(folder)))
+        found.append(
+            Partial(
+                folder.name,
+                f"{name}/{files[0]['path']}",
+                files[0]["path"],
+                done_bytes,
+                sum(entry["size_bytes"] for entry in files),
+                state["started_at"],
+                folder,
+                _is_locked(folder),
+            )
+        )
     return tuple(sorted(found, key=lambda partial: partial.started_at))
 
 
@@ -134,8 +146,11 @@ def remove_partial(paths: Paths, name: str) -> Partial:
     partials = list_partials(paths)
     hits = [partial for partial in partials if name in (partial.id, partial.name)]
     if not hits:
-        raise Error(f"There is no unfinished download {name[:120]!r}.", hint="See: rushlight models downloads list",
-                    kind="download-not-found")
+        raise Error(
+            f"There is no unfinished download {name[:120]!r}.",
+            hint="See: rushlight models downloads list",
+            kind="download-not-found",
+        )
     if hits[0].running:
         raise Error(f"The download {hits[0].name} is running.", hint="Stop it first.", kind="download-running")
     _remove_folder(hits[0].folder)
@@ -148,11 +163,18 @@ def _read_state(folder: Path) -> dict[str, Any] | None:
         with (folder / _STATE).open("rb") as file:
             state = json.loads(file.read(_MAX_STATE_BYTES))
         files = state["files"]
-        fits = (files and all(safe_path(entry["path"]) and isinstance(entry["size_bytes"], int)
-                              and isinstance(entry["sha256"], str) and isinstance(entry["etag"], str)
-                              for entry in files)
-                and all(isinstance(state[key], str) for key in ("org", "repo", "revision"))
-                and isinstance(state["started_at"], (int, float)))
+        fits = (
+            files
+            and all(
+                safe_path(entry["path"])
+                and isinstance(entry["size_bytes"], int)
+                and isinstance(entry["sha256"], str)
+                and isinstance(entry["etag"], str)
+                for entry in files
+            )
+            and all(isinstance(state[key], str) for key in ("org", "repo", "revision"))
+            and isinstance(state["started_at"], (int, float))
+        )
     except (OSError, ValueError, RecursionError, KeyError, TypeError):
         return None
     return state if fits else None
@@ -176,8 +198,11 @@ def _remove_folder(folder: Path) -> None:
             entry.unlink()
         folder.rmdir()
     except OSError as failure:
-        raise Error(f"The unfinished download {folder} could not be removed: {failure.strerror}.",
-                    hint="Remove the folder by hand.", kind="file-undeletable") from failure
+        raise Error(
+            f"The unfinished download {folder} could not be removed: {failure.strerror}.",
+            hint="Remove the folder by hand.",
+            kind="file-undeletable",
+        ) from failure
 
 
 def _size(path: Path) -> int:

@@ -69,8 +69,11 @@ def parse(name: str, text: str) -> float:
     try:
         value = float(text)
     except ValueError:
-        raise Error(f"The sampler field {name} needs a number, not {text!r}.",
-                    hint=f"For example: {name}={_example(name)}", kind="bad-sampling") from None
+        raise Error(
+            f"The sampler field {name} needs a number, not {text!r}.",
+            hint=f"For example: {name}={_example(name)}",
+            kind="bad-sampling",
+        ) from None
     problem = _problem(name, value)
     if problem:
         raise Error(f"The sampler field {name} cannot be {text}: {problem}.", kind="bad-sampling")

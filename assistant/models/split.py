@@ -32,9 +32,11 @@ def all_parts(path: Path) -> list[Path]:
     missing = [part.name for part in parts if not part.is_file()]
     if missing:
         more = f" and {len(missing) - 3} more" if len(missing) > 3 else ""
-        raise Error(f"The model {stem} is split into {count} files; missing in {path.parent}: "
-                    f"{', '.join(missing[:3])}{more}.",
-                    hint="Put all its parts into one folder.", kind="missing-part")
+        raise Error(
+            f"The model {stem} is split into {count} files; missing in {path.parent}: {', '.join(missing[:3])}{more}.",
+            hint="Put all its parts into one folder.",
+            kind="missing-part",
+        )
     return parts
 
 
@@ -44,24 +46,39 @@ def check_parts(files: Sequence[GgufFile]) -> None:
     count = max(1, whole(head, "split.count", default=1))
     if count != len(files):
         if len(files) == 1:
-            raise Error(f"{head.path.name} is one of {count} parts of a split model, but its name does not say so.",
-                        hint=f"Name the parts like {head.path.stem}-00001-of-{count:05d}.gguf.", kind="missing-part")
-        raise Error(f"{head.path.name} says that its model has {count} parts; its name says {len(files)}.",
-                    hint="These files are not the parts of one model; get them again.", kind="mixed-parts")
+            raise Error(
+                f"{head.path.name} is one of {count} parts of a split model, but its name does not say so.",
+                hint=f"Name the parts like {head.path.stem}-00001-of-{count:05d}.gguf.",
+                kind="missing-part",
+            )
+        raise Error(
+            f"{head.path.name} says that its model has {count} parts; its name says {len(files)}.",
+            hint="These files are not the parts of one model; get them again.",
+            kind="mixed-parts",
+        )
     if len(files) == 1:
         return
     seen: set[str] = set()
     for index, file in enumerate(files):
         number = whole(file, "split.no", default=-1)
         if whole(file, "split.count", default=-1) != count or number != index:
-            raise Error(f"{file.path.name} does not say that it is part {index + 1} of {count}.",
-                        hint="These files are not the parts of one model; get them again.", kind="mixed-parts")
+            raise Error(
+                f"{file.path.name} does not say that it is part {index + 1} of {count}.",
+                hint="These files are not the parts of one model; get them again.",
+                kind="mixed-parts",
+            )
         names = {tensor.name for tensor in file.tensors}
         if names & seen:
-            raise Error(f"{file.path.name} holds tensors that an earlier part holds too ({min(names & seen)}).",
-                        hint="These files are not the parts of one model; get them again.", kind="mixed-parts")
+            raise Error(
+                f"{file.path.name} holds tensors that an earlier part holds too ({min(names & seen)}).",
+                hint="These files are not the parts of one model; get them again.",
+                kind="mixed-parts",
+            )
         seen |= names
     promised = whole(head, "split.tensors.count", default=len(seen))
     if promised != len(seen):
-        raise Error(f"The parts of {head.path.name} hold {len(seen)} tensors; it promises {promised}.",
-                    hint="These files are not the parts of one model; get them again.", kind="mixed-parts")
+        raise Error(
+            f"The parts of {head.path.name} hold {len(seen)} tensors; it promises {promised}.",
+            hint="These files are not the parts of one model; get them again.",
+            kind="mixed-parts",
+        )

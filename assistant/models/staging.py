@@ -15,7 +15,7 @@ from rushlight import Error, Progress, Stop
 
 SUFFIX = ".importing"
 BLOCK_BYTES = 4 * 1024 * 1024
-SPARE_BYTES = 64 * 1024 * 1024     # for the store and other programs, beside the model
+SPARE_BYTES = 64 * 1024 * 1024  # for the store and other programs, beside the model
 
 OnProgress = Callable[[Progress], None]
 
@@ -32,13 +32,13 @@ class Staged:
     def publish(self, final: Path) -> bool:
         """Name it `final`, on the disk. False, and nothing changed, when a file of this name is there already."""
         try:
-            os.link(self.path, final)           # unlike rename, never replaces
+            os.link(self.path, final)  # unlike rename, never replaces
         except FileExistsError:
             return False
         except OSError as failure:
             if failure.errno not in (errno.EPERM, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK):
                 raise
-            if final.exists():                  # file systems without hard links (FAT, some mounts)
+            if final.exists():  # file systems without hard links (FAT, some mounts)
                 return False
             self.path.rename(final)
         sync_folder(final.parent)
@@ -53,8 +53,9 @@ class Staged:
             self.descriptor = -1
 
 
-def stage(source: Path, folder: Path, name: str, *, stop: Stop, on_progress: OnProgress, done_bytes: int,
-          total_bytes: int) -> Staged:
+def stage(
+    source: Path, folder: Path, name: str, *, stop: Stop, on_progress: OnProgress, done_bytes: int, total_bytes: int
+) -> Staged:
     """Copy `source` beside its destination. Raises OSError, or `Error(kind="stopped")`; nothing is left then."""
     path = folder / f".{name}.{os.getpid()}{SUFFIX}"
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0), 0o644)
@@ -91,7 +92,7 @@ def make_folder(folder: Path, root: Path) -> None:
 def sync_folder(folder: Path) -> None:
     """Bring a folder's names to the disk."""
     if os.name == "nt":
-        return              # Windows cannot open folders; NTFS journals names itself
+        return  # Windows cannot open folders; NTFS journals names itself
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(descriptor)
@@ -113,8 +114,11 @@ def require_space(folder: Path, wanted_bytes: int, what: str) -> None:
     """Raise `Error(kind="disk-full")` when the disk of `folder` lacks room for `wanted_bytes` and a little more."""
     free = free_bytes(folder)
     if free < wanted_bytes + SPARE_BYTES:
-        raise Error(f"{what} needs {in_words(wanted_bytes)}; {in_words(free)} are free at {folder}.",
-                    hint="Free some space there, or use the file where it is: --in-place.", kind="disk-full")
+        raise Error(
+            f"{what} needs {in_words(wanted_bytes)}; {in_words(free)} are free at {folder}.",
+            hint="Free some space there, or use the file where it is: --in-place.",
+            kind="disk-full",
+        )
 
 
 def free_bytes(folder: Path) -> int:
@@ -142,14 +146,23 @@ def in_words(n_bytes: int) -> str:
 def explain_os_error(failure: OSError, doing: str, folder: Path) -> Error:
     """An OSError of reading or writing a model file as an error for people."""
     if failure.errno in (errno.ENOSPC, errno.EDQUOT):
-        return Error(f"The disk became full while {doing}; nothing incomplete was kept.",
-                     hint=f"Free some space at {folder} and try again.", kind="disk-full")
+        return Error(
+            f"The disk became full while {doing}; nothing incomplete was kept.",
+            hint=f"Free some space at {folder} and try again.",
+            kind="disk-full",
+        )
     if failure.errno == errno.EFBIG:
-        return Error(f"The file is larger than this file system or user may have, while {doing}.",
-                     hint=f"Look at the file system of {folder} and at `ulimit -f`.", kind="file-too-large")
+        return Error(
+            f"The file is larger than this file system or user may have, while {doing}.",
+            hint=f"Look at the file system of {folder} and at `ulimit -f`.",
+            kind="file-too-large",
+        )
     where = f" ({failure.filename})" if failure.filename else ""
-    return Error(f"It was not possible to go on while {doing}: {failure.strerror or failure}{where}.",
-                 hint="Check that the files can be read and the models folder can be written.", kind="file-error")
+    return Error(
+        f"It was not possible to go on while {doing}: {failure.strerror or failure}{where}.",
+        hint="Check that the files can be read and the models folder can be written.",
+        kind="file-error",
+    )
 
 
 def lock(descriptor: int) -> bool:
@@ -163,7 +176,7 @@ def lock(descriptor: int) -> bool:
     except BlockingIOError:
         return False
     except OSError:
-        pass                # file systems without locks: leftovers are then told by their age alone
+        pass  # file systems without locks: leftovers are then told by their age alone
     return True
 
 
@@ -185,4 +198,4 @@ def _remove_if_free(path: Path) -> bool:
 
 def _write_all(descriptor: int, data: memoryview) -> None:
     while data:
-        data = data[os.write(descriptor, data):]
+        data = data[os.write(descriptor, data) :]

@@ -71,15 +71,23 @@ def refreshed(model: Model) -> tuple[ModelFile, ...]:
 def explain(model: Model, verdict: Verdict) -> Error:
     """The verdict as an error for people."""
     if verdict.state == MISSING:
-        return Error(f"The file of {model.id} is gone: {verdict.path} ({verdict.detail}).",
-                     hint="Import it again, or forget the model: rushlight models remove " + model.id,
-                     kind="model-missing")
+        return Error(
+            f"The file of {model.id} is gone: {verdict.path} ({verdict.detail}).",
+            hint="Import it again, or forget the model: rushlight models remove " + model.id,
+            kind="model-missing",
+        )
     if verdict.state == TRUNCATED:
-        return Error(f"The file of {model.id} is incomplete: {verdict.path} ({verdict.detail}).",
-                     hint="Import or download it again.", kind="model-truncated")
-    return Error(f"The file of {model.id} is not the one that was imported: {verdict.path} ({verdict.detail}).",
-                 hint=f"Compare every byte with: rushlight models verify {model.id}. If you changed it on purpose, "
-                      "remove the model and import the file again.", kind="model-changed")
+        return Error(
+            f"The file of {model.id} is incomplete: {verdict.path} ({verdict.detail}).",
+            hint="Import or download it again.",
+            kind="model-truncated",
+        )
+    return Error(
+        f"The file of {model.id} is not the one that was imported: {verdict.path} ({verdict.detail}).",
+        hint=f"Compare every byte with: rushlight models verify {model.id}. If you changed it on purpose, "
+        "remove the model and import the file again.",
+        kind="model-changed",
+    )
 
 
 def fingerprint(path: Path, size_bytes: int) -> str:
@@ -94,8 +102,14 @@ def fingerprint(path: Path, size_bytes: int) -> str:
     return digest.hexdigest()
 
 
-def hash_file(path: Path, stop: Stop | None = None, on_progress: Callable[[Progress], None] | None = None, *,
-              done_bytes: int = 0, total_bytes: int | None = None) -> str:
+def hash_file(
+    path: Path,
+    stop: Stop | None = None,
+    on_progress: Callable[[Progress], None] | None = None,
+    *,
+    done_bytes: int = 0,
+    total_bytes: int | None = None,
+) -> str:
     """sha256 of a file, with progress a block."""
     digest = hashlib.sha256()
     buffer = memoryview(bytearray(BLOCK_BYTES))

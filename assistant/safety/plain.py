@@ -20,9 +20,9 @@ _BLANKS = re.compile(r"[\n\t\u2028\u2029]+")
 _GROUND, _ESCAPE, _INTERMEDIATE, _CSI, _STRING, _STRING_ESCAPE = range(6)
 _ESC = "\x1b"
 _CSI_C1 = "\x9b"
-_STRING_INTRODUCERS_C1 = "\x90\x98\x9d\x9e\x9f"    # DCS, SOS, OSC, PM, APC
-_STRING_INTRODUCERS = "PX]^_"                      # the same after ESC
-_STRING_ENDS = "\x07\x9c"                          # BEL, ST; the other form of ST is ESC \
+_STRING_INTRODUCERS_C1 = "\x90\x98\x9d\x9e\x9f"  # DCS, SOS, OSC, PM, APC
+_STRING_INTRODUCERS = "PX]^_"  # the same after ESC
+_STRING_ENDS = "\x07\x9c"  # BEL, ST; the other form of ST is ESC \
 
 # Real sequences are short. Past these lengths it is no sequence but somebody who wants text to disappear or a
 # stream to stall: the introducer alone goes, the rest is shown.
@@ -70,8 +70,8 @@ class PlainStream:
 
     def __init__(self) -> None:
         self._state = _GROUND
-        self._held: list[str] = []     # the body of an unfinished string sequence, shown if it never ends
-        self._length = 0               # characters of an unfinished sequence of another kind
+        self._held: list[str] = []  # the body of an unfinished string sequence, shown if it never ends
+        self._length = 0  # characters of an unfinished sequence of another kind
 
     def feed(self, text: str) -> str:
         """What of `text`, and of what was held back, can be shown now."""
@@ -85,7 +85,7 @@ class PlainStream:
                 if found is None:
                     out.append(text[position:])
                     break
-                out.append(text[position:found.start()])
+                out.append(text[position : found.start()])
                 position = found.end()
                 self._begin(found.group(), out)
             elif self._continue(text[position], out):

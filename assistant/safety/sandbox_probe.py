@@ -7,7 +7,7 @@ import os
 import sys
 from dataclasses import dataclass
 
-_LANDLOCK_CREATE_RULESET = 444       # the same number on every architecture
+_LANDLOCK_CREATE_RULESET = 444  # the same number on every architecture
 _LANDLOCK_CREATE_RULESET_VERSION = 1
 _TIMEOUT_S = 5.0
 
@@ -31,13 +31,27 @@ def probe_bubblewrap() -> SandboxProbe:
         return SandboxProbe("bubblewrap", False, "bwrap is not installed")
     command = [program, "--unshare-all", "--die-with-parent", "--ro-bind", "/", "/", "true"]
     try:
-        done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace",
-                              timeout=_TIMEOUT_S, check=False)
+        done = subprocess.run(
+            command,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=_TIMEOUT_S,
+            check=False,
+        )
         if done.returncode != 0:
             lines = done.stderr.strip().splitlines()
             return SandboxProbe("bubblewrap", False, lines[-1] if lines else f"bwrap ended with {done.returncode}")
-        version = subprocess.run([program, "--version"], stdin=subprocess.DEVNULL, capture_output=True, text=True,
-                                 errors="replace", timeout=_TIMEOUT_S, check=False).stdout.strip()
+        version = subprocess.run(
+            [program, "--version"],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=_TIMEOUT_S,
+            check=False,
+        ).stdout.strip()
     except subprocess.TimeoutExpired:
         return SandboxProbe("bubblewrap", False, f"bwrap did not end within {_TIMEOUT_S:.0f} s")
     except OSError as err:
@@ -52,8 +66,9 @@ def probe_landlock() -> SandboxProbe:
     import ctypes
 
     libc = ctypes.CDLL(None, use_errno=True)
-    version = libc.syscall(_LANDLOCK_CREATE_RULESET, None, ctypes.c_size_t(0),
-                           ctypes.c_uint32(_LANDLOCK_CREATE_RULESET_VERSION))
+    version = libc.syscall(
+        _LANDLOCK_CREATE_RULESET, None, ctypes.c_size_t(0), ctypes.c_uint32(_LANDLOCK_CREATE_RULESET_VERSION)
+    )
     if version < 1:
         return SandboxProbe("Landlock", False, f"the kernel refuses it: {os.strerror(ctypes.get_errno())}")
     return SandboxProbe("Landlock", True, f"version {version}")

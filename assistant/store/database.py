@@ -20,7 +20,7 @@ from rushlight.assistant.paths import Paths
 from rushlight.assistant.store.errors import explain
 from rushlight.assistant.store.migrations import MIGRATIONS
 
-APPLICATION_ID = 0x52534C54            # "RSLT"
+APPLICATION_ID = 0x52534C54  # "RSLT"
 BUSY_TIMEOUT_MS = 10_000
 # Before this version two connections that write and checkpoint can lose pages of the WAL.
 FIRST_SAFE_WAL = (3, 51, 3)
@@ -134,8 +134,11 @@ class Store:
             return
         (n_tables,) = next(iter(self._db.execute("SELECT count(*) FROM sqlite_schema")))
         if application_id or n_tables:
-            raise Error(f"The file {self.path} is the database of another program.",
-                        hint="Move it away; Rushlight then starts with a new store.", kind="not-a-store")
+            raise Error(
+                f"The file {self.path} is the database of another program.",
+                hint="Move it away; Rushlight then starts with a new store.",
+                kind="not-a-store",
+            )
 
     def _missing_migrations(self) -> list[str]:
         """Names still to apply. Raises when the file knows a migration that this program does not."""
@@ -146,10 +149,12 @@ class Store:
         unknown = [(name, version) for name, version in applied if name not in MIGRATIONS]
         if unknown:
             newest = unknown[-1][1]
-            raise Error(f"The store {self.path} was written by Rushlight {newest}; this is Rushlight {__version__}, "
-                        "which does not know its newer tables. Nothing was changed.",
-                        hint=f"Use Rushlight {newest} or newer, or set RUSHLIGHT_HOME to another folder.",
-                        kind="store-newer")
+            raise Error(
+                f"The store {self.path} was written by Rushlight {newest}; this is Rushlight {__version__}, "
+                "which does not know its newer tables. Nothing was changed.",
+                hint=f"Use Rushlight {newest} or newer, or set RUSHLIGHT_HOME to another folder.",
+                kind="store-newer",
+            )
         done = {name for name, _ in applied}
         return [name for name in MIGRATIONS if name not in done]
 
@@ -157,8 +162,10 @@ class Store:
         """Apply what is missing, each in a transaction of its own; looks again inside, for another process may have."""
         for _ in range(len(MIGRATIONS) + 1):
             with self.transaction():
-                self._db.execute("CREATE TABLE IF NOT EXISTS migrations "
-                                 "(name TEXT PRIMARY KEY, applied_at REAL NOT NULL, version TEXT NOT NULL) STRICT")
+                self._db.execute(
+                    "CREATE TABLE IF NOT EXISTS migrations "
+                    "(name TEXT PRIMARY KEY, applied_at REAL NOT NULL, version TEXT NOT NULL) STRICT"
+                )
                 self._db.execute(f"PRAGMA application_id={APPLICATION_ID}")
                 missing = self._missing_migrations()
                 if not missing:
@@ -174,9 +181,11 @@ def _create_private(path: Path) -> None:
         if not path.exists():
             os.close(os.open(path, os.O_CREAT | os.O_RDWR | getattr(os, "O_CLOEXEC", 0), 0o600))
     except OSError as failure:
-        raise Error(f"The store {path} cannot be created: {failure.strerror}.",
-                    hint="Check the folder's permissions and free space, or set RUSHLIGHT_HOME to another folder.",
-                    kind="disk-full" if failure.errno == errno.ENOSPC else "store-unwritable") from failure
+        raise Error(
+            f"The store {path} cannot be created: {failure.strerror}.",
+            hint="Check the folder's permissions and free space, or set RUSHLIGHT_HOME to another folder.",
+            kind="disk-full" if failure.errno == errno.ENOSPC else "store-unwritable",
+        ) from failure
 
 
 def _set_journal(db: apsw.Connection, mode: str, timeout_ms: int) -> None:
@@ -192,6 +201,9 @@ def _set_journal(db: apsw.Connection, mode: str, timeout_ms: int) -> None:
             continue
         if found.lower() != mode.lower():
             # A file system without shared memory (some network mounts) answers with the mode it kept.
-            raise Error(f"The store cannot use SQLite's {mode} journal on this file system (it kept {found}).",
-                        hint="Set RUSHLIGHT_HOME to a folder on a local disk.", kind="store-unwritable")
+            raise Error(
+                f"The store cannot use SQLite's {mode} journal on this file system (it kept {found}).",
+                hint="Set RUSHLIGHT_HOME to a folder on a local disk.",
+                kind="store-unwritable",
+            )
         return

@@ -98,6 +98,7 @@ def test_settings_reach_the_load(model: Model) -> None:
 
 def test_who_may_set_the_system_prompt(model: Model) -> None:
     with fake_app(Opener(), chat__system_prompt="S") as app:
+
         def roles(*args: Any, **more: Any) -> list[tuple[str, str]]:
             return [(m.role, m.content) for m in app.request(*args, model, **more).messages]
 
@@ -175,9 +176,16 @@ def test_in_process_host_answers_and_ends(model: Model) -> None:
 
 
 def test_every_sampler_field_is_an_option() -> None:
-    samples = {"temperature_exponent": "2", "top_p": "0.5", "typical_p": "0.5", "repeat_penalty": "2",
-               "min_keep": "2", "dry_allowed_length": "3", "dry_sequence_breakers": '["a", "b"]',
-               "logit_bias": '{"1": "-inf"}'}
+    samples = {
+        "temperature_exponent": "2",
+        "top_p": "0.5",
+        "typical_p": "0.5",
+        "repeat_penalty": "2",
+        "min_keep": "2",
+        "dry_allowed_length": "3",
+        "dry_sequence_breakers": '["a", "b"]',
+        "logit_bias": '{"1": "-inf"}',
+    }
     for name in option_names():
         if not hasattr(Sampling(), name):
             continue

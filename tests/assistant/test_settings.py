@@ -76,7 +76,7 @@ def test_a_broken_file_is_named_with_its_line_and_left_alone(paths: Paths, conte
     with pytest.raises(Error) as caught:
         load_settings(paths)
     assert f"{paths.settings} line {line}" in caught.value.message
-    settings, problems = read_settings(paths)     # faces that must start in any case
+    settings, problems = read_settings(paths)  # faces that must start in any case
     assert len(problems) == 1 and settings.number("engine.context") == 8192
     for change in (lambda: set_setting(paths, "engine.batch", "64"), lambda: unset_setting(paths, "engine.batch")):
         with pytest.raises(Error, match=f"line {line}"):
@@ -168,9 +168,16 @@ def test_set_refuses_wrong_names_and_values(paths: Paths) -> None:
     with pytest.raises(Error) as caught:
         find_setting("context")
     assert "engine.context" in caught.value.hint
-    for name, value in (("engine.context", "-1"), ("engine.context", "1e3"), ("engine.context", True),
-                        ("engine.kv_type", "q9"), ("download.endpoint", "ftp://x"), ("chat.model", "a\0b"),
-                        ("chat.model", "\udcff"), ("chat.system_prompt", "x" * 100_000)):
+    for name, value in (
+        ("engine.context", "-1"),
+        ("engine.context", "1e3"),
+        ("engine.context", True),
+        ("engine.kv_type", "q9"),
+        ("download.endpoint", "ftp://x"),
+        ("chat.model", "a\0b"),
+        ("chat.model", "\udcff"),
+        ("chat.system_prompt", "x" * 100_000),
+    ):
         with pytest.raises(Error, match=name):
             set_setting(paths, name, value)
     assert not paths.settings.exists()

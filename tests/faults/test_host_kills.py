@@ -22,8 +22,8 @@ from rushlight.assistant.settings import load_settings
 
 pytestmark = [pytest.mark.faults, pytest.mark.model, pytest.mark.timeout(900)]
 
-REPORT_S = 5.0                # from the kill to the Error
-RESTART_S = 2.0               # from the kill of a host to a connection with the next
+REPORT_S = 5.0  # from the kill to the Error
+RESTART_S = 2.0  # from the kill of a host to a connection with the next
 REQUEST = GenerateRequest(prompt="The capital of France is", max_tokens=4)
 MOMENTS = ("decode", "idle", "load")
 
@@ -86,8 +86,9 @@ def answer(engine: EngineClient) -> str:
     return "".join(event.text for event in engine.generate(REQUEST, Stop()) if isinstance(event, TextDelta))
 
 
-def kill_at(moment: str, host: HostClient, load: LoadSettings, engine: EngineClient,
-            victim: Callable[[], int]) -> float:
+def kill_at(
+    moment: str, host: HostClient, load: LoadSettings, engine: EngineClient, victim: Callable[[], int]
+) -> float:
     """Kill `victim()` at that moment, see the `Error` that follows; returns the seconds from kill to Error."""
     killed_s: list[float] = []
 
@@ -113,7 +114,7 @@ def kill_at(moment: str, host: HostClient, load: LoadSettings, engine: EngineCli
             thread.join()
     elif moment == "idle":
         kill()
-        time.sleep(0.05)              # the kernel's own time to tear it down
+        time.sleep(0.05)  # the kernel's own time to tear it down
         with pytest.raises(Error) as caught:
             answer(engine)
     else:
@@ -171,10 +172,12 @@ def test_killed_hosts(host: HostClient, demo_model: Path, own_home: Path, n_kill
 @pytest.mark.parametrize("n_fronts", [20, pytest.param(50, marks=pytest.mark.slow)])
 def test_parallel_starts_have_one_owner(own_home: Path, monkeypatch: pytest.MonkeyPatch, n_fronts: int) -> None:
     monkeypatch.setenv("RUSHLIGHT_HOST_IDLE_S", "0")
-    fronts = [subprocess.Popen([sys.executable, "-c", STARTER], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-              for _ in range(n_fronts)]
+    fronts = [
+        subprocess.Popen([sys.executable, "-c", STARTER], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        for _ in range(n_fronts)
+    ]
     try:
-        time.sleep(0.1 * n_fronts)         # for their imports, so that they really connect at once
+        time.sleep(0.1 * n_fronts)  # for their imports, so that they really connect at once
         for front in fronts:
             assert front.stdin is not None
             front.stdin.write(b"go\n")

@@ -64,8 +64,12 @@ def opened(data: Path) -> Iterator[Catalogue]:
 
 
 def start(data: Path, source: Path, how: str, **options: Any) -> "subprocess.Popen[bytes]":
-    child = subprocess.Popen([sys.executable, "-c", _CHILD, str(data), str(source), how], stdout=subprocess.PIPE,
-                             stderr=subprocess.PIPE, **options)
+    child = subprocess.Popen(
+        [sys.executable, "-c", _CHILD, str(data), str(source), how],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        **options,
+    )
     assert child.stdout is not None and child.stdout.readline() == b"ready\n"
     return child
 
@@ -116,8 +120,9 @@ def test_kill_9_at_any_moment_of_an_import(source: Path, tmp_path: Path, how: st
 
 
 @pytest.mark.parametrize("n_kills", COUNTS)
-def test_kill_9_at_any_moment_of_a_split_import(gguf_builder: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
-                                                n_kills: int) -> None:
+def test_kill_9_at_any_moment_of_a_split_import(
+    gguf_builder: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, n_kills: int
+) -> None:
     from gguf import GGUFWriter
 
     with monkeypatch.context() as patch:
@@ -162,8 +167,9 @@ def fail_nth(monkeypatch: pytest.MonkeyPatch, names: tuple[str, ...], nth: int, 
 
 @pytest.mark.parametrize("how", ["copy", "move"])
 @pytest.mark.parametrize("code", [errno.ENOSPC, errno.EIO, errno.EDQUOT])
-def test_every_write_sync_and_rename_may_fail(make_gguf: Callable[..., Path], tmp_path: Path,
-                                              monkeypatch: pytest.MonkeyPatch, how: str, code: int) -> None:
+def test_every_write_sync_and_rename_may_fail(
+    make_gguf: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, how: str, code: int
+) -> None:
     """SQLite's way: fail call 1, call 2, ... until a run gets through without meeting the fault."""
     source = make_gguf("victim.gguf")
     content = source.read_bytes()
@@ -186,7 +192,7 @@ def test_every_write_sync_and_rename_may_fail(make_gguf: Callable[..., Path], tm
             assert source.exists() or catalogue.list()
             if failed:
                 assert catalogue.list() == ()
-                import_model(catalogue, source, how=how)          # in the same process, once there is space again
+                import_model(catalogue, source, how=how)  # in the same process, once there is space again
             quick_check(catalogue.default())
             assert len(named(data)) == 1
         if count[0] < nth:
@@ -222,7 +228,8 @@ def test_kill_9_while_a_download_is_written(tmp_path: Path, n_kills: int) -> Non
         "folder = DownloadFolder(Paths(d, d, d), 'e', HubName('o', 'r', 'x.gguf'), [f]); print('ready', flush=True)\n"
         "data = folder.part(f).open('ab'); n = 0\n"
         "while True:\n"
-        "    n += 1; data.write(bytes(4096)); data.flush(); folder.etags['x.gguf'] = str(n) * 500; folder.save()\n")
+        "    n += 1; data.write(bytes(4096)); data.flush(); folder.etags['x.gguf'] = str(n) * 500; folder.save()\n"
+    )
     rng = random.Random(7)
     paths = Paths(tmp_path, tmp_path, tmp_path)
     for _ in range(n_kills):

@@ -30,8 +30,16 @@ def rushlight() -> Command:
     """rushlight("ask", "Hello", input="...") runs the command line in a process of its own, its streams no terminal."""
 
     def run(*args: str, input: str = "", env: dict[str, str] | None = None, **more: Any) -> Any:  # noqa: A002
-        return subprocess.run([*RUSHLIGHT, *args], input=input, capture_output=True, text=True, timeout=120,
-                              check=False, env={**os.environ, **(env or {})}, **more)
+        return subprocess.run(
+            [*RUSHLIGHT, *args],
+            input=input,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+            env={**os.environ, **(env or {})},
+            **more,
+        )
 
     return run
 

@@ -25,7 +25,7 @@ from rushlight.assistant.events import (
 from rushlight.assistant.models.model import Model
 
 RUSHLIGHT = [sys.executable, "-P", "-m", "rushlight"]
-ENDLESS = "[a-z ]{3000}"        # the model cannot end before
+ENDLESS = "[a-z ]{3000}"  # the model cannot end before
 PARIS = "What is the capital of France?"
 
 
@@ -174,8 +174,9 @@ def test_an_error_is_two_lines_or_a_json_object(answering: Any, inside: Any, las
     assert (code, out) == (1, "begun\n")
 
 
-def test_a_bug_is_a_short_message_and_a_log(answering: Any, inside: Any, own_home: Path,
-                                            monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_bug_is_a_short_message_and_a_log(
+    answering: Any, inside: Any, own_home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     answering([TypeError("broken \x1b[31m inside")])
     code, out, err = inside("ask", "my private question")
     assert (code, out) == (1, "")
@@ -203,13 +204,23 @@ def test_schema_grammar_regex_and_lora(answering: Any, inside: Any, tmp_path: Pa
     gbnf.write_text('root ::= "yes"')
     adapter = tmp_path / "a=b.gguf"
     adapter.write_bytes(b"x")
-    for args in (["--schema", str(schema)], ["--schema", '{"type":"integer"}'], ["--schema", "name, age int: in years"],
-                 ["--grammar", str(gbnf)], ["--regex", "[0-9]+"], ["--lora", str(adapter)],
-                 ["--lora", f"{adapter}=0.5"]):
+    for args in (
+        ["--schema", str(schema)],
+        ["--schema", '{"type":"integer"}'],
+        ["--schema", "name, age int: in years"],
+        ["--grammar", str(gbnf)],
+        ["--regex", "[0-9]+"],
+        ["--lora", str(adapter)],
+        ["--lora", f"{adapter}=0.5"],
+    ):
         assert inside("ask", "x", *args)[0] == 0, args
     grammars = [request.grammar for request in cast.engine.requests]
-    concise = {"type": "object", "additionalProperties": False, "required": ["name", "age"], "properties": {
-        "name": {"type": "string"}, "age": {"type": "integer", "description": "in years"}}}
+    concise = {
+        "type": "object",
+        "additionalProperties": False,
+        "required": ["name", "age"],
+        "properties": {"name": {"type": "string"}, "age": {"type": "integer", "description": "in years"}},
+    }
     assert json.loads(grammars[0].text) == {"type": "object"} and grammars[0].kind == "json_schema"
     assert json.loads(grammars[1].text) == {"type": "integer"}
     assert json.loads(grammars[2].text) == concise
@@ -252,8 +263,9 @@ def test_a_broken_settings_file_is_an_error_with_its_line(rushlight: Any, own_ho
 def test_a_reader_that_went_away_is_quiet(args: list[str]) -> None:
     read_end, write_end = os.pipe()
     os.close(read_end)
-    done = subprocess.run([*RUSHLIGHT, *args], stdout=write_end, stderr=subprocess.PIPE, text=True, timeout=60,
-                          check=False)
+    done = subprocess.run(
+        [*RUSHLIGHT, *args], stdout=write_end, stderr=subprocess.PIPE, text=True, timeout=60, check=False
+    )
     os.close(write_end)
     assert (done.returncode, done.stderr) == (1, "")
 
@@ -287,12 +299,17 @@ def test_the_capital_of_france(rushlight: Any, own_home: Path, demo_model: Path,
 
 @pytest.mark.model
 def test_ctrl_c_during_an_answer_is_130_and_the_host_stays_usable(real_model: Model, rushlight: Any) -> None:
-    with subprocess.Popen([*RUSHLIGHT, "ask", "Say anything.", "--regex", ENDLESS], stdout=subprocess.PIPE,
-                          stderr=subprocess.PIPE, stdin=subprocess.DEVNULL, start_new_session=True) as asked:
+    with subprocess.Popen(
+        [*RUSHLIGHT, "ask", "Say anything.", "--regex", ENDLESS],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        stdin=subprocess.DEVNULL,
+        start_new_session=True,
+    ) as asked:
         try:
             assert asked.stdout is not None and asked.stderr is not None
             assert asked.stdout.read(1), asked.stderr.read()
-            os.killpg(asked.pid, signal.SIGINT)      # as a terminal does: to the whole group
+            os.killpg(asked.pid, signal.SIGINT)  # as a terminal does: to the whole group
             started = time.monotonic()
             out, err = asked.communicate(timeout=20)
         finally:
@@ -308,12 +325,11 @@ def test_ctrl_c_during_an_answer_is_130_and_the_host_stays_usable(real_model: Mo
 @pytest.mark.model
 def test_a_reader_that_leaves_early_ends_the_answer(real_model: Model, rushlight: Any) -> None:
     command = " ".join(RUSHLIGHT) + f" ask 'Say anything.' --regex '{ENDLESS}' </dev/null | head -c 1"
-    done = subprocess.run(["bash", "-c", command + "; echo \" ${PIPESTATUS[0]}\""], capture_output=True, text=True,
-                          timeout=60, check=False)
+    done = subprocess.run(
+        ["bash", "-c", command + '; echo " ${PIPESTATUS[0]}"'], capture_output=True, text=True, timeout=60, check=False
+    )
     assert done.stderr == "" and done.stdout.split()[-1] == "1"
     deadline_s = time.monotonic() + 5
     while json.loads(rushlight("host", "status", "--json").stdout)["models"][0]["in_use"]:
         assert time.monotonic() < deadline_s, "the worker goes on for a reader that is gone"
     assert "Paris" in rushlight("ask", PARIS).stdout
-
-

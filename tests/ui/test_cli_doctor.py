@@ -60,6 +60,7 @@ def test_a_missing_model_file_is_a_warning(rushlight: Any, tiny_model: Model, ow
 
 def test_an_engine_that_does_not_load_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     """A broken build may print nothing, rubbish or an error, die, or hang."""
+
     def answers(code: int, out: bytes) -> None:
         done = subprocess.CompletedProcess([], code, out, b"")
         monkeypatch.setattr(subprocess, "run", lambda *_, **__: done)

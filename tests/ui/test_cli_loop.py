@@ -30,9 +30,15 @@ class Terminal:
         self._stream = pyte.ByteStream(self.screen)
         self._fd = ours
         self.seen = b""
-        self.process = subprocess.Popen([*RUSHLIGHT, *args], stdin=theirs, stdout=theirs, stderr=theirs,
-                                        start_new_session=True, preexec_fn=_take_terminal,
-                                        env={**os.environ, "TERM": "xterm", "COLUMNS": "100", "LINES": "40"})
+        self.process = subprocess.Popen(
+            [*RUSHLIGHT, *args],
+            stdin=theirs,
+            stdout=theirs,
+            stderr=theirs,
+            start_new_session=True,
+            preexec_fn=_take_terminal,
+            env={**os.environ, "TERM": "xterm", "COLUMNS": "100", "LINES": "40"},
+        )
         os.close(theirs)
 
     def type(self, keys: str) -> None:
@@ -57,7 +63,7 @@ class Terminal:
             return False
         try:
             data = os.read(self._fd, 65536)
-        except OSError:          # EIO: the program has gone
+        except OSError:  # EIO: the program has gone
             return False
         self.seen += data
         self._stream.feed(data)
@@ -117,7 +123,7 @@ def test_a_conversation(terminal: Any, real_model: Model, own_home: Path) -> Non
     shell.wait_for("forgotten.*>>> ")
     # Ctrl+C stops the answer and only that.
     shell.type("Write a long story about a princess and a dragon.\r")
-    shell.wait_for("Once upon")        # greedy, it goes on until the context is full
+    shell.wait_for("Once upon")  # greedy, it goes on until the context is full
     shell.type("\x03")
     shell.wait_for(">>> ", timeout_s=5)
     assert shell.process.poll() is None
@@ -134,9 +140,9 @@ def test_a_conversation(terminal: Any, real_model: Model, own_home: Path) -> Non
     assert "capital of France" in history.read_text() and history.stat().st_mode & 0o077 == 0
     again = terminal()
     again.wait_for("is ready.*>>> ")
-    again.type("\x1b[A\x1b[A")         # the questions of last time are there
+    again.type("\x1b[A\x1b[A")  # the questions of last time are there
     again.wait_for("capital of France")
-    again.type("\x15\x04")             # Ctrl+U, Ctrl+D
+    again.type("\x15\x04")  # Ctrl+U, Ctrl+D
     assert again.wait_end() == 0
 
 

@@ -90,7 +90,7 @@ def test_nothing_in_a_file_reaches_the_terminal_raw(ok: Ok, js: Js, gguf_builder
     ok("import", path, "--alias", "x")
     for out in (ok("show", "x"), ok("show", "x", "--template"), ok("list"), json.dumps(js("show", "x"))):
         assert not set(out) & set("\x1b\x07\u202e\x9b")
-    assert js("show", "x")["chat_template"] == "hi " + evil         # exact for programs
+    assert js("show", "x")["chat_template"] == "hi " + evil  # exact for programs
 
 
 def test_verify(cli: Run, ok: Ok, js: Js, tiny_gguf: Path) -> None:
@@ -106,7 +106,7 @@ def test_verify(cli: Run, ok: Ok, js: Js, tiny_gguf: Path) -> None:
     assert found["state"] == "changed"
     path.unlink()
     assert js("verify", "t")[0]["state"] == "missing"
-    assert cli("show", "t")[0] == 0                                # what is known is shown without the file
+    assert cli("show", "t")[0] == 0  # what is known is shown without the file
     assert cli("show", "t", "--template")[0] == 1
     for words in (("verify",), ("verify", "t", "--all")):
         assert cli(*words)[0] == 2
@@ -137,8 +137,9 @@ def test_remove_needs_a_yes_only_where_data_is_lost(cli: Run, ok: Ok, js: Js, ti
 
 
 @pytest.mark.parametrize(("answer", "gone"), [("y\n", True), ("n\n", False), ("\n", False), ("", False)])
-def test_in_a_terminal_it_asks(cli: Run, ok: Ok, tiny_gguf: Path, monkeypatch: pytest.MonkeyPatch, answer: str,
-                               gone: bool) -> None:
+def test_in_a_terminal_it_asks(
+    cli: Run, ok: Ok, tiny_gguf: Path, monkeypatch: pytest.MonkeyPatch, answer: str, gone: bool
+) -> None:
     import io
 
     class Terminal(io.StringIO):
@@ -192,8 +193,9 @@ def test_fit(cli: Run, ok: Ok, js: Js, tiny_gguf: Path) -> None:
 
 
 @pytest.mark.parametrize(("answer", "layers"), [('{"can_offload": true}', 3), ('{"can_offload": false}', 0), ("", 0)])
-def test_a_card_counts_only_if_the_engine_can_use_it(js: Js, ok: Ok, tiny_gguf: Path, monkeypatch: pytest.MonkeyPatch,
-                                                     tmp_path: Path, answer: str, layers: int) -> None:
+def test_a_card_counts_only_if_the_engine_can_use_it(
+    js: Js, ok: Ok, tiny_gguf: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, answer: str, layers: int
+) -> None:
     """A machine with a card: `nvidia-smi` answers, and so does the engine's own process."""
     from rushlight.assistant.host import spawn
 
@@ -266,12 +268,14 @@ def test_the_ask_path_imports_little(tiny_gguf: Path, ok: Ok) -> None:
     import subprocess
 
     ok("import", tiny_gguf)
-    code = ("import sys; from rushlight.assistant.paths import find_paths; "
-            "from rushlight.assistant.store.database import open_store; "
-            "from rushlight.assistant.models.catalogue import Catalogue; "
-            "from rushlight.assistant.models import quick_check; "
-            "p = find_paths(); c = Catalogue(open_store(p), p); quick_check(c.default()); "
-            "print(sorted(set(sys.modules) & {'httpx', 'json', 'subprocess', 'psutil', 'msgspec', 'numpy', 'shutil', "
-            "'gguf', 'click', 'difflib', 'tempfile', 'logging', 'asyncio', 'rushlight.quant'}))")
+    code = (
+        "import sys; from rushlight.assistant.paths import find_paths; "
+        "from rushlight.assistant.store.database import open_store; "
+        "from rushlight.assistant.models.catalogue import Catalogue; "
+        "from rushlight.assistant.models import quick_check; "
+        "p = find_paths(); c = Catalogue(open_store(p), p); quick_check(c.default()); "
+        "print(sorted(set(sys.modules) & {'httpx', 'json', 'subprocess', 'psutil', 'msgspec', 'numpy', 'shutil', "
+        "'gguf', 'click', 'difflib', 'tempfile', 'logging', 'asyncio', 'rushlight.quant'}))"
+    )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

@@ -59,8 +59,11 @@ def test_sizes(size: int, shown: str) -> None:
 @pytest.fixture
 def german(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A catalogue with one right and one broken translation, written as msgfmt would."""
-    pairs = {"": "Content-Type: text/plain; charset=UTF-8\n", "Hello {name}": "Hallo {name}",
-             "Bye {name}": "Tschüss {nmae}"}
+    pairs = {
+        "": "Content-Type: text/plain; charset=UTF-8\n",
+        "Hello {name}": "Hallo {name}",
+        "Bye {name}": "Tschüss {nmae}",
+    }
     keys = sorted(pairs)
     ids = b"".join(key.encode() + b"\0" for key in keys)
     texts = b"".join(pairs[key].encode() + b"\0" for key in keys)

@@ -22,14 +22,31 @@ finally:
 
 
 def modules_after(*args: str) -> tuple[int, set[str]]:
-    done = subprocess.run([sys.executable, "-c", _PROBE.format(args=list(args))], capture_output=True, text=True,
-                          stdin=subprocess.DEVNULL, timeout=60, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", _PROBE.format(args=list(args))],
+        capture_output=True,
+        text=True,
+        stdin=subprocess.DEVNULL,
+        timeout=60,
+        check=False,
+    )
     line = [line for line in done.stderr.splitlines() if line.startswith("MODULES")][-1]
     return done.returncode, set(line.split()[1:])
 
 
-@pytest.mark.parametrize("args", [["--help"], ["--version"], [], ["ask", "--help"], ["settings", "--help"],
-                                  ["host", "--help"], ["settings", "list"], ["settings", "path"]])
+@pytest.mark.parametrize(
+    "args",
+    [
+        ["--help"],
+        ["--version"],
+        [],
+        ["ask", "--help"],
+        ["settings", "--help"],
+        ["host", "--help"],
+        ["settings", "list"],
+        ["settings", "path"],
+    ],
+)
 def test_short_ways_import_nothing_heavy(args: list[str]) -> None:
     code, modules = modules_after(*args)
     assert code == 0
@@ -42,7 +59,7 @@ def test_the_version_needs_no_click() -> None:
 
 
 def test_ask_imports_little_before_it_asks_the_host() -> None:
-    code, modules = modules_after("ask", "Hello")     # ends at the empty catalogue
+    code, modules = modules_after("ask", "Hello")  # ends at the empty catalogue
     assert code == 1
     assert modules & HEAVY <= ASK_MAY
 
@@ -54,6 +71,7 @@ def test_hidden_verbs_import_no_click(verb: str) -> None:
 
 
 def test_the_engine_information_is_a_process_of_its_own() -> None:
-    done = subprocess.run([sys.executable, "-m", "rushlight", "_engine-info"], capture_output=True, text=True,
-                          timeout=60, check=False)
+    done = subprocess.run(
+        [sys.executable, "-m", "rushlight", "_engine-info"], capture_output=True, text=True, timeout=60, check=False
+    )
     assert done.returncode == 0 and '"description": "llama.cpp' in done.stdout

@@ -29,7 +29,7 @@ class Answer:
         self.logprobs: list[TokenLogprob] = []
         self.usage: Usage | None = None
         self.finished: Finished | None = None
-        self.first_token_s: float | None = None     # from the question to the first piece, loading included
+        self.first_token_s: float | None = None  # from the question to the first piece, loading included
         self.total_s = 0.0
         self.load_s = 0.0
         self._pieces: list[str] = []
@@ -145,8 +145,9 @@ class Answer:
         ]
         if self.first_token_s is not None:
             parts.append(text("first token after {seconds} s", seconds=f"{self.first_token_s:.2f}"))
-        parts.append(text("prompt {count} tokens, {cached} cached",
-                          count=usage.n_prompt_tokens, cached=usage.n_cached_tokens))
+        parts.append(
+            text("prompt {count} tokens, {cached} cached", count=usage.n_prompt_tokens, cached=usage.n_cached_tokens)
+        )
         return " · ".join(parts)
 
     def as_json(self, model: str, *, with_logprobs: bool = False) -> dict[str, Any]:
@@ -177,8 +178,12 @@ class Answer:
         }
         if with_logprobs:
             value["logprobs"] = [
-                {"token_id": one.token_id, "text": one.text, "logprob": one.logprob,
-                 "top": [{"token_id": i, "text": piece, "logprob": p} for i, piece, p in one.top]}
+                {
+                    "token_id": one.token_id,
+                    "text": one.text,
+                    "logprob": one.logprob,
+                    "top": [{"token_id": i, "text": piece, "logprob": p} for i, piece, p in one.top],
+                }
                 for one in self.logprobs
             ]
         return value

@@ -22,9 +22,13 @@ A session:
 _SPEED_TOKENS = 32
 
 
-@click.command(epilog=_EPILOG, help=text(
-    "Check Python, libraries, engine, sandbox, graphics, memory, folders, host and models. Ends with 1 if something "
-    "that Rushlight needs is missing."))
+@click.command(
+    epilog=_EPILOG,
+    help=text(
+        "Check Python, libraries, engine, sandbox, graphics, memory, folders, host and models. Ends with 1 if something "
+        "that Rushlight needs is missing."
+    ),
+)
 @click.option("--speed", is_flag=True, help=text("Also let the default model write a few tokens and measure it."))
 @click.option("--json", "as_json", is_flag=True, help=text("Print JSON."))
 def doctor(speed: bool, as_json: bool) -> int:
@@ -42,8 +46,13 @@ def doctor(speed: bool, as_json: bool) -> int:
     if as_json:
         print_json(checks.as_json(found))
     elif failed:
-        say(plural("{count} thing that Rushlight needs is missing.", "{count} things that Rushlight needs are missing.",
-                   failed))
+        say(
+            plural(
+                "{count} thing that Rushlight needs is missing.",
+                "{count} things that Rushlight needs are missing.",
+                failed,
+            )
+        )
     return 1 if failed else 0
 
 
@@ -89,8 +98,14 @@ def _speed() -> Iterator[Check]:
     try:
         with open_app() as app:
             model = app.model()
-            answer.take(app.ask(text("Count from one to twenty in words."), model=model, max_tokens=_SPEED_TOKENS,
-                                on_progress=answer.on_progress))
+            answer.take(
+                app.ask(
+                    text("Count from one to twenty in words."),
+                    model=model,
+                    max_tokens=_SPEED_TOKENS,
+                    on_progress=answer.on_progress,
+                )
+            )
     except Error as err:
         yield Check("speed", "fail", err.message, err.hint)
         return

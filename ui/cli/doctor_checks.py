@@ -47,8 +47,12 @@ def check_python() -> Iterator[Check]:
     version = platform.python_version()
     supported = (3, 11) <= sys.version_info[:2] < (3, 14)
     yield Check("rushlight", "ok", f"{__version__} ({Path(__file__).parent.parent.parent})")
-    yield Check("python", "ok" if supported else "warn", f"{version} ({sys.executable})",
-                "" if supported else text("Rushlight is tested with Python 3.11 to 3.13."))
+    yield Check(
+        "python",
+        "ok" if supported else "warn",
+        f"{version} ({sys.executable})",
+        "" if supported else text("Rushlight is tested with Python 3.11 to 3.13."),
+    )
     yield Check("platform", "ok", platform.platform())
 
 
@@ -57,8 +61,12 @@ def check_processor() -> Iterator[Check]:
     known = [flag for flag in _CPU_FLAGS if flag in flags]
     found = text("{threads} threads; {flags}", threads=os.cpu_count() or 1, flags=" ".join(known) or text("unknown"))
     slow = platform.machine().lower() in ("x86_64", "amd64") and bool(flags) and "avx2" not in flags
-    yield Check("processor", "warn" if slow else "ok", found,
-                text("Without AVX2 models answer slowly; choose small ones.") if slow else "")
+    yield Check(
+        "processor",
+        "warn" if slow else "ok",
+        found,
+        text("Without AVX2 models answer slowly; choose small ones.") if slow else "",
+    )
 
 
 def _processor_flags() -> set[str]:
@@ -84,11 +92,15 @@ def check_libraries() -> Iterator[Check]:
             found.append(f"{name} {version(name)}")
         except PackageNotFoundError:
             missing.append(name)
-    if missing and getattr(sys, "frozen", False):      # the frozen program carries code, not always metadata
+    if missing and getattr(sys, "frozen", False):  # the frozen program carries code, not always metadata
         yield Check("libraries", "ok", ", ".join(found) or text("part of the program"))
     elif missing:
-        yield Check("libraries", "fail", text("missing: {names}", names=", ".join(missing)),
-                    text("Install Rushlight again: pip install rushlight"))
+        yield Check(
+            "libraries",
+            "fail",
+            text("missing: {names}", names=", ".join(missing)),
+            text("Install Rushlight again: pip install rushlight"),
+        )
     else:
         yield Check("libraries", "ok", ", ".join(found))
     extras = []
@@ -108,8 +120,9 @@ def check_engine() -> Iterator[Check]:
     from rushlight.assistant.host.spawn import own_command
 
     try:
-        done = subprocess.run(own_command("_engine-info"), stdin=subprocess.DEVNULL, capture_output=True,
-                              timeout=_TIMEOUT_S, check=False)
+        done = subprocess.run(
+            own_command("_engine-info"), stdin=subprocess.DEVNULL, capture_output=True, timeout=_TIMEOUT_S, check=False
+        )
         answer = json.loads(done.stdout or b"{}")
     except subprocess.TimeoutExpired:
         answer = {"error": text("it did not answer within {seconds} s", seconds=int(_TIMEOUT_S))}
@@ -117,26 +130,43 @@ def check_engine() -> Iterator[Check]:
         answer = {"error": str(err)}
     if "description" in answer:
         yield Check("engine", "ok", str(answer["description"]))
-        yield Check("engine gpu", "ok", text("built with support for graphics cards") if answer.get("can_offload")
-                    else text("built for the processor only"))
+        yield Check(
+            "engine gpu",
+            "ok",
+            text("built with support for graphics cards")
+            if answer.get("can_offload")
+            else text("built for the processor only"),
+        )
         return
     reason = answer.get("error") or text("the process ended with {code}", code=done.returncode)
-    yield Check("engine", "fail", text("llama.cpp does not load: {reason}", reason=reason),
-                str(answer.get("hint") or text("Install Rushlight again: pip install --force-reinstall rushlight")))
+    yield Check(
+        "engine",
+        "fail",
+        text("llama.cpp does not load: {reason}", reason=reason),
+        str(answer.get("hint") or text("Install Rushlight again: pip install --force-reinstall rushlight")),
+    )
 
 
 def check_native() -> Iterator[Check]:
     try:
         from rushlight import native
     except ImportError as err:
-        yield Check("native", "fail", text("the kernels cannot be imported: {reason}", reason=err),
-                    text("Install Rushlight again: pip install --force-reinstall rushlight"))
+        yield Check(
+            "native",
+            "fail",
+            text("the kernels cannot be imported: {reason}", reason=err),
+            text("Install Rushlight again: pip install --force-reinstall rushlight"),
+        )
         return
     if native.COMPILED:
         yield Check("native", "ok", text("compiled"))
     else:
-        yield Check("native", "warn", text("numpy; everything works, some of it slower"),
-                    text("With a C++ compiler and CMake there, install Rushlight again."))
+        yield Check(
+            "native",
+            "warn",
+            text("numpy; everything works, some of it slower"),
+            text("With a C++ compiler and CMake there, install Rushlight again."),
+        )
 
 
 def check_sandbox() -> Iterator[Check]:
@@ -148,8 +178,12 @@ def check_sandbox() -> Iterator[Check]:
     if working:
         yield Check("sandbox", "ok", "; ".join([*working, *broken]))
     else:
-        yield Check("sandbox", "warn", "; ".join(broken),
-                    text("Tools that run code stay off. On Debian and Ubuntu: apt install bubblewrap"))
+        yield Check(
+            "sandbox",
+            "warn",
+            "; ".join(broken),
+            text("Tools that run code stay off. On Debian and Ubuntu: apt install bubblewrap"),
+        )
 
 
 def check_graphics() -> Iterator[Check]:
@@ -157,8 +191,12 @@ def check_graphics() -> Iterator[Check]:
     nodes = sorted(Path("/dev/dri").glob("renderD*")) if Path("/dev/dri").is_dir() else []
     unreadable = [str(node) for node in nodes if not os.access(node, os.R_OK | os.W_OK)]
     if unreadable:
-        yield Check("graphics", "warn", text("{nodes} cannot be opened", nodes=", ".join(unreadable)),
-                    text("Add yourself to its group: sudo usermod -aG render,video $USER"))
+        yield Check(
+            "graphics",
+            "warn",
+            text("{nodes} cannot be opened", nodes=", ".join(unreadable)),
+            text("Add yourself to its group: sudo usermod -aG render,video $USER"),
+        )
     elif found or nodes:
         yield Check("graphics", "ok", "; ".join(found) or ", ".join(str(node) for node in nodes))
     else:
@@ -173,8 +211,15 @@ def _output_of(command: list[str]) -> str:
     if program is None:
         return ""
     try:
-        done = subprocess.run([program, *command[1:]], stdin=subprocess.DEVNULL, capture_output=True, text=True,
-                              errors="replace", timeout=10, check=False)
+        done = subprocess.run(
+            [program, *command[1:]],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=10,
+            check=False,
+        )
     except (OSError, subprocess.TimeoutExpired):
         return ""
     return done.stdout if done.returncode == 0 else ""
@@ -201,18 +246,23 @@ def check_memory(paths: Paths) -> Iterator[Check]:
 
     memory = psutil.virtual_memory()
     tight = memory.available < _LEAST_MEMORY_BYTES
-    yield Check("memory", "warn" if tight else "ok",
-                text("{free} of {total} free", free=size_text(memory.available), total=size_text(memory.total)),
-                text("Close other programs, or choose a model of less than 1 GB.") if tight else "")
+    yield Check(
+        "memory",
+        "warn" if tight else "ok",
+        text("{free} of {total} free", free=size_text(memory.available), total=size_text(memory.total)),
+        text("Close other programs, or choose a model of less than 1 GB.") if tight else "",
+    )
     place = paths.data
     while not place.exists() and place != place.parent:
         place = place.parent
     disk = shutil.disk_usage(place)
     tight = disk.free < _LEAST_FREE_DISK_BYTES
-    yield Check("disk", "warn" if tight else "ok",
-                text("{free} of {total} free at {place}", free=size_text(disk.free), total=size_text(disk.total),
-                     place=place),
-                text("Models need a few GB; free some, or set RUSHLIGHT_HOME to another disk.") if tight else "")
+    yield Check(
+        "disk",
+        "warn" if tight else "ok",
+        text("{free} of {total} free at {place}", free=size_text(disk.free), total=size_text(disk.total), place=place),
+        text("Models need a few GB; free some, or set RUSHLIGHT_HOME to another disk.") if tight else "",
+    )
 
 
 def check_folders(paths: Paths) -> Iterator[Check]:
@@ -229,17 +279,29 @@ def _folder(name: str, folder: Path, *, private: bool) -> Check:
             parent = parent.parent
         if os.access(parent, os.W_OK | os.X_OK):
             return Check(name, "ok", text("{folder} (made when needed)", folder=folder))
-        return Check(name, "fail", text("{folder} is not there and cannot be made", folder=folder),
-                     text("Make it, or set RUSHLIGHT_HOME to a folder of yours."))
+        return Check(
+            name,
+            "fail",
+            text("{folder} is not there and cannot be made", folder=folder),
+            text("Make it, or set RUSHLIGHT_HOME to a folder of yours."),
+        )
     except OSError as err:
         return Check(name, "fail", f"{folder}: {err.strerror or err}", text("Set RUSHLIGHT_HOME to a folder of yours."))
     if not folder.is_dir() or not os.access(folder, os.R_OK | os.W_OK | os.X_OK):
-        return Check(name, "fail", text("{folder} cannot be written", folder=folder),
-                     text("Make it yours: chown and chmod 700, or set RUSHLIGHT_HOME to another folder."))
+        return Check(
+            name,
+            "fail",
+            text("{folder} cannot be written", folder=folder),
+            text("Make it yours: chown and chmod 700, or set RUSHLIGHT_HOME to another folder."),
+        )
     mode = f"{status.st_mode & 0o777:03o}"
     if private and os.name == "posix" and status.st_mode & 0o077:
-        return Check(name, "warn", text("{folder} can be seen by others (mode {mode})", folder=folder, mode=mode),
-                     f"chmod 700 {folder}")
+        return Check(
+            name,
+            "warn",
+            text("{folder} can be seen by others (mode {mode})", folder=folder, mode=mode),
+            f"chmod 700 {folder}",
+        )
     return Check(name, "ok", text("{folder} (mode {mode})", folder=folder, mode=mode))
 
 
@@ -278,8 +340,16 @@ def check_models(paths: Paths) -> Iterator[Check]:
         yield Check("models", "fail", err.message, err.hint)
         return
     if models:
-        yield Check("models", "ok", plural("{count} model: {names}", "{count} models: {names}", len(models),
-                                           names=", ".join(model.id for model in models)))
+        yield Check(
+            "models",
+            "ok",
+            plural(
+                "{count} model: {names}",
+                "{count} models: {names}",
+                len(models),
+                names=", ".join(model.id for model in models),
+            ),
+        )
     else:
         yield _no_models()
 
@@ -297,8 +367,9 @@ def _fits(app: "App") -> Iterator[Check]:
         if err.kind not in ("no-model", "model-missing"):
             yield Check("default model", "warn", err.message, err.hint)
         return
-    yield Check("default model", "ok" if verdict.state == FITS else "warn", f"{model.id}. {verdict.sentence}",
-                verdict.hint)
+    yield Check(
+        "default model", "ok" if verdict.state == FITS else "warn", f"{model.id}. {verdict.sentence}", verdict.hint
+    )
 
 
 def _no_models() -> Check:

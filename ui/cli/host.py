@@ -22,9 +22,13 @@ A session:
   The host has ended.""")
 
 
-@click.group(epilog=_EPILOG, help=text(
-    "Look at or stop the background process that holds loaded models. It starts with the first question and ends by "
-    "itself when nothing uses it."))
+@click.group(
+    epilog=_EPILOG,
+    help=text(
+        "Look at or stop the background process that holds loaded models. It starts with the first question and ends by "
+        "itself when nothing uses it."
+    ),
+)
 def host() -> None:
     """The noun; its verbs follow."""
 
@@ -50,9 +54,16 @@ def status(as_json: bool) -> int:
         return 0
     print_table(
         [text("MODEL"), text("STATE"), text("MEMORY"), text("CONTEXT"), text("UNUSED")],
-        [[_file_name(one), one.state, size_text(one.resident_bytes), str(_context(one)),
-          text("in use") if one.in_use else _duration(one.unused_s)]
-         for one in found.engines],
+        [
+            [
+                _file_name(one),
+                one.state,
+                size_text(one.resident_bytes),
+                str(_context(one)),
+                text("in use") if one.in_use else _duration(one.unused_s),
+            ]
+            for one in found.engines
+        ],
         right=(2, 3, 4),
     )
     return 0
@@ -97,9 +108,16 @@ def status_json(found: "HostStatus") -> dict[str, Any]:
         "faces": found.n_fronts,
         "free_bytes": found.free_bytes,
         "models": [
-            {"path": one.load.path, "pid": one.pid, "state": one.state, "in_use": one.in_use,
-             "resident_bytes": one.resident_bytes, "context": _context(one),
-             "unused_s": round(one.unused_s, 1), "keep_alive_s": one.keep_alive_s}
+            {
+                "path": one.load.path,
+                "pid": one.pid,
+                "state": one.state,
+                "in_use": one.in_use,
+                "resident_bytes": one.resident_bytes,
+                "context": _context(one),
+                "unused_s": round(one.unused_s, 1),
+                "keep_alive_s": one.keep_alive_s,
+            }
             for one in found.engines
         ],
     }

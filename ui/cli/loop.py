@@ -35,7 +35,7 @@ def run_loop() -> int:
             try:
                 app.engine(model, stop=stop, on_progress=answer.on_progress)
             finally:
-                answer.take(())        # erases the line of progress
+                answer.take(())  # erases the line of progress
             if stop.is_set():
                 return 130
         say(text("{model} is ready. Ask anything; /help lists the commands, /bye leaves.", model=model.id))
@@ -126,14 +126,14 @@ def _read_question() -> str:
     line = input(_PROMPT)
     if not line.lstrip().startswith(_QUOTES):
         return line
-    rest = line.lstrip()[len(_QUOTES):]
+    rest = line.lstrip()[len(_QUOTES) :]
     if rest.rstrip().endswith(_QUOTES):
-        return rest.rstrip()[:-len(_QUOTES)]
+        return rest.rstrip()[: -len(_QUOTES)]
     lines = [rest] if rest.strip() else []
     while True:
         line = input(_MORE)
         if line.rstrip().endswith(_QUOTES):
-            end = line.rstrip()[:-len(_QUOTES)]
+            end = line.rstrip()[: -len(_QUOTES)]
             return "\n".join([*lines, end] if end.strip() else lines)
         lines.append(line)
 
@@ -147,7 +147,7 @@ def _open_history(path: Path) -> Path | None:
     readline.set_history_length(_MAX_HISTORY)
     try:
         readline.read_history_file(path)
-    except OSError:        # none yet, or not readable
+    except OSError:  # none yet, or not readable
         pass
     return path
 

@@ -86,12 +86,12 @@ def _run_click(argv: list[str]) -> int:
     try:
         code = cli.main(argv, prog_name="rushlight", standalone_mode=False)
         return code if isinstance(code, int) else 0
-    except click.ClickException as err:      # wrong usage is 2, an unreadable file given as an argument too
+    except click.ClickException as err:  # wrong usage is 2, an unreadable file given as an argument too
         _show_usage_error(err)
         return err.exit_code
     except click.Abort:
         return 130
-    except SystemExit as err:                # click's own ending when a pipe breaks
+    except SystemExit as err:  # click's own ending when a pipe breaks
         return err.code if isinstance(err.code, int) else 1
 
 
@@ -136,7 +136,7 @@ def _wants_json(argv: list[str]) -> bool:
 def _report(err: Error, argv: list[str]) -> int:
     from rushlight.ui.cli.output import error_json, print_json, tell_error
 
-    if err.kind == "stopped":                # Ctrl+C, seen by the work itself
+    if err.kind == "stopped":  # Ctrl+C, seen by the work itself
         return 130
     if not _wants_json(argv):
         tell_error(err)
@@ -161,6 +161,9 @@ def _report_bug(err: Exception, argv: list[str]) -> int:
         traceback.print_exception(err)
     log = write_crash(err, argv)
     message = text("Rushlight has a fault: {kind}: {reason}", kind=type(err).__name__, reason=str(err)[:300])
-    hint = text("The details are in {path}. Please report it with that text.", path=log) if log else text(
-        "Run it again with RUSHLIGHT_DEBUG=1 to see the details.")
+    hint = (
+        text("The details are in {path}. Please report it with that text.", path=log)
+        if log
+        else text("Run it again with RUSHLIGHT_DEBUG=1 to see the details.")
+    )
     return _report(Error(message, hint=hint, kind="bug"), argv)

@@ -27,36 +27,71 @@ def model_json(model: "Model") -> dict[str, Any]:
 
 
 def found_json(found: "Found", known: bool) -> dict[str, Any]:
-    return {"reference": found.reference, "app": found.app, "name": found.name, "path": str(found.path),
-            "size_bytes": found.size_bytes, "parts": found.n_parts, "complete": found.complete, "imported": known}
+    return {
+        "reference": found.reference,
+        "app": found.app,
+        "name": found.name,
+        "path": str(found.path),
+        "size_bytes": found.size_bytes,
+        "parts": found.n_parts,
+        "complete": found.complete,
+        "imported": known,
+    }
 
 
 def partial_json(partial: "Partial") -> dict[str, Any]:
-    return {"id": partial.id, "name": partial.name, "done_bytes": partial.done_bytes,
-            "size_bytes": partial.size_bytes, "running": partial.running, "path": str(partial.folder),
-            "started_at": time_text(partial.started_at)}
+    return {
+        "id": partial.id,
+        "name": partial.name,
+        "done_bytes": partial.done_bytes,
+        "size_bytes": partial.size_bytes,
+        "running": partial.running,
+        "path": str(partial.folder),
+        "started_at": time_text(partial.started_at),
+    }
 
 
 def fit_json(model: "Model", fit: "Fit", verdict: "Verdict", largest: int) -> dict[str, Any]:
-    return {"id": model.id, "state": verdict.state, "sentence": verdict.sentence, "hint": verdict.hint,
-            "weights_bytes": fit.weights_bytes, "kv_bytes": fit.kv_bytes, "compute_bytes": fit.compute_bytes,
-            "total_bytes": fit.total_bytes, "gpu_bytes": fit.gpu_bytes, "gpu_layers": fit.gpu_layers,
-            "n_layers": fit.n_layers, "n_ctx": fit.n_ctx, "n_ctx_train": fit.n_ctx_train, "kv_type": fit.kv_type,
-            "largest_context": largest}
+    return {
+        "id": model.id,
+        "state": verdict.state,
+        "sentence": verdict.sentence,
+        "hint": verdict.hint,
+        "weights_bytes": fit.weights_bytes,
+        "kv_bytes": fit.kv_bytes,
+        "compute_bytes": fit.compute_bytes,
+        "total_bytes": fit.total_bytes,
+        "gpu_bytes": fit.gpu_bytes,
+        "gpu_layers": fit.gpu_layers,
+        "n_layers": fit.n_layers,
+        "n_ctx": fit.n_ctx,
+        "n_ctx_train": fit.n_ctx_train,
+        "kv_type": fit.kv_type,
+        "largest_context": largest,
+    }
 
 
 def model_row(model: "Model", default_id: str) -> list[str]:
     mark = " *" if model.id == default_id else ""
-    return [model.id + mark, size_text(model.size_bytes), params_text(model.n_params), model.quantization,
-            str(model.n_ctx_train), ", ".join(model.aliases)]
+    return [
+        model.id + mark,
+        size_text(model.size_bytes),
+        params_text(model.n_params),
+        model.quantization,
+        str(model.n_ctx_train),
+        ", ".join(model.aliases),
+    ]
 
 
 def show_model(model: "Model", sources: dict[str, str], template_bytes: int) -> None:
     """The page of one model."""
     template = text("none in the file")
     if model.chat_template_sha256:
-        template = text("{size}, sha256 {digest} (see it with --template)", size=size_text(template_bytes),
-                        digest=model.chat_template_sha256)
+        template = text(
+            "{size}, sha256 {digest} (see it with --template)",
+            size=size_text(template_bytes),
+            digest=model.chat_template_sha256,
+        )
     rows = [
         (text("id"), model.id),
         (text("aliases"), ", ".join(model.aliases) or text("none")),

@@ -35,16 +35,24 @@ A session:
 _AS_JSON = click.option("--json", "as_json", is_flag=True, help=text("Print JSON."))
 
 
-@click.group(epilog=_EPILOG, help=text(
-    "Model files: take them in, list, show, verify and remove them. A model is named by its id, an alias, or any "
-    "beginning of its name that only it has."))
+@click.group(
+    epilog=_EPILOG,
+    help=text(
+        "Model files: take them in, list, show, verify and remove them. A model is named by its id, an alias, or any "
+        "beginning of its name that only it has."
+    ),
+)
 def models() -> None:
     """The noun; its verbs follow."""
 
 
-@models.command("import", help=text(
-    "Take a GGUF file in. It is copied unless told otherwise; what is there already is not taken twice. Prints the "
-    "id. With --from-app, SOURCE is a name that `models find` shows, used in place unless told otherwise."))
+@models.command(
+    "import",
+    help=text(
+        "Take a GGUF file in. It is copied unless told otherwise; what is there already is not taken twice. Prints the "
+        "id. With --from-app, SOURCE is a name that `models find` shows, used in place unless told otherwise."
+    ),
+)
 @click.argument("source")
 @click.option("--copy", "how", flag_value="copy", help=text("Copy it into Rushlight's models folder (the default)."))
 @click.option("--move", "how", flag_value="move", help=text("Move it there."))
@@ -64,8 +72,9 @@ def import_(source: str, how: "How | None", from_app: bool, model_id: str, alias
             found = find_reference(_places(app), source)
             path, how = found.path, how or "in-place"
             alias = alias or _free_alias(app, found.name)
-        imported = import_model(app.catalogue, path, how=how or "copy", model_id=model_id, alias=alias, stop=stop,
-                                on_progress=on_progress)
+        imported = import_model(
+            app.catalogue, path, how=how or "copy", model_id=model_id, alias=alias, stop=stop, on_progress=on_progress
+        )
     return _print_imported(imported, as_json)
 
 
@@ -86,8 +95,11 @@ def list_(as_json: bool) -> int:
         say(text("There is no model yet."))
         say(HOW_TO_IMPORT)
         return 0
-    print_table([text("MODEL"), text("SIZE"), text("PARAMETERS"), text("TYPE"), text("CONTEXT"), text("ALIASES")],
-                [model_row(model, default_id) for model in found], right=(1, 2, 4))
+    print_table(
+        [text("MODEL"), text("SIZE"), text("PARAMETERS"), text("TYPE"), text("CONTEXT"), text("ALIASES")],
+        [model_row(model, default_id) for model in found],
+        right=(1, 2, 4),
+    )
     return 0
 
 
@@ -108,11 +120,15 @@ def show(name: str, only_template: bool, as_json: bool) -> int:
     if model.path.is_file():
         template = metadata_text(check(model.path), "tokenizer.chat_template", limit=None)
     elif only_template:
-        raise Error(text("The file of {id} is gone: {path}.", id=model.id, path=model.path),
-                    hint=text("Import it again."), kind="model-missing")
+        raise Error(
+            text("The file of {id} is gone: {path}.", id=model.id, path=model.path),
+            hint=text("Import it again."),
+            kind="model-missing",
+        )
     if as_json:
-        print_json({**model_json(model), "chat_template": template, "sampling_sources": sources,
-                    "templates_seen": list(seen)})
+        print_json(
+            {**model_json(model), "chat_template": template, "sampling_sources": sources, "templates_seen": list(seen)}
+        )
     elif only_template:
         say(template)
     else:
@@ -142,8 +158,12 @@ def verify(name: str, every: bool, as_json: bool) -> int:
                 # Touched, restored from a backup: the content is the same, so the quick look may pass again.
                 app.catalogue.relocate(model.id, refreshed(model), model.owned)
     if as_json:
-        print_json([{"id": model.id, "state": verdict.state, "path": str(verdict.path), "detail": verdict.detail}
-                    for model, verdict in verdicts])
+        print_json(
+            [
+                {"id": model.id, "state": verdict.state, "path": str(verdict.path), "detail": verdict.detail}
+                for model, verdict in verdicts
+            ]
+        )
     for model, verdict in () if as_json else verdicts:
         say(f"{model.id}  {verdict.state}")
         if verdict.state != OK:
@@ -161,8 +181,11 @@ def remove(name: str, yes: bool, as_json: bool) -> int:
         if model.owned and not yes:
             question = text("Delete {path} ({size})?", path=model.path, size=size_text(model.size_bytes))
             if not is_terminal(sys.stdin):
-                raise Error(text("Removing {id} deletes its file; that needs a yes.", id=model.id),
-                            hint=text("Add --yes."), kind="needs-yes")
+                raise Error(
+                    text("Removing {id} deletes its file; that needs a yes.", id=model.id),
+                    hint=text("Add --yes."),
+                    kind="needs-yes",
+                )
             if not _confirmed(question):
                 tell(text("Nothing was removed."))
                 return 1
@@ -216,8 +239,12 @@ def default(name: str, as_json: bool) -> int:
     return 0
 
 
-@models.command(help=text("GGUF files that other programs keep on this machine: LM Studio, Ollama, Jan, GPT4All, "
-                          "llama.cpp, the Hugging Face cache, and the folders of models.search_folders."))
+@models.command(
+    help=text(
+        "GGUF files that other programs keep on this machine: LM Studio, Ollama, Jan, GPT4All, "
+        "llama.cpp, the Hugging Face cache, and the folders of models.search_folders."
+    )
+)
 @_AS_JSON
 def find(as_json: bool) -> int:
     from rushlight.assistant.models.discover import find_models
@@ -226,8 +253,7 @@ def find(as_json: bool) -> int:
     with _app() as app:
         known = {file.path.resolve() for model in app.models for file in model.files}
         # Our own folder last: only what no model of the catalogue uses is news there.
-        found = [one for one in find_models(_places(app))
-                 if one.app != "rushlight" or one.path.resolve() not in known]
+        found = [one for one in find_models(_places(app)) if one.app != "rushlight" or one.path.resolve() not in known]
     if as_json:
         print_json([found_json(one, one.path.resolve() in known) for one in found])
         return 0
@@ -243,9 +269,12 @@ def find(as_json: bool) -> int:
     return 0
 
 
-@models.command(help=text(
-    "Download a model from the hub (download.endpoint) and import it. NAME is org/repo, org/repo:Q4_K_M, "
-    "hf://org/repo/file.gguf, or a link of the hub. Stopped, it goes on from there when called again."))
+@models.command(
+    help=text(
+        "Download a model from the hub (download.endpoint) and import it. NAME is org/repo, org/repo:Q4_K_M, "
+        "hf://org/repo/file.gguf, or a link of the hub. Stopped, it goes on from there when called again."
+    )
+)
 @click.argument("name")
 @click.option("--files", "only_list", is_flag=True, help=text("Only list the GGUF files of the repository."))
 @click.option("--id", "model_id", default="", help=text("The id to give it."))
@@ -261,8 +290,16 @@ def download(name: str, only_list: bool, model_id: str, alias: str, as_json: boo
             if not only_list:
                 from rushlight.assistant.models.fetching import fetch_model
 
-                imported = fetch_model(app.catalogue, wanted, endpoint=endpoint, proxy=proxy, model_id=model_id,
-                                       alias=alias, stop=stop, on_progress=on_progress)
+                imported = fetch_model(
+                    app.catalogue,
+                    wanted,
+                    endpoint=endpoint,
+                    proxy=proxy,
+                    model_id=model_id,
+                    alias=alias,
+                    stop=stop,
+                    on_progress=on_progress,
+                )
                 return _print_imported(imported, as_json)
             from rushlight.assistant.models.download import Hub
 
@@ -271,8 +308,9 @@ def download(name: str, only_list: bool, model_id: str, alias: str, as_json: boo
     if as_json:
         print_json([{"path": file.path, "size_bytes": file.size_bytes, "sha256": file.sha256} for file in files])
     else:
-        print_table([text("FILE"), text("SIZE")], [[file.path, size_text(file.size_bytes)] for file in files],
-                    right=(1,))
+        print_table(
+            [text("FILE"), text("SIZE")], [[file.path, size_text(file.size_bytes)] for file in files], right=(1,)
+        )
     return 0
 
 
@@ -294,9 +332,20 @@ def list_downloads(as_json: bool) -> int:
     elif not partials:
         say(text("No unfinished downloads."))
     else:
-        print_table([text("ID"), text("NAME"), text("DONE"), text("OF"), text("STATE")],
-                    [[partial.id, partial.name, size_text(partial.done_bytes), size_text(partial.size_bytes),
-                      text("running") if partial.running else text("stopped")] for partial in partials], right=(2, 3))
+        print_table(
+            [text("ID"), text("NAME"), text("DONE"), text("OF"), text("STATE")],
+            [
+                [
+                    partial.id,
+                    partial.name,
+                    size_text(partial.done_bytes),
+                    size_text(partial.size_bytes),
+                    text("running") if partial.running else text("stopped"),
+                ]
+                for partial in partials
+            ],
+            right=(2, 3),
+        )
     return 0
 
 
@@ -338,24 +387,48 @@ def fit(name: str, n_ctx: int | None, kv_type: str | None, n_gpu_layers: int | N
     reserve_bytes = settings.number("memory.reserve_mib") * 1024 * 1024
     files = [check(file.path) for file in model.files]
     memory = _usable_memory(with_gpus=n_gpu_layers != 0)
-    found = fitting.estimate(files, n_ctx=n_ctx, kv_type=kv_type, n_gpu_layers=n_gpu_layers, n_batch=n_batch,
-                             flash_attention=flash, gpu_free_bytes=memory.gpu_free_bytes)
+    found = fitting.estimate(
+        files,
+        n_ctx=n_ctx,
+        kv_type=kv_type,
+        n_gpu_layers=n_gpu_layers,
+        n_batch=n_batch,
+        flash_attention=flash,
+        gpu_free_bytes=memory.gpu_free_bytes,
+    )
     verdict = fitting.judge(found, memory, reserve_bytes=reserve_bytes)
-    largest = fitting.largest_context(files, memory, kv_type=kv_type, n_gpu_layers=n_gpu_layers, n_batch=n_batch,
-                                      flash_attention=flash, reserve_bytes=reserve_bytes)
+    largest = fitting.largest_context(
+        files,
+        memory,
+        kv_type=kv_type,
+        n_gpu_layers=n_gpu_layers,
+        n_batch=n_batch,
+        flash_attention=flash,
+        reserve_bytes=reserve_bytes,
+    )
     if as_json:
         print_json(fit_json(model, found, verdict, largest))
     else:
         say(verdict.sentence)
-        say(text("Largest context that fits: {count} tokens; layers on the graphics card: {gpu} of {layers}.",
-                 count=largest, gpu=found.gpu_layers, layers=found.n_layers + 1))
+        say(
+            text(
+                "Largest context that fits: {count} tokens; layers on the graphics card: {gpu} of {layers}.",
+                count=largest,
+                gpu=found.gpu_layers,
+                layers=found.n_layers + 1,
+            )
+        )
         if verdict.hint:
             say(verdict.hint)
     return 1 if verdict.state == fitting.TOO_LARGE else 0
 
 
-@models.command(help=text("Sampler defaults of a model, such as temperature=0.7 top_k=40; temperature= takes one back. "
-                          "Without values, show them."))
+@models.command(
+    help=text(
+        "Sampler defaults of a model, such as temperature=0.7 top_k=40; temperature= takes one back. "
+        "Without values, show them."
+    )
+)
 @click.argument("name")
 @click.argument("values", nargs=-1, metavar="[FIELD=NUMBER]...")
 @_AS_JSON
@@ -376,8 +449,11 @@ def sampling(name: str, values: Sequence[str], as_json: bool) -> int:
     elif not model.sampling:
         say(text("{id} has no sampler defaults; it answers greedily.", id=model.id))
     else:
-        print_table([text("FIELD"), text("VALUE"), text("SOURCE")],
-                    [[field, f"{value:g}", sources[field]] for field, value in model.sampling.items()], right=(1,))
+        print_table(
+            [text("FIELD"), text("VALUE"), text("SOURCE")],
+            [[field, f"{value:g}", sources[field]] for field, value in model.sampling.items()],
+            right=(1,),
+        )
     return 0
 
 
@@ -464,8 +540,13 @@ def _print_imported(imported: "Imported", as_json: bool) -> int:
     from rushlight.ui.cli.model_views import model_json
 
     if as_json:
-        print_json({**model_json(imported.model), "already_there": imported.already_there,
-                    "notices": [{"kind": notice.kind, "text": notice.text} for notice in imported.notices]})
+        print_json(
+            {
+                **model_json(imported.model),
+                "already_there": imported.already_there,
+                "notices": [{"kind": notice.kind, "text": notice.text} for notice in imported.notices],
+            }
+        )
         return 0
     if imported.already_there:
         tell(text("This model is in the catalogue already."))

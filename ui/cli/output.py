@@ -77,8 +77,9 @@ def print_table(headers: Sequence[str], rows: Sequence[Sequence[str]], *, right:
         sys.stdout.write(line + "\n")
 
 
-def table_lines(headers: Sequence[str], rows: Sequence[Sequence[str]], *, right: Sequence[int] = (),
-                width: int | None = None) -> list[str]:
+def table_lines(
+    headers: Sequence[str], rows: Sequence[Sequence[str]], *, right: Sequence[int] = (), width: int | None = None
+) -> list[str]:
     """The lines of a table. `width` in columns, None for as wide as it is."""
     cells = [[plain_line(cell) for cell in row] for row in [headers, *rows]]
     widths = [max(display_width(row[column]) for row in cells) for column in range(len(headers))]
@@ -138,7 +139,7 @@ def is_terminal(stream: TextIO | None) -> bool:
     """Whether a person looks at it (or types into it)."""
     try:
         return stream is not None and stream.isatty()
-    except ValueError:      # closed
+    except ValueError:  # closed
         return False
 
 

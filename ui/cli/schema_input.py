@@ -19,19 +19,26 @@ _SUFFIXES = {".gbnf": "gbnf", ".lark": "lark"}
 
 def grammar_from(schema: str | None, grammar: str | None, regex: str | None) -> Grammar | None:
     """The one constraint that was given, or None."""
-    given = [name for name, value in (("--schema", schema), ("--grammar", grammar), ("--regex", regex))
-             if value is not None]
+    given = [
+        name for name, value in (("--schema", schema), ("--grammar", grammar), ("--regex", regex)) if value is not None
+    ]
     if len(given) > 1:
-        raise Error(f"{' and '.join(given)} were given; an answer can follow one of them.",
-                    hint="Leave out all but one.", kind="bad-option")
+        raise Error(
+            f"{' and '.join(given)} were given; an answer can follow one of them.",
+            hint="Leave out all but one.",
+            kind="bad-option",
+        )
     if schema is not None:
         return Grammar("json_schema", json.dumps(read_schema(schema), ensure_ascii=False))
     if grammar is not None:
         path = Path(grammar)
         kind = _SUFFIXES.get(path.suffix.lower())
         if kind is None:
-            raise Error(f"{path} has no suffix that says which kind of grammar it is.",
-                        hint="Name the file something.gbnf or something.lark.", kind="bad-option")
+            raise Error(
+                f"{path} has no suffix that says which kind of grammar it is.",
+                hint="Name the file something.gbnf or something.lark.",
+                kind="bad-option",
+            )
         return Grammar(kind, _read(path))
     return Grammar("regex", regex) if regex is not None else None
 
@@ -60,9 +67,12 @@ def concise_schema(given: str) -> dict[str, Any]:
         if not words:
             continue
         if len(words) > 2 or (len(words) == 2 and words[1] not in _TYPES):
-            raise Error(f"The schema's field {head.strip()[:80]!r} is not a name, or a name and one of "
-                        f"{', '.join(('str', 'int', 'float', 'bool'))}.",
-                        hint='Examples: --schema "name, age int"   --schema person.json', kind="bad-option")
+            raise Error(
+                f"The schema's field {head.strip()[:80]!r} is not a name, or a name and one of "
+                f"{', '.join(('str', 'int', 'float', 'bool'))}.",
+                hint='Examples: --schema "name, age int"   --schema person.json',
+                kind="bad-option",
+            )
         field: dict[str, Any] = {"type": _TYPES[words[1]] if len(words) == 2 else "string"}
         if description.strip():
             field["description"] = description.strip()
@@ -78,15 +88,16 @@ def _parse(given: str, where: str) -> dict[str, Any]:
     except (ValueError, RecursionError) as err:
         raise Error(f"{where} is not JSON: {err}.", kind="bad-option") from err
     if not isinstance(schema, dict):
-        raise Error(f"{where} holds no JSON Schema: an object was expected, not {type(schema).__name__}.",
-                    kind="bad-option")
+        raise Error(
+            f"{where} holds no JSON Schema: an object was expected, not {type(schema).__name__}.", kind="bad-option"
+        )
     return schema
 
 
 def _is_file(path: Path) -> bool:
     try:
         return path.is_file()
-    except (OSError, ValueError):      # a concise form too long for a file name
+    except (OSError, ValueError):  # a concise form too long for a file name
         return False
 
 
@@ -97,7 +108,8 @@ def _read(path: Path) -> str:
             raise Error(f"{path} is {len(raw)} bytes long; at most {_MAX_BYTES} are read.", kind="bad-option")
         return raw.decode()
     except OSError as err:
-        raise Error(f"{path} cannot be read: {err.strerror or err}.", hint="Check the path.",
-                    kind="bad-option") from err
+        raise Error(
+            f"{path} cannot be read: {err.strerror or err}.", hint="Check the path.", kind="bad-option"
+        ) from err
     except UnicodeDecodeError as err:
         raise Error(f"{path} is not UTF-8 text.", kind="bad-option") from err

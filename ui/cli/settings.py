@@ -36,9 +36,11 @@ def list_(as_json: bool) -> int:
             raise problems_error(problems)
         print_json([_as_json(name, current) for name in SETTINGS])
         return 0
-    print_table([text("NAME"), text("VALUE"), text("SOURCE")],
-                [[name, _shown(current.value(name)), current.source(name)] for name in SETTINGS])
-    if problems:      # what could be read is shown all the same
+    print_table(
+        [text("NAME"), text("VALUE"), text("SOURCE")],
+        [[name, _shown(current.value(name)), current.source(name)] for name in SETTINGS],
+    )
+    if problems:  # what could be read is shown all the same
         raise problems_error(problems)
     return 0
 
@@ -59,16 +61,23 @@ def show(name: str, as_json: bool) -> int:
         return 0
     say(f"{name} = {_shown(current.value(name))}  ({current.source(name)})")
     say(setting.help)
-    say(text("It must be {expected}. Default: {default}. Environment: {variable}",
-             expected=setting.expects, default=_shown(setting.default), variable=setting.variable))
+    say(
+        text(
+            "It must be {expected}. Default: {default}. Environment: {variable}",
+            expected=setting.expects,
+            default=_shown(setting.default),
+            variable=setting.variable,
+        )
+    )
     if problems:
         raise problems_error(problems)
     return 0
 
 
 # A value may begin with a dash: engine.gpu_layers -1.
-@settings.command("set", help=text("Write one value into settings.toml."),
-                  context_settings={"ignore_unknown_options": True})
+@settings.command(
+    "set", help=text("Write one value into settings.toml."), context_settings={"ignore_unknown_options": True}
+)
 @click.argument("name")
 @click.argument("value")
 def set_(name: str, value: str) -> int:
@@ -132,8 +141,14 @@ def _as_json(name: str, current: Any) -> dict[str, Any]:
 
     setting = SETTINGS[name]
     limits = None if setting.minimum is None else [setting.minimum, setting.maximum]
-    return {"name": name, "value": current.value(name), "source": current.source(name), "type": setting.type_name,
-            "default": setting.default, "limits": limits, "choices": list(setting.choices) or None,
-            "environment": setting.variable, "help": setting.help}
-
-
+    return {
+        "name": name,
+        "value": current.value(name),
+        "source": current.source(name),
+        "type": setting.type_name,
+        "default": setting.default,
+        "limits": limits,
+        "choices": list(setting.choices) or None,
+        "environment": setting.variable,
+        "help": setting.help,
+    }

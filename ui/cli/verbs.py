@@ -52,8 +52,7 @@ class LazyGroup(click.Group):
             import difflib
 
             near = difflib.get_close_matches(args[0], list(_VERBS), n=1)
-            hint = text("Did you mean {name}?", name=near[0]) if near else text(
-                "To ask a question: rushlight ask \"…\"")
+            hint = text("Did you mean {name}?", name=near[0]) if near else text('To ask a question: rushlight ask "…"')
             ctx.fail(text("There is no verb {name!r}. {hint}", name=args[0][:80], hint=hint))
         return super().resolve_command(ctx, args)
 
@@ -65,11 +64,19 @@ def _show_version(ctx: click.Context, param: click.Parameter, value: bool) -> No
 
 
 @click.group(
-    cls=LazyGroup, subcommand_metavar="VERB [ARGS]...", epilog=_EXAMPLE,
+    cls=LazyGroup,
+    subcommand_metavar="VERB [ARGS]...",
+    epilog=_EXAMPLE,
     context_settings={"help_option_names": ["-h", "--help"]},
     help=text("Rushlight: an offline assistant that runs language models on your machine and learns its job there."),
 )
-@click.option("--version", is_flag=True, is_eager=True, expose_value=False, callback=_show_version,
-              help=text("Show the version and exit."))
+@click.option(
+    "--version",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_show_version,
+    help=text("Show the version and exit."),
+)
 def cli() -> None:
     """The root of all verbs."""

@@ -30,8 +30,16 @@ class WorkerProcess:
         self.door, their_door = socket.socketpair()
         for sock in (theirs, their_door):
             sock.set_inheritable(True)
-        command = [sys.executable, "-c", _MAIN, "--control", str(theirs.fileno()), "--door", str(their_door.fileno()),
-                   *arguments]
+        command = [
+            sys.executable,
+            "-c",
+            _MAIN,
+            "--control",
+            str(theirs.fileno()),
+            "--door",
+            str(their_door.fileno()),
+            *arguments,
+        ]
         self.pid = os.posix_spawn(sys.executable, command, os.environ)
         theirs.close()
         their_door.close()
@@ -121,8 +129,10 @@ def loaded(demo_model: Path) -> Iterator[Loaded]:
 
 @pytest.fixture(scope="session")
 def paris() -> GenerateRequest:
-    return GenerateRequest(messages=(Message("system", "You are a helpful assistant."),
-                                     Message("user", "What is the capital of France?")), max_tokens=24)
+    return GenerateRequest(
+        messages=(Message("system", "You are a helpful assistant."), Message("user", "What is the capital of France?")),
+        max_tokens=24,
+    )
 
 
 @pytest.fixture(scope="session")

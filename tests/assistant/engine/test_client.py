@@ -72,7 +72,7 @@ def test_the_end_of_the_worker_is_explained(ends: tuple[EngineClient, Connection
     with pytest.raises(Error) as caught:
         next(stream)
     assert caught.value.kind == "engine-died" and time.monotonic() - start < 1
-    with pytest.raises(Error, match="signal 9"):               # and it stays so
+    with pytest.raises(Error, match="signal 9"):  # and it stays so
         client.tokenize(TokenizeRequest("x"))
     thread.join()
 

@@ -40,8 +40,12 @@ def _dot(a: tuple[float, ...], b: tuple[float, ...]) -> float:
 
 @pytest.mark.model
 def test_vectors(embedder: EngineClient) -> None:
-    texts = ("The cat sleeps on the sofa.", "A cat is sleeping on the couch.", "Quarterly tax law of 1987",
-             "The cat sleeps on the sofa.")
+    texts = (
+        "The cat sleeps on the sofa.",
+        "A cat is sleeping on the couch.",
+        "Quarterly tax law of 1987",
+        "The cat sleeps on the sofa.",
+    )
     result = embedder.embed(EmbedRequest(texts), Stop())
     assert len(result.vectors) == 4 and len(result.vectors[0]) == 576
     assert result.truncated == () and result.n_tokens > 20

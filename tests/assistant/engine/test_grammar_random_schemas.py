@@ -15,12 +15,12 @@ import pytest
 from rushlight import Stop
 from rushlight.assistant.engine.client import EngineClient
 from rushlight.assistant.engine.request import GenerateRequest, Grammar, Message, Sampling
-from rushlight.assistant.events import Finished, TextDelta, Usage
+from rushlight.assistant.events import Finished, Usage
 
 MAX_DEPTH = 3
 MAX_TOKENS = 1500
-NAMES = ("name", "size", "kind", "größe", "a b", "x", "tags", "is-open", "next", "\"q\"", "日本", "$id", "line\nbreak")
-WORDS = ("yes", "no", "cat", "", "naïve", "a\"b", "tab\t", "日本語", "</s>", "<|im_end|>", "C:\\temp", "😀")
+NAMES = ("name", "size", "kind", "größe", "a b", "x", "tags", "is-open", "next", '"q"', "日本", "$id", "line\nbreak")
+WORDS = ("yes", "no", "cat", "", "naïve", 'a"b', "tab\t", "日本語", "</s>", "<|im_end|>", "C:\\temp", "😀")
 PATTERNS = ("^[a-z]{2,6}$", "^(red|green|blue)$", "^[A-Z][a-z]{0,5}( [A-Z][a-z]{1,5}){0,2}$", "^\\d{3}-\\d{4}$",
             "^[^\\\\\"]{1,4}$", "^v[0-9]+\\.[0-9]+$", "^(ab|cd){1,3}x?$", "^[0-9a-f]{8}$")  # fmt: skip
 # Those that jsonschema checks without further packages.
@@ -143,7 +143,8 @@ def check_answers(client: EngineClient, answer: Callable[..., tuple[str, Usage, 
             assert finished.reason == "stop", finished.reason
             value = json.loads(text, parse_constant=refuse_constant)
             jsonschema.Draft202012Validator(
-                schema, format_checker=jsonschema.Draft202012Validator.FORMAT_CHECKER).validate(value)
+                schema, format_checker=jsonschema.Draft202012Validator.FORMAT_CHECKER
+            ).validate(value)
         except (AssertionError, ValueError, jsonschema.ValidationError) as err:
             print(f"seed {seed}: {str(err)[:300]}\n  schema {json.dumps(schema)}\n  answer {text[:2000]!r}")
         else:
@@ -179,6 +180,5 @@ def test_the_schemas_are_varied() -> None:
     [({"type": "string", "format": name}, "no") for name in FORMATS] + [({"maxItems": 1}, [1, 2])],
 )  # fmt: skip
 def test_the_validator_finds_what_is_wrong(schema: dict[str, Any], value: Any) -> None:
-    validator = jsonschema.Draft202012Validator(
-        schema, format_checker=jsonschema.Draft202012Validator.FORMAT_CHECKER)
+    validator = jsonschema.Draft202012Validator(schema, format_checker=jsonschema.Draft202012Validator.FORMAT_CHECKER)
     assert not validator.is_valid(value)

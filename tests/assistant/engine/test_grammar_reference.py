@@ -18,7 +18,7 @@ from rushlight.assistant.engine.grammar import Constraint, GrammarTokenizer, com
 from rushlight.assistant.engine.load import Loaded
 from rushlight.assistant.engine.request import Grammar
 
-Outcome = tuple[int, bool]               # how many tokens were allowed, and whether the text may end there
+Outcome = tuple[int, bool]  # how many tokens were allowed, and whether the text may end there
 
 
 class Reference:
@@ -36,7 +36,7 @@ class Reference:
     def outcomes(self, gbnf: str, texts: list[list[int]]) -> list[Outcome] | None:
         """Of each text. None where it refuses the grammar or went beyond the limits."""
         read, write = os.pipe()
-        with warnings.catch_warnings():      # newer Pythons warn because of ggml's threads, which are asleep here
+        with warnings.catch_warnings():  # newer Pythons warn because of ggml's threads, which are asleep here
             warnings.simplefilter("ignore", DeprecationWarning)
             pid = os.fork()
         if pid == 0:
@@ -45,7 +45,7 @@ class Reference:
                 in_use = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
                 resource.setrlimit(resource.RLIMIT_AS, (in_use + 2**29, in_use + 2**29))
                 signal.setitimer(signal.ITIMER_PROF, 0.5)
-                os.dup2(os.open(os.devnull, os.O_WRONLY), 2)     # it tells what it thinks of each grammar
+                os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # it tells what it thinks of each grammar
                 os.write(write, json.dumps(self._outcomes(gbnf, texts)).encode())
             finally:
                 os._exit(0)
@@ -205,8 +205,11 @@ class RandomGrammar:
             case ("ref", i):
                 return self.text(self.bodies[i], budget - 1) if budget > -20 else ""
             case ("class", text):
-                return self.rng.choice({"[^a]": "bc( é", "[^ab\\n]": "c(é日", ".": "ab\n日", "[ \\t\\n]": " \t\n",
-                                        "[é-ü]": "éêü"}.get(text, "abc"))
+                return self.rng.choice(
+                    {"[^a]": "bc( é", "[^ab\\n]": "c(é日", ".": "ab\n日", "[ \\t\\n]": " \t\n", "[é-ü]": "éêü"}.get(
+                        text, "abc"
+                    )
+                )
             case ("text", text):
                 return str(text)
             case ("repeat", item, least, most):
@@ -222,10 +225,10 @@ class RandomGrammar:
             text = self.text()[:60]
             kind = self.rng.randint(0, 4)
             if kind == 1:
-                text = text[:self.rng.randint(0, len(text))]
+                text = text[: self.rng.randint(0, len(text))]
             elif kind == 2:
                 at = self.rng.randint(0, len(text))
-                text = text[:at] + self.rng.choice("abc(,é \n") + text[at + self.rng.randint(0, 1):]
+                text = text[:at] + self.rng.choice("abc(,é \n") + text[at + self.rng.randint(0, 1) :]
             elif kind == 3:
                 text += self.text()[:20]
             elif kind == 4:
@@ -269,7 +272,7 @@ AMBIGUOUS = {
     'root ::= "(" root ")" | "a" "bc" | "ab" "d"': ["abc", "abd", "(abc)", "(abd)"],
     'root ::= word ws root | "."\nword ::= [a-z]+ ws\nws ::= " "*': ["a b .", "a  .", ".", "ab."],
     'root ::= (expr "=" ws term "\\n")+\nexpr ::= term ([-+*/] term)*\nterm ::= ident | num | "(" ws expr ")" ws\n'
-    'ident ::= [a-z] [a-z0-9_]* ws\nnum ::= [0-9]+ ws\nws ::= [ \\t\\n]*': ["a=1\n", "(a + 2)*3 = 7 \n \n", "a=1"],
+    "ident ::= [a-z] [a-z0-9_]* ws\nnum ::= [0-9]+ ws\nws ::= [ \\t\\n]*": ["a=1\n", "(a + 2)*3 = 7 \n \n", "a=1"],
     'root ::= list | "[" "]" "!"\nlist ::= "[" (list ("," list)*)? "]"': ["[]", "[]!", "[[],[]]", "[[]!"],
     'root ::= s\ns ::= "a" s "a" | ""': ["", "aa", "aaa", "aaaa"],
     'root ::= "<" root ">" | .* ">"': [">", "<>>", "<a>>", "a"],
@@ -287,11 +290,10 @@ def test_where_the_longest_match_would_be_wrong(gbnf: str, compare: Callable[...
 def test_left_recursion_works_here(tokenizer: GrammarTokenizer, loaded: Loaded) -> None:
     grammar = Grammar("gbnf", 'root ::= root "a" | "b"')
     token_ids = loaded.model.tokenize("baaa", parse_special=False)
-    assert follow(compile_grammar(grammar, tokenizer), token_ids, loaded.vocabulary.eos_id) \
-        == (len(token_ids), True)
+    assert follow(compile_grammar(grammar, tokenizer), token_ids, loaded.vocabulary.eos_id) == (len(token_ids), True)
 
 
-JSON_GBNF = r'''
+JSON_GBNF = r"""
 root   ::= object
 value  ::= object | array | string | number | ("true" | "false" | "null") ws
 object ::= "{" ws ( string ":" ws value ("," ws string ":" ws value)* )? "}" ws
@@ -299,29 +301,45 @@ array  ::= "[" ws ( value ("," ws value)* )? "]" ws
 string ::= "\"" ( [^"\\\x7F\x00-\x1F] | "\\" (["\\bfnrt] | "u" [0-9a-fA-F]{4}) )* "\"" ws
 number ::= ("-"? ([0-9] | [1-9] [0-9]{0,15})) ("." [0-9]+)? ([eE] [-+]? [0-9] [1-9]{0,15})? ws
 ws     ::= | " " | "\n" [ \t]{0,20}
-'''
+"""
 
 
 @pytest.mark.model
 def test_json_in_gbnf(compare: Callable[..., int]) -> None:
     rng = random.Random(7)
-    texts = ['{"a": [1, 2.5, -3e2], "b": {"c": null, "d": "x\\n\\u00e9"}}', "{}", '{"a":}', '{"a": 01}', '{"a": 1,}',
-             '{"a": true}\n', "[1]", '{"a" : 1}', '{"a": "\\x"}', '{"日本": "é"}', '{"a": 1} ']
+    texts = [
+        '{"a": [1, 2.5, -3e2], "b": {"c": null, "d": "x\\n\\u00e9"}}',
+        "{}",
+        '{"a":}',
+        '{"a": 01}',
+        '{"a": 1,}',
+        '{"a": true}\n',
+        "[1]",
+        '{"a" : 1}',
+        '{"a": "\\x"}',
+        '{"日本": "é"}',
+        '{"a": 1} ',
+    ]
     assert compare(JSON_GBNF, texts * 3, rng) >= 12
 
 
 @pytest.mark.model
-def test_json_schemas_agree(compare: Callable[..., int], loaded: Loaded, tokenizer: GrammarTokenizer,
-                            json_schema_to_gbnf: Callable[[str], str]) -> None:
+def test_json_schemas_agree(
+    compare: Callable[..., int], loaded: Loaded, tokenizer: GrammarTokenizer, json_schema_to_gbnf: Callable[[str], str]
+) -> None:
     """A schema through llguidance and the same through llama.cpp's converter, on JSON as `json.dumps` writes it."""
     schema = {
         "type": "object",
-        "properties": {                  # in the order of llama.cpp's converter: required first, then the alphabet
+        "properties": {  # in the order of llama.cpp's converter: required first, then the alphabet
             "name": {"type": "string", "maxLength": 8},
             "tags": {"type": "array", "items": {"type": "boolean"}, "minItems": 1, "maxItems": 3},
             "kind": {"enum": ["cat", "dog", 3, None]},
-            "next": {"type": "object", "properties": {"x": {"const": "y"}}, "required": ["x"],
-                     "additionalProperties": False},
+            "next": {
+                "type": "object",
+                "properties": {"x": {"const": "y"}},
+                "required": ["x"],
+                "additionalProperties": False,
+            },
             "size": {"anyOf": [{"type": "integer"}, {"type": "null"}]},
         },
         "required": ["name", "tags"],

@@ -24,7 +24,7 @@ def write_adapter(path: Path, seed: int = 1, *, architecture: str = "llama", n_e
     writer.add_string("general.type", "adapter")
     writer.add_string("adapter.type", "lora")
     writer.add_float32("adapter.lora.alpha", 8.0)
-    a = numbers.normal(size=(4, n_embd)).astype(np.float32)      # ne = [n_embd, 4]
+    a = numbers.normal(size=(4, n_embd)).astype(np.float32)  # ne = [n_embd, 4]
     b = numbers.normal(size=(n_embd, 4)).astype(np.float32) * 0.1
     writer.add_tensor("blk.0.attn_q.weight.lora_a", a)
     writer.add_tensor("blk.0.attn_q.weight.lora_b", b)
@@ -57,7 +57,7 @@ def test_scale_decides(tmp_path: Path, loaded: Loaded, logits: Callable[..., Any
     base = logits()
     loaded.prefix.clear()
     assert np.array_equal(logits(LoraUse(path, 0.0)), base)
-    one = logits(LoraUse(path, 1.0))              # no clearing: the change of adapters must do it
+    one = logits(LoraUse(path, 1.0))  # no clearing: the change of adapters must do it
     assert float(abs(one - base).max()) > 0.05
     half = logits(LoraUse(path, 0.5))
     assert float(abs(half - one).max()) > 0.01

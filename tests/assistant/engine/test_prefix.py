@@ -56,7 +56,7 @@ def test_keeps_the_common_part_and_always_computes_the_last_token() -> None:
     prefix = prefix_of(FakeMemory(), [1, 2, 3, 4])
     assert prefix.reuse([1, 2, 9], ()) == 2
     assert prefix.token_ids == [1, 2]
-    assert prefix.reuse([1, 2], ()) == 1          # the logits of the last token are wanted
+    assert prefix.reuse([1, 2], ()) == 1  # the logits of the last token are wanted
 
 
 def test_another_adapter_makes_the_cache_worthless() -> None:
@@ -84,7 +84,7 @@ def test_memory_that_cannot_go_back_may_go_on() -> None:
 def test_after_an_abort_the_cache_is_what_llama_cpp_kept() -> None:
     memory = FakeMemory()
     prefix = prefix_of(memory, [1, 2])
-    memory.n = 4                                  # two of the four pending tokens were computed
+    memory.n = 4  # two of the four pending tokens were computed
     prefix.repair([3, 4, 5, 6])
     assert prefix.token_ids == [1, 2, 3, 4]
 
@@ -106,7 +106,7 @@ def test_logits_of_a_reused_prefix_differ_only_by_rounding(loaded: Loaded) -> No
         done = prefix.reuse(token_ids, ())
         assert done == n_reused
         while done < len(token_ids):
-            chunk = token_ids[done:done + context.n_batch]
+            chunk = token_ids[done : done + context.n_batch]
             assert context.decode(chunk) == 0
             prefix.extend(chunk)
             done += len(chunk)

@@ -41,11 +41,33 @@ def test_defaults_are_greedy() -> None:
 
 def test_everything_in_the_documented_order() -> None:
     everything = Sampling(
-        temperature=0.8, temperature_range=0.2, top_k=40, top_p=0.9, min_p=0.05, typical_p=0.9, top_n_sigma=1.0,
-        xtc_probability=0.5, dry_multiplier=0.8, repeat_penalty=1.1, logit_bias=((3, -math.inf),), seed=1)
+        temperature=0.8,
+        temperature_range=0.2,
+        top_k=40,
+        top_p=0.9,
+        min_p=0.05,
+        typical_p=0.9,
+        top_n_sigma=1.0,
+        xtc_probability=0.5,
+        dry_multiplier=0.8,
+        repeat_penalty=1.1,
+        logit_bias=((3, -math.inf),),
+        seed=1,
+    )
     assert sampling_problems(everything, N_VOCAB) == []
-    assert names(everything) == ["logit_bias", "penalties", "dry", "top_n_sigma", "top_k", "typical", "top_p", "min_p",
-                                 "xtc", "temp_ext", "dist"]
+    assert names(everything) == [
+        "logit_bias",
+        "penalties",
+        "dry",
+        "top_n_sigma",
+        "top_k",
+        "typical",
+        "top_p",
+        "min_p",
+        "xtc",
+        "temp_ext",
+        "dist",
+    ]
 
 
 @pytest.mark.parametrize(("mirostat", "last"), [(1, "mirostat"), (2, "mirostat_v2")])
@@ -55,8 +77,16 @@ def test_mirostat_replaces_the_truncating_samplers(mirostat: int, last: str) -> 
 
 
 def test_greedy_keeps_only_what_can_change_the_likeliest_token() -> None:
-    sampling = Sampling(temperature=0.0, top_k=40, top_p=0.9, min_p=0.1, top_n_sigma=1.0, frequency_penalty=0.5,
-                        typical_p=0.5, mirostat=2)
+    sampling = Sampling(
+        temperature=0.0,
+        top_k=40,
+        top_p=0.9,
+        min_p=0.1,
+        top_n_sigma=1.0,
+        frequency_penalty=0.5,
+        typical_p=0.5,
+        mirostat=2,
+    )
     assert names(sampling) == ["penalties", "typical", "greedy"]
 
 
@@ -65,8 +95,10 @@ def test_temperature_one_needs_no_sampler() -> None:
 
 
 def test_suppressed_tokens_are_forbidden() -> None:
-    assert stages(Sampling(), n_vocab=N_VOCAB, n_ctx=512, suppressed=(5, 6))[0] == \
-        ("logit_bias", ((5, -math.inf), (6, -math.inf)))
+    assert stages(Sampling(), n_vocab=N_VOCAB, n_ctx=512, suppressed=(5, 6))[0] == (
+        "logit_bias",
+        ((5, -math.inf), (6, -math.inf)),
+    )
 
 
 def test_windows_are_cut_to_the_context() -> None:
@@ -79,30 +111,55 @@ def test_windows_are_cut_to_the_context() -> None:
 
 def test_seeds() -> None:
     assert seed_number(7) == 7
-    assert seed_number(2**32 - 1) == 0            # that number means "random" in llama.cpp
+    assert seed_number(2**32 - 1) == 0  # that number means "random" in llama.cpp
     assert seed_number(2**63 - 1) < 2**32 - 1
     assert seed_number(-1) != seed_number(-1)
 
 
 def test_all_problems_at_once() -> None:
     request = GenerateRequest(
-        messages=(Message("wizard", "x"),), prompt="y", max_tokens=-5, logprobs=99, stop=("",), reasoning="maybe",
-        grammar=Grammar("yaml"), lora=(LoraUse("a", math.nan), LoraUse("a")),
-        sampling=Sampling(temperature=-1, top_p=math.nan, top_k=-7, seed=-2, logit_bias=((N_VOCAB, 1.0),)))
+        messages=(Message("wizard", "x"),),
+        prompt="y",
+        max_tokens=-5,
+        logprobs=99,
+        stop=("",),
+        reasoning="maybe",
+        grammar=Grammar("yaml"),
+        lora=(LoraUse("a", math.nan), LoraUse("a")),
+        sampling=Sampling(temperature=-1, top_p=math.nan, top_k=-7, seed=-2, logit_bias=((N_VOCAB, 1.0),)),
+    )
     with pytest.raises(Error) as caught:
         check(request, n_vocab=N_VOCAB)
     assert caught.value.kind == "bad-request"
-    for word in ("temperature", "top_p", "top_k", "seed", "logit_bias", "messages and prompt", "wizard", "max_tokens",
-                 "logprobs", "stop", "reasoning", "yaml", "twice", "scale"):
+    for word in (
+        "temperature",
+        "top_p",
+        "top_k",
+        "seed",
+        "logit_bias",
+        "messages and prompt",
+        "wizard",
+        "max_tokens",
+        "logprobs",
+        "stop",
+        "reasoning",
+        "yaml",
+        "twice",
+        "scale",
+    ):
         assert word in caught.value.message, word
 
 
 def test_exactly_one_of_three() -> None:
     check(GenerateRequest(prompt="x"), n_vocab=N_VOCAB)
     check(GenerateRequest(token_ids=(0, N_VOCAB - 1)), n_vocab=N_VOCAB)
-    for request in (GenerateRequest(), GenerateRequest(prompt="x", token_ids=(1,)),
-                    GenerateRequest(token_ids=(N_VOCAB,)), GenerateRequest(token_ids=(-1, 2**40)),
-                    GenerateRequest(messages=(Message("user", "x"),), continue_final=True)):
+    for request in (
+        GenerateRequest(),
+        GenerateRequest(prompt="x", token_ids=(1,)),
+        GenerateRequest(token_ids=(N_VOCAB,)),
+        GenerateRequest(token_ids=(-1, 2**40)),
+        GenerateRequest(messages=(Message("user", "x"),), continue_final=True),
+    ):
         with pytest.raises(Error, match=r"cannot be answered"):
             check(request, n_vocab=N_VOCAB)
 
@@ -122,16 +179,37 @@ def test_texts_to_embed_and_tokenize() -> None:
 
 
 _NUMBERS = sorted({field.name for field in fields(Sampling)} - {"logit_bias", "dry_sequence_breakers"})
-_EDGES = [0, 1, -1, 2, 2**31, -(2**31), 2**32 - 1, 2**63 - 1, -(2**63), 0.5, -0.0, 1e-45, 1e308, math.inf, -math.inf,
-          math.nan]
+_EDGES = [
+    0,
+    1,
+    -1,
+    2,
+    2**31,
+    -(2**31),
+    2**32 - 1,
+    2**63 - 1,
+    -(2**63),
+    0.5,
+    -0.0,
+    1e-45,
+    1e308,
+    math.inf,
+    -math.inf,
+    math.nan,
+]
 
 
 @settings(max_examples=300)
-@given(st.dictionaries(st.sampled_from(_NUMBERS), st.sampled_from(_EDGES) | st.floats() | st.integers(
-    -(2**63), 2**63 - 1), max_size=4))
+@given(
+    st.dictionaries(
+        st.sampled_from(_NUMBERS), st.sampled_from(_EDGES) | st.floats() | st.integers(-(2**63), 2**63 - 1), max_size=4
+    )
+)
 def test_what_passes_fits_into_native_numbers(values: dict[str, float]) -> None:
-    given_types = {name: int(value) if isinstance(getattr(Sampling(), name), int) and math.isfinite(value) else value
-                   for name, value in values.items()}
+    given_types = {
+        name: int(value) if isinstance(getattr(Sampling(), name), int) and math.isfinite(value) else value
+        for name, value in values.items()
+    }
     sampling = replace(Sampling(temperature=0.7), **given_types)  # type: ignore[arg-type]
     if sampling_problems(sampling, N_VOCAB):
         with pytest.raises(Error, match="cannot be answered"):

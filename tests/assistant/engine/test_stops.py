@@ -110,7 +110,7 @@ def test_what_was_held_back_comes_at_the_end() -> None:
 def test_a_false_start_is_let_go_at_once() -> None:
     stream = TextStream(("aab",))
     assert stream.feed(b"aa") == ""
-    assert stream.feed(b"a") == "a"      # "aa" may still become the stop string
+    assert stream.feed(b"a") == "a"  # "aa" may still become the stop string
     assert stream.feed(b"c") == "aac"
 
 

@@ -23,5 +23,5 @@ def test_siblings_count_once_and_a_quota_limits(tmp_path: Path, monkeypatch: pyt
         monkeypatch.setattr(threads, "_quota", lambda quota=quota: quota)
         assert threads.n_physical_cores() == expected
     monkeypatch.setattr(threads, "_quota", lambda: 0.0)
-    monkeypatch.setattr(threads, "_allowed_cpus", lambda: {0, 4, 9})    # 9 has no files: a core of its own
+    monkeypatch.setattr(threads, "_allowed_cpus", lambda: {0, 4, 9})  # 9 has no files: a core of its own
     assert threads.n_physical_cores() == 2

@@ -31,8 +31,9 @@ from rushlight.assistant.events import Failed, Finished, Notice, TextDelta, Usag
 
 Answer = Callable[..., tuple[str, Usage, Finished]]
 LONG = GenerateRequest(prompt="word " * 3500, max_tokens=1, cache_prompt=False)
-ENDLESS = GenerateRequest(      # the two tokens that would end it are unlikely
-    prompt="Once upon a time", max_tokens=3000, sampling=Sampling(logit_bias=((0, -100.0), (2, -100.0))))
+ENDLESS = GenerateRequest(  # the two tokens that would end it are unlikely
+    prompt="Once upon a time", max_tokens=3000, sampling=Sampling(logit_bias=((0, -100.0), (2, -100.0)))
+)
 
 
 def test_wrong_usage(capsys: pytest.CaptureFixture[str]) -> None:
@@ -46,16 +47,22 @@ def test_wrong_usage(capsys: pytest.CaptureFixture[str]) -> None:
 
 @pytest.mark.model
 def test_ready(worker: Any, demo_model: Path, start_worker: Callable[..., Any]) -> None:
-    process = start_worker(LoadSettings(path=str(demo_model), n_ctx=100_000, n_threads=1, kv_type="q8_0",
-                                        use_mmap=False, flash_attention="on"))
+    process = start_worker(
+        LoadSettings(
+            path=str(demo_model), n_ctx=100_000, n_threads=1, kv_type="q8_0", use_mmap=False, flash_attention="on"
+        )
+    )
     ready = process.first_word()
     assert isinstance(ready, Ready)
-    assert ready.n_ctx == ready.n_ctx_train == 8192           # never more than the model was made for
+    assert ready.n_ctx == ready.n_ctx_train == 8192  # never more than the model was made for
     assert ready.n_vocab == 49152 and ready.n_embd == 576 and ready.n_layers == 30
     assert ready.template == "file" and "0.3.36" in ready.system and ready.gpu_layers == 0
     with process.client() as client:
-        text = "".join(e.text for e in client.generate(GenerateRequest(prompt="The capital of France is", max_tokens=3),
-                                                       Stop()) if isinstance(e, TextDelta))
+        text = "".join(
+            e.text
+            for e in client.generate(GenerateRequest(prompt="The capital of France is", max_tokens=3), Stop())
+            if isinstance(e, TextDelta)
+        )
         assert "Paris" in text
     assert process.close() == 0
 
@@ -70,8 +77,9 @@ def test_ready(worker: Any, demo_model: Path, start_worker: Callable[..., Any]) 
     ({"path": "/nowhere/none.gguf"}, "none.gguf", ""),
 ])  # fmt: skip
 @pytest.mark.model
-def test_settings_that_are_refused(start_worker: Callable[..., Any], demo_model: Path, change: dict[str, Any],
-                                   word: str, kind: str) -> None:
+def test_settings_that_are_refused(
+    start_worker: Callable[..., Any], demo_model: Path, change: dict[str, Any], word: str, kind: str
+) -> None:
     process = start_worker(replace(LoadSettings(path=str(demo_model)), **change))
     failed = process.first_word()
     assert isinstance(failed, Failed)
@@ -81,8 +89,12 @@ def test_settings_that_are_refused(start_worker: Callable[..., Any], demo_model:
 
 
 def test_files_that_are_no_models(start_worker: Callable[..., Any], tmp_path: Path) -> None:
-    files = {"text.gguf": b"hello", "empty.gguf": b"", "cut.gguf": b"GGUF" + struct.pack("<IQQ", 3, 1, 1),
-             "key.gguf": b"GGUF" + struct.pack("<IQQ", 3, 0, 1) + struct.pack("<Q", 0) + struct.pack("<IB", 0, 1)}
+    files = {
+        "text.gguf": b"hello",
+        "empty.gguf": b"",
+        "cut.gguf": b"GGUF" + struct.pack("<IQQ", 3, 1, 1),
+        "key.gguf": b"GGUF" + struct.pack("<IQQ", 3, 0, 1) + struct.pack("<Q", 0) + struct.pack("<IB", 0, 1),
+    }
     for name, data in files.items():
         (tmp_path / name).write_bytes(data)
         start = time.monotonic()
@@ -99,11 +111,15 @@ def test_an_adapter_is_no_model(start_worker: Callable[..., Any], gguf_builder: 
     assert isinstance(failed, Failed) and failed.kind == "wrong-model" and "adapter" in failed.message
 
 
-def test_a_split_model_with_a_bad_second_part_is_refused(start_worker: Callable[..., Any], gguf_builder: Any,
-                                                         tmp_path: Path) -> None:
+def test_a_split_model_with_a_bad_second_part_is_refused(
+    start_worker: Callable[..., Any], gguf_builder: Any, tmp_path: Path
+) -> None:
     raw = gguf_builder.raw_file(gguf_builder.tiny_llama_gguf(tmp_path / "whole.gguf"))
-    raw.values += [(b"split.count", 2, struct.pack("<H", 2)), (b"split.no", 2, struct.pack("<H", 0)),
-                   (b"split.tensors.count", 5, struct.pack("<i", 99))]
+    raw.values += [
+        (b"split.count", 2, struct.pack("<H", 2)),
+        (b"split.no", 2, struct.pack("<H", 0)),
+        (b"split.tensors.count", 5, struct.pack("<i", 99)),
+    ]
     first = raw.write(tmp_path / "m-00001-of-00002.gguf")
     (tmp_path / "m-00002-of-00002.gguf").write_bytes(b"GGUF no more")
     failed = start_worker(LoadSettings(path=str(first))).first_word()
@@ -117,8 +133,9 @@ def test_other_settings_than_settings(start_worker: Callable[..., Any]) -> None:
 
 
 @pytest.mark.model
-def test_clients_may_come_before_the_model_is_ready(start_worker: Callable[..., Any], demo_model: Path,
-                                                    paris: GenerateRequest, answer: Answer) -> None:
+def test_clients_may_come_before_the_model_is_ready(
+    start_worker: Callable[..., Any], demo_model: Path, paris: GenerateRequest, answer: Answer
+) -> None:
     process = start_worker(LoadSettings(path=str(demo_model), n_ctx=512))
     with process.client() as client:
         assert "Paris" in answer(client, paris)[0]
@@ -127,7 +144,7 @@ def test_clients_may_come_before_the_model_is_ready(start_worker: Callable[..., 
 
 @pytest.mark.model
 def test_the_end_of_the_host_is_the_end_of_the_worker(start_worker: Callable[..., Any], demo_model: Path) -> None:
-    for delay_s in (0.0, 0.1, 0.3):                           # while it loads, too
+    for delay_s in (0.0, 0.1, 0.3):  # while it loads, too
         process = start_worker(LoadSettings(path=str(demo_model), n_ctx=256))
         time.sleep(delay_s)
         process.control.close()
@@ -225,11 +242,11 @@ def test_clients_take_turns_and_too_many_are_turned_away(start_worker: Callable[
     assert isinstance(process.first_word(), Ready)
     first = Connection(process.raw_client())
     first.send(replace(ENDLESS, max_tokens=400), 1)
-    assert first.receive() is not None                        # it is running
+    assert first.receive() is not None  # it is running
     others = [Connection(process.raw_client()) for _ in range(3)]
     for i, other in enumerate(others):
         other.send(GenerateRequest(prompt="One two three", max_tokens=2), 10 + i)
-        time.sleep(0.05)                                      # in this order
+        time.sleep(0.05)  # in this order
     start = time.monotonic()
     refused = others[2].receive()
     assert time.monotonic() - start < 0.5
@@ -285,17 +302,21 @@ def test_bad_requests_do_no_harm(worker: Any, paris: GenerateRequest, answer: An
 
 @pytest.mark.model
 def test_garbage_on_a_client_socket_ends_that_client_only(worker: Any, paris: GenerateRequest, answer: Answer) -> None:
-    for garbage in (b"\xff" * 64, struct.pack("<I", 5) + b"hello", struct.pack("<I", 2**31),
-                    encode(LoadSettings(path="/x"), 3)):
+    for garbage in (
+        b"\xff" * 64,
+        struct.pack("<I", 5) + b"hello",
+        struct.pack("<I", 2**31),
+        encode(LoadSettings(path="/x"), 3),
+    ):
         raw = worker.raw_client()
         raw.settimeout(5)
         raw.sendall(garbage)
         answered = Connection(raw).receive()
         assert answered is not None and isinstance(answered[1], Failed) and answered[1].kind == "bad-frame"
         raw.close()
-    worker.door.sendall(b"c")                                  # a byte without a socket
+    worker.door.sendall(b"c")  # a byte without a socket
     read, write = os.pipe()
-    socket.send_fds(worker.door, [b"c"], [read])               # something that is no socket
+    socket.send_fds(worker.door, [b"c"], [read])  # something that is no socket
     os.close(read)
     os.close(write)
     with worker.client() as client:
@@ -305,13 +326,14 @@ def test_garbage_on_a_client_socket_ends_that_client_only(worker: Any, paris: Ge
 @pytest.mark.model
 @pytest.mark.faults
 @pytest.mark.timeout(120)
-def test_a_client_that_does_not_read_is_dropped(start_worker: Callable[..., Any], demo_model: Path,
-                                                paris: GenerateRequest, answer: Answer) -> None:
+def test_a_client_that_does_not_read_is_dropped(
+    start_worker: Callable[..., Any], demo_model: Path, paris: GenerateRequest, answer: Answer
+) -> None:
     process = start_worker(LoadSettings(path=str(demo_model), n_ctx=512))
     assert isinstance(process.first_word(), Ready)
     lazy = process.raw_client()
     lazy.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-    wanted = encode(TokenizeRequest("word " * 200_000), 1)     # an answer of several hundred kB
+    wanted = encode(TokenizeRequest("word " * 200_000), 1)  # an answer of several hundred kB
     lazy.sendall(wanted * 4)
     with process.client() as client:
         start = time.monotonic()
@@ -319,7 +341,7 @@ def test_a_client_that_does_not_read_is_dropped(start_worker: Callable[..., Any]
         assert time.monotonic() - start < SEND_LIMIT_S + 20
     deadline = time.monotonic() + SEND_LIMIT_S + 10
     lazy.settimeout(5)
-    while time.monotonic() < deadline:                         # what had been sent, then the end
+    while time.monotonic() < deadline:  # what had been sent, then the end
         try:
             if not lazy.recv(1 << 16):
                 break
@@ -361,7 +383,7 @@ def test_a_host_that_reads_nothing_holds_up_no_answer(start_worker: Callable[...
     process = start_worker(LoadSettings(path=str(demo_model), n_ctx=64))
     assert isinstance(process.first_word(), Ready)
     with process.client() as client:
-        for _ in range(600):             # two notices each: more than a socket's buffer holds
+        for _ in range(600):  # two notices each: more than a socket's buffer holds
             client.tokenize(TokenizeRequest("x"))
     process.close()
 
@@ -379,5 +401,3 @@ def _last(connection: Connection) -> Usage:
         if isinstance(frame[1], Usage):
             return frame[1]
     raise AssertionError("the stream ended early")
-
-

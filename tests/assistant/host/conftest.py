@@ -88,6 +88,7 @@ def settings() -> Callable[..., PlainSettings]:
 @pytest.fixture
 def model(tmp_path: Path) -> Callable[..., LoadSettings]:
     """model("progress=3", name="a") writes the orders into a file and returns how to load it."""
+
     def make(orders: str = "", name: str = "model", **changes: Any) -> LoadSettings:
         path = tmp_path / f"{name}.gguf"
         if not path.exists() or path.read_text() != orders:
@@ -100,7 +101,14 @@ def model(tmp_path: Path) -> Callable[..., LoadSettings]:
 @pytest.fixture
 def fake_command() -> Callable[[int, int, int], list[str]]:
     return lambda control_fd, door_fd, n_waiting: [
-        sys.executable, "-P", str(HERE / "fake_worker.py"), "--control", str(control_fd), "--door", str(door_fd)]
+        sys.executable,
+        "-P",
+        str(HERE / "fake_worker.py"),
+        "--control",
+        str(control_fd),
+        "--door",
+        str(door_fd),
+    ]
 
 
 @pytest.fixture(autouse=True)
@@ -131,12 +139,19 @@ def host(paths: Paths, fake_command: Any) -> Iterator[Callable[..., InProcessHos
         orders = [order.partition("=") for order in Path(load.path).read_text().split()]
         return next((int(value) for word, _, value in orders if word == "need"), 1) * MIB
 
-    def make(available_mib: int | Callable[[], int] = 100_000, keep_alive: int = 300,
-             reserve_mib: int = 0) -> InProcessHost:
+    def make(
+        available_mib: int | Callable[[], int] = 100_000, keep_alive: int = 300, reserve_mib: int = 0
+    ) -> InProcessHost:
         available = available_mib if callable(available_mib) else lambda: available_mib
-        made.append(InProcessHost(
-            paths, PlainSettings(engine__keep_alive_s=keep_alive), command=fake_command, need=need,
-            arbiter=Arbiter(reserve_mib * MIB, available=lambda: available() * MIB)))
+        made.append(
+            InProcessHost(
+                paths,
+                PlainSettings(engine__keep_alive_s=keep_alive),
+                command=fake_command,
+                need=need,
+                arbiter=Arbiter(reserve_mib * MIB, available=lambda: available() * MIB),
+            )
+        )
         return made[-1]
 
     yield make
@@ -147,8 +162,9 @@ def host(paths: Paths, fake_command: Any) -> Iterator[Callable[..., InProcessHos
 @pytest.fixture
 def fake_host(monkeypatch: pytest.MonkeyPatch) -> None:
     """`connect` starts the real host, over fake workers."""
-    monkeypatch.setattr(start, "own_command",
-                        lambda _verb, *args: [sys.executable, "-P", str(HERE / "fake_host.py"), *args])
+    monkeypatch.setattr(
+        start, "own_command", lambda _verb, *args: [sys.executable, "-P", str(HERE / "fake_host.py"), *args]
+    )
 
 
 @pytest.fixture

@@ -15,6 +15,5 @@ def command(control_fd: int, door_fd: int, n_waiting: int) -> list[str]:
 
 
 if __name__ == "__main__":
-    serve = partial(run, version=os.environ.get("FAKE_VERSION", __version__), command=command,
-                    need=lambda load: 1024)
+    serve = partial(run, version=os.environ.get("FAKE_VERSION", __version__), command=command, need=lambda load: 1024)
     sys.exit(main(sys.argv[1:], serve))

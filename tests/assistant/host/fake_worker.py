@@ -44,8 +44,22 @@ def main(argv: list[str]) -> None:
                 signal.pause()
             case "grow":
                 hoard.append(bytearray(os.urandom(1024) * (int(value) * 1024)))
-    control.send(Ready(n_ctx=128, n_ctx_train=256, n_vocab=10, n_embd=4, n_layers=1, n_params=100, size_bytes=100,
-                       gpu_layers=0, template="file", description="fake", load_s=0.0, system=""))
+    control.send(
+        Ready(
+            n_ctx=128,
+            n_ctx_train=256,
+            n_vocab=10,
+            n_embd=4,
+            n_layers=1,
+            n_params=100,
+            size_bytes=100,
+            gpu_layers=0,
+            template="file",
+            description="fake",
+            load_s=0.0,
+            system="",
+        )
+    )
     serve(control, door, "reports" in orders)
 
 

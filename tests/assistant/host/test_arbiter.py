@@ -7,16 +7,27 @@ from hypothesis import strategies as st
 from rushlight.assistant.host.arbiter import Arbiter, Claim, does_not_fit, limit_bytes
 
 GIB = 1024**3
-CLAIM = st.builds(Claim, st.integers(0, 10**6), st.just("m"), st.integers(0, 8 * GIB), st.integers(0, 8 * GIB),
-                  st.booleans(), st.floats(0, 1000))
+CLAIM = st.builds(
+    Claim,
+    st.integers(0, 10**6),
+    st.just("m"),
+    st.integers(0, 8 * GIB),
+    st.integers(0, 8 * GIB),
+    st.booleans(),
+    st.floats(0, 1000),
+)
 
 
 def claim(number: int, need: int = GIB, held: int = 0, in_use: bool = False, last_used_s: float = 0.0) -> Claim:
     return Claim(number, f"model-{number}", need, held, in_use, last_used_s)
 
 
-@given(st.integers(0, 16 * GIB), st.integers(0, 16 * GIB), st.integers(0, 2 * GIB),
-       st.lists(CLAIM, max_size=6, unique_by=lambda each: each.engine_id))
+@given(
+    st.integers(0, 16 * GIB),
+    st.integers(0, 16 * GIB),
+    st.integers(0, 2 * GIB),
+    st.lists(CLAIM, max_size=6, unique_by=lambda each: each.engine_id),
+)
 def test_a_verdict_keeps_its_promise(need: int, available: int, reserve: int, claims: list[Claim]) -> None:
     verdict = Arbiter(reserve, available=lambda: available).decide(need, claims)
     by_id = {each.engine_id: each for each in claims}

@@ -41,8 +41,9 @@ sys.stdin.read()
 
 
 def ask(engine: EngineClient, prompt: str = "") -> str:
-    return "".join(event.text for event in engine.generate(GenerateRequest(prompt=prompt), Stop())
-                   if isinstance(event, TextDelta))
+    return "".join(
+        event.text for event in engine.generate(GenerateRequest(prompt=prompt), Stop()) if isinstance(event, TextDelta)
+    )
 
 
 def wait_until(condition: Callable[[], bool], timeout_s: float = 5.0) -> None:
@@ -183,8 +184,7 @@ def test_another_version_is_refused_in_words(connect: Connect, monkeypatch: pyte
     assert old._idle[0].is_alive(), "the refused one disturbs nobody"
 
 
-def test_another_versions_idle_host_makes_room(connect: Connect, model: Model,
-                                               monkeypatch: pytest.MonkeyPatch) -> None:
+def test_another_versions_idle_host_makes_room(connect: Connect, model: Model, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as context:
         context.setattr("rushlight.assistant.host.client.reach.__defaults__", ("9.9",))
         context.setenv("FAKE_VERSION", "9.9")
@@ -200,17 +200,21 @@ def hello(token: str, version: str = __version__) -> bytes:
     return HOST_CODEC.encode(Hello(token, version, 1))
 
 
-@pytest.mark.parametrize("words", [
-    b"GET / HTTP/1.1\r\n\r\n",
-    b"\xff\xff\xff\xff",
-    (2**31).to_bytes(4, "little") + b"x" * 10_000,
-    b"\x05\x00\x00\x00\xc1\xc1\xc1\xc1\xc1",
-    HOST_CODEC.encode(AskStatus(), 1),
-    hello("wrong token"),
-    hello(""),
-    hello("x" * 3000),
-    hello("wrong", "another version"),
-], ids=["http", "length", "giant", "bytes", "no-hello", "token", "empty", "long", "version"])
+@pytest.mark.parametrize(
+    "words",
+    [
+        b"GET / HTTP/1.1\r\n\r\n",
+        b"\xff\xff\xff\xff",
+        (2**31).to_bytes(4, "little") + b"x" * 10_000,
+        b"\x05\x00\x00\x00\xc1\xc1\xc1\xc1\xc1",
+        HOST_CODEC.encode(AskStatus(), 1),
+        hello("wrong token"),
+        hello(""),
+        hello("x" * 3000),
+        hello("wrong", "another version"),
+    ],
+    ids=["http", "length", "giant", "bytes", "no-hello", "token", "empty", "long", "version"],
+)
 def test_who_does_not_greet_properly_is_dropped(connect: Connect, paths: Paths, words: bytes) -> None:
     client = connect()
     with stranger(paths) as sock:
@@ -243,7 +247,7 @@ def test_a_greeted_front_that_misbehaves_is_dropped(connect: Connect, paths: Pat
     with stranger(paths) as deaf:
         deaf.sendall(hello(record.token))
         deaf.settimeout(0.2)
-        for _ in range(3000):            # asks and never reads
+        for _ in range(3000):  # asks and never reads
             try:
                 deaf.sendall(HOST_CODEC.encode(AskStatus(), 1) * 100)
             except OSError:
@@ -277,8 +281,10 @@ def test_a_load_that_nobody_waits_for_ends(connect: Connect, paths: Paths, model
 
 def test_parallel_starts_have_one_owner(processes: Any) -> None:
     script = Path(__file__).with_name("fake_host.py")
-    fronts = [subprocess.Popen([sys.executable, "-c", STARTER, str(script)], stdin=subprocess.PIPE,
-                               stdout=subprocess.PIPE) for _ in range(10)]
+    fronts = [
+        subprocess.Popen([sys.executable, "-c", STARTER, str(script)], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        for _ in range(10)
+    ]
     try:
         pids = set()
         for front in fronts:
@@ -317,8 +323,7 @@ def test_a_runtime_folder_open_to_others_is_reported(connect: Connect, paths: Pa
     assert caught.value.kind == "unsafe-folder"
 
 
-def test_a_host_that_crashes_at_once_is_quoted(connect: Connect, monkeypatch: pytest.MonkeyPatch,
-                                               paths: Paths) -> None:
+def test_a_host_that_crashes_at_once_is_quoted(connect: Connect, monkeypatch: pytest.MonkeyPatch, paths: Paths) -> None:
     program = "raise SystemExit('no \x1b[2Jluck')"
     monkeypatch.setattr(start, "own_command", lambda *args: [sys.executable, "-c", program])
     with pytest.raises(Error, match="no luck") as caught:
@@ -327,8 +332,7 @@ def test_a_host_that_crashes_at_once_is_quoted(connect: Connect, monkeypatch: py
     assert str(paths.logs / "host.log") in caught.value.hint
 
 
-def test_a_host_that_hangs_at_start_is_given_up(paths: Paths, monkeypatch: pytest.MonkeyPatch,
-                                                settings: Any) -> None:
+def test_a_host_that_hangs_at_start_is_given_up(paths: Paths, monkeypatch: pytest.MonkeyPatch, settings: Any) -> None:
     monkeypatch.setattr(start, "own_command", lambda *args: ["/bin/sleep", "60"])
     with pytest.raises(Error, match="did not start within"):
         start.Starting(paths, settings()).wait(0.3)

@@ -21,8 +21,9 @@ Model = Callable[..., LoadSettings]
 
 
 def ask(engine: EngineClient, prompt: str = "") -> str:
-    return "".join(event.text for event in engine.generate(GenerateRequest(prompt=prompt), Stop())
-                   if isinstance(event, TextDelta))
+    return "".join(
+        event.text for event in engine.generate(GenerateRequest(prompt=prompt), Stop()) if isinstance(event, TextDelta)
+    )
 
 
 def states(host: InProcessHost) -> dict[str, str]:
@@ -91,7 +92,7 @@ def test_the_longest_unused_makes_room(host: Host, model: Model) -> None:
     h = host(available_mib=2500)
     for name in ("first", "second"):
         h.open_engine(model("need=1000", name=name)).close()
-    for link in h._idle:          # as if those fronts had gone
+    for link in h._idle:  # as if those fronts had gone
         link.close()
     wait_until(lambda: not any(engine.in_use for engine in h.status().engines))
     kept = h.open_engine(model("need=1000", name="third"))
@@ -149,12 +150,15 @@ def test_one_who_stops_waiting_disturbs_nobody(host: Host, model: Model) -> None
     assert ask(engines[0])
 
 
-@pytest.mark.parametrize(("orders", "kind", "words"), [
-    ("fail=bad-file", "bad-file", "The file is bad."),
-    ("say=GGML_ASSERT(n>0)_failed abort", "bad-file", "GGML_ASSERT(n>0)_failed"),
-    ("kill", "worker-died", "signal 9 (SIGKILL)"),
-    ("exit=3", "worker-died", "exit code 3"),
-])
+@pytest.mark.parametrize(
+    ("orders", "kind", "words"),
+    [
+        ("fail=bad-file", "bad-file", "The file is bad."),
+        ("say=GGML_ASSERT(n>0)_failed abort", "bad-file", "GGML_ASSERT(n>0)_failed"),
+        ("kill", "worker-died", "signal 9 (SIGKILL)"),
+        ("exit=3", "worker-died", "exit code 3"),
+    ],
+)
 def test_why_a_load_failed(host: Host, model: Model, orders: str, kind: str, words: str) -> None:
     h = host()
     started_s = time.monotonic()

@@ -32,8 +32,13 @@ def test_without_a_group_the_machine_counts(system: Path) -> None:
 def test_version_2_and_the_groups_around(system: Path) -> None:
     write(system / "proc/self", cgroup="0::/user/app\n")
     write(system / "cgroup/user/app", memory__max="max\n", memory__current="5\n")
-    write(system / "cgroup/user", memory__max=f"{100 * MIB}\n", memory__current=f"{90 * MIB}\n",
-          memory__stat=f"anon 1\nactive_file {20 * MIB}\ninactive_file {30 * MIB}\n", memory__events="oom_kill 0\n")
+    write(
+        system / "cgroup/user",
+        memory__max=f"{100 * MIB}\n",
+        memory__current=f"{90 * MIB}\n",
+        memory__stat=f"anon 1\nactive_file {20 * MIB}\ninactive_file {30 * MIB}\n",
+        memory__events="oom_kill 0\n",
+    )
     write(system / "cgroup/user/app", memory__events="low 0\noom 4\noom_kill 3\n")
     assert memory.available_bytes() == 60 * MIB
     assert memory.oom_kills() == 3
@@ -41,9 +46,13 @@ def test_version_2_and_the_groups_around(system: Path) -> None:
 
 def test_version_1_in_a_container(system: Path) -> None:
     write(system / "proc/self", cgroup="4:cpu,memory:/docker/abc\n0::/\n")
-    write(system / "cgroup/memory", memory__limit_in_bytes=f"{100 * MIB}\n", memory__usage_in_bytes=f"{90 * MIB}\n",
-          memory__stat=f"active_file 1\ntotal_active_file {MIB}\ntotal_inactive_file {MIB}\n",
-          memory__oom_control="oom_kill_disable 0\nunder_oom 0\noom_kill 7\n")
+    write(
+        system / "cgroup/memory",
+        memory__limit_in_bytes=f"{100 * MIB}\n",
+        memory__usage_in_bytes=f"{90 * MIB}\n",
+        memory__stat=f"active_file 1\ntotal_active_file {MIB}\ntotal_inactive_file {MIB}\n",
+        memory__oom_control="oom_kill_disable 0\nunder_oom 0\noom_kill 7\n",
+    )
     assert memory.available_bytes() == 12 * MIB
     assert memory.oom_kills() == 7
 

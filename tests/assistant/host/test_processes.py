@@ -86,15 +86,18 @@ def test_lines_come_whole() -> None:
     assert len(said[-1]) == 10_000, "a line without an end is not kept forever"
 
 
-@pytest.mark.parametrize(("status", "loading", "oom", "kind", "words"), [
-    (-9, False, False, "worker-died", "killed by signal 9 (SIGKILL)"),
-    (-9, True, True, "out-of-memory", "ran out of memory"),
-    (-6, True, False, "bad-file", "llama.cpp aborted (signal 6, SIGABRT)"),
-    (-11, True, False, "bad-file", "SIGSEGV"),
-    (-11, False, False, "worker-died", "SIGSEGV"),
-    (70, False, False, "worker-died", "exit code 70"),
-    (None, False, False, "worker-died", "unknown reason"),
-])
+@pytest.mark.parametrize(
+    ("status", "loading", "oom", "kind", "words"),
+    [
+        (-9, False, False, "worker-died", "killed by signal 9 (SIGKILL)"),
+        (-9, True, True, "out-of-memory", "ran out of memory"),
+        (-6, True, False, "bad-file", "llama.cpp aborted (signal 6, SIGABRT)"),
+        (-11, True, False, "bad-file", "SIGSEGV"),
+        (-11, False, False, "worker-died", "SIGSEGV"),
+        (70, False, False, "worker-died", "exit code 70"),
+        (None, False, False, "worker-died", "unknown reason"),
+    ],
+)
 def test_words_for_a_death(status: int | None, loading: bool, oom: bool, kind: str, words: str) -> None:
     err = death.explain("m.gguf", status, loading=loading, tail="", out_of_memory=oom)
     assert err.kind == kind
@@ -111,8 +114,9 @@ def test_the_line_with_the_cause_is_quoted() -> None:
     assert len(death.last_words("x" * 5000)) <= 300
 
 
-def test_a_host_started_ahead(connect: Callable[..., HostClient], paths: Paths, settings: Any, model: Any,
-                              wait_gone: Any) -> None:
+def test_a_host_started_ahead(
+    connect: Callable[..., HostClient], paths: Paths, settings: Any, model: Any, wait_gone: Any
+) -> None:
     starting = begin(paths, settings(host__idle_s=0))
     assert starting is not None
     assert begin(paths, settings()) is None, "one start at a time"
@@ -127,8 +131,9 @@ def connect_to(paths: Paths, settings: Any, starting: Any) -> HostClient:
     return connect(paths, settings, starting=starting)
 
 
-def test_a_start_that_is_abandoned_is_there_for_others(connect: Callable[..., HostClient], paths: Paths,
-                                                       settings: Any, processes: Any) -> None:
+def test_a_start_that_is_abandoned_is_there_for_others(
+    connect: Callable[..., HostClient], paths: Paths, settings: Any, processes: Any
+) -> None:
     starting = begin(paths, settings(host__idle_s=0))
     assert starting is not None
     starting.abandon()
@@ -142,8 +147,9 @@ def test_a_start_that_is_abandoned_is_there_for_others(connect: Callable[..., Ho
     assert time.monotonic() - started_s < 3
 
 
-def test_the_worker_started_ahead_is_the_one_that_loads(connect: Callable[..., HostClient], model: Any,
-                                                        processes: Any) -> None:
+def test_the_worker_started_ahead_is_the_one_that_loads(
+    connect: Callable[..., HostClient], model: Any, processes: Any
+) -> None:
     client = connect(idle=60, keep_alive=60)
     deadline_s = time.monotonic() + 5
     while not (ahead := [pid for pid, command in processes().items() if "--door" in command]):
@@ -154,8 +160,9 @@ def test_the_worker_started_ahead_is_the_one_that_loads(connect: Callable[..., H
     client.shutdown()
 
 
-def test_a_worker_started_ahead_that_died_is_replaced(connect: Callable[..., HostClient], model: Any,
-                                                      processes: Any) -> None:
+def test_a_worker_started_ahead_that_died_is_replaced(
+    connect: Callable[..., HostClient], model: Any, processes: Any
+) -> None:
     client = connect(idle=60, keep_alive=60)
     deadline_s = time.monotonic() + 5
     while not (ahead := [pid for pid, command in processes().items() if "--door" in command]):

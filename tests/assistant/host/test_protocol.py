@@ -16,16 +16,35 @@ TEXT = st.text(max_size=50)
 NUMBER = st.integers(-(2**31), 2**31)
 LOAD = st.builds(LoadSettings, path=TEXT, n_ctx=NUMBER, chat_template=TEXT, embeddings=st.booleans())
 READY = st.builds(Ready, *[NUMBER] * 8, TEXT, TEXT, st.floats(allow_nan=False), TEXT)
-ENGINE = st.builds(protocol.EngineStatus, NUMBER, NUMBER, LOAD, TEXT, st.booleans(), NUMBER, NUMBER, NUMBER,
-                   st.floats(allow_nan=False), st.floats(allow_nan=False), st.none() | READY)
+ENGINE = st.builds(
+    protocol.EngineStatus,
+    NUMBER,
+    NUMBER,
+    LOAD,
+    TEXT,
+    st.booleans(),
+    NUMBER,
+    NUMBER,
+    NUMBER,
+    st.floats(allow_nan=False),
+    st.floats(allow_nan=False),
+    st.none() | READY,
+)
 VALUES = st.one_of(
     st.builds(protocol.Hello, TEXT, TEXT, NUMBER),
     st.builds(protocol.Welcome, TEXT, NUMBER, TEXT),
     st.builds(protocol.Refused, TEXT, TEXT, TEXT, st.booleans()),
     st.builds(protocol.OpenEngine, LOAD, st.floats(allow_nan=False), NUMBER),
     st.builds(protocol.Opened, NUMBER, NUMBER, READY),
-    st.builds(protocol.HostStatus, NUMBER, TEXT, st.floats(allow_nan=False), NUMBER, st.none() | NUMBER,
-              st.lists(ENGINE, max_size=3).map(tuple)),
+    st.builds(
+        protocol.HostStatus,
+        NUMBER,
+        TEXT,
+        st.floats(allow_nan=False),
+        NUMBER,
+        st.none() | NUMBER,
+        st.lists(ENGINE, max_size=3).map(tuple),
+    ),
     st.builds(protocol.Unload, TEXT),
     st.builds(protocol.ExplainEngine, NUMBER),
     st.builds(protocol.Explained, TEXT, TEXT, TEXT),
@@ -38,7 +57,7 @@ def test_round_trip_in_pieces(values: list[tuple[Any, int]], n_bytes: int) -> No
     stream = b"".join(HOST_CODEC.encode(value, sequence) for value, sequence in values)
     buffer, found = bytearray(), []
     for start in range(0, len(stream), n_bytes):
-        buffer += stream[start:start + n_bytes]
+        buffer += stream[start : start + n_bytes]
         while (frame := HOST_CODEC.take(buffer)) is not None:
             found.append((frame[1], frame[0]))
     assert found == values

@@ -18,7 +18,7 @@ from rushlight.assistant.models.catalogue import Catalogue
 from rushlight.assistant.paths import Paths
 from rushlight.assistant.store.database import open_store
 
-_N_TENSORS = 21                    # of gguf_builder's llama
+_N_TENSORS = 21  # of gguf_builder's llama
 
 
 @pytest.fixture
@@ -42,8 +42,9 @@ def make_split(gguf_builder: ModuleType, tmp_path: Path, monkeypatch: pytest.Mon
         target.mkdir(exist_ok=True)
         per_part = -(-_N_TENSORS // n_parts)
         with monkeypatch.context() as patch:
-            patch.setattr(gguf_builder, "GGUFWriter",
-                          lambda path, arch: GGUFWriter(path, arch, split_max_tensors=per_part))
+            patch.setattr(
+                gguf_builder, "GGUFWriter", lambda path, arch: GGUFWriter(path, arch, split_max_tensors=per_part)
+            )
             gguf_builder.tiny_llama_gguf(target / f"{stem}.gguf", name=stem, seed=seed)
         parts = sorted(target.glob(f"{stem}-*-of-{n_parts:05d}.gguf"))
         assert len(parts) == n_parts
@@ -60,15 +61,15 @@ class FakeHub:
     url: str = ""
     requests: list[tuple[str, str, str]] = field(default_factory=list)
     headers: list[dict[str, str]] = field(default_factory=list)
-    cut_after: list[int] = field(default_factory=list)     # bytes after which the next answers break off
-    statuses: list[int] = field(default_factory=list)      # answered instead, one a data request
-    redirect: str = ""                                     # where data requests are sent
+    cut_after: list[int] = field(default_factory=list)  # bytes after which the next answers break off
+    statuses: list[int] = field(default_factory=list)  # answered instead, one a data request
+    redirect: str = ""  # where data requests are sent
     announced_size: int | None = None
     announced_sha256: str | None = None
     etag: str = '"one"'
     ranges: bool = True
     knows_if_range: bool = True
-    chunked_extra: bytes = b""                             # sent after the file, without a length
+    chunked_extra: bytes = b""  # sent after the file, without a length
     before_body: Callable[[], None] = lambda: None
     listing: Any = None
 
@@ -120,9 +121,15 @@ class _Handler(BaseHTTPRequestHandler):
     def _list(self) -> None:
         listing = self.hub.listing
         if listing is None:
-            listing = [{"type": "file", "path": name, "size": len(data),
-                        "lfs": {"oid": hashlib.sha256(data).hexdigest(), "size": len(data)}}
-                       for name, data in self.hub.files.items()]
+            listing = [
+                {
+                    "type": "file",
+                    "path": name,
+                    "size": len(data),
+                    "lfs": {"oid": hashlib.sha256(data).hexdigest(), "size": len(data)},
+                }
+                for name, data in self.hub.files.items()
+            ]
             listing.append({"type": "directory", "path": "folder"})
         body = listing if isinstance(listing, bytes) else json.dumps(listing).encode()
         self.send_response(200)
@@ -161,7 +168,7 @@ class _Handler(BaseHTTPRequestHandler):
         if hub.etag:
             self.send_header("ETag", hub.etag)
         if hub.chunked_extra:
-            self.send_header("Connection", "close")        # no length: the body ends with the connection
+            self.send_header("Connection", "close")  # no length: the body ends with the connection
             self.close_connection = True
             body += hub.chunked_extra
         else:
@@ -186,7 +193,7 @@ def fake_hub(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeHub]:
     handler = type("Handler", (_Handler,), {"hub": hub})
     server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
     server.daemon_threads = True
-    server.handle_error = lambda *args: None        # type: ignore[method-assign]   (clients hang up here on purpose)
+    server.handle_error = lambda *args: None  # type: ignore[method-assign]   (clients hang up here on purpose)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
     thread.start()
     hub.url = f"http://127.0.0.1:{server.server_port}"

@@ -20,18 +20,41 @@ Add = Callable[..., Model]
 def add(catalogue: Catalogue, tmp_path: Path) -> Add:
     def add(model_id: str, *, purpose: str = "chat", file: str = "", template: str = "") -> Model:
         path = tmp_path / (file or f"{model_id.rsplit('/', 1)[-1]}.gguf")
-        return catalogue.add(NewModel(
-            id=model_id, owned=False, sha256=model_id, files=(ModelFile(path, 1, 2, model_id, "edges"),),
-            architecture="llama", n_params=3, n_ctx_train=4, quantization="Q4_0", purpose=purpose,
-            chat_template_sha256=template, license="mit", sampling={"temperature": 0.6, "top_k": 20}))
+        return catalogue.add(
+            NewModel(
+                id=model_id,
+                owned=False,
+                sha256=model_id,
+                files=(ModelFile(path, 1, 2, model_id, "edges"),),
+                architecture="llama",
+                n_params=3,
+                n_ctx_train=4,
+                quantization="Q4_0",
+                purpose=purpose,
+                chat_template_sha256=template,
+                license="mit",
+                sampling={"temperature": 0.6, "top_k": 20},
+            )
+        )
 
     return add
 
 
-@pytest.mark.parametrize("name", [
-    "org/Tiny-Llama@Q4_0", "ORG/tiny-llama@q4_0", "org/Tiny-Llama", "tiny-llama", "Tiny-Llama@Q4_0", "the-file.v1",
-    "small", "SMALL", "tiny-l", "the-file",
-])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "org/Tiny-Llama@Q4_0",
+        "ORG/tiny-llama@q4_0",
+        "org/Tiny-Llama",
+        "tiny-llama",
+        "Tiny-Llama@Q4_0",
+        "the-file.v1",
+        "small",
+        "SMALL",
+        "tiny-l",
+        "the-file",
+    ],
+)
 def test_every_name_leads_to_the_model(catalogue: Catalogue, add: Add, name: str) -> None:
     add("org/Tiny-Llama@Q4_0", file="the-file.v1.gguf")
     add("other/unrelated@Q8_0")
@@ -93,7 +116,7 @@ def test_aliases_are_not_stolen_and_do_not_hide_models(catalogue: Catalogue, add
     add("org/one@Q4_0")
     add("org/two@Q4_0")
     catalogue.alias("one", "a")
-    catalogue.alias("one", "a")                       # twice is once
+    catalogue.alias("one", "a")  # twice is once
     for alias, kind in (("a", "alias-taken"), ("org/one@Q4_0", "alias-taken"), ("sp ace", "bad-id"), ("-x", "bad-id")):
         with pytest.raises(Error) as caught:
             catalogue.alias("two", alias)
@@ -147,8 +170,9 @@ def test_the_data_folder_can_be_moved(catalogue: Catalogue, tiny_gguf: Path, tmp
     again.store.close()
 
 
-def test_a_path_out_of_the_folder_in_the_store_is_not_followed(catalogue: Catalogue, tiny_gguf: Path,
-                                                               tmp_path: Path) -> None:
+def test_a_path_out_of_the_folder_in_the_store_is_not_followed(
+    catalogue: Catalogue, tiny_gguf: Path, tmp_path: Path
+) -> None:
     victim = tmp_path / "victim.gguf"
     victim.write_text("precious")
     model = import_model(catalogue, tiny_gguf).model

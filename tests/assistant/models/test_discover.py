@@ -21,8 +21,12 @@ def put(path: Path, content: bytes = GGUF) -> Path:
 
 def ollama_model(folder: Path, name: str, digest: str = "a" * 64, content: bytes = GGUF) -> None:
     put(folder / "blobs" / f"sha256-{digest}", content)
-    manifest = {"layers": [{"mediaType": "application/vnd.ollama.image.license", "digest": "sha256:" + "f" * 64},
-                           {"mediaType": "application/vnd.ollama.image.model", "digest": f"sha256:{digest}"}]}
+    manifest = {
+        "layers": [
+            {"mediaType": "application/vnd.ollama.image.license", "digest": "sha256:" + "f" * 64},
+            {"mediaType": "application/vnd.ollama.image.model", "digest": f"sha256:{digest}"},
+        ]
+    }
     put(folder / "manifests" / name, json.dumps(manifest).encode())
 
 
@@ -45,8 +49,12 @@ def test_every_programs_layout(tmp_path: Path) -> None:
     apps = {"lmstudio": "lms", "ollama": "ollama", "jan": "jan", "huggingface": "hub", "gpt4all": "gpt4all"}
     found = names(*(Place(app, tmp_path / folder) for app, folder in apps.items()))
     assert found == [
-        "gpt4all:Nous.Q4_0", "huggingface:org/repo/sub/x", "jan:llama/model",
-        "lmstudio:lmstudio-community/Qwen/Qwen-Q4_K_M", "ollama:hf.co/bartowski/Phi:Q4", "ollama:llama3:8b",
+        "gpt4all:Nous.Q4_0",
+        "huggingface:org/repo/sub/x",
+        "jan:llama/model",
+        "lmstudio:lmstudio-community/Qwen/Qwen-Q4_K_M",
+        "ollama:hf.co/bartowski/Phi:Q4",
+        "ollama:llama3:8b",
         "ollama:someone/tiny:latest",
     ]
 
@@ -102,14 +110,25 @@ def test_a_file_that_two_places_hold_is_listed_once(tmp_path: Path) -> None:
     assert names(Place("lmstudio", tmp_path / "missing")) == []
 
 
-@pytest.mark.parametrize("manifest", [
-    b"", b"[]", b"{}", b"null", b"\xff\xfe", b'{"layers": 3}', b'{"layers": [3]}', b'{"layers": [{"mediaType": 1}]}',
-    b'{"layers": [{"mediaType": "application/vnd.ollama.image.model"}]}',
-    b'{"layers": [{"mediaType": "application/vnd.ollama.image.model", "digest": 7}]}',
-    b'{"layers": [{"mediaType": "application/vnd.ollama.image.model", "digest": "sha256:../../../../etc/passwd"}]}',
-    b'{"layers": [{"mediaType": "application/vnd.ollama.image.model", "digest": "sha256:' + b"a" * 63 + b'/"}]}',
-    b"[" * 200_000, b'{"layers": [' + b"[" * 5000,
-])
+@pytest.mark.parametrize(
+    "manifest",
+    [
+        b"",
+        b"[]",
+        b"{}",
+        b"null",
+        b"\xff\xfe",
+        b'{"layers": 3}',
+        b'{"layers": [3]}',
+        b'{"layers": [{"mediaType": 1}]}',
+        b'{"layers": [{"mediaType": "application/vnd.ollama.image.model"}]}',
+        b'{"layers": [{"mediaType": "application/vnd.ollama.image.model", "digest": 7}]}',
+        b'{"layers": [{"mediaType": "application/vnd.ollama.image.model", "digest": "sha256:../../../../etc/passwd"}]}',
+        b'{"layers": [{"mediaType": "application/vnd.ollama.image.model", "digest": "sha256:' + b"a" * 63 + b'/"}]}',
+        b"[" * 200_000,
+        b'{"layers": [' + b"[" * 5000,
+    ],
+)
 def test_hostile_manifests_name_nothing(tmp_path: Path, manifest: bytes) -> None:
     put(tmp_path / "secret.gguf")
     put(tmp_path / "ollama/manifests/registry.ollama.ai/library/evil/1", manifest)

@@ -18,7 +18,7 @@ from rushlight.assistant.models.hub import HubName
 from rushlight.assistant.models.partials import list_partials, remove_partial
 from rushlight.assistant.paths import Paths
 
-FakeHub = Any                                   # of conftest.py, which tests cannot import by name
+FakeHub = Any  # of conftest.py, which tests cannot import by name
 DATA = os.urandom(3_000_000)
 NAME = HubName("org", "repo", "m.gguf")
 
@@ -78,7 +78,7 @@ def test_a_later_start_goes_on(hub: FakeHub, paths: Paths) -> None:
     assert download(hub, paths).paths[0].read_bytes() == DATA
     assert data_requests(hub)[-1] == "bytes=1000000-"
     hub.requests.clear()
-    assert download(hub, paths).paths[0].read_bytes() == DATA        # complete: nothing is fetched again
+    assert download(hub, paths).paths[0].read_bytes() == DATA  # complete: nothing is fetched again
     assert data_requests(hub) == []
 
 
@@ -160,8 +160,10 @@ def test_a_busy_server_is_waited_for_and_a_dead_one_given_up(hub: FakeHub, paths
     assert err.kind == "download-failed" and "503" in err.message
 
 
-@pytest.mark.parametrize(("status", "kind"), [(401, "download-forbidden"), (403, "download-forbidden"),
-                                              (404, "download-not-found"), (418, "download-answer")])
+@pytest.mark.parametrize(
+    ("status", "kind"),
+    [(401, "download-forbidden"), (403, "download-forbidden"), (404, "download-not-found"), (418, "download-answer")],
+)
 def test_refusals_are_not_repeated(hub: FakeHub, paths: Paths, status: int, kind: str) -> None:
     hub.statuses = [status] * 3
     assert refusal(hub, paths).kind == kind
@@ -248,8 +250,12 @@ def test_a_disk_that_fills_up_keeps_what_came(hub: FakeHub, paths: Paths, monkey
 
 
 def test_partials_are_listed_and_removable_whatever_they_hold(paths: Paths) -> None:
-    for name, content in (("a", b"not json"), ("b", b'{"files": []}'), ("c", b'{"files": [{"path": "../x.gguf"}]}'),
-                          ("d", b"[" * 100_000)):
+    for name, content in (
+        ("a", b"not json"),
+        ("b", b'{"files": []}'),
+        ("c", b'{"files": [{"path": "../x.gguf"}]}'),
+        ("d", b"[" * 100_000),
+    ):
         folder = paths.downloads / name
         folder.mkdir(parents=True)
         (folder / "download.json").write_bytes(content)
@@ -298,8 +304,9 @@ def test_the_proxy_is_used(hub: FakeHub, paths: Paths) -> None:
 
 
 # ---------------------------------------------------------------- into the catalogue
-def test_a_downloaded_model_is_imported_and_the_folder_goes(fake_hub: FakeHub, catalogue: Catalogue,
-                                                            tiny_gguf: Path) -> None:
+def test_a_downloaded_model_is_imported_and_the_folder_goes(
+    fake_hub: FakeHub, catalogue: Catalogue, tiny_gguf: Path
+) -> None:
     fake_hub.files["Tiny-Q4_0.gguf"] = tiny_gguf.read_bytes()
     name = HubName("Some-Org", "Tiny-GGUF")
     done = fetch_model(catalogue, name, endpoint=fake_hub.url, alias="t")

@@ -40,8 +40,9 @@ assert L.llama_init_from_model(model, params)
 
 def allocated(path: Path, *arguments: object) -> dict[str, float]:
     """MiB of weights, KV cache and compute buffer as llama.cpp logs them."""
-    done = subprocess.run([sys.executable, "-c", _LOAD, str(path), *map(str, arguments)], capture_output=True,
-                          text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", _LOAD, str(path), *map(str, arguments)], capture_output=True, text=True, check=True
+    )
 
     def total(kind: str) -> float:
         return sum(float(size) for size in re.findall(rf"{kind} buffer size =\s+([\d.]+) MiB", done.stdout))
@@ -52,14 +53,22 @@ def allocated(path: Path, *arguments: object) -> dict[str, float]:
 @pytest.mark.model
 @pytest.mark.parametrize(
     ("n_ctx", "kv_type", "n_batch", "flash"),
-    [(2048, "f16", 512, "auto"), (8192, "f16", 512, "auto"), (2048, "q8_0", 512, "auto"), (8192, "q8_0", 512, "auto"),
-     (8192, "f16", 512, "off"), (3000, "q4_0", 128, "on")],
+    [
+        (2048, "f16", 512, "auto"),
+        (8192, "f16", 512, "auto"),
+        (2048, "q8_0", 512, "auto"),
+        (8192, "q8_0", 512, "auto"),
+        (8192, "f16", 512, "off"),
+        (3000, "q4_0", 128, "on"),
+    ],
 )
-def test_the_demo_model_takes_what_was_estimated(demo_model: Path, n_ctx: int, kv_type: str, n_batch: int,
-                                                 flash: str) -> None:
+def test_the_demo_model_takes_what_was_estimated(
+    demo_model: Path, n_ctx: int, kv_type: str, n_batch: int, flash: str
+) -> None:
     real = allocated(demo_model, n_ctx, kv_type, n_batch, flash, 1)
-    fit = estimate(check(demo_model), n_ctx=n_ctx, kv_type=kv_type, n_gpu_layers=0, n_batch=n_batch,
-                   flash_attention=flash)
+    fit = estimate(
+        check(demo_model), n_ctx=n_ctx, kv_type=kv_type, n_gpu_layers=0, n_batch=n_batch, flash_attention=flash
+    )
     assert fit.weights_bytes / MIB == pytest.approx(real["weights"], rel=0.01)
     assert fit.kv_bytes / MIB == pytest.approx(real["kv"], rel=0.01)
     assert fit.compute_bytes / MIB == pytest.approx(real["compute"], rel=0.10)
@@ -92,14 +101,21 @@ def test_number_formats_and_padding() -> None:
     assert kv(file, kv_type="q8_0") == f16 * 34 // 64
     assert kv(file, kv_type="q4_0") == f16 * 18 // 64
     assert kv(file, kv_type="f32") == f16 * 2
-    assert kv(file, 1000) == f16                      # rounded up to 1024
-    assert kv(file, 0) == f16 * 4                     # the model's own context
+    assert kv(file, 1000) == f16  # rounded up to 1024
+    assert kv(file, 0) == f16 * 4  # the model's own context
 
 
 def test_compressed_attention_keeps_keys_only() -> None:
     """DeepSeek's MLA: one head of 512 + 64 numbers a layer and token."""
-    file = model("deepseek2", **BASE, attention__head_count_kv=1, attention__key_length=576,
-                 attention__value_length=512, attention__key_length_mla=192, attention__value_length_mla=128)
+    file = model(
+        "deepseek2",
+        **BASE,
+        attention__head_count_kv=1,
+        attention__key_length=576,
+        attention__value_length=512,
+        attention__key_length_mla=192,
+        attention__value_length_mla=128,
+    )
     assert kv(file) == 4 * 1024 * 576 * 2
 
 
@@ -119,20 +135,36 @@ def test_sliding_windows() -> None:
 
 def test_shared_and_recurrent_layers() -> None:
     row = 8 * 64 * 2 * 2
-    shared = model("gemma4", **BASE, attention__sliding_window=512, attention__sliding_window_pattern=[False] * 4,
-                   attention__shared_kv_layers=3)
+    shared = model(
+        "gemma4",
+        **BASE,
+        attention__sliding_window=512,
+        attention__sliding_window_pattern=[False] * 4,
+        attention__shared_kv_layers=3,
+    )
     assert kv(shared) == 1024 * row
-    mamba = model("mamba", block_count=4, embedding_length=512, context_length=4096, ssm__conv_kernel=4,
-                  ssm__inner_size=1024, ssm__state_size=16)
+    mamba = model(
+        "mamba",
+        block_count=4,
+        embedding_length=512,
+        context_length=4096,
+        ssm__conv_kernel=4,
+        ssm__inner_size=1024,
+        ssm__state_size=16,
+    )
     state = 4 * (3 * 1024 + 16 * 1024)
     assert kv(mamba) == kv(mamba, 4096) == 4 * state
-    hybrid = model("qwen3next", **BASE, full_attention_interval=4, ssm__conv_kernel=4, ssm__inner_size=1024,
-                   ssm__state_size=16)
+    hybrid = model(
+        "qwen3next", **BASE, full_attention_interval=4, ssm__conv_kernel=4, ssm__inner_size=1024, ssm__state_size=16
+    )
     assert kv(hybrid) == 3 * state + 1024 * row
-    assert kv(model("lfm2", **BASE, shortconv__l_cache=3, attention__head_count_kv=[0, 0, 8, 8])) == \
-        2 * 4 * 512 * 2 + 2 * 1024 * row
-    assert kv(model("falcon-h1", **BASE, ssm__conv_kernel=4, ssm__inner_size=1024, ssm__state_size=16)) == \
-        4 * (state + 1024 * row)
+    assert (
+        kv(model("lfm2", **BASE, shortconv__l_cache=3, attention__head_count_kv=[0, 0, 8, 8]))
+        == 2 * 4 * 512 * 2 + 2 * 1024 * row
+    )
+    assert kv(model("falcon-h1", **BASE, ssm__conv_kernel=4, ssm__inner_size=1024, ssm__state_size=16)) == 4 * (
+        state + 1024 * row
+    )
     assert kv(model("bert", **BASE)) == 0
 
 
@@ -150,9 +182,9 @@ def test_layers_on_the_card_are_as_many_as_fit() -> None:
     nothing = estimate(file, n_ctx=1024)
     assert (nothing.gpu_layers, nothing.gpu_bytes, nothing.main_bytes) == (0, 0, nothing.total_bytes)
     plenty = estimate(file, n_ctx=1024, gpu_free_bytes=8 * GIB)
-    assert plenty.gpu_layers == 5                     # four and the output
+    assert plenty.gpu_layers == 5  # four and the output
     some = estimate(file, n_ctx=1024, gpu_free_bytes=300 * MIB + 230 * MIB)
-    assert some.gpu_layers == 3                       # the output and two layers of 104 MiB
+    assert some.gpu_layers == 3  # the output and two layers of 104 MiB
     assert some.gpu_bytes <= 230 * MIB
     asked = estimate(file, n_ctx=1024, n_gpu_layers=2)
     assert asked.gpu_layers == 2 and asked.gpu_bytes > 100 * MIB
@@ -205,8 +237,13 @@ def test_wrong_values_are_named() -> None:
             estimate(file, **({"n_ctx": 256} | options))
 
 
-_ANY = st.one_of(st.integers(), st.floats(), st.text(max_size=5), st.booleans(),
-                 st.lists(st.integers() | st.text(max_size=2), max_size=6))
+_ANY = st.one_of(
+    st.integers(),
+    st.floats(),
+    st.text(max_size=5),
+    st.booleans(),
+    st.lists(st.integers() | st.text(max_size=2), max_size=6),
+)
 
 
 _KEYS = [
@@ -216,8 +253,10 @@ _KEYS = [
 ]  # fmt: skip
 
 
-@given(st.sampled_from(["llama", "gemma3", "gemma4", "qwen3next", "mamba", "lfm2", "deepseek2", "bert", "x"]),
-       st.dictionaries(st.sampled_from(_KEYS), _ANY))
+@given(
+    st.sampled_from(["llama", "gemma3", "gemma4", "qwen3next", "mamba", "lfm2", "deepseek2", "bert", "x"]),
+    st.dictionaries(st.sampled_from(_KEYS), _ANY),
+)
 def test_hostile_metadata_never_breaks_the_arithmetic(architecture: str, keys: dict[str, Any]) -> None:
     file = model(architecture, **{key.replace(".", "__"): value for key, value in keys.items()})
     fit = estimate(file, n_ctx=512)
@@ -235,14 +274,18 @@ def test_the_control_groups_limit_counts(tmp_path: Path, version: int) -> None:
     proc, groups = tmp_path / "proc", tmp_path / "groups"
     (proc / "self").mkdir(parents=True)
     (proc / "meminfo").write_text("MemTotal: 8388608 kB\nMemAvailable: 4194304 kB\n")
-    names = {1: ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"),
-             2: ("memory.max", "memory.current", "inactive_file")}[version]
+    names = {
+        1: ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"),
+        2: ("memory.max", "memory.current", "inactive_file"),
+    }[version]
     (proc / "self/cgroup").write_text({1: "4:cpu,memory:/a/b\n", 2: "0::/a/b\n"}[version])
     root = groups / "memory" if version == 1 else groups
     inner, outer = root / "a/b", root / "a"
     inner.mkdir(parents=True)
-    for folder, limit, used, cached in ((inner, "max" if version == 2 else str(2**63 - 4096), 0, 0),
-                                        (outer, str(2 * GIB), GIB, GIB // 2)):
+    for folder, limit, used, cached in (
+        (inner, "max" if version == 2 else str(2**63 - 4096), 0, 0),
+        (outer, str(2 * GIB), GIB, GIB // 2),
+    ):
         (folder / names[0]).write_text(limit)
         (folder / names[1]).write_text(str(used))
         (folder / "memory.stat").write_text(f"anon 5\n{names[2]} {cached}\n")
@@ -258,5 +301,7 @@ def test_without_groups_the_machine_decides(tmp_path: Path) -> None:
 
 def test_the_drivers_answer_is_read() -> None:
     text = "NVIDIA H100, 80GB HBM3, 81559, 80000\nTesla, 15360, 15000\nbroken line\n[N/A], [N/A], [N/A]\n"
-    assert parse_nvidia_smi(text) == (Gpu("NVIDIA H100, 80GB HBM3", 81559 * MIB, 80000 * MIB),
-                                      Gpu("Tesla", 15360 * MIB, 15000 * MIB))
+    assert parse_nvidia_smi(text) == (
+        Gpu("NVIDIA H100, 80GB HBM3", 81559 * MIB, 80000 * MIB),
+        Gpu("Tesla", 15360 * MIB, 15000 * MIB),
+    )

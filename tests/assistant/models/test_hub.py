@@ -32,11 +32,28 @@ def test_names(text: str, name: HubName) -> None:
     assert parse_hub_name(text) == name
 
 
-@pytest.mark.parametrize("text", [
-    "", "org", "/etc/passwd", "../../x/y", "org/..", "org/repo/../../x.gguf", "org/repo/a.bin", "org/repo/a.gguf?x=1",
-    "org/re po", "-org/repo", "org/repo@../x", "https://evil.example/org/repo", "http://huggingface.co.evil/org/repo",
-    "https://huggingface.co/org/repo/tree/main", "org/repo/a\x00.gguf", "org/repo/a#b.gguf", "https://user@huggingface.co/o/r",
-])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "org",
+        "/etc/passwd",
+        "../../x/y",
+        "org/..",
+        "org/repo/../../x.gguf",
+        "org/repo/a.bin",
+        "org/repo/a.gguf?x=1",
+        "org/re po",
+        "-org/repo",
+        "org/repo@../x",
+        "https://evil.example/org/repo",
+        "http://huggingface.co.evil/org/repo",
+        "https://huggingface.co/org/repo/tree/main",
+        "org/repo/a\x00.gguf",
+        "org/repo/a#b.gguf",
+        "https://user@huggingface.co/o/r",
+    ],
+)
 def test_what_is_no_name(text: str) -> None:
     with pytest.raises(Error) as caught:
         parse_hub_name(text)
@@ -78,8 +95,18 @@ def test_split_models_come_whole() -> None:
 def test_entries_of_a_listing_are_believed_only_in_the_known_form() -> None:
     good = {"type": "file", "path": "a.gguf", "size": 5, "lfs": {"oid": "A" * 64}}
     assert listed_file(good) == HubFile("a.gguf", 5, "a" * 64)
-    for change in ({"type": "directory"}, {"path": "../a.gguf"}, {"path": "/a.gguf"}, {"path": "a.bin"}, {"path": 3},
-                   {"path": "a?.gguf"}, {"size": -1}, {"size": "5"}, {"size": True}, {"size": 1 << 60}):
+    for change in (
+        {"type": "directory"},
+        {"path": "../a.gguf"},
+        {"path": "/a.gguf"},
+        {"path": "a.bin"},
+        {"path": 3},
+        {"path": "a?.gguf"},
+        {"size": -1},
+        {"size": "5"},
+        {"size": True},
+        {"size": 1 << 60},
+    ):
         assert listed_file(good | change) is None
     assert listed_file(good | {"lfs": 3}) == listed_file(good | {"lfs": {"oid": "short"}}) == HubFile("a.gguf", 5)
     assert listed_file(None) is None
@@ -93,11 +120,20 @@ def test_digests_are_told_from_other_tags() -> None:
 @pytest.mark.parametrize(
     ("url", "local", "allowed"),
     [
-        ("https://huggingface.co", False, True), ("http://huggingface.co", False, False),
-        ("http://127.0.0.1:8000", True, True), ("http://127.0.0.1:8000", False, False), ("http://[::1]:1", True, True),
-        ("http://localhost:1", True, True), ("http://localhost.evil.com", True, False),
-        ("http://127.0.0.1.nip.io", True, False), ("http://10.0.0.1", True, False), ("file:///etc/passwd", True, False),
-        ("ftp://x", True, False), ("https://", True, False), ("", True, False), ("http://user@10.0.0.1", True, False),
+        ("https://huggingface.co", False, True),
+        ("http://huggingface.co", False, False),
+        ("http://127.0.0.1:8000", True, True),
+        ("http://127.0.0.1:8000", False, False),
+        ("http://[::1]:1", True, True),
+        ("http://localhost:1", True, True),
+        ("http://localhost.evil.com", True, False),
+        ("http://127.0.0.1.nip.io", True, False),
+        ("http://10.0.0.1", True, False),
+        ("file:///etc/passwd", True, False),
+        ("ftp://x", True, False),
+        ("https://", True, False),
+        ("", True, False),
+        ("http://user@10.0.0.1", True, False),
     ],
 )
 def test_where_data_may_come_from(url: str, local: bool, allowed: bool) -> None:

@@ -56,8 +56,9 @@ def test_a_move_takes_the_file_away(catalogue: Catalogue, make_gguf: Make) -> No
     assert model.id == "local/mine@Q8_0"
 
 
-def test_a_move_between_file_systems_copies(catalogue: Catalogue, make_gguf: Make,
-                                            monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_move_between_file_systems_copies(
+    catalogue: Catalogue, make_gguf: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
     source = make_gguf("mine.gguf")
     link = os.link
 
@@ -71,8 +72,9 @@ def test_a_move_between_file_systems_copies(catalogue: Catalogue, make_gguf: Mak
     assert not source.exists() and model.path.is_file()
 
 
-def test_without_hard_links_a_rename_serves(catalogue: Catalogue, tiny_gguf: Path,
-                                            monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_hard_links_a_rename_serves(
+    catalogue: Catalogue, tiny_gguf: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def refuse(a: Path, b: Path) -> None:
         raise PermissionError(1, "Operation not permitted")
 
@@ -119,14 +121,23 @@ def test_an_embedding_model_is_told_apart(catalogue: Catalogue, gguf_builder: Mo
 
 
 def test_sampler_defaults_come_from_the_file(catalogue: Catalogue, make_gguf: Make) -> None:
-    source = make_gguf(extra={"general.sampling.temp": 0.25, "general.sampling.top_k": 7,
-                              "general.sampling.top_p": 42.0, "general.sampling.penalty_repeat": 1.5})
+    source = make_gguf(
+        extra={
+            "general.sampling.temp": 0.25,
+            "general.sampling.top_k": 7,
+            "general.sampling.top_p": 42.0,
+            "general.sampling.penalty_repeat": 1.5,
+        }
+    )
     assert import_model(catalogue, source).model.sampling == {"temperature": 0.25, "top_k": 7, "repeat_penalty": 1.5}
 
 
 def test_hostile_metadata_makes_harmless_names(catalogue: Catalogue, gguf_builder: ModuleType, tmp_path: Path) -> None:
-    source = gguf_builder.tiny_llama_gguf(tmp_path / "x.gguf", name="../../etc/\x1b]0;evil\x07 cron", extra={
-        "general.organization": "..", "general.basename": "/CON/../\u202egpj"})
+    source = gguf_builder.tiny_llama_gguf(
+        tmp_path / "x.gguf",
+        name="../../etc/\x1b]0;evil\x07 cron",
+        extra={"general.organization": "..", "general.basename": "/CON/../\u202egpj"},
+    )
     model = import_model(catalogue, source).model
     assert model.path.resolve().is_relative_to(catalogue.paths.models.resolve())
     assert "\x1b" not in model.id and ".." not in model.id
@@ -138,8 +149,9 @@ def test_a_blob_gets_a_readable_file_name(catalogue: Catalogue, tiny_gguf: Path,
     assert import_model(catalogue, blob).model.path.name == "Tiny-Llama-F32.gguf"
 
 
-def test_a_taken_id_is_refused_before_copying(catalogue: Catalogue, make_gguf: Make, tiny_gguf: Path,
-                                              monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_taken_id_is_refused_before_copying(
+    catalogue: Catalogue, make_gguf: Make, tiny_gguf: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     import_model(catalogue, tiny_gguf)
     monkeypatch.setattr(staging, "stage", lambda *args, **kwargs: pytest.fail("copied"))
     with pytest.raises(Error) as caught:
@@ -161,7 +173,7 @@ def test_a_changed_template_is_told_even_after_removal(catalogue: Catalogue, mak
     (notice,) = import_model(catalogue, poisoned).notices
     assert notice.kind == "template-changed" and "--template" in notice.text
     catalogue.remove("tiny-llama")
-    assert import_model(catalogue, poisoned).notices == ()          # seen by now
+    assert import_model(catalogue, poisoned).notices == ()  # seen by now
 
 
 def test_stop_leaves_nothing(catalogue: Catalogue, tiny_gguf: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -178,14 +190,15 @@ def test_stop_leaves_nothing(catalogue: Catalogue, tiny_gguf: Path, monkeypatch:
     assert files_below(catalogue.paths.models) == [] and catalogue.list() == ()
 
 
-def test_too_little_space_is_told_before_copying(catalogue: Catalogue, tiny_gguf: Path,
-                                                 monkeypatch: pytest.MonkeyPatch) -> None:
+def test_too_little_space_is_told_before_copying(
+    catalogue: Catalogue, tiny_gguf: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(staging, "free_bytes", lambda folder: 1000)
     with pytest.raises(Error) as caught:
         import_model(catalogue, tiny_gguf)
     assert caught.value.kind == "disk-full" and "1000 bytes" in caught.value.message
     assert files_below(catalogue.paths.models) == []
-    assert not import_model(catalogue, tiny_gguf, how="in-place").model.owned     # needs no space
+    assert not import_model(catalogue, tiny_gguf, how="in-place").model.owned  # needs no space
 
 
 def test_a_source_that_changes_while_it_is_copied_is_refused(catalogue: Catalogue, make_gguf: Make) -> None:
@@ -221,7 +234,7 @@ def test_a_complete_file_that_was_not_recorded_is_adopted(catalogue: Catalogue, 
     folder.mkdir(parents=True)
     shutil.copy(tiny_gguf, folder / "tiny.gguf")
     model = import_model(catalogue, folder / "tiny.gguf", how="in-place").model
-    assert model.owned                                   # it lies in our folder, so it is ours
+    assert model.owned  # it lies in our folder, so it is ours
 
 
 def test_leftovers_of_killed_imports_go_and_running_ones_stay(catalogue: Catalogue, tiny_gguf: Path) -> None:
@@ -243,7 +256,7 @@ def test_leftovers_of_killed_imports_go_and_running_ones_stay(catalogue: Catalog
 def test_a_split_model_is_one_model(catalogue: Catalogue, make_split: Callable[..., list[Path]], how: str) -> None:
     parts = make_split("big")
     digests = [hashlib.sha256(part.read_bytes()).hexdigest() for part in parts]
-    model = import_model(catalogue, parts[1], how=how).model      # any part names it
+    model = import_model(catalogue, parts[1], how=how).model  # any part names it
     assert [file.path.name for file in model.files] == [part.name for part in parts]
     assert model.path.name == "big-00001-of-00003.gguf"
     assert model.sha256 == model_sha256(digests) and [file.sha256 for file in model.files] == digests
@@ -262,7 +275,7 @@ def test_a_missing_part_is_named(catalogue: Catalogue, make_split: Callable[...,
 
 def test_parts_of_different_models_are_refused(catalogue: Catalogue, make_split: Callable[..., list[Path]]) -> None:
     parts = make_split("big")
-    shutil.copy(parts[0], parts[1])                   # tells that it is part 1
+    shutil.copy(parts[0], parts[1])  # tells that it is part 1
     with pytest.raises(Error) as caught:
         import_model(catalogue, parts[0])
     assert caught.value.kind == "mixed-parts"

@@ -39,7 +39,7 @@ def test_one_flipped_bit_anywhere_is_found_by_the_full_look(model: Model) -> Non
         model.path.write_bytes(changed)
         assert hash_all(model).state == "changed", position
         with pytest.raises(Error) as caught:
-            quick_check(model)                       # the time tells
+            quick_check(model)  # the time tells
         assert caught.value.kind == "model-changed"
 
 

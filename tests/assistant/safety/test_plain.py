@@ -115,7 +115,7 @@ def test_the_body_of_an_endless_sequence_is_shown() -> None:
     assert plain("\x1b]0;" + body) == "0;" + body
     stream = PlainStream()
     shown = "".join(stream.feed("\x1b]0;" + "x" * 100) for _ in range(3))
-    assert shown == "0;" + "x" * 100 + "0;" + "x" * 100        # only the last may still end
+    assert shown == "0;" + "x" * 100 + "0;" + "x" * 100  # only the last may still end
     assert stream.close() == "0;" + "x" * 100
 
 

@@ -119,7 +119,7 @@ def test_a_damaged_page_is_reported(paths: Paths) -> None:
     first.close()
     damaged = bytearray(paths.store.read_bytes())
     for page in range(8, len(damaged) // 4096):
-        damaged[page * 4096:page * 4096 + 64] = os.urandom(64)
+        damaged[page * 4096 : page * 4096 + 64] = os.urandom(64)
     paths.store.write_bytes(damaged)
     second = open_store(paths)
     with pytest.raises(Error) as caught:
@@ -144,7 +144,7 @@ def test_a_locked_store_is_reported(paths: Paths) -> None:
 def test_a_full_disk_is_reported_and_nothing_is_lost(store: Store) -> None:
     store.execute("INSERT INTO model_templates VALUES ('kept', 'x', 0)")
     (pages,) = store.rows("PRAGMA page_count")[0]
-    store.execute(f"PRAGMA max_page_count={int(str(pages))}")      # SQLite's own way to run out of space
+    store.execute(f"PRAGMA max_page_count={int(str(pages))}")  # SQLite's own way to run out of space
     with pytest.raises(Error) as caught, store.transaction():
         for number in range(2000):
             store.execute("INSERT INTO model_templates VALUES (?, ?, 0)", (str(number), "x" * 200))
@@ -201,7 +201,7 @@ def test_wal_only_where_it_is_sound(version: str, journal: str) -> None:
 
 
 def test_an_old_sqlite_gets_a_rollback_journal_and_one_owner(paths: Paths, monkeypatch: pytest.MonkeyPatch) -> None:
-    open_store(paths).close()                       # a store that newer SQLite left in WAL
+    open_store(paths).close()  # a store that newer SQLite left in WAL
     monkeypatch.setattr(apsw, "sqlite_lib_version", lambda: "3.46.1")
     owner = open_store(paths)
     assert pragma(owner, "journal_mode") == "delete"
