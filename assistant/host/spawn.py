@@ -8,7 +8,6 @@ import os
 import signal
 import sys
 from collections.abc import Mapping, Sequence
-
 from pathlib import Path
 
 from rushlight import Error

@@ -258,10 +258,10 @@ class Catalogue:
         return Model(
             id=str(model_id),
             path=files[0].path,
-            size_bytes=int(size_bytes),
-            sha256=str(sha256),  # type: ignore[arg-type]
+            size_bytes=int(size_bytes),  # type: ignore[arg-type]
+            sha256=str(sha256),
             architecture=str(architecture),
-            n_params=int(n_params),
+            n_params=int(n_params),  # type: ignore[arg-type]
             n_ctx_train=int(n_ctx_train),  # type: ignore[arg-type]
             quantization=str(quantization),
             chat_template_sha256=str(template),
