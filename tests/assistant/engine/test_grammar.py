@@ -1,4 +1,4 @@
-"""Constraints on the demo model's vocabulary: what they allow, where they end, what is refused, and within which limits."""
+"""Constraints on the demo model's vocabulary: what they allow, where they end, what is refused and limited."""
 
 import json
 import threading
@@ -70,7 +70,8 @@ POINT = json.dumps({"type": "object", "properties": {"x": {"type": "integer"}, "
          ["", "{}", '{"x": 1', '{"y": 1}', '{"x": 1.5}', '{"x": 01}', '{"x": 1, "z": 2}', '{"x": 1} ', ' {"x": 1}']),
         ("json", "", ["{}", "[]", "null", '"a"', "-1.5e3", '{"a": [1, {"b": true}]}'],
          ["", "nul", "[1,2]", "[1, 2", "{a: 1}", "'a'", "[ ]", "NaN", '"\n"']),
-        ("gbnf", 'root ::= "yes" | "no" ("!" {2,3})?', ["yes", "no", "no!!", "no!!!"], ["", "ye", "yes!", "no!", "no!!!!"]),
+        ("gbnf", 'root ::= "yes" | "no" ("!" {2,3})?', ["yes", "no", "no!!", "no!!!"],
+         ["", "ye", "yes!", "no!", "no!!!!"]),
         ("lark", 'start: WORD ("," WORD)*\nWORD: /[a-z]+/', ["ab", "ab,cd"], ["", "ab,", ",ab", "Ab"]),
         ("regex", "[0-9]{4}-[0-9]{2}", ["2024-01"], ["", "2024-1", "2024-012", "x"]),
         ("regex", "(é|日本)+", ["é", "日本é"], ["", "日", "e"]),
@@ -152,7 +153,8 @@ def test_answers_do_not_share_their_way(make: Callable[[str, str], Constraint], 
     [
         ("1" * 17, False), ("1" * 18, True), ("-" + "1" * 18, True), ("0." + "1" * 16, False), ("0." + "1" * 17, True),
         ("1e1", False), ("1e10", True), ("1E-10", True), ("true", False), ("[" + "1" * 18 + ",", False),
-        ('"' + "1" * 30, False), ('"\\"' + "1" * 30, False), ('"\\\\"' + "1" * 30, True), ("[" + "1" * 18 + ", 1", False),
+        ('"' + "1" * 30, False), ('"\\"' + "1" * 30, False), ('"\\\\"' + "1" * 30, True),
+        ("[" + "1" * 18 + ", 1", False),
         ('{"e": ' + "1" * 18, True), ('{"1.5e10', False), ("1" * 18 + ".", False), ("1" * 18 + ".5e", False),
     ],
 )  # fmt: skip
@@ -295,7 +297,8 @@ def test_errors_in_gbnf_name_the_place(gbnf: str, place: str, make: Callable[[st
 
 @pytest.mark.parametrize(
     ("kind", "text"),
-    [("regex", "(a"), ("regex", "a(?=b)"), ("regex", "[z-a]"), ("lark", "start: x"), ("lark", 'start: "a'), ("lark", ""),
+    [("regex", "(a"), ("regex", "a(?=b)"), ("regex", "[z-a]"), ("lark", "start: x"), ("lark", 'start: "a'),
+     ("lark", ""), ("lark", '%llguidance {"no_forcing": false}\nstart: "a"'),
      ("lark", "%import nothing.at_all\nstart: A"), ("what", "x"), ("gbnf", 'root ::= root "a"')],
 )  # fmt: skip
 def test_other_grammars_that_cannot_be_used(kind: str, text: str, make: Callable[[str, str], Constraint]) -> None:
@@ -360,7 +363,8 @@ HOSTILE = {
     "many doubling rules": ("gbnf", doubling(" ::=", "root", 990)),
     "doubling terminals": ("lark", doubling(":", "start", 60).replace("a", "A").replace("stArt", "start")
                            .replace('"A"', '"a"')),
-    "a chain of rules": ("gbnf", "root ::= a0\n" + "".join(f"a{i} ::= a{i + 1}\n" for i in range(990)) + 'a990 ::= "x"'),
+    "a chain of rules": ("gbnf",
+                         "root ::= a0\n" + "".join(f"a{i} ::= a{i + 1}\n" for i in range(990)) + 'a990 ::= "x"'),
     "deep parentheses": ("gbnf", "root ::= " + "(" * 5000 + '"a"' + ")" * 5000),
     "a long literal": ("gbnf", 'root ::= "(" root ")" | "' + "a" * 100_000 + '"'),
     "repetitions of repetitions": ("gbnf", 'root ::= (("a"{0,1000}){0,1000}){0,1000} "b" root?'),
