@@ -92,19 +92,27 @@ def _escaped(key: str) -> str:
 
 
 def _move_bounds(schema: dict[str, Any]) -> None:
-    """llguidance 1.9 lets a whole exclusive bound through where the other one is less than 1 away: 0 for 0 < x < 0.5.
+    """Exclusive bounds of numbers become inclusive ones a little further in.
 
-    Such a bound becomes an inclusive one a millionth of the range further in.
+    Else 3.0000000000000001 were above 3 as text and is 3 as a double; and llguidance 1.9 lets a whole bound through
+    where the other one is less than 1 away: 0 for 0 < x < 0.5. Integers have neither problem.
     """
+    if schema.get("type") == "integer":
+        return
     low = schema.get("exclusiveMinimum", schema.get("minimum"))
     high = schema.get("exclusiveMaximum", schema.get("maximum"))
-    if low is None or high is None or not 0 < high - low < 1:
-        return
-    for exclusive, inclusive, bound, inward in (("exclusiveMinimum", "minimum", low, 1e-6),
-                                                ("exclusiveMaximum", "maximum", high, -1e-6)):  # fmt: skip
-        if exclusive in schema and bound == int(bound):
-            del schema[exclusive]
-            schema[inclusive] = bound + inward * (high - low)
+    width = high - low if low is not None and high is not None else None
+    if width is not None and width <= 0:
+        return  # nothing lies between: llguidance says so
+    for exclusive, inclusive, inward, tightest in (
+        ("exclusiveMinimum", "minimum", 1, max),
+        ("exclusiveMaximum", "maximum", -1, min),
+    ):
+        if exclusive in schema:
+            bound = schema.pop(exclusive)
+            step = max(1.0, abs(bound)) * 1e-12
+            moved = bound + inward * (step if width is None else min(step, width * 1e-3))
+            schema[inclusive] = tightest(moved, schema.get(inclusive, moved))
 
 
 def _check_depth(schema: dict[str, Any]) -> None:

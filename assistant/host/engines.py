@@ -103,16 +103,27 @@ class Engines:
         self._housekeep()
         self._on_change()
 
-    def unload(self, path: str, on_done: Callable[[int], None]) -> None:
-        """End the engines of `path` ("" = all) and then call `on_done`. Raises `Error` while one of them works."""
+    def unload(
+        self, path: str, on_done: Callable[[int], None], on_refused: Callable[[Error], None], patience_s: float = 0.5
+    ) -> None:
+        """End the engines of `path` ("" = all) and then call `on_done`; `on_refused` while one of them works.
+
+        A front hears the end of an answer a moment before the host hears that the worker is idle, hence the patience.
+        """
         found = [engine for engine in self._engines.values() if not path or same_file(engine.load.path, path)]
         working = [engine for engine in found if engine.busy or engine.state in ("starting", "loading")]
         if working:
-            raise Error(
-                f"{working[0].name} is being loaded or is answering; it cannot be unloaded now.",
-                hint="Wait until it is done, or stop it.",
-                kind="busy",
+            if patience_s > 0:
+                self._loop.call_later(0.02, lambda: self.unload(path, on_done, on_refused, patience_s - 0.02))
+                return
+            on_refused(
+                Error(
+                    f"{working[0].name} is being loaded or is answering; it cannot be unloaded now.",
+                    hint="Wait until it is done, or stop it.",
+                    kind="busy",
+                )
             )
+            return
         for engine in found:
             self.end(
                 engine, Error(f"{engine.name} was unloaded.", hint="Ask again: it is loaded anew.", kind="unloaded")

@@ -101,12 +101,11 @@ class Front:
             case AskStatus():
                 self.channel.send(self._server.status(), sequence)
             case Unload():
-                try:
-                    self._server.engines.unload(
-                        value.path, lambda n_engines: self.channel.send(Unloaded(n_engines), sequence)
-                    )
-                except Error as err:
-                    self._failed(sequence, err)
+                self._server.engines.unload(
+                    value.path,
+                    lambda n_engines: self.channel.send(Unloaded(n_engines), sequence),
+                    lambda err: self._failed(sequence, err),
+                )
             case ExplainEngine():
                 self._server.engines.explain(
                     value.engine_id,

@@ -346,6 +346,13 @@ def test_narrow_bounds_of_numbers(
             assert any(matches("json_schema", schema, text) for text in texts)
 
 
+@pytest.mark.parametrize("bounds", [{"exclusiveMinimum": 3}, {"exclusiveMinimum": 3, "maximum": 4}])
+def test_a_bound_is_not_reached_by_rounding(bounds: dict[str, int], matches: Callable[[str, str, str], bool]) -> None:
+    schema = json.dumps({"type": "number", **bounds})
+    assert matches("json_schema", schema, "3.0001")
+    assert not any(matches("json_schema", schema, "3." + "0" * n + "1") for n in range(14, 20))
+
+
 # --- limits -------------------------------------------------------------------------------------------------------
 
 
