@@ -9,9 +9,10 @@ the settings; knows no terminal and no window. Nothing is opened before it is ne
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
+
+from msgspec.structs import replace
 
 from rushlight import Error, Progress, Stop
 from rushlight.assistant.ask_options import AskOptions, sampling_from

@@ -4,7 +4,7 @@ Knows the fields of `Sampling`, of a request and of a load; knows no command lin
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from typing import Any
 
 from rushlight import Error
@@ -49,9 +49,7 @@ class AskOptions:
 
 def option_names() -> tuple[str, ...]:
     """Every name that `parse_options` takes, sorted."""
-    return tuple(
-        sorted([*(f.name for f in fields(Sampling)), *_LOAD_OPTIONS, "max_tokens", "reasoning", "cache_prompt"])
-    )
+    return tuple(sorted([*Sampling.__struct_fields__, *_LOAD_OPTIONS, "max_tokens", "reasoning", "cache_prompt"]))
 
 
 def parse_options(pairs: Iterable[tuple[str, str]]) -> AskOptions:
@@ -99,7 +97,7 @@ def sampling_value(name: str, value: object) -> Any:
 def sampling_from(*layers: Mapping[str, Any]) -> Sampling:
     """Greedy decoding, changed by each layer in turn; a later layer wins. Unknown names are an `Error`."""
     merged: dict[str, Any] = {}
-    known = {f.name for f in fields(Sampling)}
+    known = set(Sampling.__struct_fields__)
     for layer in layers:
         for name, value in layer.items():
             if name not in known:

@@ -4,14 +4,14 @@ Work is a generator of these; blocking calls join the stream. Each front end ren
 `assert_never`, so mypy lists every face that forgot a new one.
 """
 
-from dataclasses import dataclass, field
 from typing import TypeAlias
+
+from msgspec import Struct
 
 from rushlight import Progress
 
 
-@dataclass(frozen=True, slots=True)
-class TokenLogprob:
+class TokenLogprob(Struct, frozen=True):
     """One sampled token: its natural-log probability under the model, and the likeliest alternatives."""
 
     token_id: int
@@ -20,31 +20,27 @@ class TokenLogprob:
     top: tuple[tuple[int, str, float], ...] = ()  # (token id, text, logprob), likeliest first
 
 
-@dataclass(frozen=True, slots=True)
-class TextDelta:
+class TextDelta(Struct, frozen=True):
     """A piece of the answer, in order. Always whole code points, never a part of a stop string."""
 
     text: str
     logprobs: tuple[TokenLogprob, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class ReasoningDelta:
+class ReasoningDelta(Struct, frozen=True):
     """A piece of what the model thinks before it answers; shown apart, never sent back as content."""
 
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class Notice:
+class Notice(Struct, frozen=True):
     """Something the user should know that does not stop the work. `kind` is a short stable word."""
 
     kind: str
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class Usage:
+class Usage(Struct, frozen=True):
     """What a generation cost. Token counts include the template's own tokens; seconds are wall time."""
 
     n_prompt_tokens: int
@@ -62,16 +58,14 @@ class Usage:
         return max(0, self.n_completion_tokens - 1) / self.decode_s if self.decode_s > 0 else 0.0
 
 
-@dataclass(frozen=True, slots=True)
-class Finished:
+class Finished(Struct, frozen=True):
     """The end of a generation. `reason`: "stop" (end of turn or stop string), "length", "cancelled"."""
 
     reason: str
     stop_string: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Failed:
+class Failed(Struct, frozen=True):
     """The end of work that could not be done: the fields of a `rushlight.Error`."""
 
     message: str
@@ -82,10 +76,9 @@ class Failed:
 Event: TypeAlias = TextDelta | ReasoningDelta | Notice | Progress | Usage | Finished | Failed
 
 
-@dataclass(frozen=True, slots=True)
-class Embeddings:
+class Embeddings(Struct, frozen=True):
     """Vectors of one request, in its order. Shape (n_texts, n_embd), L2-normalised where asked for."""
 
     vectors: tuple[tuple[float, ...], ...]
     n_tokens: int = 0
-    truncated: tuple[int, ...] = field(default=())  # indices of texts that were longer than the context
+    truncated: tuple[int, ...] = ()  # indices of texts that were longer than the context

@@ -41,5 +41,5 @@ def test_make_run_without_a_terminal_prints_one_answer(own_home: Path) -> None:
 
 def test_every_target_is_explained() -> None:
     shown = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
-    for target in "run test check faults test-all bench tui gui system format clean".split():
+    for target in ["run", "test", "check", "faults", "test-all", "bench", "tui", "gui", "system", "format", "clean"]:
         assert f"make {target} " in shown

@@ -9,6 +9,23 @@ import pytest
 
 import rushlight
 
+# the packages that Rushlight is promised to be made of
+CARD = (
+    "llama-cpp-python",
+    "gguf",
+    "torch",
+    "unsloth",
+    "peft",
+    "bitsandbytes",
+    "openai-whisper",
+    "open-clip-torch",
+    "lancedb",
+    "textual",
+    "pyside6",
+    "pyinstaller",
+    "llguidance",
+    "apsw",
+)
 ROOT = Path(__file__).resolve().parent.parent
 
 
@@ -37,10 +54,7 @@ def test_every_package_of_the_card_is_declared() -> None:
     declared = " ".join(
         data["dependencies"] + [line for extra in data["optional-dependencies"].values() for line in extra]
     )
-    for package in (
-        "llama-cpp-python gguf torch unsloth peft bitsandbytes openai-whisper open-clip-torch lancedb textual pyside6 "
-        "pyinstaller llguidance apsw"
-    ).split():
+    for package in CARD:
         assert re.search(rf"(^| ){package}[<>=]", declared), package
 
 

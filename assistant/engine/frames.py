@@ -1,15 +1,15 @@
 """Frames on a socket: a 4-byte little-endian length, then msgpack of [name, sequence number, value].
 
-The worker's events and the front's requests are the dataclasses themselves; the name of the class is the tag.
+The worker's events and the front's requests are sent as they are; the name of the class is the tag.
 A frame over `MAX_FRAME_BYTES`, an unknown name or a wrong field is an `Error`, never a half-read value.
 """
 
 import socket
 import struct
-from dataclasses import dataclass
 from typing import Any
 
 import msgspec
+from msgspec import Struct
 
 from rushlight import Error, Progress
 from rushlight.assistant import events
@@ -19,20 +19,17 @@ MAX_FRAME_BYTES = 64 * 1024 * 1024
 _LENGTH = struct.Struct("<I")
 
 
-@dataclass(frozen=True, slots=True)
-class Cancel:
+class Cancel(Struct, frozen=True):
     """Front to worker: stop the request with this frame's sequence number, in decode or in prefill."""
 
 
-@dataclass(frozen=True, slots=True)
-class Tokens:
+class Tokens(Struct, frozen=True):
     """Worker to front: the answer to a `TokenizeRequest`."""
 
     token_ids: tuple[int, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Ready:
+class Ready(Struct, frozen=True):
     """Worker to host: the model is loaded. Figures for `models show`, the arbiter and the context meter."""
 
     n_ctx: int

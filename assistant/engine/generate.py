@@ -7,8 +7,10 @@ import math
 import time
 from collections import deque
 from collections.abc import Callable, Generator, Hashable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
 
 from rushlight import Error, Progress
 from rushlight.assistant.engine.chain import Chain

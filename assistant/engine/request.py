@@ -1,14 +1,13 @@
 """What an engine can be asked: the values that cross from a front process to the worker.
 
-Plain frozen dataclasses with defaults; msgspec encodes them as they are. Numbers are clamped or refused by
-`check()` before any native code sees them.
+Plain frozen values with defaults (docs/decisions/0003); msgspec encodes them as they are. Numbers are clamped or
+refused by `check()` before any native code sees them.
 """
 
-from dataclasses import dataclass, field
+from msgspec import Struct, field
 
 
-@dataclass(frozen=True, slots=True)
-class LoadSettings:
+class LoadSettings(Struct, frozen=True):
     """How a model file is opened. Two loads with equal values share one engine."""
 
     path: str  # absolute path of the GGUF file (the first part of a split model)
@@ -24,8 +23,7 @@ class LoadSettings:
     use_mmap: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class Sampling:
+class Sampling(Struct, frozen=True):
     """The sampler chain, in llama.cpp's order: penalties, DRY, top-n-sigma, top-k, typical, top-p, min-p, XTC,
     temperature. The defaults are greedy decoding. Fields at their neutral value add no sampler.
     """
@@ -57,24 +55,21 @@ class Sampling:
     logit_bias: tuple[tuple[int, float], ...] = ()  # (token id, bias); -inf forbids
 
 
-@dataclass(frozen=True, slots=True)
-class Grammar:
+class Grammar(Struct, frozen=True):
     """What the answer must match. `kind`: "json_schema", "gbnf", "lark", "regex" or "json" (any JSON value)."""
 
     kind: str
     text: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class LoraUse:
+class LoraUse(Struct, frozen=True):
     """A GGUF LoRA adapter and how strongly it is applied."""
 
     path: str
     scale: float = 1.0
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
+class Message(Struct, frozen=True):
     """One turn as the template sees it. Content is hostile text: it never becomes a control token."""
 
     role: str  # system, developer, user, assistant, tool
@@ -85,8 +80,7 @@ class Message:
     tool_calls: str = ""  # JSON array in OpenAI's shape, "" = none
 
 
-@dataclass(frozen=True, slots=True)
-class GenerateRequest:
+class GenerateRequest(Struct, frozen=True):
     """One answer. Exactly one of `messages`, `prompt` and `token_ids` is set.
 
     `prompt` is raw text; its control tokens are parsed only with `parse_special`. `continue_final` goes on
@@ -110,16 +104,14 @@ class GenerateRequest:
     cache_prompt: bool = True  # reuse the KV cache of the common prefix
 
 
-@dataclass(frozen=True, slots=True)
-class EmbedRequest:
+class EmbedRequest(Struct, frozen=True):
     """Texts to turn into vectors with an engine loaded with `embeddings=True`."""
 
     texts: tuple[str, ...]
     normalize: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class TokenizeRequest:
+class TokenizeRequest(Struct, frozen=True):
     """Text to token ids. Control tokens are parsed only with `parse_special`."""
 
     text: str = ""

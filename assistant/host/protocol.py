@@ -4,7 +4,7 @@
 A front sends requests with sequence numbers of its own; the host answers with the same number.
 """
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from rushlight import Progress
 from rushlight.assistant.engine.frames import Cancel, Codec, Ready
@@ -15,8 +15,7 @@ MAX_FRAME_BYTES = 4 * 1024 * 1024  # a chat template may be set by the user and 
 MAX_GREETING_BYTES = 4096
 
 
-@dataclass(frozen=True, slots=True)
-class Hello:
+class Hello(Struct, frozen=True):
     """Front to host, first of all and within the greeting's time."""
 
     token: str
@@ -24,8 +23,7 @@ class Hello:
     pid: int
 
 
-@dataclass(frozen=True, slots=True)
-class Welcome:
+class Welcome(Struct, frozen=True):
     """Host to front: go on. `instance` differs between two hosts, whatever their process ids."""
 
     version: str
@@ -33,8 +31,7 @@ class Welcome:
     instance: str
 
 
-@dataclass(frozen=True, slots=True)
-class Refused:
+class Refused(Struct, frozen=True):
     """Host to front: no. `ending` means that this host makes room and a new one may be started at once."""
 
     message: str
@@ -43,8 +40,7 @@ class Refused:
     ending: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class OpenEngine:
+class OpenEngine(Struct, frozen=True):
     """Front to host: a socket to an engine with this model, please. Answered by Progress*, then Opened or Failed."""
 
     load: LoadSettings
@@ -52,8 +48,7 @@ class OpenEngine:
     n_waiting: int = 8  # requests that a newly started engine lets wait
 
 
-@dataclass(frozen=True, slots=True)
-class Opened:
+class Opened(Struct, frozen=True):
     """Host to front, with the engine's socket as a descriptor."""
 
     engine_id: int
@@ -61,13 +56,11 @@ class Opened:
     ready: Ready
 
 
-@dataclass(frozen=True, slots=True)
-class AskStatus:
+class AskStatus(Struct, frozen=True):
     """Front to host; answered by HostStatus."""
 
 
-@dataclass(frozen=True, slots=True)
-class EngineStatus:
+class EngineStatus(Struct, frozen=True):
     """One engine as the host sees it."""
 
     engine_id: int
@@ -88,8 +81,7 @@ class EngineStatus:
         return self.load.path
 
 
-@dataclass(frozen=True, slots=True)
-class HostStatus:
+class HostStatus(Struct, frozen=True):
     """The host, its engines and the memory it decides with."""
 
     pid: int
@@ -100,39 +92,33 @@ class HostStatus:
     engines: tuple[EngineStatus, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Unload:
+class Unload(Struct, frozen=True):
     """Front to host: end the engines of this file ("" = all). Answered by Unloaded, or Failed while one works."""
 
     path: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Unloaded:
+class Unloaded(Struct, frozen=True):
     """Host to front: that many engines have ended."""
 
     n_engines: int
 
 
-@dataclass(frozen=True, slots=True)
-class Shutdown:
+class Shutdown(Struct, frozen=True):
     """Front to host: end, with all engines. Answered by Ending."""
 
 
-@dataclass(frozen=True, slots=True)
-class Ending:
+class Ending(Struct, frozen=True):
     """Host to front: the end has begun; the connection closes when it is complete."""
 
 
-@dataclass(frozen=True, slots=True)
-class ExplainEngine:
+class ExplainEngine(Struct, frozen=True):
     """Front to host: its socket closed, why? Answered by Explained."""
 
     engine_id: int
 
 
-@dataclass(frozen=True, slots=True)
-class Explained:
+class Explained(Struct, frozen=True):
     """Host to front: the fields of the `Error` that says why an engine ended."""
 
     message: str

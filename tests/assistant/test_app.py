@@ -123,8 +123,8 @@ def test_a_dead_engine_is_opened_anew(model: Model) -> None:
 def test_a_model_that_was_unloaded_meanwhile_is_loaded_again_by_itself(model: Model) -> None:
     opener = Opener(Unloaded(), FakeEngine(["second"]))
     with fake_app(opener) as app:
-        assert list(app.ask("One"))[0] == TextDelta("first")
-        assert list(app.ask("Two"))[0] == TextDelta("second")
+        assert TextDelta("first") in list(app.ask("One"))
+        assert TextDelta("second") in list(app.ask("Two"))
     assert len(opener.loads) == 2
 
 

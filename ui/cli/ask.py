@@ -119,9 +119,9 @@ def ask(
         raise click.UsageError(text("--stop needs a text that is not empty."))
     prompt = _full_question(question)
     # After the usage checks: these take most of this verb's start.
-    from rushlight.assistant.app import open_app
     from rushlight.assistant.ask_options import parse_options
     from rushlight.ui.cli.answer import Answer
+    from rushlight.ui.cli.early import take_app
     from rushlight.ui.cli.interrupt import InterruptStops
 
     constraint = None
@@ -132,8 +132,7 @@ def ask(
     options = parse_options(pairs)
     adapters = tuple(_adapter(given) for given in lora)
     answer = Answer(stream=not no_stream, show=not as_json, show_reasoning=show_reasoning)
-    with open_app() as app, InterruptStops(Stop()) as stop:
-        app.begin()
+    with take_app() as app, InterruptStops(Stop()) as stop:
         chosen = app.model(model)
         start_s = time.monotonic()
         app.engine(chosen, options=options, stop=stop, on_progress=answer.on_progress)

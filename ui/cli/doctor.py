@@ -25,8 +25,8 @@ _SPEED_TOKENS = 32
 @click.command(
     epilog=_EPILOG,
     help=text(
-        "Check Python, libraries, engine, sandbox, graphics, memory, folders, host and models. Ends with 1 if something "
-        "that Rushlight needs is missing."
+        "Check Python, libraries, engine, sandbox, graphics, memory, folders, host and models. "
+        "Ends with 1 if something that Rushlight needs is missing."
     ),
 )
 @click.option("--speed", is_flag=True, help=text("Also let the default model write a few tokens and measure it."))

@@ -25,8 +25,8 @@ A session:
 @click.group(
     epilog=_EPILOG,
     help=text(
-        "Look at or stop the background process that holds loaded models. It starts with the first question and ends by "
-        "itself when nothing uses it."
+        "Look at or stop the background process that holds loaded models. It starts with the first question and "
+        "ends by itself when nothing uses it."
     ),
 )
 def host() -> None:

@@ -4,6 +4,8 @@ Whatever happens below ends here as an exit code: 0 done, 1 could not be done, 2
 Imports almost nothing: workers and host start through this file too, and `--help` is measured.
 """
 
+import gc
+import os
 import sys
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, NoReturn
@@ -15,8 +17,19 @@ if TYPE_CHECKING:
 
 
 def main(argv: Sequence[str] | None = None) -> NoReturn:
-    """Run the command line and leave with its exit code."""
-    sys.exit(run(list(sys.argv[1:] if argv is None else argv)))
+    """Run the command line and leave with its exit code; without `argv`, as the program itself."""
+    if argv is not None:
+        sys.exit(run(list(argv)))
+    # Start-up makes some ten thousand objects that stay: looking for garbage among them costs 10 ms a command.
+    gc.set_threshold(50_000, 20, 20)
+    code = run(sys.argv[1:])
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except (AttributeError, OSError, ValueError):
+            pass  # nobody is left to read it
+    # Everything was closed by its owner; taking the interpreter apart as well costs 12 ms a command.
+    os._exit(code)
 
 
 def run(argv: list[str]) -> int:
@@ -79,6 +92,9 @@ def _run_verb(argv: list[str]) -> int:
 
 
 def _run_click(argv: list[str]) -> int:
+    from rushlight.ui.cli.early import begin
+
+    begin(argv)
     import click
 
     from rushlight.ui.cli.verbs import cli
@@ -116,8 +132,6 @@ def _make_streams_safe() -> None:
 
 def _leave_broken_pipe() -> int:
     """The reader of our output has gone (`| head`). Quietly: Python would complain when it flushes at exit."""
-    import os
-
     try:
         null = os.open(os.devnull, os.O_WRONLY)
         os.dup2(null, sys.stdout.fileno())
@@ -151,7 +165,6 @@ def _report(err: Error, argv: list[str]) -> int:
 
 def _report_bug(err: Exception, argv: list[str]) -> int:
     """An exception that is not for people: a short message, the traceback in the log."""
-    import os
     import traceback
 
     from rushlight.ui.cli.crash_log import write_crash

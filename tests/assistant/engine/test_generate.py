@@ -4,10 +4,10 @@ import json
 import math
 import threading
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from rushlight import Error, Progress, Stop
 from rushlight.assistant.engine.abort import AbortFlag

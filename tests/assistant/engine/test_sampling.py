@@ -1,11 +1,11 @@
 """Which samplers a request gets, and that no number reaches native code unchecked."""
 
 import math
-from dataclasses import fields, replace
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import fields, replace
 
 from rushlight import Error
 from rushlight.assistant.engine.request import (

@@ -7,11 +7,11 @@ import socket
 import struct
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from rushlight import Error, Stop
 from rushlight.assistant.engine.door import SEND_LIMIT_S

@@ -115,7 +115,7 @@ def test_parts_keep_their_numbers_at_the_end() -> None:
 
 
 def test_every_bounded_field_is_one_of_the_engines() -> None:
-    assert set(sampling_defaults.BOUNDS) < set(Sampling.__dataclass_fields__)
+    assert set(sampling_defaults.BOUNDS) < set(Sampling.__struct_fields__)
     for name, (whole, least, most) in sampling_defaults.BOUNDS.items():
         default = getattr(Sampling(), name)
         assert least <= default <= most, name
