@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from rushlight.assistant.app import App, open_app
+    from rushlight.assistant.chat.conversation import Conversation
+    from rushlight.assistant.chat.conversations import Conversations
+    from rushlight.assistant.chat.session import ChatSession
     from rushlight.assistant.engine.engine import Engine, FakeEngine
     from rushlight.assistant.engine.request import GenerateRequest, Grammar, LoraUse, Message, Sampling
     from rushlight.assistant.events import (
@@ -23,6 +26,9 @@ if TYPE_CHECKING:
 
 __all__ = [
     "App",
+    "ChatSession",
+    "Conversation",
+    "Conversations",
     "Embeddings",
     "Engine",
     "Event",
@@ -44,6 +50,9 @@ __all__ = [
 _HOMES = {
     "App": "app",
     "open_app": "app",
+    "ChatSession": "chat.session",
+    "Conversation": "chat.conversation",
+    "Conversations": "chat.conversations",
     "Engine": "engine.engine",
     "FakeEngine": "engine.engine",
     "GenerateRequest": "engine.request",

@@ -22,6 +22,9 @@ from rushlight.assistant.paths import Paths, find_paths
 from rushlight.assistant.settings import Settings, load_settings
 
 if TYPE_CHECKING:
+    from rushlight.assistant.chat.conversations import Conversations
+    from rushlight.assistant.chat.feedback import FeedbackBook
+    from rushlight.assistant.chat.session import ChatSession
     from rushlight.assistant.engine.engine import Engine
     from rushlight.assistant.host.client import HostClient
     from rushlight.assistant.host.start import Starting
@@ -30,8 +33,9 @@ if TYPE_CHECKING:
     from rushlight.assistant.models.model import Model
     from rushlight.assistant.store.database import Store
 
-# An engine that was opened for an earlier question and has ended since, without a fault of this one.
-_GONE_SINCE = {"unloaded", "worker-died", "host-died", "host-ended", "connection-lost"}
+# Kinds of an `Error` of an engine that was opened for an earlier question and has ended since, without a fault of
+# this one.
+GONE_SINCE = {"unloaded", "worker-died", "host-died", "host-ended", "connection-lost"}
 
 HostPlace = Literal["process", "in-process"]
 OnProgress = Callable[[Progress], None]
@@ -102,11 +106,54 @@ class App:
         """The model files this user has."""
         if self._catalogue is None:
             from rushlight.assistant.models.catalogue import Catalogue
+
+            self._catalogue = Catalogue(self.store, self.paths)
+        return self._catalogue
+
+    @property
+    def store(self) -> "Store":
+        """The one connection to the store that everything of this app shares."""
+        if self._store is None:
             from rushlight.assistant.store.database import open_store
 
             self._store = open_store(self.paths)
-            self._catalogue = Catalogue(self._store, self.paths)
-        return self._catalogue
+        return self._store
+
+    @property
+    def conversations(self) -> "Conversations":
+        """What was said."""
+        from rushlight.assistant.chat.conversations import Conversations
+
+        return Conversations(self.store)
+
+    @property
+    def feedback(self) -> "FeedbackBook":
+        """What the user thought of it."""
+        from rushlight.assistant.chat.feedback import FeedbackBook
+
+        return FeedbackBook(self.conversations)
+
+    def session(
+        self,
+        conversation_id: str,
+        *,
+        options: Mapping[str, str] | None = None,
+        adjust: Callable[[GenerateRequest], GenerateRequest] | None = None,
+        adapter: str = "",
+        on_progress: OnProgress = _ignore,
+    ) -> "ChatSession":
+        """The stored conversation, ready to go on. `options` and `adjust` change its requests, not what is stored."""
+        from rushlight.assistant.chat.session import ChatSession
+
+        return ChatSession(
+            self,
+            self.conversations,
+            conversation_id,
+            options=options,
+            adapter=adapter,
+            adjust=adjust or (lambda request: request),
+            on_progress=on_progress,
+        )
 
     @property
     def models(self) -> "tuple[Model, ...]":
@@ -291,12 +338,13 @@ class App:
                 return
             except Error as err:
                 # The worker may be gone: the next question opens a new one, which costs little where it is not.
-                self._forget(engine)
-                if err.kind not in _GONE_SINCE or said_anything or not is_known:
+                self.forget(engine)
+                if err.kind not in GONE_SINCE or said_anything or not is_known:
                     raise
                 is_known = False  # it was loaded earlier and ended meanwhile, as when idle: once more
 
-    def _forget(self, engine: "Engine") -> None:
+    def forget(self, engine: "Engine") -> None:
+        """Close an engine that has ended; the next call of `engine` opens another."""
         for load in [load for load, known in self._engines.items() if known is engine]:
             del self._engines[load]
         _close(engine)

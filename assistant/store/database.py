@@ -59,10 +59,10 @@ class Store:
         try:
             self._prepare(busy_timeout_ms)
         except apsw.Error as failure:
-            self._db.close(True)
+            self.close()
             raise explain(failure, path) from failure
         except BaseException:
-            self._db.close(True)
+            self.close()
             raise
 
     def execute(self, sql: str, bindings: Sequence[Value] = ()) -> None:
@@ -96,6 +96,22 @@ class Store:
                 self._db.execute("ROLLBACK")
             raise
 
+    @contextmanager
+    def writing(self) -> Iterator[None]:
+        """A transaction, or inside one a part of it that is undone by itself when it fails."""
+        if not self._db.in_transaction:
+            with self.transaction():
+                yield
+            return
+        self.execute("SAVEPOINT part")
+        try:
+            yield
+            self.execute("RELEASE part")
+        except BaseException:
+            if self._db.in_transaction:  # SQLite itself undoes everything after some disk faults
+                self._db.execute("ROLLBACK TO part; RELEASE part")
+            raise
+
     def data_version(self) -> int:
         """A number that changes when another connection has committed something."""
         (row,) = self.rows("PRAGMA data_version")
@@ -105,7 +121,10 @@ class Store:
     def close(self) -> None:
         """Close; safe to call twice. In a forked child nothing is touched: the locks are the parent's."""
         if self._pid == os.getpid():
-            self._db.close(True)
+            try:
+                self._db.close(True)
+            except apsw.Error:
+                pass  # the last checkpoint failed: what is in the journal stays there until the next open
 
     def _same_process(self) -> None:
         if self._pid != os.getpid():

@@ -73,3 +73,196 @@ def m001_models(db: apsw.Connection) -> None:
             PRIMARY KEY (model_id, sha256)
         ) STRICT, WITHOUT ROWID;
     """)
+
+
+@migration
+def m002_conversations(db: apsw.Connection) -> None:
+    """Folders, conversations as trees of messages, attached texts (each stored once), and drafts.
+
+    Rows refer to each other by number, which keeps a million messages small; people and programs see the ids.
+    """
+    db.execute("""
+        CREATE TABLE folders (
+            number INTEGER PRIMARY KEY,
+            id TEXT NOT NULL UNIQUE,
+            name TEXT NOT NULL,
+            parent INTEGER REFERENCES folders (number),      -- NULL = at the top
+            created_at REAL NOT NULL
+        ) STRICT;
+        CREATE UNIQUE INDEX folders_by_name ON folders (ifnull(parent, 0), name);
+        CREATE INDEX folders_by_parent ON folders (parent);
+
+        CREATE TABLE conversations (
+            number INTEGER PRIMARY KEY,
+            id TEXT NOT NULL UNIQUE,
+            title TEXT NOT NULL,                             -- '' until it has one
+            folder INTEGER REFERENCES folders (number) ON DELETE SET NULL,
+            model TEXT NOT NULL,                             -- '' = the default one
+            system TEXT,                                     -- NULL = the setting, '' = none
+            options TEXT NOT NULL,                           -- JSON object of texts: option name -> value
+            head INTEGER,                                    -- the message that is shown last
+            created_at REAL NOT NULL,
+            updated_at REAL NOT NULL,
+            pinned INTEGER NOT NULL,
+            deleted_at REAL                                  -- NULL, or in the trash since
+        ) STRICT;
+        CREATE INDEX conversations_recent ON conversations (pinned, updated_at, number) WHERE deleted_at IS NULL;
+        CREATE INDEX conversations_used ON conversations (updated_at, number) WHERE deleted_at IS NULL;
+        CREATE INDEX conversations_by_folder ON conversations (folder, pinned, updated_at, number);
+        CREATE INDEX conversations_trash ON conversations (deleted_at, number) WHERE deleted_at IS NOT NULL;
+
+        CREATE TABLE messages (
+            number INTEGER PRIMARY KEY,                      -- rises with time: siblings are in its order
+            id TEXT NOT NULL UNIQUE,
+            conversation INTEGER NOT NULL REFERENCES conversations (number) ON DELETE CASCADE,
+            parent INTEGER CHECK (parent < number),          -- NULL = a root; smaller, so there are no circles
+            role TEXT NOT NULL CHECK (role IN ('system', 'user', 'assistant', 'tool')),
+            content TEXT NOT NULL,
+            reasoning TEXT NOT NULL,
+            model TEXT NOT NULL,
+            adapter TEXT NOT NULL,
+            state TEXT NOT NULL CHECK (state IN ('complete', 'partial', 'stopped', 'failed')),
+            finish_reason TEXT NOT NULL,
+            writer TEXT NOT NULL,                            -- the process that is writing it now, '' = nobody
+            created_at REAL NOT NULL,
+            n_prompt_tokens INTEGER NOT NULL,
+            n_cached_tokens INTEGER NOT NULL,
+            n_completion_tokens INTEGER NOT NULL,
+            queue_s REAL NOT NULL,
+            prompt_s REAL NOT NULL,
+            decode_s REAL NOT NULL,
+            first_token_s REAL NOT NULL,
+            UNIQUE (conversation, number),
+            -- The parent is of the same conversation. No cascade: a line of a thousand turns would recurse as deep.
+            FOREIGN KEY (conversation, parent) REFERENCES messages (conversation, number)
+                DEFERRABLE INITIALLY DEFERRED
+        ) STRICT;
+        CREATE INDEX messages_by_parent ON messages (conversation, parent);
+        CREATE INDEX messages_being_written ON messages (writer) WHERE writer <> '';
+
+        CREATE TABLE attachment_texts (
+            sha256 TEXT PRIMARY KEY,                         -- of the text in UTF-8
+            text TEXT NOT NULL,
+            size_bytes INTEGER NOT NULL
+        ) STRICT;
+
+        CREATE TABLE attachments (
+            number INTEGER PRIMARY KEY,                      -- in the order in which they were given
+            id TEXT NOT NULL UNIQUE,
+            message INTEGER NOT NULL REFERENCES messages (number) ON DELETE CASCADE,
+            name TEXT NOT NULL,
+            media_type TEXT NOT NULL,
+            sha256 TEXT NOT NULL REFERENCES attachment_texts (sha256)
+        ) STRICT;
+        CREATE INDEX attachments_by_message ON attachments (message);
+        CREATE INDEX attachments_by_text ON attachments (sha256);
+        CREATE TRIGGER attachments_last_use AFTER DELETE ON attachments BEGIN
+            DELETE FROM attachment_texts WHERE sha256 = old.sha256
+                AND NOT EXISTS (SELECT 1 FROM attachments WHERE sha256 = old.sha256);
+        END;
+
+        CREATE TABLE drafts (
+            conversation INTEGER REFERENCES conversations (number) ON DELETE CASCADE,   -- NULL = one not begun yet
+            text TEXT NOT NULL,
+            saved_at REAL NOT NULL
+        ) STRICT;
+        CREATE UNIQUE INDEX drafts_by_conversation ON drafts (ifnull(conversation, 0));
+        CREATE INDEX drafts_of_conversation ON drafts (conversation);
+    """)
+
+
+@migration
+def m003_conversation_search(db: apsw.Connection) -> None:
+    """Full-text search over messages and titles. A message is searchable once nobody writes it any more.
+
+    The conversation's number is a word of its own column, so that a search can be kept to some conversations
+    without looking at every match of a common word.
+    """
+    db.execute("""
+        CREATE VIEW searchable_messages AS
+            SELECT number, content, conversation FROM messages WHERE writer = '';
+        CREATE VIRTUAL TABLE message_search USING fts5 (
+            content, conversation, content='searchable_messages', content_rowid='number',
+            tokenize='unicode61 remove_diacritics 2', prefix='2 3');
+        CREATE TRIGGER message_search_insert AFTER INSERT ON messages WHEN new.writer = '' BEGIN
+            INSERT INTO message_search (rowid, content, conversation)
+                VALUES (new.number, new.content, new.conversation);
+        END;
+        CREATE TRIGGER message_search_delete AFTER DELETE ON messages WHEN old.writer = '' BEGIN
+            INSERT INTO message_search (message_search, rowid, content, conversation)
+                VALUES ('delete', old.number, old.content, old.conversation);
+        END;
+        CREATE TRIGGER message_search_update AFTER UPDATE OF content, writer ON messages
+        WHEN old.content IS NOT new.content OR old.writer IS NOT new.writer BEGIN
+            INSERT INTO message_search (message_search, rowid, content, conversation)
+                SELECT 'delete', old.number, old.content, old.conversation WHERE old.writer = '';
+            INSERT INTO message_search (rowid, content, conversation)
+                SELECT new.number, new.content, new.conversation WHERE new.writer = '';
+        END;
+
+        CREATE VIRTUAL TABLE title_search USING fts5 (
+            title, content='conversations', content_rowid='number',
+            tokenize='unicode61 remove_diacritics 2', prefix='2 3');
+        CREATE TRIGGER title_search_insert AFTER INSERT ON conversations BEGIN
+            INSERT INTO title_search (rowid, title) VALUES (new.number, new.title);
+        END;
+        CREATE TRIGGER title_search_delete AFTER DELETE ON conversations BEGIN
+            INSERT INTO title_search (title_search, rowid, title) VALUES ('delete', old.number, old.title);
+        END;
+        CREATE TRIGGER title_search_update AFTER UPDATE OF title ON conversations WHEN old.title IS NOT new.title BEGIN
+            INSERT INTO title_search (title_search, rowid, title) VALUES ('delete', old.number, old.title);
+            INSERT INTO title_search (rowid, title) VALUES (new.number, new.title);
+        END;
+    """)
+
+
+@migration
+def m004_feedback(db: apsw.Connection) -> None:
+    """What the user thought of replies: the lineage of what is learned from them. Never changed, only withdrawn."""
+    db.execute("""
+        CREATE TABLE feedback (
+            number INTEGER PRIMARY KEY,
+            id TEXT NOT NULL UNIQUE,
+            message INTEGER NOT NULL REFERENCES messages (number) ON DELETE CASCADE,
+            kind TEXT NOT NULL CHECK (kind IN ('up', 'down', 'correction', 'kept')),
+            rejected INTEGER REFERENCES messages (number) ON DELETE CASCADE,   -- of 'kept': the reply given up for it
+            text TEXT NOT NULL,                              -- of 'correction': how the reply should have been
+            note TEXT NOT NULL,
+            created_at REAL NOT NULL,
+            withdrawn_at REAL,                               -- NULL, or not meant any more since
+            CHECK ((kind = 'kept') = (rejected IS NOT NULL)),
+            CHECK ((kind = 'correction') = (text <> ''))
+        ) STRICT;
+        CREATE INDEX feedback_by_message ON feedback (message);
+        CREATE INDEX feedback_by_rejected ON feedback (rejected) WHERE rejected IS NOT NULL;
+    """)
+
+
+@migration
+def m005_presets(db: apsw.Connection) -> None:
+    """System prompts and options under a name."""
+    db.execute("""
+        CREATE TABLE presets (
+            name TEXT PRIMARY KEY,
+            system TEXT,                                     -- NULL = the preset says nothing about it
+            options TEXT NOT NULL,                           -- JSON object of texts: option name -> value
+            created_at REAL NOT NULL,
+            updated_at REAL NOT NULL
+        ) STRICT, WITHOUT ROWID;
+    """)
+
+
+@migration
+def m006_imported_conversations(db: apsw.Connection) -> None:
+    """Where conversations were imported from, so that the same export adds nothing when it is imported again."""
+    db.execute("""
+        CREATE TABLE imported_conversations (
+            source TEXT NOT NULL,                            -- chatgpt, openwebui, sharegpt, rushlight
+            source_id TEXT NOT NULL,                         -- the conversation's id there, or a hash of what it says
+            conversation INTEGER NOT NULL REFERENCES conversations (number) ON DELETE CASCADE,
+            sha256 TEXT NOT NULL,                            -- of the tree as it was imported last
+            imported_at REAL NOT NULL,
+            PRIMARY KEY (source, source_id, conversation)
+        ) STRICT, WITHOUT ROWID;
+        CREATE INDEX imported_by_conversation ON imported_conversations (conversation);
+    """)

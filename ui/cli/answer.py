@@ -74,6 +74,7 @@ class Answer:
         match event:
             case TextDelta():
                 self._first()
+                self._line.clear()
                 self._end_thoughts()
                 self._pieces.append(event.text)
                 self.logprobs += event.logprobs
@@ -84,6 +85,8 @@ class Answer:
                 self._thoughts.append(event.text)
                 if self._show_reasoning:
                     self._write_thought(self._plain_thoughts.feed(event.text))
+                else:
+                    self._line.show(text("Thinking"))  # some models do so for a minute
             case Notice():
                 self._line.clear()
                 self.notices.append(event)

@@ -12,6 +12,7 @@ from rushlight.ui.cli.output import is_terminal, print_json, tell
 from rushlight.ui.words import text
 
 if TYPE_CHECKING:
+    from rushlight.assistant.chat.conversation import NewAttachment
     from rushlight.assistant.engine.request import LoraUse
 
 _PIPED_SEED = 1  # any fixed number: a script that asks twice gets the same answer twice
@@ -23,6 +24,8 @@ A session:
   The capital of France is Paris.
   $ cat notes.txt | rushlight ask "Summarize this in one sentence" -o temperature 0.7
   $ rushlight ask "Invent a person" --schema "name, age int" --json
+  $ rushlight ask -a report.md "What does it say about costs?" --save
+  $ rushlight ask -c "And about time?"
 \b
 Options for -o (all from the sampler, then the engine):
   temperature top_k top_p min_p typical_p top_n_sigma seed repeat_penalty
@@ -38,7 +41,9 @@ Options for -o (all from the sampler, then the engine):
     epilog=_EPILOG,
     help=text(
         "Ask a model one question. Prints the answer, and only the answer, on standard output. What is piped in is put "
-        "behind TEXT, or is the question where there is no TEXT."
+        "behind TEXT, or is the question where there is no TEXT. Nothing is stored, except with "
+        "--save and with -c, which "
+        "goes on with a stored conversation."
     ),
 )
 @click.argument("question", metavar="[TEXT]", required=False)
@@ -50,6 +55,28 @@ Options for -o (all from the sampler, then the engine):
     metavar="TEXT",
     help=text('What the model is told first, in place of the setting chat.system_prompt; "" for nothing.'),
 )
+@click.option(
+    "-c",
+    "--continue",
+    "continued",
+    is_flag=False,
+    flag_value="last",
+    default=None,
+    metavar="[ID]",
+    help=text(
+        "Go on with the last conversation, or with that one, and store the exchange in it. -m and -s "
+        "hold for it from then on."
+    ),
+)
+@click.option(
+    "-a",
+    "--attach",
+    "files",
+    multiple=True,
+    metavar="FILE",
+    help=text("Give a text file with the question; may be repeated."),
+)
+@click.option("--save", is_flag=True, help=text("Store question and answer as a new conversation."))
 @click.option(
     "-o",
     "--option",
@@ -100,6 +127,9 @@ def ask(
     question: str | None,
     model: str,
     system: str | None,
+    continued: str | None,
+    files: tuple[str, ...],
+    save: bool,
     pairs: tuple[tuple[str, str], ...],
     max_tokens: int | None,
     stop_strings: tuple[str, ...],
@@ -117,7 +147,12 @@ def ask(
         raise click.UsageError(text("--logprobs needs --json: there is no place for them in the answer's text."))
     if any(not stop for stop in stop_strings):
         raise click.UsageError(text("--stop needs a text that is not empty."))
-    prompt = _full_question(question)
+    if save and continued is not None:
+        raise click.UsageError(text("-c stores the exchange already; --save makes a new conversation."))
+    piped = "" if sys.stdin is None or is_terminal(sys.stdin) else _piped()
+    may_be_text = continued is not None and continued != "last"  # see `told_apart`
+    if not may_be_text:
+        _need_question(question, piped, files)
     # After the usage checks: these take most of this verb's start.
     from rushlight.assistant.ask_options import parse_options
     from rushlight.ui.cli.answer import Answer
@@ -131,44 +166,98 @@ def ask(
         constraint = grammar_from(schema, grammar, regex)
     options = parse_options(pairs)
     adapters = tuple(_adapter(given) for given in lora)
+    attachments = _read_files(files)
     answer = Answer(stream=not no_stream, show=not as_json, show_reasoning=show_reasoning)
+    seed = None if is_terminal(sys.stdout) else _PIPED_SEED
+    n_logprobs = -1 if logprobs is None else logprobs
+    conversation = None
     with take_app() as app, InterruptStops(Stop()) as stop:
+        if continued is not None:
+            from rushlight.ui.cli.ask_stored import told_apart
+
+            continued, question = told_apart(app, continued, question)
+            _need_question(question, piped, files)
+        prompt = _joined(question, piped)
+        if save or continued is not None:
+            from rushlight.ui.cli.ask_stored import adjusted, opened
+
+            conversation = opened(app, continued, model, system)
+            model = conversation.model
+            options = parse_options({**conversation.options, **dict(pairs)}.items())
         chosen = app.model(model)
         start_s = time.monotonic()
         app.engine(chosen, options=options, stop=stop, on_progress=answer.on_progress)
         answer.load_s = time.monotonic() - start_s
-        answer.take(
-            app.ask(
-                prompt,
-                model=chosen,
-                system=system,
-                options=options,
-                max_tokens=max_tokens,
-                seed=None if is_terminal(sys.stdout) else _PIPED_SEED,
-                grammar=constraint,
-                stop_strings=stop_strings,
-                logprobs=-1 if logprobs is None else logprobs,
-                lora=adapters,
-                stop=stop,
+        if conversation is not None:
+            session = app.session(
+                conversation.id,
+                options=dict(pairs),
                 on_progress=answer.on_progress,
+                adapter=" ".join(Path(one.path).name for one in adapters),
+                adjust=adjusted(
+                    seed=seed,
+                    max_tokens=max_tokens,
+                    grammar=constraint,
+                    stop_strings=stop_strings,
+                    logprobs=n_logprobs,
+                    lora=adapters,
+                ),
             )
-        )
+            answer.take(session.send(prompt, attachments, stop))
+        else:
+            answer.take(
+                app.ask(
+                    _with_files(prompt, attachments),
+                    model=chosen,
+                    system=system,
+                    options=options,
+                    max_tokens=max_tokens,
+                    seed=seed,
+                    grammar=constraint,
+                    stop_strings=stop_strings,
+                    logprobs=n_logprobs,
+                    lora=adapters,
+                    stop=stop,
+                    on_progress=answer.on_progress,
+                )
+            )
     if as_json:
-        print_json(answer.as_json(chosen.id, with_logprobs=logprobs is not None))
+        shown = answer.as_json(chosen.id, with_logprobs=logprobs is not None)
+        print_json({**shown, "conversation": conversation.id} if conversation is not None else shown)
     if stats:
         tell(answer.stats_line())
+    if save and conversation is not None and is_terminal(sys.stderr):
+        from rushlight.ui.cli.ask_stored import kept_line
+
+        tell(kept_line(conversation))
     return 130 if answer.was_cancelled else 0
 
 
-def _full_question(question: str | None) -> str:
-    """TEXT, what is piped in, or both."""
-    parts = [question or ""]
-    if sys.stdin is not None and not is_terminal(sys.stdin):
-        parts.append(_piped())
-    prompt = "\n\n".join(part for part in parts if part.strip())
-    if not prompt:
+def _need_question(question: str | None, piped: str, files: tuple[str, ...]) -> None:
+    if not (question or "").strip() and not piped.strip() and not files:
         raise click.UsageError(text("There is no question. Give it as TEXT, or pipe it in."))
-    return prompt
+
+
+def _joined(question: str | None, piped: str) -> str:
+    """TEXT, what is piped in, or both."""
+    return "\n\n".join(part for part in (question or "", piped) if part.strip())
+
+
+def _read_files(files: tuple[str, ...]) -> "list[NewAttachment]":
+    if not files:
+        return []
+    from rushlight.assistant.chat.attachments import read_attachments
+
+    return read_attachments([Path(name).expanduser() for name in files])
+
+
+def _with_files(prompt: str, attachments: "list[NewAttachment]") -> str:
+    """The question as the model reads it."""
+    if not attachments:
+        return prompt
+    from rushlight.assistant.chat.attachments import with_attachments
+
+    return with_attachments(prompt, attachments)
 
 
 def _piped() -> str:

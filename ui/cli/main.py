@@ -84,9 +84,9 @@ def _run_verb(argv: list[str]) -> int:
         from rushlight.ui.cli.output import is_terminal
 
         if is_terminal(sys.stdin) and is_terminal(sys.stdout):
-            from rushlight.ui.cli.loop import run_loop
+            from rushlight.ui.cli.chat_loop import run_chat
 
-            return run_loop()
+            return run_chat()
         argv = ["--help"]
     return _run_click(argv)
 

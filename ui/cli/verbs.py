@@ -10,6 +10,10 @@ from rushlight.ui.words import text
 # Verb: module, attribute of the module, one line of help (kept here so that `--help` imports no verb).
 _VERBS: dict[str, tuple[str, str, str]] = {
     "ask": ("rushlight.ui.cli.ask", "ask", text("Ask a model one question.")),
+    "chat": ("rushlight.ui.cli.chat", "chat", text("Talk to a model; the conversation is kept.")),
+    "conversations": ("rushlight.ui.cli.conversations", "conversations",
+                      text("List, read, search, export, import and remove conversations.")),
+    "feedback": ("rushlight.ui.cli.feedback", "feedback", text("What you thought of replies: list, show, add.")),
     "models": ("rushlight.ui.cli.models", "models", text("Import, list, show, verify and remove model files.")),
     "settings": ("rushlight.ui.cli.settings", "settings", text("Show and change settings, and where each came from.")),
     "doctor": ("rushlight.ui.cli.doctor", "doctor", text("Check what Rushlight needs on this machine.")),
@@ -22,7 +26,7 @@ A session:
   $ rushlight ask "What is the capital of France?"
   The capital of France is Paris.
   $ git diff | rushlight ask "Write a commit message for this change"
-Without a verb, in a terminal, Rushlight takes questions until /bye.""")
+Without a verb, in a terminal, Rushlight begins a conversation, as `rushlight chat`.""")
 
 
 class LazyGroup(click.Group):

@@ -113,12 +113,13 @@ def test_another_programs_database_is_left_alone(paths: Paths) -> None:
 
 def test_a_damaged_page_is_reported(paths: Paths) -> None:
     first = open_store(paths)
+    (n_pages_of_schema,) = first.rows("PRAGMA page_count")[0]
     with first.transaction():
         for number in range(500):
             first.execute("INSERT INTO model_templates VALUES (?, ?, 0)", (f"id{number}", "x" * 100))
     first.close()
     damaged = bytearray(paths.store.read_bytes())
-    for page in range(8, len(damaged) // 4096):
+    for page in range(int(str(n_pages_of_schema)), len(damaged) // 4096):
         damaged[page * 4096 : page * 4096 + 64] = os.urandom(64)
     paths.store.write_bytes(damaged)
     second = open_store(paths)

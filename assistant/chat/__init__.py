@@ -1,0 +1,1 @@
+"""Conversations: their tree of messages, search, feedback, presets, and the session that talks to a model."""
