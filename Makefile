@@ -23,12 +23,12 @@ help:  ## show these commands
 
 # --- what a user runs -------------------------------------------------------------------------------------------
 
-run: $(VENV)/.wheel $(VENV)/.demo  ## start Rushlight (in a terminal: ask it; else one answer)
+run: $(VENV)/.wheel $(VENV)/.demo  ## start Rushlight (in a terminal: talk to it; else one answer)
 	@$(BIN)/python packaging/demo.py
 	@if [ -t 0 ] && [ -t 1 ]; then exec $(BIN)/rushlight; \
 	 else exec $(BIN)/rushlight ask "What is the capital of France?"; fi
 
-tui: $(VENV)/.wheel $(VENV)/.demo  ## the terminal face (today the question loop)
+tui: $(VENV)/.wheel $(VENV)/.demo  ## the terminal face (today the chat at the command line)
 	@$(BIN)/python packaging/demo.py && exec $(BIN)/rushlight
 
 gui:  ## the window (not built yet: says so)

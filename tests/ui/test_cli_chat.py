@@ -288,6 +288,15 @@ def test_a_history_entry_is_one_line(entry: str) -> None:
 # --- in a terminal ------------------------------------------------------------------------------------------------
 
 
+# Standard input becomes the controlling terminal, so that Ctrl+C is a signal. Done by the program that is started
+# and not between fork and exec in this process, where a lock held by another thread would never come free.
+_TAKE_TERMINAL = """
+import fcntl, os, sys, termios
+fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+os.execvp(sys.argv[1], sys.argv[1:])
+"""
+
+
 class Terminal:
     """A program in a terminal of 100 by 40."""
 
@@ -298,12 +307,11 @@ class Terminal:
         self._fd = ours
         self.seen = b""
         self.process = subprocess.Popen(
-            command,
+            [sys.executable, "-c", _TAKE_TERMINAL, *command],
             stdin=theirs,
             stdout=theirs,
             stderr=theirs,
             start_new_session=True,
-            preexec_fn=_take_terminal,
             env={**os.environ, "TERM": "xterm", "COLUMNS": "100", "LINES": "40"},
         )
         os.close(theirs)
@@ -342,14 +350,6 @@ class Terminal:
             os.killpg(self.process.pid, signal.SIGKILL)
             self.process.wait()
         os.close(self._fd)
-
-
-def _take_terminal() -> None:
-    """Make standard input the controlling terminal, so that Ctrl+C becomes a signal."""
-    import fcntl
-    import termios
-
-    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
 
 
 @pytest.fixture

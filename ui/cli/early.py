@@ -22,6 +22,8 @@ def begin(argv: Sequence[str]) -> None:
         return
     from rushlight.assistant.app import open_app
 
+    if _app is not None:  # of a command line that was wrong
+        _app.close()
     try:
         _app = open_app()
         _app.begin()

@@ -374,7 +374,7 @@ def test_killed_while_it_answers(start_worker: Callable[..., Any], demo_model: P
     said = []
     while (frame := process.control.receive()) is not None:
         said.append(frame[1])
-    assert said == [Notice("idle", ""), Notice("busy", "")]
+    assert said[-1] == Notice("busy", "") and said[:-1] in ([], [Notice("idle", "")])
     process.wait()
 
 
