@@ -165,14 +165,9 @@ def withdraw(name: str, as_json: bool) -> int:
 @feedback.command(help=text("The file that holds it, with the conversations."))
 @_AS_JSON
 def path(as_json: bool) -> int:
-    from rushlight.assistant.paths import find_paths
+    from rushlight.ui.cli.store_path import tell_store_path
 
-    found = find_paths().store
-    if as_json:
-        print_json({"path": str(found)})
-    else:
-        say(str(found))
-    return 0
+    return tell_store_path(as_json)
 
 
 def _app() -> "App":
