@@ -24,10 +24,12 @@ from rushlight.assistant.settings import Settings, load_settings
 if TYPE_CHECKING:
     from rushlight.assistant.chat.conversations import Conversations
     from rushlight.assistant.chat.feedback import FeedbackBook
+    from rushlight.assistant.chat.presets import Presets
     from rushlight.assistant.chat.session import ChatSession
     from rushlight.assistant.engine.engine import Engine
     from rushlight.assistant.host.client import HostClient
     from rushlight.assistant.host.start import Starting
+    from rushlight.assistant.jobs.jobs import Jobs
     from rushlight.assistant.models.catalogue import Catalogue
     from rushlight.assistant.models.fit import Fit
     from rushlight.assistant.models.model import Model
@@ -132,6 +134,20 @@ class App:
         from rushlight.assistant.chat.feedback import FeedbackBook
 
         return FeedbackBook(self.conversations)
+
+    @property
+    def jobs(self) -> "Jobs":
+        """Background work."""
+        from rushlight.assistant.jobs.jobs import Jobs
+
+        return Jobs(self.store, self.paths)
+
+    @property
+    def presets(self) -> "Presets":
+        """System prompts and options under a name."""
+        from rushlight.assistant.chat.presets import Presets
+
+        return Presets(self.store)
 
     def session(
         self,

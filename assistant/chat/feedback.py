@@ -17,6 +17,7 @@ from rushlight.assistant.chat.text_rules import storable
 
 Kind: TypeAlias = Literal["up", "down", "correction", "kept"]
 KINDS: tuple[Kind, ...] = ("up", "down", "correction", "kept")
+_MIN_FRAGMENT = 4
 _COLUMNS = """SELECT f.id, f.kind, m.id, c.id, (SELECT r.id FROM messages r WHERE r.number = f.rejected), f.text,
     f.note, f.created_at, f.withdrawn_at
     FROM feedback f CROSS JOIN messages m ON m.number = f.message
@@ -126,6 +127,28 @@ class FeedbackBook:
         """The newest first; those of conversations in the trash are left out."""
         where = "WHERE c.deleted_at IS NULL AND (?1 IS NULL OR f.kind = ?1) AND (?2 OR f.withdrawn_at IS NULL) "
         return self._read(where + "ORDER BY f.number DESC LIMIT ?3 OFFSET ?4", (kind, int(withdrawn), limit, offset))
+
+    def find(self, name: str) -> Feedback:
+        """By id, or by a beginning or end of an id (4 characters or more) that only one has; withdrawn ones too."""
+        found = self._read("WHERE f.id = ?", (name,))
+        if not found and len(name) >= _MIN_FRAGMENT:
+            fragment = name.lower()
+            found = self._read(
+                "WHERE substr(f.id, 1, ?2) = ?1 OR substr(f.id, -?2) = ?1 LIMIT 2", (fragment, len(fragment))
+            )
+        if len(found) > 1:
+            raise Error(
+                f"Several judgements match {name[:60]!r}.",
+                hint="Give more characters of the id; see: rushlight feedback list",
+                kind="feedback-ambiguous",
+            )
+        if not found:
+            raise Error(
+                f"There is no feedback {name[:60]!r}.",
+                hint="See: rushlight feedback list",
+                kind="feedback-not-found",
+            )
+        return found[0]
 
     def examples(self, *, kind: Kind | None = None) -> Iterator[Example]:
         """What can be learned from, oldest first, one at a time."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from rushlight import Error, Stop
+from rushlight.ui.cli import chat_options
 from rushlight.ui.cli.output import is_terminal, print_json, tell
 from rushlight.ui.words import text
 
@@ -47,45 +48,18 @@ Options for -o (all from the sampler, then the engine):
     ),
 )
 @click.argument("question", metavar="[TEXT]", required=False)
-@click.option("-m", "--model", default="", metavar="NAME", help=text("The model; see: rushlight models list"))
-@click.option(
-    "-s",
-    "--system",
-    default=None,
-    metavar="TEXT",
-    help=text('What the model is told first, in place of the setting chat.system_prompt; "" for nothing.'),
-)
-@click.option(
-    "-c",
-    "--continue",
-    "continued",
-    is_flag=False,
-    flag_value="last",
-    default=None,
-    metavar="[ID]",
-    help=text(
-        "Go on with the last conversation, or with that one, and store the exchange in it. -m and -s "
+@chat_options.MODEL
+@chat_options.SYSTEM
+@chat_options.PRESET
+@chat_options.continued(
+    text(
+        "Go on with the last conversation, or with that one, and store the exchange in it. -m, -s and -p "
         "hold for it from then on."
-    ),
+    )
 )
-@click.option(
-    "-a",
-    "--attach",
-    "files",
-    multiple=True,
-    metavar="FILE",
-    help=text("Give a text file with the question; may be repeated."),
-)
+@chat_options.files(text("Give a text file with the question; may be repeated."))
 @click.option("--save", is_flag=True, help=text("Store question and answer as a new conversation."))
-@click.option(
-    "-o",
-    "--option",
-    "pairs",
-    type=(str, str),
-    multiple=True,
-    metavar="NAME VALUE",
-    help=text("Change the sampler or the engine for this answer; may be repeated."),
-)
+@chat_options.pairs(text("Change the sampler or the engine for this answer; may be repeated."))
 @click.option(
     "--max-tokens", type=click.IntRange(min=1), default=None, metavar="N", help=text("End the answer after N tokens.")
 )
@@ -107,12 +81,7 @@ Options for -o (all from the sampler, then the engine):
 @click.option(
     "--lora", "lora", multiple=True, metavar="PATH[=SCALE]", help=text("Apply a LoRA adapter (GGUF); may be repeated.")
 )
-@click.option(
-    "--reasoning",
-    "show_reasoning",
-    is_flag=True,
-    help=text("Show on standard error what the model thinks before it answers."),
-)
+@chat_options.REASONING
 @click.option("--no-stream", is_flag=True, help=text("Print the answer when it is complete."))
 @click.option("--stats", is_flag=True, help=text("Print tokens, speed and time to the first token on standard error."))
 @click.option(
@@ -127,6 +96,7 @@ def ask(
     question: str | None,
     model: str,
     system: str | None,
+    preset: str | None,
     continued: str | None,
     files: tuple[str, ...],
     save: bool,
@@ -164,7 +134,8 @@ def ask(
         from rushlight.ui.cli.schema_input import grammar_from
 
         constraint = grammar_from(schema, grammar, regex)
-    options = parse_options(pairs)
+    given = dict(pairs)
+    options = parse_options(given.items())
     adapters = tuple(_adapter(given) for given in lora)
     attachments = _read_files(files)
     answer = Answer(stream=not no_stream, show=not as_json, show_reasoning=show_reasoning)
@@ -178,12 +149,15 @@ def ask(
             continued, question = told_apart(app, continued, question)
             _need_question(question, piped, files)
         prompt = _joined(question, piped)
+        if preset is not None:
+            system, given = chat_options.with_preset(app.presets, preset, system, given)
+            options = parse_options(given.items())
         if save or continued is not None:
             from rushlight.ui.cli.ask_stored import adjusted, opened
 
             conversation = opened(app, continued, model, system)
             model = conversation.model
-            options = parse_options({**conversation.options, **dict(pairs)}.items())
+            options = parse_options({**conversation.options, **given}.items())
         chosen = app.model(model)
         start_s = time.monotonic()
         app.engine(chosen, options=options, stop=stop, on_progress=answer.on_progress)
@@ -191,7 +165,7 @@ def ask(
         if conversation is not None:
             session = app.session(
                 conversation.id,
-                options=dict(pairs),
+                options=given,
                 on_progress=answer.on_progress,
                 adapter=" ".join(Path(one.path).name for one in adapters),
                 adjust=adjusted(

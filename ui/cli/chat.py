@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 
+from rushlight.ui.cli import chat_options
 from rushlight.ui.words import text
 
 _EPILOG = text("""\b
@@ -30,50 +31,17 @@ A session:
         "leaves. Where no terminal is, each line that is piped in is a message."
     ),
 )
-@click.option("-m", "--model", default="", metavar="NAME", help=text("The model; see: rushlight models list"))
-@click.option(
-    "-s",
-    "--system",
-    default=None,
-    metavar="TEXT",
-    help=text('What the model is told first, in place of the setting chat.system_prompt; "" for nothing.'),
-)
-@click.option(
-    "-c",
-    "--continue",
-    "continued",
-    is_flag=False,
-    flag_value="last",
-    default=None,
-    metavar="[ID]",
-    help=text("Go on with the last conversation, or with that one; see: rushlight conversations list"),
-)
-@click.option(
-    "-a",
-    "--attach",
-    "files",
-    multiple=True,
-    metavar="FILE",
-    help=text("Give a text file with the first message; may be repeated."),
-)
-@click.option(
-    "-o",
-    "--option",
-    "pairs",
-    type=(str, str),
-    multiple=True,
-    metavar="NAME VALUE",
-    help=text("Change the sampler or the engine for this conversation; see: rushlight ask --help"),
-)
-@click.option(
-    "--reasoning",
-    "show_reasoning",
-    is_flag=True,
-    help=text("Show on standard error what the model thinks before it answers."),
-)
+@chat_options.MODEL
+@chat_options.SYSTEM
+@chat_options.PRESET
+@chat_options.continued(text("Go on with the last conversation, or with that one; see: rushlight conversations list"))
+@chat_options.files(text("Give a text file with the first message; may be repeated."))
+@chat_options.pairs(text("Change the sampler or the engine for this conversation; see: rushlight ask --help"))
+@chat_options.REASONING
 def chat(
     model: str,
     system: str | None,
+    preset: str | None,
     continued: str | None,
     files: tuple[str, ...],
     pairs: tuple[tuple[str, str], ...],
@@ -83,6 +51,7 @@ def chat(
 
     return run_chat(
         Wishes(model, system, dict(pairs)),
+        preset=preset,
         continued=continued,
         files=[Path(name).expanduser() for name in files],
         show_reasoning=show_reasoning,

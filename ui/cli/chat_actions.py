@@ -174,6 +174,19 @@ def _model(loop: "ChatLoop", argument: str) -> None:
             say(f"{'*' if model.id == current else ' '} {model.id}")
 
 
+def _preset(loop: "ChatLoop", argument: str) -> None:
+    presets = loop.app.presets
+    if not argument:
+        for one in presets.list():
+            say(one.name)
+        say(text("/preset NAME takes one; make them with: rushlight presets save"))
+        return
+    preset, now = presets.get(argument), loop.now
+    system = now.system if preset.system is None else preset.system
+    loop.change(replace(now, system=system, options={**now.options, **preset.options}))
+    say(text("{name} holds from the next message on.", name=preset.name))
+
+
 def _title(loop: "ChatLoop", argument: str) -> None:
     if argument:
         loop.change(replace(loop.now, title=argument))
@@ -291,7 +304,8 @@ def _numbered_reply(path: "list[Message]") -> "Message":
 
 _ACTIONS: dict[str, Callable[["ChatLoop", str], None]] = {
     "?": _help, "regenerate": _regenerate, "edit": _edit, "continue": _continue, "branch": _branch,
-    "versions": _versions, "attach": _attach, "model": _model, "set": set_value, "unset": unset_value,
+    "versions": _versions, "attach": _attach, "model": _model, "preset": _preset, "set": set_value,
+    "unset": unset_value,
     "show": show, "good": _good, "bad": _bad, "correct": _correct, "keep": _keep, "title": _title, "save": _save,
     "load": _load, "search": _search, "new": _new, "clear": _clear, "bye": _bye,
 }  # fmt: skip

@@ -38,6 +38,7 @@ COMMANDS = (
                 ("version",)),
     CommandInfo("attach", text("FILE"), text("give a text file with the next message"), ("file",)),
     CommandInfo("model", text("[NAME]"), text("go on with another model"), ()),
+    CommandInfo("preset", text("[NAME]"), text("take a system prompt and options under a name; alone, list them"), ()),
     CommandInfo("set", text("NAME VALUE"), text("an option, “system” or “model”, for this conversation"), ()),
     CommandInfo("unset", text("NAME"), text("take an option or the system prompt back"), ()),
     CommandInfo("show", text("[WHAT]"), text("settings, model, context, left-out, messages, stats, files, path"), ()),

@@ -41,6 +41,7 @@ class Wishes:
 def run_chat(
     wishes: Wishes | None = None,
     *,
+    preset: str | None = None,
     continued: str | None = None,
     files: Sequence[Path] = (),
     show_reasoning: bool = False,
@@ -53,6 +54,11 @@ def run_chat(
     parse_options(wishes.options.items())
     with open_app() as app:
         app.begin()
+        if preset is not None:
+            from rushlight.ui.cli.chat_options import with_preset
+
+            system, options = with_preset(app.presets, preset, wishes.system, wishes.options)
+            wishes = replace(wishes, system=system, options=options)
         conversation = find_conversation(app.conversations, continued) if continued is not None else None
         loop = ChatLoop(app, wishes, show_reasoning=show_reasoning)
         loop.attach(files)

@@ -11,7 +11,7 @@ from rushlight.ui.words import text
 if TYPE_CHECKING:
     from rushlight.assistant.app import App
     from rushlight.assistant.chat.conversation import Message
-    from rushlight.assistant.chat.feedback import Feedback, Kind
+    from rushlight.assistant.chat.feedback import Kind
 
 _EPILOG = text("""\b
 A session:
@@ -23,7 +23,6 @@ A session:
 
 _AS_JSON = click.option("--json", "as_json", is_flag=True, help=text("Print JSON."))
 _KINDS = ("up", "down", "correction", "kept")
-_PAGE = 500
 
 
 @click.group(
@@ -81,7 +80,7 @@ def show(name: str, as_json: bool) -> int:
 
     with _app() as app:
         store = app.conversations
-        one = _find(app, name)
+        one = app.feedback.find(name)
         path = store.path(one.conversation_id, one.message_id)
         rejected = store.message(one.rejected_id) if one.rejected_id else None
     if as_json:
@@ -152,9 +151,9 @@ def withdraw(name: str, as_json: bool) -> int:
     from rushlight.ui.cli.chat_views import feedback_json, short_id
 
     with _app() as app:
-        one = _find(app, name)
+        one = app.feedback.find(name)
         app.feedback.withdraw(one.id)
-        now = _find(app, one.id)
+        now = app.feedback.find(one.id)
     if as_json:
         print_json(feedback_json(now))
     else:
@@ -174,32 +173,6 @@ def _app() -> "App":
     from rushlight.assistant.app import open_app
 
     return open_app()
-
-
-def _find(app: "App", name: str) -> "Feedback":
-    """By its id, or a beginning or end of it that only one has; withdrawn ones too."""
-    found: list[Feedback] = []
-    offset = 0
-    while page := app.feedback.list(limit=_PAGE, offset=offset, withdrawn=True):
-        for one in page:
-            if one.id == name:
-                return one
-            if len(name) >= 4 and (one.id.startswith(name) or one.id.endswith(name)):
-                found.append(one)
-        offset += len(page)
-    if len(found) > 1:
-        raise Error(
-            text("Several judgements match {name!r}.", name=name[:60]),
-            hint=text("Give more characters of the id; see: rushlight feedback list"),
-            kind="feedback-ambiguous",
-        )
-    if not found:
-        raise Error(
-            text("There is no feedback {name!r}.", name=name[:60]),
-            hint=text("See: rushlight feedback list"),
-            kind="feedback-not-found",
-        )
-    return found[0]
 
 
 def _last_reply(app: "App", name: str) -> "Message":

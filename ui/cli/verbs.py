@@ -14,6 +14,7 @@ _VERBS: dict[str, tuple[str, str, str]] = {
     "conversations": ("rushlight.ui.cli.conversations", "conversations",
                       text("List, read, search, export, import and remove conversations.")),
     "feedback": ("rushlight.ui.cli.feedback", "feedback", text("What you thought of replies: list, show, add.")),
+    "presets": ("rushlight.ui.cli.presets", "presets", text("System prompts and options under a name.")),
     "models": ("rushlight.ui.cli.models", "models", text("Import, list, show, verify and remove model files.")),
     "settings": ("rushlight.ui.cli.settings", "settings", text("Show and change settings, and where each came from.")),
     "doctor": ("rushlight.ui.cli.doctor", "doctor", text("Check what Rushlight needs on this machine.")),
