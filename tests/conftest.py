@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pytest
 
@@ -60,16 +61,36 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         items[:] = [item for item in items if item not in concerned]
 
 
-@pytest.fixture(scope="session")
-def gguf_builder() -> ModuleType:
-    """tests/gguf_builder.py: functions that write small GGUF files which llama.cpp loads."""
-    # by path, since test folders are no packages and are not on sys.path (import mode importlib)
-    spec = importlib.util.spec_from_file_location("gguf_builder", Path(__file__).with_name("gguf_builder.py"))
+def _beside(name: str) -> ModuleType:
+    """A module that lies beside this file; test folders are no packages and are not on sys.path (importlib mode)."""
+    if name in sys.modules:
+        return sys.modules[name]
+    spec = importlib.util.spec_from_file_location(name, Path(__file__).with_name(f"{name}.py"))
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = module  # dataclasses look their module up there
     spec.loader.exec_module(module)
     return module
+
+
+@pytest.fixture(scope="session")
+def gguf_builder() -> ModuleType:
+    """tests/gguf_builder.py: functions that write small GGUF files which llama.cpp loads."""
+    return _beside("gguf_builder")
+
+
+@pytest.fixture
+def terminal(own_home: Path) -> Iterator[Callable[..., Any]]:
+    """terminal("rushlight", "chat") starts it in a terminal of 100 by 40: `type`, `wait_for`, `screen`, `wait_end`."""
+    opened: list[Any] = []
+
+    def start(*command: str) -> Any:
+        opened.append(_beside("pseudo_terminal").Terminal(*command))
+        return opened[-1]
+
+    yield start
+    for one in opened:
+        one.close()
 
 
 @pytest.fixture(scope="session")

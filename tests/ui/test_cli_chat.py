@@ -1,18 +1,12 @@
 """`rushlight chat`: what reaches the store, the engine and the screen, with fakes; then a real terminal and model."""
 
-import os
-import pty
 import re
-import select
-import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import pyte
 import pytest
 
 from rushlight import Error
@@ -286,83 +280,6 @@ def test_a_history_entry_is_one_line(entry: str) -> None:
 
 
 # --- in a terminal ------------------------------------------------------------------------------------------------
-
-
-# Standard input becomes the controlling terminal, so that Ctrl+C is a signal. Done by the program that is started
-# and not between fork and exec in this process, where a lock held by another thread would never come free.
-_TAKE_TERMINAL = """
-import fcntl, os, sys, termios
-fcntl.ioctl(0, termios.TIOCSCTTY, 0)
-os.execvp(sys.argv[1], sys.argv[1:])
-"""
-
-
-class Terminal:
-    """A program in a terminal of 100 by 40."""
-
-    def __init__(self, *command: str) -> None:
-        ours, theirs = pty.openpty()
-        self.screen = pyte.HistoryScreen(100, 40, history=1000)
-        self._stream = pyte.ByteStream(self.screen)
-        self._fd = ours
-        self.seen = b""
-        self.process = subprocess.Popen(
-            [sys.executable, "-c", _TAKE_TERMINAL, *command],
-            stdin=theirs,
-            stdout=theirs,
-            stderr=theirs,
-            start_new_session=True,
-            env={**os.environ, "TERM": "xterm", "COLUMNS": "100", "LINES": "40"},
-        )
-        os.close(theirs)
-
-    def type(self, keys: str) -> None:
-        os.write(self._fd, keys.encode())
-
-    def wait_for(self, pattern: str, timeout_s: float = 30) -> str:
-        """Until the terminal received `pattern` since the last call; what it received."""
-        deadline_s = time.monotonic() + timeout_s
-        while not re.search(pattern.encode(), self.seen, re.DOTALL):
-            left_s = deadline_s - time.monotonic()
-            assert left_s > 0 and self._read(left_s), f"{pattern!r} did not come; received:\n{self.seen.decode()}"
-        seen, self.seen = self.seen.decode(), b""
-        return seen
-
-    def wait_end(self, timeout_s: float = 20) -> int:
-        deadline_s = time.monotonic() + timeout_s
-        while self._read(max(0.0, deadline_s - time.monotonic())):
-            pass
-        return self.process.wait(timeout=5)
-
-    def _read(self, timeout_s: float) -> bool:
-        if not select.select([self._fd], [], [], timeout_s)[0]:
-            return False
-        try:
-            data = os.read(self._fd, 65536)
-        except OSError:  # EIO: the program has gone
-            return False
-        self.seen += data
-        self._stream.feed(data)
-        return bool(data)
-
-    def close(self) -> None:
-        if self.process.poll() is None:
-            os.killpg(self.process.pid, signal.SIGKILL)
-            self.process.wait()
-        os.close(self._fd)
-
-
-@pytest.fixture
-def terminal(own_home: Path) -> Iterator[Any]:
-    opened: list[Terminal] = []
-
-    def start(*command: str) -> Terminal:
-        opened.append(Terminal(*command))
-        return opened[-1]
-
-    yield start
-    for one in opened:
-        one.close()
 
 
 # Messages as they are read: how many lines, and their beginnings and ends.
