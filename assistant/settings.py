@@ -109,6 +109,7 @@ SETTINGS: dict[str, Setting] = {
         Setting("engine.keep_alive_s", 300,
                 "Seconds that a model stays loaded after its last use; -1: until the host ends.", -1, _WEEK_S),
         Setting("engine.queue", 8, "Requests that may wait for one model; further ones are refused.", 0, 1024),
+        Setting("jobs.at_once", 2, "Background jobs that run at the same time; the others wait.", 1, 64),
         Setting("host.idle_s", 20, "Seconds after which the background process ends when nothing uses it.", 0, _WEEK_S),
         Setting("memory.reserve_mib", 512, "Memory (MiB) that a model must leave free to be loaded.", 0, 1_048_576),
         Setting("download.endpoint", "https://huggingface.co", "Where models are downloaded from when you ask.",

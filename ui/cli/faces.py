@@ -81,7 +81,7 @@ def tui(conversation: str | None) -> int:
     \b
     Example:
       $ rushlight tui
-    Ctrl+P finds every action, F1 lists the keys, Ctrl+Q leaves.
+    Ctrl+P finds every action, F5 lists the keys, Ctrl+Q leaves.
     """
     return open_terminal_app([conversation] if conversation else [])
 
