@@ -75,7 +75,7 @@ def _message() -> tuple[Action, ...]:
         Action("chat.stop", text("Stop the reply"), group, ("Esc",), ("escape",), "chat"),
         Action("chat.regenerate", text("Answer again"), group, ("Ctrl+R",), ("ctrl+r",), "chat"),
         Action("chat.continue", text("Continue the reply"), group, ("Ctrl+Shift+Return",), ("alt+c",), "chat"),
-        Action("chat.retry", text("Try again what failed"), group, ("Ctrl+Shift+R",), ("alt+g",), "chat"),
+        Action("chat.retry", text("Try again"), group, ("Ctrl+Shift+R",), ("alt+g",), "chat"),
         Action("chat.edit-last", text("Edit the last message"), group, ("Up",), ("up",), "empty-input"),
         Action("chat.copy-reply", text("Copy the last reply"), group, ("Ctrl+Shift+C",), ("ctrl+y",), "chat"),
         Action("chat.copy-code", text("Copy the last code block"), group, ("Ctrl+Shift+;",), ("alt+y",), "chat"),

@@ -165,7 +165,8 @@ class ChatDesk:
         if self._may_change():
             conversation_id = self._line.known_id()
             self._judge(
-                text("choice of version"), lambda app: judgements.show_version(app, conversation_id, turn_id, step)
+                text("another version is shown"),
+                lambda app: judgements.show_version(app, conversation_id, turn_id, step),
             )
 
     def branch(self, turn_id: str) -> None:
@@ -183,7 +184,8 @@ class ChatDesk:
         if turn is None:
             return
         wanted: Thumb = "" if turn.thumb == thumb else thumb
-        self._judge(text("thumb"), lambda app: judgements.set_thumb(app, turn_id, wanted))
+        what = {"up": text("rated good"), "down": text("rated bad"), "": text("rating taken back")}[wanted]
+        self._judge(what, lambda app: judgements.set_thumb(app, turn_id, wanted))
 
     def correct(self, turn_id: str, better: str) -> None:
         """How the reply should have been; nothing, or the reply as it is, takes a correction back."""
@@ -193,11 +195,12 @@ class ChatDesk:
         wanted = None if not better.strip() or better == turn.text else better
         if wanted == turn.correction:
             return
-        self._judge(text("correction"), lambda app: judgements.set_correction(app, turn_id, wanted))
+        what = text("corrected") if wanted is not None else text("correction taken back")
+        self._judge(what, lambda app: judgements.set_correction(app, turn_id, wanted))
 
     def keep(self, turn_id: str) -> None:
         """This version rather than its siblings."""
-        self._judge(text("choice of the better version"), lambda app: judgements.keep(app, turn_id))
+        self._judge(text("kept as the better version"), lambda app: judgements.keep(app, turn_id))
 
     def undo(self) -> None:
         """Take back the last of these."""

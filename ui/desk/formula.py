@@ -17,6 +17,7 @@ _ATTRIBUTES = re.compile(
     r"(?:d|fill|stroke|stroke-width|stroke-dasharray|transform|x|y|x1|x2|y1|y2|width|height|rx|ry|points|viewBox|"
     r"stroke-linecap|stroke-linejoin|class|id|fill-opacity)\Z"
 )
+_PAINT = re.compile(r"#?[0-9A-Za-z]+\Z")
 _COLOR = re.compile(r"#[0-9a-fA-F]{6}\Z")
 
 
@@ -65,7 +66,7 @@ def _checked(svg: str) -> Drawing | None:
         if element.tag.rpartition("}")[2] not in _ELEMENTS or (element.text or "").strip():
             return None
         for name, value in element.attrib.items():
-            if not _ATTRIBUTES.match(name) or "url" in value:
+            if not _ATTRIBUTES.match(name) or (name in ("fill", "stroke") and not _PAINT.match(value)):
                 return None
     width, height = float(root.attrib["width"]), float(root.attrib["height"])
     _left, top, _width, _height = (float(part) for part in root.attrib["viewBox"].split())

@@ -64,7 +64,7 @@ def highlight(text: str, language: str, lines: Lines) -> Iterator[None]:
         for other in others:
             lines.append(tuple(line))
             line = [(len(other), kind)] if other else []
-        if number % 32 == 31:
+        if number % 8 == 7:
             yield
     lines.append(tuple(line))
 

@@ -1,13 +1,15 @@
 """The jobs page: what runs in the background, and the orders one may give. Draws what `JobsDesk` says."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from textual import on
 from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.content import Content
 from textual.widgets import Static
 
+from rushlight.ui.desk.actions import actions
 from rushlight.ui.desk.jobs_desk import JobRow, JobsState
 from rushlight.ui.tui.bars import meter
 from rushlight.ui.tui.panel import ChoicePanel, ReadPanel
@@ -28,6 +30,12 @@ class JobsPage(Vertical):
     JobsPage > .page-title { text-style: bold; color: $accent; height: 1; padding: 0 1; }
     JobsPage > #job-keys { height: auto; max-height: 3; padding: 0 1; color: $muted; }
     """
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding(",".join(one.terminal_keys), f"order('{one.id}')", show=False)
+        for one in actions()
+        if one.scope == "jobs" and one.terminal_keys
+    ]
 
     def __init__(self, frame: "Frame") -> None:
         super().__init__(id="jobs")
@@ -54,6 +62,9 @@ class JobsPage(Vertical):
         self._list.show_rows(rows)
 
     # --- what is done -------------------------------------------------------------------------------------------
+    def action_order(self, action_id: str) -> None:
+        self.do(action_id)
+
     def do(self, action_id: str) -> None:
         """An action of the jobs page, with the job under the cursor."""
         job = self._job(self._list.chosen)

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from rushlight import Error
     from rushlight.ui.tui.frame import Frame
 
-_BAR_CELLS = 36
+_BAR_CELLS = 24
 
 
 def model_rows(models: Sequence[ModelRow], current: str = "") -> list[ListRow]:

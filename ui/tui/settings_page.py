@@ -45,6 +45,7 @@ class SettingsPage(Vertical):
         self._search.cursor_blink = False
         self._list = RowList(id="setting-list")
         self._about = Static(id="setting-about")
+        self._wanted = ""  # a setting to go to as soon as it is shown
 
     def compose(self) -> ComposeResult:
         yield Static(Content(text("Settings")), classes="page-title")
@@ -58,12 +59,15 @@ class SettingsPage(Vertical):
 
     def go_to(self, name: str) -> None:
         """Show that setting, as a search that found it does."""
+        self._wanted = name
         self.desk.show_all(True)
-        self._list.show_rows(_rows(self.desk.state), choose=name)
+        self.show(self.desk.state)
         self._list.focus()
 
     def show(self, state: SettingsState) -> None:
-        self._list.show_rows(_rows(state))
+        self._list.show_rows(_rows(state), choose=self._wanted)
+        if any(one.name == self._wanted for one in state.rows):
+            self._wanted = ""  # gone there
         self._describe(self._list.chosen)
 
     def do(self, action_id: str) -> None:

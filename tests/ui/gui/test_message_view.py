@@ -478,7 +478,8 @@ def test_tab_walks_through_the_messages_and_leaves(between: tuple[QLineEdit, Mes
     view.show_turns([Turn("u", "user", "Well?"), Turn("a", "assistant", REPLY, state="stopped", reasoning="Hm.")])
     expected = [
         "Conversation", "You said", "Edit this message and ask again", "Copy this message",
-        "New conversation from here", "Reply", "Show the reasoning", "Reply link 0", "Copy this code", "Continue", "Good reply", "Bad reply",
+        "New conversation from here", "Reply", "Show the reasoning", "Reply link 0", "Copy this code", "Continue",
+        "Good reply", "Bad reply",
         "Correct this reply", "Answer again", "Copy this reply", "New conversation from here", "after",
     ]  # fmt: skip
     assert walk(len(expected)) == expected

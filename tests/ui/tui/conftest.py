@@ -82,6 +82,10 @@ class Stage:
         await self.pilot.press(*keys)
 
     async def write(self, text: str) -> None:
+        """Put it in at once: keys one by one take their time."""
+        await self.paste(text)
+
+    async def type(self, text: str) -> None:
         """Type it, key by key."""
         await self.pilot.press(*("space" if char == " " else _KEYS.get(char, char) for char in text))
 

@@ -42,7 +42,7 @@ def test_an_answer(perform: Perform, engine: Any, model: Model) -> None:
 
     async def play(stage: Any) -> None:
         await stage.shows("What would you like to know?")
-        await stage.write("What is a candle?")
+        await stage.type("What is a candle?")
         await stage.press("enter")
         await stage.shows("A candle is wax around a wick.", "burn(wax)", "212 tokens")
         await stage.shows("What is a candle?   Tiny")

@@ -29,7 +29,8 @@ def test_every_action_can_be_done_on_an_empty_chat(perform: Perform, model: Mode
             if one.id not in WINDOW_ONLY and one.id != "app.quit":
                 stage.app.do(one.id)
                 await stage.pilot.pause()
-                await stage.press("escape", "escape")
+                if stage.app._panel is not None:
+                    stage.app._panel.action_close()
                 stage.app.show_page("chat")
         await stage.pilot.pause()
         assert stage.app.crash is None
@@ -110,7 +111,7 @@ def test_commands_are_completed_and_done(perform: Perform, model: Model, assista
 
     async def play(stage: Any) -> None:
         await stage.until(lambda: stage.app.chat.state.title == "Candles")
-        await stage.write("/tit")
+        await stage.type("/tit")
         await stage.shows("/title")
         await stage.press("tab")
         await stage.write("Lamps")
@@ -136,7 +137,7 @@ def test_files_are_attached_by_at(perform: Perform, model: Model, tmp_path: Any,
 
     async def play(stage: Any) -> None:
         await stage.shows("What would you like to know?")
-        await stage.write("look at @not")
+        await stage.type("look at @not")
         await stage.shows("notes.txt", "file")
         await stage.press("enter")
         await stage.shows("With the next message: ▤ notes.txt (3 B)")

@@ -9,6 +9,7 @@ import pytest
 from rushlight.assistant.app import App
 from rushlight.assistant.models.model import Model
 from rushlight.ui.desk.model_values import MemoryBar, MemoryPart
+from rushlight.ui.tui.panel import ReadPanel
 
 Perform = Callable[..., None]
 
@@ -96,8 +97,10 @@ def test_models_are_shown_and_named(
         await stage.press("enter")
         await stage.shows("Make it the default")
         await stage.press("down", "down", "enter")
-        await stage.shows("Esc: leave", "Tiny-Llama")
-        await stage.press("escape", "x")
+        await stage.until(lambda: isinstance(stage.app._panel, ReadPanel))
+        await stage.press("escape")
+        await stage.until(lambda: stage.app._panel is None)
+        await stage.press("x")
         await stage.shows("bring it back")
         await stage.press("z")
         await stage.hides("bring it back")
@@ -121,8 +124,10 @@ def test_a_job_is_shown_and_its_log(perform: Perform, model: Model, make_gguf: C
         await stage.press("enter", "f3")
         await stage.shows("Failed", "missing.gguf")
         await stage.press("l")
-        await stage.shows("Esc: leave")
-        await stage.press("escape", "delete")
+        await stage.until(lambda: isinstance(stage.app._panel, ReadPanel))
+        await stage.press("escape")
+        await stage.until(lambda: stage.app._panel is None)
+        await stage.press("delete")
         await stage.hides("missing.gguf")
 
     perform(play)

@@ -13,6 +13,7 @@ from rushlight.ui.desk.highlight import Lines, Run, can_highlight, highlight, hi
 
 FIRST_SLICE_MS = 4.0
 SLICE_MS = 6.0
+MOST_S = 2.0  # for one text; what is not read by then stays plain
 _REST = 12.0  # a growing text is read again after this many times of what reading it took
 
 
@@ -60,6 +61,7 @@ class CodeColors:
         is_done = highlight_for(self._work, milliseconds)
         end_s = time.perf_counter()
         self._spent_s += end_s - start_s
+        is_done = is_done or self._spent_s > MOST_S
         if is_done or len(self._coming) > len(self._lines):
             self._lines = list(self._coming)
         if is_done:

@@ -65,7 +65,9 @@ class TurnWidget(QWidget):
         self._copy_buttons: list[IconButton] = []
         self.footer = Footer(theme, role, self._act, self)
         self.state_row = StateRow(theme, lambda: self._act("continue"), self)
-        self.toggle = IconButton(theme, "chevron-right", words("Show the reasoning"), text=words("Reasoning"), size=14, parent=self)
+        self.toggle = IconButton(
+            theme, "chevron-right", words("Show the reasoning"), text=words("Reasoning"), size=14, parent=self
+        )
         self.toggle.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
         self.toggle.clicked.connect(lambda _checked=False: self._toggle())
         self.notice: Notice | None = None
@@ -252,7 +254,7 @@ class TurnWidget(QWidget):
         """Left and Right on the button of a block of code move its long lines."""
         if isinstance(event, QKeyEvent) and event.type() == QEvent.Type.KeyPress and watched in self._copy_buttons:
             codes = [view for _x, _y, view in self._views() if isinstance(view, CodeView)]
-            number = self._copy_buttons.index(watched)  # type: ignore[arg-type]
+            number = self._copy_buttons.index(watched)
             if event.key() in (Qt.Key.Key_Left, Qt.Key.Key_Right) and number < len(codes):
                 codes[number].scroll_by(self._theme.px(40 if event.key() == Qt.Key.Key_Right else -40))
                 self.update()
