@@ -21,15 +21,35 @@ from rushlight import __version__
 
 ROOT = Path(__file__).resolve().parents[1]
 LOCALE = ROOT / "ui" / "locale"
+
+Message = str | tuple[str, str]
+
 # What other parts say in a word or two and a face shows through `text`: kinds of progress, units.
 _LATER = (
-    "Checking", "Copying", "Downloading", "Exporting", "Importing", "Reading", "Waiting", "load", "prompt",
+    "Checking", "Copying", "Downloading", "Exporting", "Importing", "Indexing", "Reading", "Waiting", "load", "prompt",
     "bytes", "conversations", "messages", "tokens", "files",
+)  # fmt: skip
+# What click says itself, where a user meets it: it asks gettext, which ui/words.py points to our catalogue.
+CLICK: tuple[Message, ...] = (
+    "Usage:", "Options", "Commands", "Show this message and exit.", "required", "default: {default}",
+    "Error: {message}", "Try '{command} {option}' for help.", "Aborted!",
+    "Missing argument", "Missing option", "Missing parameter", "Missing command.", "Choose from:\n\t{choices}",
+    "No such option {name!r}.", "No such command {name!r}.",
+    ("Did you mean {possibility}?", "(Did you mean one of: {possibilities}?)"),
+    "Option {name!r} does not take a value.",
+    ("Option {name!r} requires an argument.", "Option {name!r} requires {nargs} arguments."),
+    ("Got unexpected extra argument ({args})", "Got unexpected extra arguments ({args})"),
+    "Argument {name!r} takes {nargs} values.",
+    "Invalid value: {message}", "Invalid value for {param_hint}: {message}",
+    "{value!r} is not a valid {number_type}.", "{value} is not in the range {range}.",
+    ("{value!r} is not {choice}.", "{value!r} is not one of {choices}."),
+    "path", "file", "directory", "{name} {filename!r} does not exist.", "{name} {filename!r} is a file.",
+    "{name} {filename!r} is a directory.", "{name} {filename!r} is not readable.",
+    "{name} {filename!r} is not writable.", "Could not open file {filename!r}: {message}", "unknown error",
+    "Error: invalid input",
 )  # fmt: skip
 _DATE = datetime(2026, 11, 25, tzinfo=UTC)  # always the same, so that a catalogue changes only with its sentences
 _PLACEHOLDER = re.compile(r"\{(\w*)[^}]*\}")
-
-Message = str | tuple[str, str]
 
 
 def sentences() -> dict[Message, None]:
@@ -38,7 +58,7 @@ def sentences() -> dict[Message, None]:
     for path in sorted((ROOT / "ui").rglob("*.py")):
         for message in _in_file(path):
             found.setdefault(message)
-    for message in (*_settings_help(), *_LATER):
+    for message in (*_settings_help(), *_LATER, *CLICK):
         found.setdefault(message)
     # gettext finds the singular of a pair too.
     pairs = {message[0] for message in found if isinstance(message, tuple)}
@@ -46,15 +66,27 @@ def sentences() -> dict[Message, None]:
 
 
 def _in_file(path: Path) -> Iterator[Message]:
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if not isinstance(node, ast.Call):
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    called = _imported(tree)
+    for node in ast.walk(tree):
+        if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Name):
             continue
-        name = node.func.id if isinstance(node.func, ast.Name) else getattr(node.func, "attr", "")
+        name = called.get(node.func.id)
         if name == "text" and node.args:
             yield from _constant(node.args[0])
         elif name == "plural" and len(node.args) >= 2:
             one, many = _constant(node.args[0]), _constant(node.args[1])
             yield from zip(one, many, strict=False)
+
+
+def _imported(tree: ast.AST) -> dict[str, str]:
+    """`text` and `plural` of ui/words.py by the names they have in a file: a view often calls `text` `words`."""
+    return {
+        one.asname or one.name: one.name
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom) and node.module == "rushlight.ui.words"
+        for one in node.names
+    }
 
 
 def _constant(node: ast.expr) -> list[str]:
