@@ -112,12 +112,18 @@ SETTINGS: dict[str, Setting] = {
         Setting("jobs.at_once", 2, "Background jobs that run at the same time; the others wait.", 1, 64),
         Setting("host.idle_s", 20, "Seconds after which the background process ends when nothing uses it.", 0, _WEEK_S),
         Setting("memory.reserve_mib", 512, "Memory (MiB) that a model must leave free to be loaded.", 0, 1_048_576),
+        Setting("server.port", 11811, "Port of `rushlight serve`.", 0, 65_535),
+        Setting("server.parallel", 4, "Requests that the server asks of one model at the same time.", 1, 256),
+        Setting("server.queue", 8, "Requests that may wait in the server for one model; further ones are refused.",
+                0, 1024),
+        Setting("server.names", "", "More host names under which the server is reached, separated by spaces."),
+        Setting("server.origins", "", "Web pages (https://example.org) that may speak with the server; empty: none."),
         Setting("download.endpoint", "https://huggingface.co", "Where models are downloaded from when you ask.",
                 prefixes=("https://", "http://")),
         Setting("download.proxy", "", "Proxy for downloads; empty: none.",
                 prefixes=("http://", "https://", "socks5://", "socks5h://")),
         Setting("models.search_folders", "",
-                f"More folders to look for GGUF files in, separated by “{os.pathsep}”."),
+                "More folders to look for GGUF files in, separated as in PATH."),
     )
 }  # fmt: skip
 _SECTIONS = frozenset(name.partition(".")[0] for name in SETTINGS)

@@ -407,7 +407,7 @@ def _all_ids(app: "App") -> list[str]:
 
 def _shown_on(line: ProgressLine) -> Any:
     def report(progress: Progress) -> None:
-        line.show(progress.what, progress.fraction)
+        line.show(text(progress.what), progress.fraction)
 
     return report
 

@@ -50,7 +50,7 @@ def progress_text(job: "Job") -> str:
 
 def progress_line(job: "Job") -> str:
     """One line of a job at work: “Copying 42%, 98.1 MB/s, 0:12 left”."""
-    parts = [f"{job.what or state_word(job.state)} {progress_text(job)}".rstrip()]
+    parts = [f"{text(job.what) or state_word(job.state)} {progress_text(job)}".rstrip()]
     if job.state != "running" and job.what:
         parts.append(state_word(job.state))
     if job.rate:

@@ -547,7 +547,7 @@ def _progress() -> "Iterator[tuple[Stop, OnProgress]]":
     line, stop = ProgressLine(), Stop()
 
     def report(progress: Progress) -> None:
-        line.show(progress.what, progress.fraction)
+        line.show(text(progress.what), progress.fraction)
 
     try:
         with InterruptStops(stop):

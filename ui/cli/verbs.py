@@ -19,6 +19,7 @@ _VERBS: dict[str, tuple[str, str, str]] = {
     "presets": ("rushlight.ui.cli.presets", "presets", text("System prompts and options under a name.")),
     "models": ("rushlight.ui.cli.models", "models", text("Import, list, show, verify and remove model files.")),
     "jobs": ("rushlight.ui.cli.jobs", "jobs", text("Background work: list, follow, pause, resume, cancel.")),
+    "serve": ("rushlight.ui.cli.serve", "serve", text("Serve the models to other programs (OpenAI's interface).")),
     "settings": ("rushlight.ui.cli.settings", "settings", text("Show and change settings, and where each came from.")),
     "doctor": ("rushlight.ui.cli.doctor", "doctor", text("Check what Rushlight needs on this machine.")),
     "host": ("rushlight.ui.cli.host", "host", text("Look at or stop the background process that holds models.")),

@@ -85,7 +85,7 @@ def _message() -> tuple[Action, ...]:
         Action("chat.keep", text("Keep this version"), group, ("Alt+K",), ("alt+k",), "chat"),
         Action("chat.previous-version", text("Previous version"), group, ("Alt+Left",), ("alt+left",), "chat"),
         Action("chat.next-version", text("Next version"), group, ("Alt+Right",), ("alt+right",), "chat"),
-        Action("chat.branch", text("Branch into a new chat"), group, ("Ctrl+Shift+B",), ("alt+b",), "chat"),
+        Action("chat.branch", text("Branch into a new chat"), group, ("Ctrl+Shift+B",), ("alt+o",), "chat"),
         Action("chat.unqueue", text("Take back the message that waits"), group, (), ("alt+q",), "chat"),
         Action("chat.undo", text("Undo"), group, ("Ctrl+Alt+Z",), ("alt+z",)),
     )

@@ -38,10 +38,11 @@ def draw(source: str, is_display: bool, size_px: float, color: str) -> Drawing |
     # The formula passes through XML inside, where these two would be read as marks.
     safe = source.replace("<", r"\lt ").replace(">", r"\gt ")
     try:
-        import ziamath
+        from ziamath.config import config
+        from ziamath.zmath import Latex
 
-        ziamath.config.svg2 = False  # plain paths: nothing in the drawing refers to anything
-        svg: str = ziamath.Latex(safe, size=size_px, color=color, inline=not is_display).svg()
+        config.svg2 = False  # plain paths: nothing in the drawing refers to anything
+        svg: str = Latex(safe, size=size_px, color=color, inline=not is_display).svg()
         return _checked(svg)
     except Exception:  # it raises whatever its parsers raise; the source is shown instead
         return None

@@ -196,8 +196,8 @@ def _last_boundary(tokens: "list[Token]", text: str) -> tuple[int, int]:
     if len(starts) < 2:
         return 0, 0
     offsets = [0]
-    for line in text.split("\n"):
-        offsets.append(offsets[-1] + len(line) + 1)
+    for row in text.split("\n"):
+        offsets.append(offsets[-1] + len(row) + 1)
     for number in reversed(starts[1:]):
         token = tokens[number]
         assert token.map is not None
@@ -327,7 +327,8 @@ def _pieces(block: TextBlock) -> list[Block]:
     if sum(len(span.text) for span in block.spans) <= MAX_TEXT_BLOCK:
         return [block]
     pieces: list[Block] = []
-    place, current, room = block.place, [], MAX_TEXT_BLOCK
+    current: list[Span] = []
+    place, room = block.place, MAX_TEXT_BLOCK
 
     def finish() -> None:
         nonlocal place, current, room

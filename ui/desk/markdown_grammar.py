@@ -29,9 +29,9 @@ def grammar() -> "MarkdownIt":
     )
     parser.inline.ruler.before("escape", "formula", _formula_inline)
     # Addresses are judged when spans are made of them, where they can be shown instead of dropped.
-    parser.validateLink = _any_address  # type: ignore[method-assign]
-    parser.normalizeLink = _as_written  # type: ignore[method-assign]
-    parser.normalizeLinkText = _as_written  # type: ignore[method-assign]
+    parser.validateLink = _any_address  # type: ignore[method-assign, assignment]
+    parser.normalizeLink = _as_written  # type: ignore[method-assign, assignment]
+    parser.normalizeLinkText = _as_written  # type: ignore[method-assign, assignment]
     return parser
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QLocale
+from PySide6.QtCore import QLibraryInfo, QLocale, QTranslator
 from PySide6.QtWidgets import QApplication
 
 from rushlight import Error
@@ -19,7 +19,7 @@ from rushlight.ui.gui.crossing import Crossing
 from rushlight.ui.gui.main_window import MainWindow
 from rushlight.ui.gui.page import pages
 from rushlight.ui.gui.theme import Theme
-from rushlight.ui.words import language, text
+from rushlight.ui.words import is_english, language, text
 
 if TYPE_CHECKING:
     from rushlight.assistant.app import App
@@ -47,6 +47,7 @@ class Application:
         self.on_end: Callable[[], None] = lambda: None  # the last window was closed
         self._is_closed = self._is_quitting = False
         qt_application().setLayoutDirection(QLocale(language() or "en").textDirection())
+        self._qt_words = _translate_qt(language())
         self.theme.apply()
 
     # --- windows ------------------------------------------------------------------------------------------------
@@ -163,6 +164,23 @@ class Application:
                 window.show_page(FIRST_RUN)
 
         self.background.read(lambda app: bool(app.models), then)
+
+
+class _QtWords(QTranslator):
+    """Qt's own words, as in the menu of a text field; keys keep the names that our sentences give them."""
+
+    def translate(self, context: str, source: str, note: str | None = None, n: int = -1) -> str | None:
+        return None if context == "QShortcut" else super().translate(context, source, note, n)
+
+
+def _translate_qt(wanted: str) -> QTranslator | None:
+    """In the language of our sentences, as long as what is returned lives."""
+    made = _QtWords()
+    folder = QLibraryInfo.path(QLibraryInfo.LibraryPath.TranslationsPath)
+    if is_english() or not made.load(f"qtbase_{wanted}", folder):
+        return None
+    qt_application().installTranslator(made)
+    return made
 
 
 def qt_application() -> QApplication:

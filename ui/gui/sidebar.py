@@ -10,6 +10,7 @@ from PySide6.QtCore import QEvent, QObject, Qt, QTimer
 from PySide6.QtGui import QCursor, QKeyEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLineEdit, QPushButton, QVBoxLayout, QWidget
 
+from rushlight.assistant.safety.plain import plain_line
 from rushlight.ui.desk.conversation_list import ConversationList, ListState, Row
 from rushlight.ui.gui.conversations.view import ConversationView
 from rushlight.ui.gui.icons import icon
@@ -358,7 +359,7 @@ class Sidebar(QFrame):
 
 def _nothing_there(state: ListState) -> str:
     if state.query:
-        return text("Nothing was found for “{query}”.", query=state.query)
+        return text("Nothing was found for “{query}”.", query=plain_line(state.query))
     if state.is_trash:
         return text("The trash is empty. What you throw away lies here until you empty it.")
     return text("Your chats will be listed here, the newest first. Only this machine has them.")

@@ -3,18 +3,19 @@
 One Textual app on one thread; everything that takes time goes through `Background`. Knows all of this folder.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, ClassVar
 
 from textual import events, on
 from textual.app import App, ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical
+from textual.filter import LineFilter
 from textual.widget import Widget
 
 from rushlight import Error
 from rushlight.assistant.safety.plain import plain_line
-from rushlight.ui.desk.actions import action, actions
+from rushlight.ui.desk.actions import action
 from rushlight.ui.desk.background import Background
 from rushlight.ui.desk.chat_desk import ChatDesk
 from rushlight.ui.desk.conversation_list import ConversationList
@@ -22,11 +23,15 @@ from rushlight.ui.desk.jobs_desk import JobsDesk, JobsState
 from rushlight.ui.desk.models_desk import ModelsDesk
 from rushlight.ui.desk.remembered import Remembered
 from rushlight.ui.desk.tokens import DARK, LIGHT
+from rushlight.ui.tui.app_deeds import KNOWN, AppDeeds
+from rushlight.ui.tui.bindings import bindings
 from rushlight.ui.tui.chat_deeds import ChatDeeds
 from rushlight.ui.tui.chat_page import ChatPage
 from rushlight.ui.tui.crossing import Crossing, Delivered
+from rushlight.ui.tui.desk_views import Later
+from rushlight.ui.tui.gate import Gate
 from rushlight.ui.tui.look import theme_of
-from rushlight.ui.tui.panel import LinePanel, Panel, TextPanel
+from rushlight.ui.tui.panel import Panel, TextPanel
 from rushlight.ui.tui.side_list import SideList
 from rushlight.ui.tui.status_line import PageLine, StatusLine
 from rushlight.ui.words import text
@@ -40,26 +45,8 @@ if TYPE_CHECKING:
 
 _NARROW = 100  # columns; below, the list at the left shows only when asked for
 _ROOMY = 30  # lines; from there on, lines and gaps are not spared
-_SCOPES = ("app", "chat", "models")
 _REFRESH_S = 4.0
-_OF_APP = {
-    "chat.next", "chat.previous", "view.sidebar", "view.theme", "folder.new", "conversations.import",
-    "conversations.trash", "app.palette", "app.search", "app.shortcuts", "app.quit",
-}  # fmt: skip
 _LEAST_SIDE, _MOST_SIDE = 20, 60  # cells
-
-
-def _bindings() -> list[BindingType]:
-    """The keys of the table of actions. They go before a widget's own, so that a key means the same everywhere."""
-    bound: list[BindingType] = []
-    for one in actions():
-        if one.scope in _SCOPES and one.terminal_keys:
-            is_plain = one.terminal_keys == ("escape",)
-            keys = ",".join(one.terminal_keys)
-            bound.append(Binding(keys, f"perform('{one.id}')", show=False, priority=not is_plain))
-    bound.append(Binding("alt+q", "perform('chat.unqueue')", show=False, priority=True))
-    bound += [Binding(f"alt+{n}", f"offered({n})", show=False, priority=True) for n in range(1, 6)]
-    return bound
 
 
 class RushlightTerminal(App[None]):
@@ -75,7 +62,7 @@ class RushlightTerminal(App[None]):
     """
     ENABLE_COMMAND_PALETTE = False
     TITLE = "Rushlight"
-    BINDINGS: ClassVar[list[BindingType]] = _bindings()
+    BINDINGS: ClassVar[list[BindingType]] = bindings()
 
     def __init__(self, open_app: "Callable[[], Assistant]", paths: "Paths", conversation_id: str = "") -> None:
         super().__init__()
@@ -83,12 +70,14 @@ class RushlightTerminal(App[None]):
         self.crash: Exception | None = None  # what ended the app, if it was no user
         self._wanted_conversation = conversation_id
         self._crossing = Crossing(self)
+        self._gate = Gate()
         self.background = Background(open_app, self._crossing.deliver)
         self.background.on_error = self._show_error
         self._pages: dict[str, Widget] = {}
         self._page = "chat"
         self._panel: Panel | None = None
         self._side_wanted = True
+        self._is_wide = True
         self._chat_page = ChatPage(id="chat")
         self._status = StatusLine()
         self._page_line = PageLine(id="page-line")
@@ -99,7 +88,7 @@ class RushlightTerminal(App[None]):
         self.jobs: JobsDesk
         self.chat: ChatDesk
         self.deeds: ChatDeeds
-        self._side: SideList
+        self.side: SideList
         for tokens in (DARK, LIGHT):
             self.register_theme(theme_of(tokens))
         self.theme = "rushlight-light" if self.remembered.get("theme", "dark") == "light" else "rushlight-dark"
@@ -109,16 +98,18 @@ class RushlightTerminal(App[None]):
         self._make_desks()
         yield self._page_line
         with Horizontal(id="body"):
-            yield self._side
+            yield self.side
             with self._main, self._pages_box:
                 yield self._chat_page
         yield self._status
 
     def _make_desks(self) -> None:
-        self.conversations = ConversationList(self.background, _Ahead(lambda: self._side), self.remembered)
-        self.models = ModelsDesk(self.background, _ModelsViews(self))
-        self.jobs = JobsDesk(self.background, _JobsViews(self))
-        self._side = SideList(self)
+        self.conversations = ConversationList(
+            self.background, Later(lambda state: self.side.show(state)), self.remembered
+        )
+        self.models = ModelsDesk(self.background, Later(self.show_models))
+        self.jobs = JobsDesk(self.background, Later(self.show_jobs))
+        self.side = SideList(self)
         self.chat = ChatDesk(self.background, self._chat_page)
         self.deeds = _Deeds(self, self._chat_page, self.chat)
         self._chat_page.deeds = self.deeds
@@ -135,7 +126,8 @@ class RushlightTerminal(App[None]):
         self._page_line.show_page("chat")
         self._side_wanted = self.remembered.get("sidebar_shown", True)
         self.widen_side(0)
-        self._fit_side()
+        self._is_wide = self.size.width >= _NARROW
+        self.side.display = self._side_wanted and self._is_wide
         self.models.on_changed = self._models_changed
         wanted = self._wanted_conversation or self.remembered.get("conversation", "")
         self.chat.open(wanted or None)
@@ -170,6 +162,9 @@ class RushlightTerminal(App[None]):
             return
         self._return_code = 1
         self._close_messages_no_wait()
+
+    def get_line_filters(self) -> Sequence[LineFilter]:
+        return [*super().get_line_filters(), self._gate]
 
     # --- the one crossing ---------------------------------------------------------------------------------------
     @on(Delivered)
@@ -206,7 +201,7 @@ class RushlightTerminal(App[None]):
 
     def knows(self, action_id: str) -> bool:
         kind = action_id.partition(".")[0]
-        return kind in ("page", "models", "jobs") or action_id in _OF_APP or self.deeds.can(action_id)
+        return kind in ("page", "models", "jobs") or action_id in KNOWN or self.deeds.can(action_id)
 
     def copy(self, copied: str, what: str) -> None:
         if copied:
@@ -229,8 +224,8 @@ class RushlightTerminal(App[None]):
     def open_conversation(self, conversation_id: str | None, message_id: str | None = None) -> None:
         self.show_page("chat")
         self.chat.open(conversation_id, message_id)
-        if self.size.width < _NARROW:
-            self._side.display = False
+        if not self._is_wide:
+            self.side.display = False
         if message_id is not None:
             self.background.read(lambda _app: None, lambda _done: self._chat_page.messages.show_turn(message_id))
 
@@ -283,64 +278,14 @@ class RushlightTerminal(App[None]):
                 self.show_page(page)
             shown = self._pages[page]
             getattr(shown, "do")(action_id)  # noqa: B009
-        elif action_id == "chat.stop" and self._side.has_focus_within and self.size.width < _NARROW:
-            self._toggle_side()
+        elif action_id == "chat.stop" and self.side.has_focus_within and not self._is_wide:
+            self.toggle_side()
         elif self.deeds.can(action_id):
             if action_id != "chat.new" and self._page != "chat" and action_id != "chat.undo":
                 self.show_page("chat")
             self.deeds.do(action_id)
         else:
-            self._do_app(action_id)
-
-    def _do_app(self, action_id: str) -> None:
-        match action_id:
-            case "chat.next" | "chat.previous":
-                step = 1 if action_id == "chat.next" else -1
-                wanted = self.conversations.neighbour(self.chat.state.conversation_id, step)
-                if wanted is not None:
-                    self.open_conversation(wanted)
-            case "view.sidebar":
-                self._toggle_side()
-            case "view.theme":
-                is_dark = self.theme == "rushlight-dark"
-                self.theme = "rushlight-light" if is_dark else "rushlight-dark"
-                self.remembered.set("theme", "light" if is_dark else "dark")
-            case "folder.new":
-                self.ask(LinePanel(text("The name of the new folder"), self.conversations.create_folder))
-            case "conversations.import":
-                self._ask_import()
-            case "conversations.trash":
-                self._side.display = True
-                self.conversations.show_trash(not self.conversations.state.is_trash)
-                self._side.take_focus()
-            case "app.palette":
-                from rushlight.ui.desk.finder import Finder
-                from rushlight.ui.tui.palette import Palette
-
-                self.ask(Palette(self, Finder(self.background)))
-            case "app.search":
-                self._side.display = True
-                self._side.focus_search()
-            case "app.shortcuts":
-                from rushlight.ui.tui.palette import help_panel
-
-                self.ask(help_panel(self))
-            case "app.quit":
-                self.exit()
-            case _:
-                self.tell(text("The terminal app has no such thing: {title}.", title=action(action_id).title))
-
-    def _ask_import(self) -> None:
-        from pathlib import Path
-
-        panel = LinePanel(
-            text("Take in the conversations of which file?"),
-            lambda named: (
-                self.conversations.import_file(Path(named.strip().strip("'\"")).expanduser()) if named.strip() else None
-            ),
-            hint=text("An export of ChatGPT, Open WebUI, ShareGPT or Rushlight · Enter · Esc"),
-        )
-        self.ask(panel)
+            AppDeeds(self).do(action_id)
 
     # --- inside -------------------------------------------------------------------------------------------------
     def _make_page(self, page_id: str) -> Widget:
@@ -379,33 +324,34 @@ class RushlightTerminal(App[None]):
             if take is not None:
                 take()
 
-    def _toggle_side(self) -> None:
-        self._side.display = not self._side.display
-        if self.size.width >= _NARROW:
-            self._side_wanted = bool(self._side.display)
+    def toggle_side(self) -> None:
+        """Show or hide the list at the left."""
+        self.side.display = not self.side.display
+        if self._is_wide:
+            self._side_wanted = bool(self.side.display)
             self.remembered.set("sidebar_shown", self._side_wanted)
-        if self._side.display:
-            self._side.take_focus()
+        if self.side.display:
+            self.side.take_focus()
         else:
             self._take_focus()
 
     def widen_side(self, cells: int) -> None:
         """The list at the left takes so many cells more."""
         width = max(_LEAST_SIDE, min(_MOST_SIDE, self.remembered.get("sidebar_width", 30) + cells))
-        self._side.styles.width = width
+        self.side.styles.width = width
         if cells:
             self.remembered.set("sidebar_width", width)
 
     def on_resize(self, event: events.Resize) -> None:
         self.screen.set_class(event.size.height >= _ROOMY, "-roomy")
-        self._fit_side()
-
-    def _fit_side(self) -> None:
-        self._side.display = self._side_wanted and self.size.width >= _NARROW
+        is_wide = event.size.width >= _NARROW
+        if is_wide != self._is_wide:
+            self._is_wide = is_wide
+            self.side.display = self._side_wanted and is_wide
 
     def _opened(self, conversation_id: str | None) -> None:
         self.remembered.set("conversation", conversation_id or "")
-        self._side.show_current(conversation_id)
+        self.side.show_current(conversation_id)
 
     def _gone(self, conversation_id: str) -> None:
         if conversation_id == self.chat.state.conversation_id:
@@ -469,32 +415,6 @@ class _Deeds(ChatDeeds):
 
     def state_changed(self, state: "ChatState") -> None:
         self._app.show_chat_state(state)
-
-
-class _Ahead:
-    """A view of the conversation list that is made after its desk."""
-
-    def __init__(self, side: Callable[[], SideList]) -> None:
-        self._side_of = side
-
-    def show(self, state: object) -> None:
-        self._side_of().show(state)  # type: ignore[arg-type]
-
-
-class _ModelsViews:
-    def __init__(self, app: RushlightTerminal) -> None:
-        self._app = app
-
-    def show(self, state: "ModelsState") -> None:
-        self._app.show_models(state)
-
-
-class _JobsViews:
-    def __init__(self, app: RushlightTerminal) -> None:
-        self._app = app
-
-    def show(self, state: JobsState) -> None:
-        self._app.show_jobs(state)
 
 
 def _has_model(app: "Assistant") -> bool:

@@ -11,8 +11,9 @@ from rushlight import Error
 from rushlight.assistant.safety.plain import plain_line
 from rushlight.ui.desk.actions import action
 from rushlight.ui.desk.turn import Turn
+from rushlight.ui.tui.chat_answering import ChatAnswering
 from rushlight.ui.tui.chat_commands import Typed, looks_like_command, parse
-from rushlight.ui.tui.panel import ChoicePanel, LinePanel, TextPanel
+from rushlight.ui.tui.panel import ChoicePanel, LinePanel, TextPanel, path_panel
 from rushlight.ui.tui.row_list import ListRow, RowLine, row
 from rushlight.ui.words import text
 
@@ -32,6 +33,7 @@ class ChatDeeds:
         self.frame = frame
         self.page = page
         self.desk = desk
+        self._answering = ChatAnswering(frame, desk)
         self._editing = ""  # the message that the composer holds for editing
         self._deeds: dict[str, Deed] = {
             "chat.new": lambda: frame.open_conversation(None),
@@ -42,9 +44,9 @@ class ChatDeeds:
             "chat.export": self._export,
             "chat.find": lambda: self.find(""),
             "chat.attach": self._attach,
-            "chat.model": self._choose_model,
-            "chat.sampler": self._sampler,
-            "chat.system": self._system,
+            "chat.model": self._answering.choose_model,
+            "chat.sampler": self._answering.sampler,
+            "chat.system": self._answering.system,
             "chat.left-out": self._left_out,
             "chat.stop": self._escape,
             "chat.regenerate": lambda: self._on_reply(lambda turn: desk.regenerate(turn.id)),
@@ -92,12 +94,10 @@ class ChatDeeds:
             self.desk.set_draft(written)
 
     def problem_action(self, number: int) -> None:
-        """Alt+1, Alt+2 ...: what the shown problem offers."""
+        """F6, F7 ...: what the shown problem offers."""
         problem = self.desk.state.problem
         if problem is not None and number <= len(problem.actions):
             self.frame.do(problem.actions[number - 1])
-        else:
-            self.desk.dismiss_problem()
 
     # --- sending ------------------------------------------------------------------------------------------------
     def send(self, written: str) -> None:
@@ -145,9 +145,9 @@ class ChatDeeds:
             name, _, value = words.partition(" ")
             self.desk.set_option(name, value.strip() or None)
         elif command.name == "preset":
-            self.desk.use_preset(words) if words else self._presets()
+            self.desk.use_preset(words) if words else self._answering.presets()
         elif command.name == "save-preset":
-            self.desk.save_preset(words) if words else self._save_preset()
+            self.desk.save_preset(words) if words else self._answering.save_preset()
         else:
             self.frame.do(command.action)
 
@@ -367,9 +367,9 @@ class ChatDeeds:
             self._ask_file()
 
     def _ask_file(self) -> None:
-        panel = LinePanel(
+        panel = path_panel(
             text("Attach which text file?"),
-            lambda named: self.desk.attach([Path(named.strip().strip("'\"")).expanduser()]) if named.strip() else None,
+            lambda path: self.desk.attach([path]),
             placeholder=text("path of a file; in the composer, @ completes it"),
         )
         self.frame.ask(panel)
@@ -380,48 +380,6 @@ class ChatDeeds:
 
     def _copy_code(self) -> None:
         self.frame.copy(self.desk.last_code(), text("code"))
-
-    # --- who answers, and how -----------------------------------------------------------------------------------
-    def _choose_model(self) -> None:
-        from rushlight.ui.tui.models_page import model_rows
-
-        rows = model_rows([one for one in self.frame.models.state.rows if one.purpose == "chat"], self.desk.state.model)
-        if not rows:
-            self.frame.tell(text("There is no model yet: F2 shows how to get one."), "bad")
-            return
-        self.frame.models.refresh()
-        panel = ChoicePanel(
-            text("Which model answers from now on?"), rows, self.desk.set_model, choose=self.desk.state.model
-        )
-        self.frame.ask(panel)
-
-    def _sampler(self) -> None:
-        from rushlight.ui.tui.sampler_panel import sampler_panel
-
-        self.frame.ask(sampler_panel(self.frame, self.desk, self._presets, self._save_preset))
-
-    def _system(self) -> None:
-        panel = TextPanel(
-            text("What the model is told before the chat begins"),
-            lambda written: self.desk.set_system(written if written.strip() else None),
-            value=self.desk.state.system or "",
-            hint=text("Ctrl+S: done · Esc: leave. Empty: the one of the settings."),
-        )
-        self.frame.ask(panel)
-
-    def _presets(self) -> None:
-        def found(names: list[str]) -> None:
-            if not names:
-                self.frame.tell(text("There is no preset yet: /save-preset NAME makes one."))
-                return
-            panel = ChoicePanel(text("Use which preset?"), [row(one, one) for one in names], self.desk.use_preset)
-            self.frame.ask(panel)
-
-        self.frame.background.read(lambda app: [one.name for one in app.presets.list()], found)
-
-    def _save_preset(self) -> None:
-        panel = LinePanel(text("Keep system prompt and options under which name?"), self.desk.save_preset)
-        self.frame.ask(panel)
 
     def _left_out(self) -> None:
         left_out = self.desk.state.left_out

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from rushlight.ui.desk.background import Background
     from rushlight.ui.tui.chat_deeds import ChatDeeds
 
+OFFER_KEYS = ("f6", "f7", "f8", "f9")  # what a problem offers; Alt and digits are letters on some keyboards
+
 
 class ChatPage(Vertical):
     """A `ChatView`. `desk` and `deeds` are set by the frame before it is shown."""
@@ -156,8 +158,8 @@ class ChatPage(Vertical):
         if problem.hint:
             lines.append((f"\n{plain(problem.hint)}", "$foreground"))
         keys = [
-            text("Alt+{number}: {title}", number=number, title=self.deeds.title_of(one))
-            for number, one in enumerate(problem.actions, 1)
+            f"{key_text(key)}: {self.deeds.title_of(one)}"
+            for key, one in zip(OFFER_KEYS, problem.actions, strict=False)
         ]
         lines.append(("\n" + " · ".join([*keys, text("Esc: dismiss")]), "$muted"))
         self._problem.update(Content.assemble(*lines))

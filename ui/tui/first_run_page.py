@@ -13,7 +13,7 @@ from rushlight.assistant.safety.plain import plain, plain_line
 from rushlight.ui.desk.first_run import FirstRun, FirstRunState
 from rushlight.ui.tui.bars import meter
 from rushlight.ui.tui.models_page import found_rows
-from rushlight.ui.tui.panel import LinePanel
+from rushlight.ui.tui.panel import path_panel
 from rushlight.ui.tui.row_list import ListRow, RowList, heading, row
 from rushlight.ui.words import text
 
@@ -108,11 +108,7 @@ class FirstRunPage(Vertical):
         event.stop()
 
     def _ask_file(self) -> None:
-        panel = LinePanel(
-            text("Take in which GGUF file?"),
-            lambda named: self.desk.choose(Path(named.strip().strip("'\"")).expanduser()) if named.strip() else None,
-        )
-        self.frame.ask(panel)
+        self.frame.ask(path_panel(text("Take in which GGUF file?"), lambda path: self.desk.choose(path)))
 
 
 def _doing(state: FirstRunState) -> Content:

@@ -17,6 +17,7 @@ from rushlight.assistant.safety.plain import plain
 
 Piece: TypeAlias = tuple[str, Style]
 
+_SEPARATORS = {0x2028: "\n", 0x2029: "\n"}  # Unicode's own line breaks, which terminals do not know
 _MAX_CHARS = 200_000  # of one paragraph; nobody reads more, and wrapping is not free
 # Only what Rich wants for measuring and tabs: nothing is ever printed by it.
 _CONSOLE = Console(width=80, color_system=None, force_terminal=False, legacy_windows=False, _environ={})
@@ -24,7 +25,7 @@ _CONSOLE = Console(width=80, color_system=None, force_terminal=False, legacy_win
 
 def piece(text: str, style: Style) -> Piece:
     """A text that may come from anybody, made fit for a terminal; line breaks stay."""
-    return plain(text).expandtabs(4), style
+    return plain(text).translate(_SEPARATORS).expandtabs(4), style
 
 
 def joined(pieces: Iterable[Piece]) -> Text:

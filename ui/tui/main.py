@@ -13,12 +13,20 @@ _SOON_S = 20.0
 
 
 def main(argv: Sequence[str]) -> int:
-    """Run until the user leaves. `argv`: the id of a conversation to open, or nothing."""
+    """Run until the user leaves. `argv`: a conversation to open, by its id, a part of it or its title; or nothing.
+
+    Raises `Error` where there is no such conversation, before the screen is taken.
+    """
     from rushlight.assistant.paths import find_paths
     from rushlight.ui.desk.background import open_face_app
 
     paths = find_paths()
-    wanted = argv[0] if argv else ""
+    wanted = ""
+    if argv:
+        from rushlight.ui.cli.find_conversation import find_conversation
+
+        with open_face_app(paths) as assistant:
+            wanted = find_conversation(assistant.conversations, argv[0]).id
     while True:
         from rushlight.ui.tui.application import RushlightTerminal
 

@@ -12,7 +12,7 @@ from typing import ClassVar
 from rich.style import Style
 from textual import events
 from textual.binding import Binding, BindingType
-from textual.geometry import Size
+from textual.geometry import Region, Size
 from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.selection import Selection
@@ -75,6 +75,7 @@ class MessageList(ScrollView, can_focus=True):
         self._selected: int | None = None
         self._notice = ""
         self._is_settling = False
+        self._known_size = Size(0, 0)
         self.is_at_end = True
         self.finding = Finding()
 
@@ -203,6 +204,14 @@ class MessageList(ScrollView, can_focus=True):
         self.refresh()
 
     # --- drawing ------------------------------------------------------------------------------------------------
+    def render_lines(self, crop: Region) -> list[Strip]:
+        if self.is_at_end and self._known_size != self.size:  # the first frame comes before the news of the size
+            self._known_size = self.size
+            for _ in range(12):
+                if not self._learn_heights(self._bottom):
+                    break
+        return super().render_lines(crop)
+
     def render_line(self, y: int) -> Strip:
         look = look_of(self.app.theme)
         width = self.size.width
@@ -264,7 +273,8 @@ class MessageList(ScrollView, can_focus=True):
 
     @property
     def _offset(self) -> int:
-        return self.scroll_offset.y
+        """The first line in sight. At the end it is counted, since Textual learns of new lines a frame later."""
+        return self._bottom if self.is_at_end else self.scroll_offset.y
 
     @property
     def _bottom(self) -> int:
@@ -356,7 +366,7 @@ class MessageList(ScrollView, can_focus=True):
 
     def _scroll(self, line: int) -> None:
         line = max(0, min(line, self._bottom))
-        if line != self._offset:
+        if line != self.scroll_offset.y:
             self.scroll_to(y=line, animate=False, immediate=True)
 
     def _show_block(self, at: int) -> None:

@@ -15,7 +15,7 @@ from rushlight.assistant.safety.plain import plain, plain_line
 from rushlight.ui.desk.figures import context_text, size_text, speed_text
 from rushlight.ui.desk.model_values import DownloadPlan, ModelCard, ModelRow, ModelsState, OnDisk
 from rushlight.ui.tui.bars import parts
-from rushlight.ui.tui.panel import ChoicePanel, LinePanel, ReadPanel
+from rushlight.ui.tui.panel import ChoicePanel, LinePanel, ReadPanel, path_panel
 from rushlight.ui.tui.row_list import ListRow, RowLine, RowList, Words, row
 from rushlight.ui.words import text
 
@@ -206,11 +206,9 @@ class ModelsPage(Vertical):
         self.frame.ask(panel)
 
     def _ask_file(self) -> None:
-        panel = LinePanel(
+        panel = path_panel(
             text("Take in which GGUF file?"),
-            lambda named: (
-                self.frame.models.import_file(Path(named.strip().strip("'\"")).expanduser()) if named.strip() else None
-            ),
+            lambda path: self.frame.models.import_file(path),
             hint=text("A copy is made, and checked. Enter · Esc"),
         )
         self.frame.ask(panel)

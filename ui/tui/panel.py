@@ -4,6 +4,7 @@ Escape closes; the answer goes to the function that the panel was made with. Kno
 """
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import ClassVar
 
 from textual import events, on
@@ -112,6 +113,17 @@ class LinePanel(Panel):
             self.action_close()
 
 
+def path_panel(title: str, on_path: Callable[[Path], None], *, placeholder: str = "", hint: str = "") -> LinePanel:
+    """Asks for a file. Quotes around it go, as terminals put them when a file is dropped on them."""
+
+    def done(named: str) -> None:
+        named = named.strip().strip("'\"")
+        if named:
+            on_path(Path(named).expanduser())
+
+    return LinePanel(title, done, placeholder=placeholder, hint=hint)
+
+
 class TextPanel(Panel):
     """A text of several lines is asked for."""
 
@@ -217,7 +229,8 @@ class ChoicePanel(Panel):
         )
 
     def _show(self, rows: Sequence[ListRow]) -> None:
-        self._list.styles.height = max(1, min(14, sum(len(one.lines) for one in rows)))
+        room = max(3, self.app.size.height * 6 // 10 - 6)  # heading, input, keys and frame have their lines too
+        self._list.styles.height = max(1, min(14, room, sum(len(one.lines) for one in rows)))
         self._list.show_rows(rows, choose=self._choose)
 
 

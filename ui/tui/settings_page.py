@@ -103,7 +103,7 @@ class SettingsPage(Vertical):
     @on(RowList.Highlighted)
     def _highlighted(self, event: RowList.Highlighted) -> None:
         event.stop()
-        self._describe(event.key)
+        self._describe(self._list.chosen)  # what is chosen by now: the message may be older than the rows
 
     @on(RowList.Chosen)
     def _chosen(self, event: RowList.Chosen) -> None:

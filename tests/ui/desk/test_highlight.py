@@ -38,20 +38,20 @@ def test_other_names_stay_plain(language: str) -> None:
 def test_large_texts_and_long_lines_stay_plain() -> None:
     assert not can_highlight("x = 1\n" * 40_000, "python")
     assert not can_highlight("x" * 2_001, "python")
-    assert can_highlight("x = 1\n" * 20_000, "python")
+    assert can_highlight("x = 1\n" * 16_000, "python")
 
 
 def test_work_can_be_stopped_and_goes_on() -> None:
-    text = "value = compute(1, 'text')  # comment\n" * 3_000
+    text = "value = compute(1, 'text')  # comment\n" * 2_000
     lines: Lines = []
     work = highlight(text, "python", lines)
     start_s = time.thread_time()
     assert not highlight_for(work, 3)
     assert time.thread_time() - start_s < 0.5
-    assert 0 < len(lines) < 3_000
+    assert 0 < len(lines) < 2_000
     while not highlight_for(work, 50):
         pass
-    assert len(lines) == 3_001
+    assert len(lines) == 2_001
 
 
 def test_no_plug_in_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -64,23 +64,41 @@ def test_no_plug_in_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
     assert lines_of("x = 1", "python") and lines_of("x = 1", "no-such-language") == []
 
 
-@pytest.mark.parametrize("language", sorted(_NAMES))
-@pytest.mark.parametrize(
-    "text",
-    [
-        ("a" * 1_900 + "\n") * 20, ("(" * 1_900 + "\n") * 20, ('"' * 1_901 + "\n") * 20, ("<" * 1_900 + "\n") * 20,
-        ("/*" * 900 + "\n") * 20, (" " * 1_900 + "\n") * 20, ("\\" * 1_901 + "\n") * 20, ("{[" * 900 + "\n") * 20,
-        ("'\\" * 900 + "\n") * 20, ("-=" * 900 + "\n") * 20, ("0x_" * 600 + "\n") * 20, ("$$@`" * 450 + "\n") * 20,
-    ],
-    ids=lambda text: ascii(text[:4]),
-)  # fmt: skip
-def test_no_lexer_stops_on_hostile_lines(language: str, text: str) -> None:
-    """A pattern that takes seconds would stop the window: such a lexer does not belong into the list."""
+HOSTILE = [
+    ("a" * 1_900 + "\n") * 20, ("(" * 1_900 + "\n") * 20, ('"' * 1_901 + "\n") * 20, ("<" * 1_900 + "\n") * 20,
+    ("/*" * 900 + "\n") * 20, (" " * 1_900 + "\n") * 20, ("\\" * 1_901 + "\n") * 20, ("{[" * 900 + "\n") * 20,
+    ("'\\" * 900 + "\n") * 20, ("-=" * 900 + "\n") * 20, ("0x_" * 600 + "\n") * 20, ("$$@`" * 450 + "\n") * 20,
+    " \n" * 40_000, "a\n" * 40_000, "/*\n" * 30_000,
+]  # fmt: skip
+COMMON = ("python", "javascript", "json", "bash", "html", "css", "c", "cpp", "java", "sql", "yaml", "rust")
+
+
+def slowest_s(language: str, text: str) -> float:
+    """The longest time between two moments in which the work could be stopped."""
+    for _ in highlight("x", language, []):  # its patterns are compiled once
+        pass
     start_s = time.thread_time()
     work = highlight(text, language, [])
-    slowest_s = 0.0
+    slowest = 0.0
+    end_s = start_s + 0.1  # the view gives up as well, later
     for _ in work:
         now_s = time.thread_time()
-        slowest_s = max(slowest_s, now_s - start_s)
+        slowest = max(slowest, now_s - start_s)
         start_s = now_s
-    assert slowest_s < 1.0
+        if now_s > end_s:
+            break
+    return slowest
+
+
+@pytest.mark.parametrize("language", COMMON)
+def test_no_common_lexer_stops_on_hostile_text(language: str) -> None:
+    """A pattern that takes seconds would stop the window: such a lexer does not belong into the list."""
+    for text in HOSTILE:
+        assert slowest_s(language, text) < 1.0, text[:4]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("language", sorted(_NAMES - set(COMMON)))
+def test_no_lexer_stops_on_hostile_text(language: str) -> None:
+    for text in HOSTILE:
+        assert slowest_s(language, text) < 1.0, text[:4]

@@ -15,7 +15,7 @@ from typing import Any
 
 os.environ["QT_QPA_PLATFORM"] = "offscreen"
 
-from PySide6.QtCore import QEvent, QPoint, QPointF, Qt
+from PySide6.QtCore import QEvent, QPoint, Qt
 from PySide6.QtGui import QAccessible, QAccessibleInterface, QGuiApplication, QHelpEvent
 from PySide6.QtGui import Qt as GuiQt
 from PySide6.QtTest import QTest
@@ -23,15 +23,16 @@ from PySide6.QtWidgets import QAbstractButton, QAbstractScrollArea, QApplication
 
 from rushlight import Error
 from rushlight.assistant.app import App
+from rushlight.assistant.chat.conversation import NewAttachment
 from rushlight.assistant.engine.engine import FakeEngine
 from rushlight.assistant.paths import find_paths
 from rushlight.assistant.settings import read_settings
-from rushlight.ui.desk.chat_view import Problem
+from rushlight.ui.desk.chat_view import ChatState, Problem, Queued
 from rushlight.ui.gui.application import Application
 
 _LIMIT_S = 90.0
 _PLACES = 25  # hovered and pressed on one screen, at most
-_LINES = 60  # told, asked, shown as problems
+_LINES = 45  # told, asked, shown as problems
 
 
 def reads_markup(words: str) -> bool:
@@ -44,6 +45,7 @@ class Walk:
 
     def __init__(self, texts: list[str]) -> None:
         self.texts = texts
+        self.some = texts[:: max(1, len(texts) // _LINES)]  # of every kind
         self.engine = FakeEngine([texts[0]])
         paths = find_paths()
         self.application = Application(paths, open_app=self._open_app, theme_choice="light")
@@ -93,9 +95,13 @@ class Walk:
         return self.window.page()
 
     def look(self, what: str) -> None:
-        """Paint all of it, and look for what a tool tip or a label would read as markup."""
+        """Paint all of it, and `check` it."""
         self.do(f"painting {what}", self.window.grab)
         self.n_screens += 1
+        self.check(what)
+
+    def check(self, what: str) -> None:
+        """Nothing in sight may read a stranger's words as markup."""
         for one in self.window.findChildren(QWidget):
             if not one.isVisible():
                 continue
@@ -169,7 +175,7 @@ class Walk:
             self.do("selecting all", view.select_all)
             self.do("copying", view.copy)
         self.read_aloud()
-        for said in self.texts[:_LINES]:
+        for said in self.some:
             self.do("finding", lambda said=said: self.page.view.find(said[:40], 1))
         self.page.view.find("", 0)
 
@@ -189,22 +195,27 @@ class Walk:
     def said_by_the_window(self) -> None:
         """Errors, problems, notices, titles, the head's parts; in a narrow window too, where ends are left out."""
         page = self.page
-        for at, said in enumerate(self.texts[:_LINES]):
+        for at, said in enumerate(self.some):
             self.do("an error", lambda said=said: self.application.show_error(Error(said, hint=said)))
             self.do("a title", lambda said=said: self.window.note_conversation(self.window.conversation_id, said))
             page.problem.show_state(Problem(said, said, said, ("chat.retry",)))
             page.notice.show_notice(said)
+            page.queue.show_queue((Queued(said), Queued(said, (NewAttachment(said, said),))))
             page.head.title.set_words(said)
             page.head.model.set_words(said)
             page.composer.fill(said)
+            page.composer.show_state(ChatState(attachments=(NewAttachment(said, said),) * 2))
             page.correction.open_for(page.desk.turns[-1].id, said)
             page.link.ask(said)
             if at % 10 == 0:
-                self.window.resize(760 + 30 * at, 620)
+                self.window.resize(760 + 10 * at, 620)
                 self.look("what the window says")
+            self.turn("what the window says")
+            self.check("what the window says")
             page.correction.close_panel()
             page.link.close_panel()
         page.problem.show_state(None)
+        page.queue.show_queue(())
         self.window.resize(1360, 860)
         for action in ("chat.sampler", "chat.left-out", "chat.model", "chat.system"):
             self.window.run_action(action)
@@ -212,6 +223,7 @@ class Walk:
             self.rest()
             self.look(action)
             page.escape()
+        page.composer.show_state(page.desk.state)
         page.composer.fill("")
 
     def lists(self) -> None:
@@ -219,7 +231,7 @@ class Walk:
         side = self.window.sidebar
         self.window.run_action("app.palette")
         card = self.window.palette_card
-        for said in self.texts[:_LINES]:
+        for said in self.some:
             self.do("the palette", lambda said=said: card.open(said))
             self.until("the palette has found", lambda: not card._is_stale)
             self._tips_of(card.list, "the palette")
@@ -227,11 +239,12 @@ class Walk:
         card.close_card()
         for row in [row for row in side.list.conversations.rows if row.kind == "folder"][:20]:
             side.desk.toggle_folder(row.id)
-        for said in ["", *self.texts[:_LINES:3]]:
+        for said in ["", *self.some[::3]]:
             self.window.run_action("app.search")
             side.field.setText(said)
             side.desk.search(said)
-            self.rest()
+            self.until("the list has found", lambda: not side.desk.state.is_loading)
+            self.rest(0.05)
             self._tips_of(side.list, "the list of chats")
             self.look("the list of chats")
         side.field.clear()
@@ -267,7 +280,7 @@ class Walk:
         self.scroll()
         self.window.show_page("settings")
         self.rest()
-        for said in self.texts[:20]:
+        for said in self.some[::3]:
             self.do("a search of settings", lambda said=said: self.page.desk.search(said))
         self.look("the settings")
         self.window.show_page("first-run")

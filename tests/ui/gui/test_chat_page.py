@@ -255,10 +255,10 @@ def test_a_problem_offers_actions_of_the_window(page: ChatPage, frame: Any, qtbo
 
 
 def test_loading_is_shown_with_a_fraction_and_can_be_cancelled(page: ChatPage, qtbot: Any) -> None:
-    loading = replace(page.desk.state, activity="loading", progress_what="Loading tiny", progress_fraction=0.4)
+    loading = replace(page.desk.state, activity="loading", progress_what="load", progress_fraction=0.4)
     page.show_state(loading)
     qtbot.waitUntil(page.progress.isVisible)
-    assert page.progress.what.text() == "Loading tiny 40 %" and page.progress.cancel.isVisible()
+    assert page.progress.what.text() == "Loading the model 40 %" and page.progress.cancel.isVisible()
     page.show_state(replace(loading, activity="answering", progress_what=""))
     assert page.progress.isHidden()
 

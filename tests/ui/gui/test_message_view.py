@@ -271,6 +271,19 @@ def test_the_notice_stands_before_the_last_question(view: MessageView) -> None:
     assert not shown["x"].notice.isVisible()
 
 
+def test_the_notice_is_as_high_as_its_words(theme: Theme, view: MessageView, qtbot: Any) -> None:
+    view.show_turns(many(5, paragraphs=1))
+    view.set_notice(14)
+    for scale, width in ((1.0, 1032), (1.0, 420), (2.0, 900), (3.0, 800)):
+        theme.set_scale(scale)
+        view.resize(width, 900)
+        qtbot.waitUntil(lambda width=width: view.viewport().width() <= width)
+        notice = widgets(view)["t4"].notice
+        assert notice is not None and notice.isVisible()
+        assert notice.text.heightForWidth(notice.text.width()) <= notice.text.height() + 2, (scale, width)
+    theme.set_scale(1.0)
+
+
 def test_reasoning_is_open_while_the_model_thinks(view: MessageView) -> None:
     view.show_turns([Turn("a", "assistant", "", is_being_written=True)])
     view.grow_turn("a", "", "I think about it.")
@@ -361,6 +374,19 @@ def test_all_of_a_message_is_copied_as_it_was_written(view: MessageView) -> None
     QTest.keyClick(widget, Qt.Key.Key_C, Qt.KeyboardModifier.ControlModifier)
     assert QGuiApplication.clipboard().text() == REPLY
     view.grab()  # the selection is painted
+
+
+def test_selecting_beyond_the_edge_scrolls(view: MessageView) -> None:
+    view.show_turns([Turn("a", "assistant", "\n\n".join(f"Paragraph {number}" for number in range(200)))])
+    bar = view.verticalScrollBar()
+    bar.setValue(1000)
+    widget = widgets(view)["a"]
+    drag(widget, QPoint(40, 1100), QPoint(40, 900))
+    assert bar.value() < 1000
+    value = bar.value()
+    drag(widget, QPoint(40, value + 100), QPoint(40, value + 900))
+    assert bar.value() > value
+    assert "Paragraph" in view.selected_text()
 
 
 def test_a_double_click_selects_a_word(view: MessageView) -> None:
@@ -503,7 +529,7 @@ def test_enter_on_a_link_asks_for_it(between: tuple[QLineEdit, MessageView, QLin
 def test_left_and_right_scroll_code(between: tuple[QLineEdit, MessageView, QLineEdit]) -> None:
     _before, view, _after = between
     view.show_turns([Turn("a", "assistant", REPLY)])
-    code = next(one for _x, _y, one in widgets(view)["a"]._views() if isinstance(one, CodeView))
+    code = next(one for _x, _y, one in widgets(view)["a"].views() if isinstance(one, CodeView))
     assert code.can_scroll and code.scroll_x == 0
     assert walk(4)[-1] == "Copy this code"
     here = QApplication.focusWidget()
@@ -573,6 +599,21 @@ def test_text_from_the_right_stands_at_the_right(view: MessageView) -> None:
     arabic, item, plain = (one.view for one in layout.text.flow.items)
     assert arabic.rects(0, 3)[0].right() > 700 and item.rects(0, 3)[0].right() > 600
     assert plain.rects(0, 3)[0].left() == 0
+
+
+def test_a_mirrored_window_has_the_user_at_the_left(qapp: Any, theme: Theme, qtbot: Any) -> None:
+    qapp.setLayoutDirection(Qt.LayoutDirection.RightToLeft)
+    try:
+        view = MessageView(theme)
+        qtbot.addWidget(view)
+        view.resize(1032, 690)
+        view.show()
+        view.show_turns([Turn("u", "user", "Well?")])
+        layout = widgets(view)["u"].layout_
+        assert layout is not None and layout.bubble.left() == 0 and layout.footer.left() > layout.bubble.right()
+        view.grab()
+    finally:
+        qapp.setLayoutDirection(Qt.LayoutDirection.LeftToRight)
 
 
 @pytest.mark.parametrize("role", ["system", "tool"])

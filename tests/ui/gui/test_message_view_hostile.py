@@ -43,11 +43,13 @@ SEQUENCES = (
     "\x1b]8;;http://attacker.example\x07link\x1b]8;;\x07", "\x1b]52;c;aGFjaw==\x07", "\x1b[2J\x1b[1;1H",
     "\x1b]0;title\x07",
     "\u202etxt.exe", "\u2066a\u2069", "".join(chr(0xE0000 + ord(one)) for one in "hidden"), "\x00\x07\x08\x7f\x9b31m",
-    "\ud800 \udfff alone", "a\u0300" * 3_000, "\u200b" * 5_000, "\ufffc\ufffd\ufeff", "🏳️‍🌈👩‍👩‍👧‍👦" * 300,
+    "\ud800 \udfff alone", "a\u0300" * 3_000, "\u200b" * 5_000, "\ufffc\ufffd\ufeff",
+    "🏳️‍🌈👩‍👩‍👧‍👦" * 300,
     "\u2028\u2029" * 500,
 )  # fmt: skip
 LETTERS = (
-    "abc defg \n\n\t #*_`~>-+|![]()<>{}$\\\"'&;:/.,0123456789éßøאבגدهو漢字かな한글🎉👩‍👧\u0301\u200d\u202e\x1b\x00\ud800"
+    "abc defg \n\n\t #*_`~>-+|![]()<>{}$\\\"'&;:/.,0123456789"
+    "éßøאבגدهو漢字かな한글🎉👩‍👧\u0301\u200d\u202e\x1b\x00\ud800"
 )  # fmt: skip
 # What the program opens of its own: Python's files, and the window's.
 OWN = tuple(str(Path(one).resolve()) for one in {sys.prefix, sys.base_prefix, str(Path(__file__).parents[3])})
@@ -108,8 +110,8 @@ def show(view: MessageView, text: str) -> None:
     for widget in view.findChildren(TurnWidget):
         if widget.layout_ is not None:
             for y in range(4, min(300, widget.height()), 40):
-                widget._link_at(QPointF(90, y))
-                widget._spot_at(QPointF(200, y))
+                widget.mouse.link_at(QPointF(90, y))
+                widget.mouse.spot_at(QPointF(200, y))
     view.select_all()
     view.selected_text()
     view.find(text[:7] or "x", 1)

@@ -91,9 +91,8 @@ class Stage:
 
     async def paste(self, text: str) -> None:
         """As a terminal does it."""
-        focused = self.app.screen.focused
-        assert focused is not None
-        focused.post_message(events.Paste(text))
+        self.app.post_message(events.Paste(text))
+        await self.pilot.pause()
         await self.pilot.pause()
 
     async def until(self, condition: Callable[[], object]) -> None:

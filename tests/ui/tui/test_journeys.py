@@ -89,7 +89,7 @@ def test_edit_and_branch(perform: Perform, engine: Any, model: Model, assistant:
         await stage.shows("A red one.", "1 / 2")
         await stage.picture("versions")
         first = stage.app.chat.state.conversation_id
-        await stage.press("alt+b")
+        await stage.press("alt+o")
         await stage.until(lambda: stage.app.chat.state.conversation_id not in (None, first))
         await stage.shows("A red one.")
 
@@ -203,9 +203,9 @@ def test_the_worker_dies_while_it_answers(perform: Perform, engine: Any, model: 
         await stage.shows("What would you like to know?")
         await stage.write("Say it")
         await stage.press("enter")
-        await stage.shows("Half a sen", "The model's process ended.", "failed", "Alt+1: Try again")
+        await stage.shows("Half a sen", "The model's process ended.", "failed", "F6: Try again")
         await stage.picture("worker-died")
-        await stage.press("alt+1")
+        await stage.press("f6")
         await stage.shows("A whole sentence.")
         await stage.hides("The model's process ended.")
 

@@ -46,7 +46,7 @@ def test_pages_by_function_keys(perform: Perform, model: Model) -> None:
         await stage.press("f3")
         await stage.shows("Nothing runs in the background.")
         await stage.press("f4")
-        await stage.shows("System prompt", "Show 10 more settings")
+        await stage.shows("System prompt", "more settings")
         await stage.press("f1")
         await stage.shows("What would you like to know?")
 
@@ -170,3 +170,14 @@ def test_what_waits_can_be_taken_back(perform: Perform, engine: Any, model: Mode
         await stage.shows("stopped")
 
     perform(play)
+
+
+def test_terminals_can_send_these_keys() -> None:
+    """Without a newer keyboard protocol Alt+letter is ESC and the letter, and some of those mean something else."""
+    from textual._ansi_sequences import ANSI_SEQUENCES_KEYS
+
+    for one in actions():
+        for key in one.terminal_keys:
+            letter = key.removeprefix("alt+")
+            if key.startswith("alt+") and len(letter) == 1:
+                assert f"\x1b{letter}" not in ANSI_SEQUENCES_KEYS, (one.id, key)

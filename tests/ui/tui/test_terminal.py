@@ -58,9 +58,10 @@ def test_hostile_text_reaches_the_screen_as_text_only(
     strings[0], strings[-1] = "THE-FIRST", "THE-LAST"
     conversation = conversations.create(title=strings[1] + "hostile")
     parent = None
-    for at in range(0, N_HOSTILE, 20):
-        role = "user" if at % 40 == 0 else "assistant"
-        parent = conversations.append(conversation.id, parent, role, "\n\n".join(strings[at : at + 20])).id
+    with conversations.together():
+        for at, one in enumerate(strings):
+            role = "user" if at % 2 == 0 else "assistant"
+            parent = conversations.append(conversation.id, parent, role, one).id
     app = terminal(*START, conversation.id)
     deadline_s = time.monotonic() + 60
     while b"THE-LAST" not in app.seen:  # `wait_for` would forget what it has seen
@@ -69,12 +70,13 @@ def test_hostile_text_reaches_the_screen_as_text_only(
     app.type("\x1b[Z")  # shift+tab: to the messages
     while b"THE-FIRST" not in app.seen:
         assert time.monotonic() < deadline_s, app.screen.display
-        app.type("\x1b[5~" * 3)  # page up
-        app._read(0.05)
+        app.type("\x1b[5~")  # page up, and all of it drawn before the next one
+        while app._read(0.03):
+            pass
     app.type("\x11")
     app.wait_end()
     received = app.seen
-    assert len(received) > 50_000, "the messages were not scrolled through"
+    assert len(received) > 80_000, "the messages were not scrolled through"
     text = OWN.sub(b"", received).decode("utf-8", "replace")
     found = CONTROL.search(text.replace("\r", ""))
     assert found is None, repr(text[max(0, found.start() - 40) : found.end() + 40])
@@ -148,3 +150,24 @@ def test_sixteen_colours_are_legible(theme: str) -> None:
         )
         contrast = (bright + 0.05) / (dark + 0.05)
         assert contrast > 2.5, (name, contrast)
+
+
+_FAULTY = """
+from rushlight.ui.tui import message_list, chat_page, main
+def broken(self, *args):
+    raise ZeroDivisionError("planted")
+chat_page.ChatPage.show_state = broken
+raise SystemExit(main.main([]))
+"""
+
+
+def test_a_fault_ends_in_two_lines_and_a_log(
+    terminal: Callable[..., Any], assistant: App, model: Model, own_home: Path
+) -> None:
+    app = terminal(sys.executable, "-P", "-c", _FAULTY)
+    assert app.wait_end() == 1
+    said = app.seen.decode(errors="replace")
+    assert "What you wrote is kept." in said
+    assert "Traceback" not in said
+    (log,) = own_home.rglob("faults.log")
+    assert "planted" in log.read_text()

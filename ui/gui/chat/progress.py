@@ -74,9 +74,9 @@ def _what(state: ChatState) -> str:
     if state.activity == "busy":
         return text("Another window or program writes an answer into this chat.")
     if state.activity == "loading":
-        return plain(state.progress_what)[:200] or text("Loading the model")
+        return text("Loading the model")
     if state.activity == "reading":
-        return plain(state.progress_what)[:200] or text("Reading the chat")
+        return text("Reading the chat")
     return ""
 
 

@@ -11,13 +11,13 @@ from dataclasses import dataclass
 from rushlight.ui.desk.turn import Turn
 from rushlight.ui.gui.message_view.code_colors import Slices
 from rushlight.ui.gui.message_view.heights import Heights
+from rushlight.ui.gui.message_view.notice import NOTICE_GAP_PX, notice_height
 from rushlight.ui.gui.message_view.style import Style
 from rushlight.ui.gui.message_view.turn_layout import SectionName, TurnLayout
 
 MOST_LAYOUTS = 48
 _AHEAD_PX = 240  # laid out above and below what is in sight
 _MARGIN = 24
-NOTICE_PX, NOTICE_GAP_PX = 42, 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +141,7 @@ class Arrangement:
             self.column = column
             for layout in self.layouts.values():
                 layout.set_width(column)
+            self._place_notice()
             self._measure_all()
 
     def take_formulas(self) -> list[str]:
@@ -164,7 +165,9 @@ class Arrangement:
         return self.n_left_out if self.n_left_out and index == self.notice_index() else 0
 
     def _room_above(self, index: int, notice: int) -> float:
-        return float(self.style.px(NOTICE_PX + NOTICE_GAP_PX)) if index == notice else 0.0
+        if index != notice:
+            return 0.0
+        return float(notice_height(self.style.theme, self.n_left_out, self.column) + self.style.px(NOTICE_GAP_PX))
 
     def _place_notice(self) -> None:
         notice = self.notice_index()

@@ -6,6 +6,7 @@ Both are small widgets that say what was pressed. They know no message.
 from collections.abc import Callable
 
 from PySide6.QtCore import Qt
+from PySide6.QtGui import QFontMetrics
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QWidget
 
 from rushlight.ui.gui.theme import Theme
@@ -13,6 +14,25 @@ from rushlight.ui.gui.widgets.icon_button import IconButton
 from rushlight.ui.gui.widgets.labels import button, label
 from rushlight.ui.words import plural
 from rushlight.ui.words import text as words
+
+NOTICE_GAP_PX = 20  # below the box
+
+
+def notice_text(count: int) -> str:
+    """The sentence in the box."""
+    return plural(
+        "{count} earlier message no longer fits and was left out of the last answer.",
+        "{count} earlier messages no longer fit and were left out of the last answer.",
+        count,
+    )
+
+
+def notice_height(theme: Theme, count: int, width: int) -> int:
+    """How high the box is in a column of this width, its words wrapped."""
+    words_width = max(theme.px(60), width - 2 * theme.px(14) - theme.px(110))  # beside the button
+    metrics = QFontMetrics(theme.font("text"))
+    wrapped = metrics.boundingRect(0, 0, words_width, 10_000, Qt.TextFlag.TextWordWrap, notice_text(count))
+    return max(theme.px(42), wrapped.height() + 2 * theme.px(9))
 
 
 class Notice(QFrame):
@@ -32,13 +52,7 @@ class Notice(QFrame):
 
     def show_count(self, count: int) -> None:
         """So many were left out."""
-        self.text.setText(
-            plural(
-                "{count} earlier message no longer fits and was left out of the last answer.",
-                "{count} earlier messages no longer fit and were left out of the last answer.",
-                count,
-            )
-        )
+        self.text.setText(notice_text(count))
 
 
 class Below(IconButton):

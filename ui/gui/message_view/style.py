@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from PySide6.QtCore import Qt
-from PySide6.QtGui import QColor, QFont, QFontMetricsF, QTextCharFormat
+from PySide6.QtGui import QColor, QFont, QFontMetricsF, QGuiApplication, QTextCharFormat
 
 from rushlight.ui.desk.blocks import Span
 from rushlight.ui.gui.theme import Theme
@@ -23,6 +23,7 @@ class Style:
         self.theme = theme
         self.tokens = theme.tokens
         self.px = theme.px
+        self.is_mirrored = QGuiApplication.layoutDirection() == Qt.LayoutDirection.RightToLeft
         self._formats: dict[tuple[object, ...], QTextCharFormat] = {}
         self._fonts: dict[tuple[object, ...], QFont] = {}
         self._colors: dict[str, QColor] = {}

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from PySide6.QtCore import QPointF, QRectF, Qt
+from PySide6.QtCore import QRectF, Qt
 from PySide6.QtGui import QFontMetricsF, QPainter, QPainterPath
 
 from rushlight.assistant.safety.plain import plain_line
@@ -184,14 +184,16 @@ class TurnLayout:
         flow = self.text.flow
         flow.set_width(most)
         width = self._bubble_width()
-        left = self._width - width
+        left = 0.0 if style.is_mirrored else self._width - width
         y = self.room_above
         self.text.x, self.text.y = left + pad_x, y + pad_y
         bottom = y + pad_y + flow.height
         if self.turn.attachments:
             bottom = self._arrange_chips(left + pad_x, bottom + (style.px(6) if flow.items else 0), width - 2 * pad_x)
         self.bubble = QRectF(left, y, width, bottom + pad_y - y)
-        self.footer = QRectF(0, self.bubble.bottom() - style.px(34), max(0.0, left - style.px(6)), style.px(30))
+        beside = max(0.0, self._width - width - style.px(6))
+        x = self._width - beside if style.is_mirrored else 0.0
+        self.footer = QRectF(x, self.bubble.bottom() - style.px(34), beside, style.px(30))
         self.state_row = QRectF()
         self.height = self.bubble.bottom() + style.px(20)
 
@@ -257,7 +259,8 @@ class TurnLayout:
         style = self.style
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         if self._is_user:
-            painter.fillPath(_bubble_path(self.bubble, style.px(14), style.px(3)), style.color("accent_soft"))
+            path = _bubble_path(self.bubble, style.px(14), style.px(3), style.is_mirrored)
+            painter.fillPath(path, style.color("accent_soft"))
         for section in self.sections:
             if section.name == "reasoning":
                 bar = QRectF(0, section.y, style.px(2), section.flow.height)
@@ -275,7 +278,9 @@ class TurnLayout:
             painter.drawRoundedRect(rect.adjusted(0.5, 0.5, -0.5, -0.5), rect.height() / 2, rect.height() / 2)
             painter.setPen(style.color("muted"))
             where = Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextSingleLine
-            painter.drawText(rect.adjusted(style.px(8), 0, -style.px(8), 0), where, text)
+            inside = rect.adjusted(style.px(8), 0, -style.px(8), 0)
+            short = painter.fontMetrics().elidedText(text, Qt.TextElideMode.ElideMiddle, int(inside.width()) + 2)
+            painter.drawText(inside, where, short)
         if self.turn.is_being_written:
             painter.fillRect(self.caret(), style.color("flame"))
 
@@ -305,12 +310,13 @@ class TurnLayout:
         return None
 
 
-def _bubble_path(rect: QRectF, radius: float, small: float) -> QPainterPath:
-    """Round but for the corner below at the right, which points to who speaks."""
+def _bubble_path(rect: QRectF, radius: float, small: float, is_mirrored: bool) -> QPainterPath:
+    """Round but for the corner below at the side of who speaks."""
     path = QPainterPath()
     path.setFillRule(Qt.FillRule.WindingFill)
     path.addRoundedRect(rect, radius, radius)
-    corner = QRectF(QPointF(rect.right() - 2 * radius, rect.bottom() - 2 * radius), rect.bottomRight())
+    left = rect.left() if is_mirrored else rect.right() - 2 * radius
+    corner = QRectF(left, rect.bottom() - 2 * radius, 2 * radius, 2 * radius)
     path.addRoundedRect(corner, small, small)
     return path.simplified()
 

@@ -5,7 +5,7 @@ Used again for other messages while one scrolls. Knows the turn's layout; what i
 
 from typing import Protocol
 
-from PySide6.QtCore import QEvent, QObject, QPoint, QPointF, QRect, QRectF, Qt
+from PySide6.QtCore import QEvent, QObject, QPoint, QPointF, QRect, QRectF, Qt, QTimer
 from PySide6.QtGui import (
     QContextMenuEvent,
     QEnterEvent,
@@ -18,30 +18,34 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QToolTip, QWidget
 
+from rushlight.ui.gui.message_view.block_view import BlockView
 from rushlight.ui.gui.message_view.code_view import CodeView
 from rushlight.ui.gui.message_view.footer import Footer, StateRow
-from rushlight.ui.gui.message_view.notice import Notice
+from rushlight.ui.gui.message_view.notice import NOTICE_GAP_PX, Notice
 from rushlight.ui.gui.message_view.selection import Selection, Spot
 from rushlight.ui.gui.message_view.style import NO_MARKS, Marks
-from rushlight.ui.gui.message_view.table_view import TableView
 from rushlight.ui.gui.message_view.turn_layout import SectionName, TurnLayout
+from rushlight.ui.gui.message_view.turn_mouse import TurnMouse
 from rushlight.ui.gui.theme import Theme
 from rushlight.ui.gui.widgets.icon_button import IconButton
 from rushlight.ui.words import text as words
 
 _MOST_SPOKEN = 20_000
+_DONE_MS = 1_500  # so long a copy button says that it has copied
 
 
 class Host(Protocol):
     """What a turn's widget asks of the view."""
 
-    selection: Selection
+    @property
+    def selection(self) -> Selection: ...
 
     def on_turn_action(self, name: str, turn_id: str) -> None: ...
     def on_link(self, address: str) -> None: ...
     def on_toggle(self, turn_id: str) -> None: ...
     def on_copy_code(self, turn_id: str, code: str) -> None: ...
     def on_select(self, spot: Spot, mode: str) -> None: ...
+    def on_drag(self, y: float) -> None: ...
     def on_menu(self, turn_id: str, link: str, where: QPoint) -> None: ...
     def found_in(self, turn_id: str, section: SectionName, item: int, text: str) -> Marks: ...
 
@@ -55,13 +59,12 @@ class TurnWidget(QWidget):
         self.layout_: TurnLayout | None = None
         self.is_last = False
         self._theme = theme
-        self._host = host
-        self._inset = 0
+        self.host = host
+        self.mouse = TurnMouse(self)
+        self.inset = 0
         self._is_hovered = False
         self._link = -1  # of the links, the one that has the focus
-        self._drag: tuple[CodeView | TableView, float] | None = None
-        self._is_selecting = False
-        self._pressed_link = ""
+        self._shows_ring = False
         self._copy_buttons: list[IconButton] = []
         self.footer = Footer(theme, role, self._act, self)
         self.state_row = StateRow(theme, lambda: self._act("continue"), self)
@@ -82,9 +85,10 @@ class TurnWidget(QWidget):
     def show_layout(self, layout: TurnLayout, inset: int, is_last: bool, n_left_out: int) -> None:
         """Be this message. `inset`: from the widget's left edge to the column's."""
         if layout is not self.layout_:
-            self._link, self._drag, self._is_selecting = -1, None, False
+            self._link = -1
+            self.mouse.forget()
             self._is_hovered = self.underMouse()
-        self.layout_, self._inset, self.is_last = layout, inset, is_last
+        self.layout_, self.inset, self.is_last = layout, inset, is_last
         turn = layout.turn
         self.setAccessibleName(_name_of(turn.role))
         self.setAccessibleDescription(_spoken(layout))
@@ -109,7 +113,7 @@ class TurnWidget(QWidget):
             self.toggle.set_icon("chevron-down" if is_open else "chevron-right")
             self.toggle.set_name(words("Hide the reasoning") if is_open else words("Show the reasoning"))
             size = self.toggle.sizeHint()
-            left = self._inset - self._theme.px(5)
+            left = self.inset - self._theme.px(5)
             self.toggle.setGeometry(left, int(layout.toggle.y()), size.width(), int(layout.toggle.height()))
         state = layout.state_text()
         self.state_row.setVisible(bool(state))
@@ -121,7 +125,7 @@ class TurnWidget(QWidget):
         self.update()
 
     def _rect(self, rect: QRectF) -> QRect:
-        return QRect(int(rect.x()) + self._inset, int(rect.y()), int(rect.width()), int(rect.height()))
+        return QRect(int(rect.x()) + self.inset, int(rect.y()), int(rect.width()), int(rect.height()))
 
     def _place_notice(self, n_left_out: int) -> None:
         if n_left_out and self.notice is None:
@@ -130,12 +134,12 @@ class TurnWidget(QWidget):
             self.notice.setVisible(n_left_out > 0)
             if n_left_out and self.layout_ is not None:
                 self.notice.show_count(n_left_out)
-                height = int(self.layout_.room_above) - self._theme.px(20)
-                self.notice.setGeometry(self._inset, 0, self.width() - 2 * self._inset, height)
+                height = int(self.layout_.room_above) - self._theme.px(NOTICE_GAP_PX)
+                self.notice.setGeometry(self.inset, 0, self.width() - 2 * self.inset, height)
 
     def _place_copy_buttons(self) -> None:
         used = 0
-        for x, y, view in self._views():
+        for x, y, view in self.views():
             if not isinstance(view, CodeView):
                 continue
             if used == len(self._copy_buttons):
@@ -153,12 +157,12 @@ class TurnWidget(QWidget):
         for one in self._copy_buttons[used:]:
             one.setVisible(False)
 
-    def _views(self) -> list[tuple[float, float, object]]:
+    def views(self) -> list[tuple[float, float, BlockView]]:
         """(x, y, view) of every block that is laid out, in this widget's coordinates."""
         if self.layout_ is None:
             return []
         return [
-            (self._inset + section.x + item.left, section.y + item.top, item.view)
+            (self.inset + section.x + item.left, section.y + item.top, item.view)
             for section in self.layout_.sections
             for item in section.flow.items
             if item.view is not None and item.is_laid_out
@@ -185,12 +189,12 @@ class TurnWidget(QWidget):
         if not self.toggle.isHidden():
             found.append((self.toggle, -1))
         n_links = n_codes = 0
-        for _x, _y, view in self._views():
+        for _x, _y, view in self.views():
             if isinstance(view, CodeView):
                 found.append((self._copy_buttons[n_codes], -1))
                 n_codes += 1
             else:
-                for _link in view.links():  # type: ignore[attr-defined]
+                for _link in view.links():
                     found.append((self, n_links))
                     n_links += 1
         if not self.state_row.isHidden():
@@ -210,19 +214,19 @@ class TurnWidget(QWidget):
         widget.setFocus(Qt.FocusReason.TabFocusReason)
         self.update()
 
-    def _links(self) -> list[tuple[object, int, int, str, float, float]]:
+    def _links(self) -> list[tuple[BlockView, int, int, str, float, float]]:
         return [
             (view, begin, end, address, x, y)
-            for x, y, view in self._views()
+            for x, y, view in self.views()
             if not isinstance(view, CodeView)
-            for begin, end, address in view.links()  # type: ignore[attr-defined]
+            for begin, end, address in view.links()
         ]
 
     def stop_rect(self, widget: QWidget, link: int) -> QRectF:
         """Where a stop is, in this widget's coordinates: to bring it into sight."""
         if widget is self and link >= 0:
             view, begin, end, _address, x, y = self._links()[link]
-            rects = view.rects(begin, end)  # type: ignore[attr-defined]
+            rects = view.rects(begin, end)
             return rects[0].translated(x, y) if rects else QRectF(self.rect())
         if widget is self:
             return QRectF(0, 0, self.width(), min(self.height(), self._theme.px(60)))
@@ -230,6 +234,8 @@ class TurnWidget(QWidget):
 
     def focusInEvent(self, event: QFocusEvent) -> None:
         super().focusInEvent(event)
+        # A ring is for those who walk by keys; a click needs none.
+        self._shows_ring = event.reason() in (Qt.FocusReason.TabFocusReason, Qt.FocusReason.BacktabFocusReason)
         self.focus_changed()
 
     def focusOutEvent(self, event: QFocusEvent) -> None:
@@ -246,14 +252,14 @@ class TurnWidget(QWidget):
         if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter, Qt.Key.Key_Space) and self._link >= 0:
             links = self._links()
             if self._link < len(links):
-                self._host.on_link(links[self._link][3])
+                self.host.on_link(links[self._link][3])
             return
         event.ignore()
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         """Left and Right on the button of a block of code move its long lines."""
         if isinstance(event, QKeyEvent) and event.type() == QEvent.Type.KeyPress and watched in self._copy_buttons:
-            codes = [view for _x, _y, view in self._views() if isinstance(view, CodeView)]
+            codes = [view for _x, _y, view in self.views() if isinstance(view, CodeView)]
             number = self._copy_buttons.index(watched)
             if event.key() in (Qt.Key.Key_Left, Qt.Key.Key_Right) and number < len(codes):
                 codes[number].scroll_by(self._theme.px(40 if event.key() == Qt.Key.Key_Right else -40))
@@ -267,8 +273,8 @@ class TurnWidget(QWidget):
         if layout is None:
             return
         painter = QPainter(self)
-        painter.translate(self._inset, 0)
-        clip = QRectF(event.rect()).translated(-self._inset, 0)
+        painter.translate(self.inset, 0)
+        clip = QRectF(event.rect()).translated(-self.inset, 0)
         links = self._links() if self._link >= 0 and self.hasFocus() else []
         focused = links[self._link] if self._link < len(links) and links else None
 
@@ -276,7 +282,7 @@ class TurnWidget(QWidget):
             return self._marks(section, number, focused)
 
         layout.paint(painter, clip, marks)
-        if self.hasFocus() and self._link < 0 and self.window().isActiveWindow():
+        if self._shows_ring and self.hasFocus() and self._link < 0:
             painter.setRenderHint(QPainter.RenderHint.Antialiasing)
             painter.resetTransform()
             painter.setBrush(Qt.BrushStyle.NoBrush)
@@ -295,8 +301,8 @@ class TurnWidget(QWidget):
         flow = layout.reasoning.flow if section == "reasoning" else layout.text.flow
         view = flow.items[number].view
         assert view is not None
-        found = self._host.found_in(layout.turn.id, section, number, view.text)
-        selected = self._host.selection.part_of(layout.turn.id, section, number, view.n_units)
+        found = self.host.found_in(layout.turn.id, section, number, view.text)
+        selected = self.host.selection.part_of(layout.turn.id, section, number, view.n_units)
         link = None
         if focused is not None and focused[0] is view:
             link = (focused[1], focused[2])
@@ -305,92 +311,31 @@ class TurnWidget(QWidget):
         return Marks(selected, found.found if found is not NO_MARKS else (), found.current, link)  # type: ignore[arg-type]
 
     # --- mouse --------------------------------------------------------------------------------------------------
-    def _spot_at(self, at: QPointF) -> Spot | None:
-        layout = self.layout_
-        if layout is None:
-            return None
-        hit = layout.item_at(at.y())
-        if hit is None or hit[2].view is None:
-            return None
-        section, number, item = hit
-        x, y = at.x() - self._inset - section.x - item.left, at.y() - section.y - item.top
-        assert item.view is not None
-        return Spot(layout.turn.id, section.name, number, item.view.position_at(x, y))
-
-    def _view_at(self, at: QPointF) -> tuple[object, float, float] | None:
-        """The block under a point, and the point in its coordinates."""
-        for x, y, view in self._views():
-            height = view.height  # type: ignore[attr-defined]
-            if y <= at.y() < y + height and at.x() >= x:
-                return view, at.x() - x, at.y() - y
-        return None
-
-    def _link_at(self, at: QPointF) -> str:
-        hit = self._view_at(at)
-        return hit[0].link_at(hit[1], hit[2]) if hit is not None else ""  # type: ignore[attr-defined]
-
     def mousePressEvent(self, event: QMouseEvent) -> None:
-        if event.button() != Qt.MouseButton.LeftButton:
+        if event.button() == Qt.MouseButton.LeftButton:
+            self._link = -1
+            self.mouse.press(event)
+        else:
             event.ignore()
-            return
-        at = event.position()
-        hit = self._view_at(at)
-        if hit is not None and isinstance(hit[0], CodeView | TableView):
-            thumb = hit[0].thumb().adjusted(0, -6, 0, 6)
-            if thumb.contains(hit[1], hit[2]):
-                self._drag = (hit[0], at.x())
-                return
-        self._link = -1
-        self._pressed_link = self._link_at(at)
-        spot = self._spot_at(at)
-        if spot is not None:
-            self._is_selecting = True
-            is_more = bool(event.modifiers() & Qt.KeyboardModifier.ShiftModifier)
-            self._host.on_select(spot, "extend" if is_more else "begin")
 
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
-        at = event.position()
-        if self._drag is not None:
-            view, x = self._drag
-            view.drag(at.x() - x)
-            self._drag = (view, at.x())
-            self.update()
-        elif self._is_selecting and event.buttons() & Qt.MouseButton.LeftButton:
-            spot = self._spot_at(at)
-            if spot is not None:
-                self._host.on_select(spot, "extend")
-        else:
-            is_link = bool(self._link_at(at))
-            hit = self._view_at(at)
-            shape = Qt.CursorShape.PointingHandCursor if is_link else Qt.CursorShape.IBeamCursor
-            self.setCursor(shape if is_link or hit is not None else Qt.CursorShape.ArrowCursor)
+        self.mouse.move(event)
 
     def mouseReleaseEvent(self, event: QMouseEvent) -> None:
-        self._drag, was_selecting, self._is_selecting = None, self._is_selecting, False
-        link = self._pressed_link
-        self._pressed_link = ""
-        if link and was_selecting and self._host.selection.is_empty and self._link_at(event.position()) == link:
-            self._host.on_link(link)
+        self.mouse.release(event)
 
     def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
-        spot = self._spot_at(event.position())
-        if spot is not None and event.button() == Qt.MouseButton.LeftButton:
-            self._host.on_select(spot, "word")
+        self.mouse.double_click(event)
 
     def contextMenuEvent(self, event: QContextMenuEvent) -> None:
-        self._host.on_menu(self.turn_id, self._link_at(QPointF(event.pos())), event.globalPos())
+        self.host.on_menu(self.turn_id, self.mouse.link_at(QPointF(event.pos())), event.globalPos())
 
     def wheelEvent(self, event: QWheelEvent) -> None:
-        pixels = event.pixelDelta() if not event.pixelDelta().isNull() else event.angleDelta() / 2
-        is_shifted = bool(event.modifiers() & Qt.KeyboardModifier.ShiftModifier)
-        sideways = pixels.x() if abs(pixels.x()) > abs(pixels.y()) else pixels.y() if is_shifted else 0
-        hit = self._view_at(event.position())
-        if sideways and hit is not None and isinstance(hit[0], CodeView | TableView) and hit[0].scroll_by(-sideways):
-            self._place_copy_buttons()
+        if self.mouse.wheel(event):
             self.update()
             event.accept()
-            return
-        event.ignore()
+        else:
+            event.ignore()
 
     def enterEvent(self, event: QEnterEvent) -> None:
         self._is_hovered = True
@@ -405,7 +350,7 @@ class TurnWidget(QWidget):
     def event(self, event: QEvent) -> bool:
         if event.type() == QEvent.Type.ToolTip:
             where = event.globalPos()  # type: ignore[attr-defined]
-            link = self._link_at(QPointF(self.mapFromGlobal(where)))
+            link = self.mouse.link_at(QPointF(self.mapFromGlobal(where)))
             # A tool tip that looks like markup would be read as markup.
             QToolTip.showText(where, link.replace("<", "%3C"), self)
             return True
@@ -414,16 +359,19 @@ class TurnWidget(QWidget):
     # --- what was pressed ---------------------------------------------------------------------------------------
     def _act(self, name: str) -> None:
         if self.layout_ is not None:
-            self._host.on_turn_action(name, self.layout_.turn.id)
+            self.host.on_turn_action(name, self.layout_.turn.id)
 
     def _toggle(self) -> None:
         if self.layout_ is not None:
-            self._host.on_toggle(self.layout_.turn.id)
+            self.host.on_toggle(self.layout_.turn.id)
 
     def _copy_code(self, number: int) -> None:
-        codes = [view for _x, _y, view in self._views() if isinstance(view, CodeView)]
+        codes = [view for _x, _y, view in self.views() if isinstance(view, CodeView)]
         if number < len(codes):
-            self._host.on_copy_code(self.turn_id, codes[number].text)
+            self.host.on_copy_code(self.turn_id, codes[number].text)
+            done = self._copy_buttons[number]
+            done.set_icon("check")
+            QTimer.singleShot(_DONE_MS, done, lambda: done.set_icon("copy"))
 
 
 def _spoken(layout: TurnLayout) -> str:

@@ -5,7 +5,6 @@ written, but only if the user is there. Does nothing with what is pressed but sa
 """
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 from PySide6.QtCore import QEvent, QPoint, QRectF, Qt, QTimer, Signal
 from PySide6.QtGui import (
@@ -27,6 +26,7 @@ from rushlight.ui.gui.message_view.find import Find, Found
 from rushlight.ui.gui.message_view.formulas import formulas
 from rushlight.ui.gui.message_view.notice import Below
 from rushlight.ui.gui.message_view.pool import Pool
+from rushlight.ui.gui.message_view.selecting import Selecting
 from rushlight.ui.gui.message_view.selection import Selection, Spot
 from rushlight.ui.gui.message_view.style import Marks, Style
 from rushlight.ui.gui.message_view.turn_layout import SectionName
@@ -46,11 +46,11 @@ class MessageView(QAbstractScrollArea):
 
     def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.selection = Selection()
         self._theme = theme
         self._slices = Slices(self)
         self._all = Arrangement(Style(theme), self._slices, self._repaint)
         self._pool = Pool(self._all, self.viewport(), self._make_widget)
+        self._selecting = Selecting(self._all, self._pool)
         self._find = Find()
         self._below: Below | None = None
         self._is_scrolling_itself = False
@@ -304,55 +304,36 @@ class MessageView(QAbstractScrollArea):
                 widget.focus_changed()
 
     # --- selecting and copying ----------------------------------------------------------------------------------
+    @property
+    def selection(self) -> Selection:
+        return self._selecting.selection
+
     def on_select(self, spot: Spot, mode: str) -> None:
-        """The mouse selects: `mode` is begin, extend or word."""
-        before = self.selection.turn_id
-        if mode == "begin":
-            self.selection.begin(spot)
-        elif mode == "extend":
-            self.selection.extend(spot)
-        else:
-            layout = self._all.layout(self._all.indexes[spot.turn_id])
-            section = layout.reasoning if spot.section == "reasoning" else layout.text
-            view = section.flow.items[spot.item].view
-            if view is not None:
-                begin, end = view.word_at(spot.position)
-                self.selection.select(replace(spot, position=begin), replace(spot, position=end))
-        for turn_id in {before, spot.turn_id} & self._pool.shown.keys():
-            self._pool.shown[turn_id].update()
+        self._selecting.select(spot, mode)
+
+    def focused_turn(self) -> str:
+        """The id of the message that the focus is in, or ""."""
+        return self._pool.focused_turn()
 
     def select_all(self) -> None:
         """The message that has the focus or the selection, else the last one."""
-        last = self._all.turns[-1].id if self._all.turns else ""
-        turn_id = self._pool.focused_turn() or self.selection.turn_id or last
-        if turn_id in self._all.indexes:
-            layout = self._all.layout(self._all.indexes[turn_id])
-            layout.text.flow.settle_all()
-            self.selection.select_all(layout)
-            self._pool.update_all()
+        self._selecting.select_all()
 
     def selected_text(self) -> str:
         """What is selected, as it is copied: plain text, but a whole message as it was written."""
-        index = self._all.indexes.get(self.selection.turn_id)
-        if index is None or self.selection.is_empty:
-            return ""
-        layout = self._all.layout(index)
-        for section in layout.sections:
-            section.flow.settle_all()
-        return self.selection.copied(layout)
-
-    def focused_turn(self) -> str:
-        """The id of the message that the keyboard is in, or ""."""
-        return self._pool.focused_turn()
+        return self._selecting.text()
 
     def copy(self) -> None:
         """The selection into the clipboard; without one the whole message that has the focus."""
-        text = self.selected_text()
-        turn_id = self._pool.focused_turn()
-        if not text and turn_id:
-            text = self._all.turns[self._all.indexes[turn_id]].text
-        if text:
-            QGuiApplication.clipboard().setText(text)
+        self._selecting.copy()
+
+    def on_drag(self, y: float) -> None:
+        """The mouse selects at this height of the viewport: beyond its edges the view goes along."""
+        bar, step = self.verticalScrollBar(), self._all.style.px(24)
+        if y < 0:
+            bar.setValue(bar.value() - step)
+        elif y > self.viewport().height():
+            bar.setValue(bar.value() + step)
 
     # --- finding ------------------------------------------------------------------------------------------------
     def find(self, text: str, step: int = 1) -> tuple[int, int]:  # type: ignore[override]  # QWidget.find is static
