@@ -307,11 +307,27 @@ class Context:
         self._one[0] = token_id
         return self._decode(self.handle, self._one_batch)  # type: ignore[no-any-return]
 
-    def logits(self) -> Any:
-        """The last output's logits as a writable numpy view of shape (n_vocab,); valid until the next decode."""
+    def decode_rows(self, token_ids: Sequence[int], position: int) -> int:
+        """Go on from `position` with up to `n_batch` tokens, with the logits of each: `logits(row)`."""
+        n = len(token_ids)
+        batch = self.c.llama_batch_init(n, 0, 1)
+        try:
+            for i, token_id in enumerate(token_ids):
+                batch.token[i] = token_id
+                batch.pos[i] = position + i
+                batch.n_seq_id[i] = 1
+                batch.seq_id[i][0] = 0
+                batch.logits[i] = 1
+            batch.n_tokens = n
+            return int(self._decode(self.handle, batch))
+        finally:
+            self.c.llama_batch_free(batch)
+
+    def logits(self, row: int = -1) -> Any:
+        """An output's logits (-1: the last) as a writable numpy view, shape (n_vocab,); valid until the next decode."""
         import numpy as np  # 87 ms: only for grammars and log-probabilities
 
-        return np.ctypeslib.as_array(self.c.llama_get_logits_ith(self.handle, -1), (self.model.n_vocab,))
+        return np.ctypeslib.as_array(self.c.llama_get_logits_ith(self.handle, row), (self.model.n_vocab,))
 
     def has_numbers(self) -> bool:
         """Whether the last output is made of numbers: a damaged model answers NaN, on which samplers go wrong."""

@@ -111,6 +111,16 @@ class EmbedRequest(Struct, frozen=True):
     normalize: bool = True
 
 
+class ScoreRequest(Struct, frozen=True):
+    """How likely each token of a prompt is, given those before it. Exactly one of `prompt` and `token_ids` is set."""
+
+    prompt: str = ""
+    token_ids: tuple[int, ...] = ()
+    parse_special: bool = False
+    logprobs: int = 0  # with the n likeliest alternatives (at most 20)
+    lora: tuple[LoraUse, ...] = ()
+
+
 class TokenizeRequest(Struct, frozen=True):
     """Text to token ids. Control tokens are parsed only with `parse_special`."""
 

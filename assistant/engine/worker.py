@@ -15,7 +15,7 @@ from rushlight import Error, Progress
 from rushlight.assistant.engine.door import Door, Job
 from rushlight.assistant.engine.frames import Connection, Tokens
 from rushlight.assistant.engine.load import Loaded, load
-from rushlight.assistant.engine.request import EmbedRequest, GenerateRequest, LoadSettings
+from rushlight.assistant.engine.request import EmbedRequest, GenerateRequest, LoadSettings, ScoreRequest
 from rushlight.assistant.engine.template_process import TemplateProcess
 from rushlight.assistant.events import Failed, Finished, Usage
 
@@ -120,6 +120,10 @@ def _answer(loaded: Loaded, job: Job) -> None:
                     kind="bad-request",
                 )
             client.send(embed(request, loaded.model, loaded.context, loaded.flag), sequence)
+        elif isinstance(request, ScoreRequest):
+            from rushlight.assistant.engine.score import score
+
+            client.send(score(loaded, request), sequence)
         else:
             from rushlight.assistant.engine.generate import tokenize
 
