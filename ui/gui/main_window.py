@@ -13,6 +13,7 @@ from PySide6.QtWidgets import QHBoxLayout, QMainWindow, QSplitter, QStackedWidge
 
 from rushlight import Error
 from rushlight.assistant.safety.plain import plain_line
+from rushlight.ui.desk.actions import action
 from rushlight.ui.desk.background import Background
 from rushlight.ui.desk.remembered import Remembered, WindowMemory
 from rushlight.ui.gui import window_actions
@@ -137,6 +138,12 @@ class MainWindow(QMainWindow):
         self.shortcuts.refresh()
 
     def run_action(self, action_id: str) -> None:
+        """What another page does is done there, that page shown first; but nothing is done to a chat that is hidden."""
+        if self.shortcuts.run(action_id):
+            return
+        scope = action(action_id).scope
+        if scope in self._infos and scope not in (CHAT, self._page_id):
+            self.show_page(scope)
         if not self.shortcuts.run(action_id):
             self.tell(text("“{action}” is not possible here.", action=self.shortcuts.title(action_id)))
 

@@ -1,7 +1,8 @@
 """The style sheet of the window, made from the tokens. Looks are asked for by the property "role".
 
 Roles of buttons: primary, ghost, chip, chip-accent, danger, link, name; of labels: muted, faint, title, large, small,
-strong, good, bad, info, heading, chip, chip-accent, chip-good, chip-bad; of frames: card, head, side, line. Knows no widget.
+strong, good, bad, info, heading, chip, chip-accent, chip-good, chip-bad; of frames: card, head, side, line.
+Knows no widget.
 
 Small drawings are named "sheet:light/check.svg"; `theme.py` says where that is.
 """
