@@ -52,6 +52,16 @@ class Paths:
         return self.data / "jobs.lock"
 
     @property
+    def adapters(self) -> Path:
+        """GGUF adapters, called by the name of their file."""
+        return self.data / "adapters"
+
+    @property
+    def server_token(self) -> Path:
+        """The token of `rushlight serve`. Mode 0600."""
+        return self.data / "server-token"
+
+    @property
     def host_lock(self) -> Path:
         return self.data / "host.lock"
 

@@ -6,21 +6,19 @@ from typing import TypeVar
 from rushlight import Error, Progress, Stop
 from rushlight.assistant.app import GONE_SINCE, App
 from rushlight.assistant.engine.engine import Engine
-from rushlight.assistant.engine.request import EmbedRequest, GenerateRequest, TokenizeRequest
-from rushlight.assistant.events import Embeddings, Event, Finished
+from rushlight.assistant.engine.request import EmbedRequest, GenerateRequest, ScoreRequest, TokenizeRequest
+from rushlight.assistant.events import Embeddings, Event, Finished, Scores
 from rushlight.assistant.models.model import Model
 from rushlight.assistant.server.service import Loading
 
 T = TypeVar("T")
-_TRIES = 3
+_TRIES = 2
 
 
 class EngineUse:
     """A model's engine for the time of one request."""
 
-    def __init__(
-        self, app: App, model: Model, stop: Stop, loading: Loading, *, embeddings: bool = False
-    ) -> None:
+    def __init__(self, app: App, model: Model, stop: Stop, loading: Loading, *, embeddings: bool = False) -> None:
         self._app = app
         self._model = model
         self._stop = stop
@@ -45,6 +43,9 @@ class EngineUse:
 
     def embed(self, request: EmbedRequest) -> Embeddings:
         return self._once(lambda engine: engine.embed(request, self._stop))
+
+    def score(self, request: ScoreRequest) -> Scores:
+        return self._once(lambda engine: engine.score(request, self._stop))
 
     def tokenize(self, request: TokenizeRequest) -> tuple[int, ...]:
         return self._once(lambda engine: engine.tokenize(request))
@@ -72,6 +73,6 @@ class EngineUse:
         """Raise, unless it was only unloaded meanwhile and nothing was said."""
         if err.kind in GONE_SINCE or err.kind in ("engine-stuck", "bad-frame"):
             self._app.forget(engine)  # the next question opens a new one
-        if err.kind in GONE_SINCE and err.kind != "worker-died" and may_retry:
+        if err.kind in GONE_SINCE and may_retry:
             return
         raise err

@@ -24,6 +24,7 @@ _STATUS: dict[str, tuple[int, str]] = {
     "unauthorized": (401, "invalid_request_error"),
     "forbidden": (403, "invalid_request_error"),
     "model-not-found": (404, "invalid_request_error"),
+    "model-missing": (404, "invalid_request_error"),
     "no-model": (404, "invalid_request_error"),
     "not-found": (404, "invalid_request_error"),
     "wrong-method": (405, "invalid_request_error"),
@@ -96,7 +97,7 @@ def headers_of(err: Error) -> dict[str, str]:
 
 def openai_body(err: Error) -> dict[str, Any]:
     """{"error": {...}} as OpenAI's clients read it."""
-    status, kind = _STATUS.get(err.kind, (500, "server_error"))
+    _status, kind = _STATUS.get(err.kind, (500, "server_error"))
     return {
         "error": {
             "message": str(err),

@@ -32,9 +32,7 @@ class RequestRecord:
     notices: tuple[str, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
-        return {
-            name: getattr(self, name) for name in self.__slots__ if name not in ("began_s",)
-        }
+        return {name: getattr(self, name) for name in self.__slots__ if name not in ("began_s",)}
 
 
 class Histogram:
@@ -75,13 +73,14 @@ class Figures:
         """A request has come."""
         self._number += 1
         self.n_running += 1
-        return RequestRecord(self._number, method, path, time.time(), time.monotonic())
+        record = RequestRecord(self._number, method, path, time.time(), time.monotonic())
+        self.records.append(record)
+        return record
 
     def end(self, record: RequestRecord, known_path: bool) -> None:
         """It has been answered, or its client has gone."""
         self.n_running -= 1
         record.duration_s = time.monotonic() - record.began_s
-        self.records.append(record)
         self._requests[record.path if known_path else "other", record.status] += 1
         self._tokens["prompt"] += record.n_prompt_tokens
         self._tokens["cached"] += record.n_cached_tokens

@@ -29,6 +29,8 @@ OPEN_PATHS = frozenset({"/health"})
 MAX_JSON_BYTES = 10 * 1024 * 1024
 MAX_FORM_BYTES = 100 * 1024 * 1024
 RECEIVE_LIMIT_S = 30.0  # between two pieces of a request
+_DRAIN_S = 5.0
+_DRAIN_BYTES = 4 * MAX_JSON_BYTES
 _METHODS = frozenset({"GET", "HEAD", "POST", "DELETE"})
 
 
@@ -75,6 +77,8 @@ class Guard:
             try:
                 self._check(scope)
             except Error as err:
+                if err.kind == "too-large":
+                    await _drain(scope, receive)
                 await refuse(err, scope, noting)
                 return
             await self._app(scope, _limited(scope, receive), noting)
@@ -87,6 +91,7 @@ class Guard:
             if not record.status:
                 await refuse(Error("The server failed unexpectedly.", kind="internal"), scope, noting)
         finally:
+            record.status = record.status or 499  # nothing was sent: the client has left
             self._figures.end(record, self._known_paths(path))
 
     def _check(self, scope: Scope) -> None:
@@ -164,7 +169,8 @@ def _split_host(host: str) -> tuple[str, int | None]:
         has_port = bool(colon)
     if not has_port:
         return name, 80
-    return name, int(port_text) if port_text.isascii() and port_text.isdecimal() and len(port_text) <= 5 else -1
+    is_port = port_text.isascii() and port_text.isdecimal() and len(port_text) <= 5 and not port_text.startswith("0")
+    return name, int(port_text) if is_port else -1
 
 
 def _plain_address(address: str) -> str:
@@ -190,6 +196,24 @@ def _check_body(scope: Scope, headers: dict[str, list[str]]) -> None:
         raise too_large(scope)
     if any(len(length) >= 20 for length in lengths):
         raise too_large(scope)
+
+
+async def _drain(scope: Scope, receive: Receive) -> None:
+    """Let a body that is somewhat too large come to its end: a client that still sends would not read why it is not
+    wanted."""
+    lengths = [value for name, value in scope["headers"] if name == b"content-length"]
+    if any(not value.isdigit() or len(value) > 12 or int(value) > _DRAIN_BYTES for value in lengths):
+        return
+    n_bytes = 0
+    try:
+        async with asyncio.timeout(_DRAIN_S):
+            while n_bytes < _DRAIN_BYTES:
+                message = await receive()
+                n_bytes += len(message.get("body", b""))
+                if not message.get("more_body", False):
+                    return
+    except TimeoutError:
+        pass
 
 
 def max_bytes(scope: Scope) -> int:

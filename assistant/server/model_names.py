@@ -14,8 +14,6 @@ from rushlight.assistant.models.model import ID_PATTERN, Model
 from rushlight.assistant.paths import Paths
 from rushlight.assistant.server.errors import Refusal, bad
 
-ADAPTER_FOLDER = "adapters"  # of the data folder: NAME.gguf
-
 
 @dataclass(frozen=True, slots=True)
 class Named:
@@ -53,17 +51,16 @@ def find_named(app: App, name: str) -> Named:
 
 
 def _named_adapter(paths: Paths, adapter: str, name: str) -> LoraUse:
-    folder = paths.data / ADAPTER_FOLDER
     if not adapter or "/" in adapter or adapter.startswith("."):
         raise Error(f"There is no model {name[:80]!r}.", kind="model-not-found")
     try:
-        files = {file.stem: file for file in folder.iterdir() if file.suffix == ".gguf"}
+        files = {file.stem: file for file in paths.adapters.iterdir() if file.suffix == ".gguf"}
     except OSError:
         files = {}
     if adapter not in files:
         raise Error(
             f"There is no adapter {adapter[:80]!r} for that model.",
-            hint=f"Adapters are GGUF files in the folder {ADAPTER_FOLDER} of the data folder, named by their file.",
+            hint=f"Adapters are GGUF files in the folder {paths.adapters.name} of the data folder.",
             kind="model-not-found",
         )
     return LoraUse(str(inside(paths, str(files[adapter]))))
@@ -79,8 +76,12 @@ def inside(paths: Paths, name: str) -> Path:
     if not name or "\0" in name:
         raise bad("An adapter needs a path.", param="lora")
     root = paths.data.resolve()
-    path = (root / name).resolve()
-    if root not in path.parents or not path.is_file():
+    try:
+        path = (root / name).resolve()
+        is_there = root in path.parents and path.is_file()
+    except (OSError, RuntimeError):  # too long a name, links in a circle
+        is_there = False
+    if not is_there:
         raise bad(
             f"There is no adapter file {name[:120]!r} in the data folder.",
             "Adapters are GGUF files below the data folder; the path is relative to it.",

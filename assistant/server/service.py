@@ -107,6 +107,7 @@ class Service:
         self._short = Workers(make_app, 1)  # the catalogue: never behind an answer
         self._gates: dict[str, Gate] = {}
         self._names: dict[str, tuple[float, Named]] = {}
+        self._is_ending = False
 
     async def short(self, work: Callable[[App], T]) -> T:
         """A look at the catalogue or the settings, on a thread that nothing else uses."""
@@ -117,7 +118,7 @@ class Service:
         call = await self._short.call(once, Stop())
         async for item in call:
             return item
-        raise Error("The server is ending.", kind="stopped")
+        raise _ending()
 
     async def models(self) -> tuple[Model, ...]:
         """Every model of the catalogue."""
@@ -143,6 +144,9 @@ class Service:
         exchange.record.model = named.name
         gate = self._gate(named)
         await exchange.unless_gone(gate.enter())
+        if self._is_ending:
+            gate.leave(0.0)  # the next in line hears it too
+            raise _ending()
         began_s = time.monotonic()
         loading = Loading(gate, asyncio.get_running_loop())
 
@@ -166,12 +170,6 @@ class Service:
         finally:
             exchange.stop.set()
 
-    def check_room(self, name: str) -> None:
-        """Refuse at once where the line of a model that was asked for lately is full."""
-        kept = self._names.get(name)
-        if kept is not None and (gate := self._gates.get(str(kept[1].model.path))) is not None:
-            gate.check()
-
     def _gate(self, named: Named) -> Gate:
         key = str(named.model.path)
         if key not in self._gates:
@@ -192,9 +190,14 @@ class Service:
 
     def stop_all(self) -> None:
         """The server ends: nothing more is generated."""
+        self._is_ending = True
         self._workers.stop_all()
 
     def close(self) -> None:
         """End the threads."""
         self._workers.close()
         self._short.close()
+
+
+def _ending() -> Error:
+    return Error("The server is ending.", kind="stopped")

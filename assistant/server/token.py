@@ -28,17 +28,12 @@ class Token:
         return f"Token(file={self.file!r})"
 
 
-def token_file(paths: Paths) -> Path:
-    """Where the token lies."""
-    return paths.data / "server-token"
-
-
 def find_token(paths: Paths) -> Token:
     """The token of this start. Raises `Error` for one that is too weak or that others could have read."""
     given = os.environ.get(VARIABLE)
     if given is not None:
         return Token(_checked(given.strip(), f"The environment variable {VARIABLE}"), None)
-    path = token_file(paths)
+    path = paths.server_token
     found = _read(path)
     return Token(found if found else _make(path), path)
 
