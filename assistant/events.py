@@ -76,6 +76,12 @@ class Failed(Struct, frozen=True):
 Event: TypeAlias = TextDelta | ReasoningDelta | Notice | Progress | Usage | Finished | Failed
 
 
+class Scores(Struct, frozen=True):
+    """The tokens of a prompt with their log-probabilities; that of the first, which follows nothing, is 0."""
+
+    tokens: tuple[TokenLogprob, ...]
+
+
 class Embeddings(Struct, frozen=True):
     """Vectors of one request, in its order. Shape (n_texts, n_embd), L2-normalised where asked for."""
 

@@ -42,6 +42,16 @@ class Paths:
         return self.data / "downloads"
 
     @property
+    def jobs(self) -> Path:
+        """A folder per job, named by its id: its log, and what it needs to go on."""
+        return self.data / "jobs"
+
+    @property
+    def jobs_lock(self) -> Path:
+        """Held by the one process that runs the jobs of this data folder."""
+        return self.data / "jobs.lock"
+
+    @property
     def host_lock(self) -> Path:
         return self.data / "host.lock"
 

@@ -359,3 +359,33 @@ def raw_file(path: Path) -> RawFile:
         dims = [int(dim) for dim in tensor.shape]
         raw.tensors.append(RawTensor(tensor.name.encode(), dims, int(tensor.tensor_type), tensor.data.tobytes()))
     return raw
+
+
+def hollow_gguf(path: Path, size_bytes: int, *, name: str = "Hollow") -> Path:
+    """A valid model file of about `size_bytes`, nearly all of it a hole in one tensor: large to read, free to keep.
+
+    Files of other sizes or names have other contents.
+    """
+    n_rows = max(1, size_bytes // 4096)
+    writer = GGUFWriter(path, "llama")
+    writer.add_name(name)
+    writer.add_context_length(128)
+    writer.add_embedding_length(1024)
+    writer.add_block_count(1)
+    writer.add_head_count(16)
+    writer.add_vocab_size(MIN_VOCAB)
+    tokens, token_types, merges = byte_level_vocabulary(MIN_VOCAB)
+    writer.add_tokenizer_model("gpt2")
+    writer.add_token_merges(merges)
+    writer.add_token_list(tokens)
+    writer.add_token_types(token_types)
+    for tensor, n in (("token_embd.weight", MIN_VOCAB), ("blk.0.ffn_up.weight", n_rows)):
+        writer.add_tensor_info(tensor, (n, 1024), np.dtype(np.float32), n * 4096)
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_ti_data_to_file()
+    writer.close()
+    with path.open("r+b") as file:
+        start = -(-path.stat().st_size // 32) * 32
+        file.truncate(start + (MIN_VOCAB + n_rows) * 4096)
+    return path

@@ -22,7 +22,7 @@ def text(sentence: str, /, **values: object) -> str:
     '3 models'
     """
     catalogue = _catalogue()
-    if catalogue is None:
+    if catalogue is None or not sentence:  # gettext answers "" with the catalogue's head
         return sentence.format_map(values) if values else sentence
     return _filled(catalogue.gettext(sentence), sentence, values)
 
@@ -56,6 +56,11 @@ def language() -> str:
     return ""
 
 
+def is_english() -> bool:
+    """Whether the sentences stay as they are: that was asked for, or there is no catalogue of what was."""
+    return _catalogue() is None
+
+
 _opened: tuple[str, "NullTranslations | None"] | None = None
 
 
@@ -73,11 +78,15 @@ def _open(wanted: str) -> "NullTranslations | None":
     for name in (wanted, wanted.partition("_")[0]):
         file = LOCALE / name / "LC_MESSAGES" / "rushlight.mo"
         if file.is_file():
-            from gettext import GNUTranslations
+            import gettext
 
             try:
                 with file.open("rb") as stream:
-                    return GNUTranslations(stream)
+                    catalogue = gettext.GNUTranslations(stream)
             except (OSError, ValueError, LookupError):  # a broken catalogue: English
                 return None
+            # click asks gettext for its own words (“Usage:”); the catalogue has those a user meets.
+            gettext.bindtextdomain("rushlight", str(LOCALE))
+            gettext.textdomain("rushlight")
+            return catalogue
     return None

@@ -121,6 +121,15 @@ class FeedbackBook:
             (message_id,),
         )
 
+    def of_conversation(self, conversation_id: str) -> list[Feedback]:
+        """What holds about the messages of one conversation, oldest first."""
+        return self._read(
+            "WHERE f.withdrawn_at IS NULL AND f.number IN (SELECT a.number FROM messages m CROSS JOIN feedback a "
+            "ON a.message = m.number WHERE m.conversation = (SELECT number FROM conversations WHERE id = ?)) "
+            "ORDER BY f.number",
+            (conversation_id,),
+        )
+
     def list(
         self, *, kind: Kind | None = None, limit: int = 50, offset: int = 0, withdrawn: bool = False
     ) -> list[Feedback]:

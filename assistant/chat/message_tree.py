@@ -60,6 +60,20 @@ class MessageTree:
         _number, conversation, parent = self._number(message_id)
         return self._below(conversation, parent)
 
+    def versions(self, conversation_id: str) -> dict[str, tuple[int, int]]:
+        """For every message that has siblings: which version it is, from 1, and of how many."""
+        rows: list[Sequence[Any]] = list(
+            self.store.rows(
+                """
+            SELECT id, version, n FROM (
+                SELECT m.id AS id, row_number() OVER same AS version, count(*) OVER (PARTITION BY m.parent) AS n
+                FROM messages m WHERE m.conversation = ? WINDOW same AS (PARTITION BY m.parent ORDER BY m.number))
+            WHERE n > 1""",
+                (self._conversation(conversation_id),),
+            )
+        )
+        return {message_id: (version, n) for message_id, version, n in rows}
+
     def leaf(self, message_id: str) -> Message:
         """The end of the newest line through the message."""
         number, conversation, _parent = self._number(message_id)

@@ -67,6 +67,18 @@ def search(
     return hits[offset:wanted]
 
 
+def all_titles(conversations: Conversations, limit: int = 20_000) -> list[tuple[str, str, float]]:
+    """(id, title, last use) of what is not in the trash, the newest first: for a face that matches as one types."""
+    rows: list[Sequence[Any]] = list(
+        conversations.store.rows(
+            "SELECT id, title, updated_at FROM conversations WHERE deleted_at IS NULL "
+            "ORDER BY updated_at DESC, number DESC LIMIT ?",
+            (limit,),
+        )
+    )
+    return [(row[0], row[1], row[2]) for row in rows]
+
+
 def query_words(text: str) -> list[str]:
     """The words that are looked for. What holds no letter and no digit is not among them."""
     parts = text.replace("\0", " ").encode(errors="replace").decode().split()

@@ -14,7 +14,7 @@ from typing import Any
 
 from rushlight import Error, Progress, Stop
 from rushlight.assistant.engine.frames import Cancel, Connection, Tokens, encode
-from rushlight.assistant.engine.request import EmbedRequest, GenerateRequest, TokenizeRequest
+from rushlight.assistant.engine.request import EmbedRequest, GenerateRequest, ScoreRequest, TokenizeRequest
 from rushlight.assistant.events import (
     Embeddings,
     Event,
@@ -22,6 +22,7 @@ from rushlight.assistant.events import (
     Finished,
     Notice,
     ReasoningDelta,
+    Scores,
     TextDelta,
     Usage,
 )
@@ -67,6 +68,20 @@ class EngineClient:
         for value in self._request(request, stop):
             match value:
                 case Embeddings():
+                    return value
+                case Finished():
+                    raise Error("Stopped.", kind="stopped")
+                case Usage() | Notice() | Progress():
+                    continue
+                case _:
+                    raise _unexpected(value)
+        raise self._explain()
+
+    def score(self, request: ScoreRequest, stop: Stop) -> Scores:
+        """How likely a prompt is, token by token. Raises `Error(kind="stopped")` when `stop` is set."""
+        for value in self._request(request, stop):
+            match value:
+                case Scores():
                     return value
                 case Finished():
                     raise Error("Stopped.", kind="stopped")
@@ -123,7 +138,7 @@ class EngineClient:
                     self._wait(cancelled_at)
                     continue
                 value = inbox.popleft()
-                is_over = isinstance(value, Finished | Failed | Embeddings | Tokens)
+                is_over = isinstance(value, Finished | Failed | Embeddings | Scores | Tokens)
                 if isinstance(value, Failed):
                     raise Error(value.message, value.hint, kind=value.kind)
                 yield value

@@ -4,8 +4,8 @@ from collections.abc import Iterator, Sequence
 from typing import Protocol
 
 from rushlight import Stop
-from rushlight.assistant.engine.request import EmbedRequest, GenerateRequest, TokenizeRequest
-from rushlight.assistant.events import Embeddings, Event, Finished, TextDelta, Usage
+from rushlight.assistant.engine.request import EmbedRequest, GenerateRequest, ScoreRequest, TokenizeRequest
+from rushlight.assistant.events import Embeddings, Event, Finished, Scores, TextDelta, TokenLogprob, Usage
 
 
 class Engine(Protocol):
@@ -14,6 +14,8 @@ class Engine(Protocol):
     def generate(self, request: GenerateRequest, stop: Stop) -> Iterator[Event]: ...
 
     def embed(self, request: EmbedRequest, stop: Stop) -> Embeddings: ...
+
+    def score(self, request: ScoreRequest, stop: Stop) -> Scores: ...
 
     def tokenize(self, request: TokenizeRequest) -> tuple[int, ...]: ...
 
@@ -45,6 +47,11 @@ class FakeEngine:
         """Three numbers a text (length, vowels, 1), so that equal texts are equal and others mostly differ."""
         vectors = tuple((float(len(t)), float(sum(t.count(v) for v in "aeiou")), 1.0) for t in request.texts)
         return Embeddings(vectors, n_tokens=sum(len(t.split()) for t in request.texts))
+
+    def score(self, request: ScoreRequest, stop: Stop) -> Scores:
+        """A token a byte, each with log-probability -1."""
+        ids = request.token_ids or tuple(request.prompt.encode())
+        return Scores(tuple(TokenLogprob(i, chr(i), -1.0 if at else 0.0) for at, i in enumerate(ids)))
 
     def tokenize(self, request: TokenizeRequest) -> tuple[int, ...]:
         """UTF-8 bytes as ids."""

@@ -97,9 +97,10 @@ _ENCODER = msgspec.msgpack.Encoder()
 ENGINE_CODEC = Codec(
     (
         Cancel, Tokens, Ready, Progress,
-        requests.LoadSettings, requests.GenerateRequest, requests.EmbedRequest, requests.TokenizeRequest,
+        requests.LoadSettings, requests.GenerateRequest, requests.EmbedRequest, requests.ScoreRequest,
+        requests.TokenizeRequest,
         events.TextDelta, events.ReasoningDelta, events.Notice, events.Usage, events.Finished, events.Failed,
-        events.Embeddings,
+        events.Embeddings, events.Scores,
     ),
     MAX_FRAME_BYTES,
 )  # fmt: skip

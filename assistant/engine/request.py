@@ -107,7 +107,9 @@ class GenerateRequest(Struct, frozen=True):
     reasoning: str = "auto"  # auto = split it from the answer, off = ask for none, raw = no split
     cache_prompt: bool = True  # reuse the KV cache of the common prefix
     cache_key: str = ""  # names the conversation, so that its state is found again after a restart
-    draft_tokens: int = -1  # guesses checked together: 0 = none, n = at most n, -1 = where they pay
+    # Guesses checked together: 0 = none, n = at most n, -1 = where they pay. Where the two likeliest tokens are nearly
+    # equal, a batch of another size may pick the other one: so it is asked for.
+    draft_tokens: int = 0
 
 
 class EmbedRequest(Struct, frozen=True):
@@ -115,6 +117,16 @@ class EmbedRequest(Struct, frozen=True):
 
     texts: tuple[str, ...]
     normalize: bool = True
+
+
+class ScoreRequest(Struct, frozen=True):
+    """How likely each token of a prompt is, given those before it. Exactly one of `prompt` and `token_ids` is set."""
+
+    prompt: str = ""
+    token_ids: tuple[int, ...] = ()
+    parse_special: bool = False
+    logprobs: int = 0  # with the n likeliest alternatives (at most 20)
+    lora: tuple[LoraUse, ...] = ()
 
 
 class TokenizeRequest(Struct, frozen=True):

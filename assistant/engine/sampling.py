@@ -15,6 +15,7 @@ from rushlight.assistant.engine.request import (
     LoraUse,
     Message,
     Sampling,
+    ScoreRequest,
     TokenizeRequest,
 )
 
@@ -168,6 +169,18 @@ def check_embed(request: EmbedRequest) -> None:
     n_chars = sum(len(text) for text in request.texts)
     if n_chars > MAX_TEXT_BYTES:
         problems.append(f"the texts are {n_chars} characters long; {MAX_TEXT_BYTES} are allowed in one request")
+    _raise(problems)
+
+
+def check_score(request: ScoreRequest) -> None:
+    """The same for a request to score."""
+    problems = _lora_problems(request.lora)
+    if bool(request.prompt) == bool(request.token_ids):
+        problems.append("exactly one of prompt and token_ids is expected")
+    if len(request.prompt) > MAX_TEXT_BYTES:
+        problems.append(f"the prompt is {len(request.prompt)} characters long; {MAX_TEXT_BYTES} are allowed")
+    if not 0 <= request.logprobs <= MAX_LOGPROBS:
+        problems.append(f"logprobs is {request.logprobs}; 0 to {MAX_LOGPROBS} is allowed")
     _raise(problems)
 
 

@@ -8,7 +8,7 @@ sequences and time; knows nothing of sockets. `submit` and `cancel` may be calle
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from rushlight import Error, Progress
 from rushlight.assistant.engine.llama import ABORTED, NO_ROOM, SUCCESS, decode_error
@@ -37,6 +37,8 @@ class Scheduler:
         self._lock = threading.Lock()
         self._changed = threading.Condition(self._lock)
         self._ready: deque[tuple[Ticket, Prepared, float]] = deque()
+        self._works: deque[tuple[Ticket, Iterator[None]]] = deque()  # done piece by piece between the steps
+        self._is_working = False  # the first of them has begun, and holds a sequence
         self._suspended: deque[Slot] = deque()  # made room for older ones; they come before the ready
         self.slots: list[Slot] = []  # running, in order of arrival
         self._news = False  # somebody came, or wants to leave
@@ -56,6 +58,13 @@ class Scheduler:
             self._news = True
             self._changed.notify()
 
+    def submit_work(self, ticket: Ticket, work: Iterator[None]) -> None:
+        """Do something else with the context, a piece between two steps. It looks at `ticket.is_cancelled` itself."""
+        with self._changed:
+            self._works.append((ticket, work))
+            self._news = True
+            self._changed.notify()
+
     def cancel(self, ticket: Ticket) -> None:
         """End an answer at the next step; at once where nobody else is computed with it."""
         with self._changed:
@@ -69,14 +78,23 @@ class Scheduler:
     # --- the engine's thread ------------------------------------------------------------------------------------
     @property
     def is_idle(self) -> bool:
-        return not (self.slots or self._suspended or self._ready)
+        return not (self.slots or self._suspended or self._ready or self._works)
+
+    def adapters_in_use(self) -> list[AdapterSet]:
+        """Those of all answers that are being written."""
+        return [slot.adapters for slot in (*self.slots, *self._suspended)]
 
     def wait(self) -> None:
         """Until there is something to do."""
         with self._changed:
-            while not (self._ready or self._suspended or self.slots):
+            while not (self._ready or self._suspended or self.slots or self._works):
                 self._changed.wait()
-            if self.slots and not self._news and not any(slot.ticket.can_send() for slot in self.slots):
+            if (
+                self.slots
+                and not self._news
+                and not self._works
+                and not any(slot.ticket.can_send() for slot in self.slots)
+            ):
                 self._changed.wait(_HELD_S)
 
     def step(self) -> None:
@@ -88,6 +106,7 @@ class Scheduler:
                 slot.ticket.is_cancelled = True
         for slot in [slot for slot in self.slots if slot.ticket.is_cancelled]:
             self._end(slot, "cancelled")
+        self._work_on()
         self._admit()
         slots = self._whose_turn()
         if not slots:
@@ -97,6 +116,27 @@ class Scheduler:
             self._alone(slots[0])
         else:
             self._together(slots)
+
+    def _work_on(self) -> None:
+        """A piece of the first of the other works, if there is a sequence for it."""
+        if not self._works or (not self._is_working and len(self.slots) >= self.n_slots):
+            return
+        ticket, work = self._works[0]
+        self._is_working = True
+        try:
+            next(work)
+            return
+        except StopIteration:
+            pass
+        except Exception as err:
+            if isinstance(err, Error) and err.kind == "stopped":
+                ticket.send(Usage(0, 0, 0, queue_s=time.monotonic() - ticket.received_at))
+                ticket.send(Finished("cancelled"))
+            else:
+                ticket.fail(err)
+        self._works.popleft()
+        self._is_working = False
+        ticket.done()
 
     # --- coming and going ---------------------------------------------------------------------------------------
     def _cancel_waiting(self) -> None:
@@ -114,7 +154,7 @@ class Scheduler:
             self._end(slot, "cancelled")
 
     def _admit(self) -> None:
-        while len(self.slots) < self.n_slots:
+        while len(self.slots) + self._is_working < self.n_slots:
             if self._suspended:
                 if not self._has_room(len(self._suspended[0].tokens)):
                     return
@@ -280,7 +320,7 @@ class Scheduler:
             self._computing = (slot,)
         code = SUCCESS
         try:
-            while not (self._news or flag.is_set()) and ticket.can_send() and len(todo) == 1:
+            while not (self._news or self._works or flag.is_set()) and ticket.can_send() and len(todo) == 1:
                 began = monotonic()
                 drafts = slot.draft(began)
                 if drafts:

@@ -18,7 +18,7 @@ from rushlight import Error, Progress
 from rushlight.assistant.engine.door import Door, Job, failed
 from rushlight.assistant.engine.frames import Connection, Tokens
 from rushlight.assistant.engine.load import Loaded, load
-from rushlight.assistant.engine.request import EmbedRequest, GenerateRequest, LoadSettings
+from rushlight.assistant.engine.request import EmbedRequest, GenerateRequest, LoadSettings, ScoreRequest
 from rushlight.assistant.engine.template_process import TemplateProcess
 from rushlight.assistant.events import Embeddings, Failed, Finished, Usage
 
@@ -152,6 +152,12 @@ class Desk:
             return False
         if isinstance(job.request, EmbedRequest):
             job.send(self._embed(job, job.request))
+        elif isinstance(job.request, ScoreRequest):
+            from rushlight.assistant.engine.score import Scoring
+
+            scoring = Scoring(self._loaded, job.request, job)
+            self._scheduler.submit_work(job, scoring.steps(self._scheduler.adapters_in_use))
+            return False
         else:
             job.send(Tokens(tokenize(self._loaded, job.request)))
         return True
@@ -180,7 +186,7 @@ class Desk:
 
     def _cancel(self, job: Job) -> None:
         """From the door's thread: the client takes a job back, or is gone."""
-        if isinstance(job.request, GenerateRequest):
+        if isinstance(job.request, GenerateRequest | ScoreRequest):
             self._scheduler.cancel(job)
             return
         with self._lock:

@@ -24,6 +24,8 @@ from rushlight.assistant.host.protocol import (
     ExplainEngine,
     Hello,
     HostStatus,
+    JobOrder,
+    JobOrdered,
     Opened,
     OpenEngine,
     Refused,
@@ -275,6 +277,15 @@ class HostClient:
         """End the engines of this model file (of all, without a path); returns how many there were."""
         unloaded: Unloaded = self._ask(Unload(os.fspath(path)), Unloaded)
         return unloaded.n_engines
+
+    def look_at_jobs(self) -> None:
+        """Something may be to do."""
+        self._ask(JobOrder("look"), JobOrdered)
+
+    def order_job(self, job_id: str, order: str) -> str:
+        """Pause, resume or cancel a job; returns the state that follows at once."""
+        ordered: JobOrdered = self._ask(JobOrder(order, job_id), JobOrdered)
+        return ordered.state
 
     def shutdown(self) -> None:
         """End the host with all its engines, and wait until it is gone."""

@@ -19,6 +19,7 @@ from rushlight.assistant.host.server import Server, report_bug
 from rushlight.assistant.host.spawn import fill_standard_fds
 from rushlight.assistant.host.start import HostSettings
 from rushlight.assistant.host.worker import WorkerCommand, engine_command
+from rushlight.assistant.jobs.service import JobService
 from rushlight.assistant.paths import Paths
 
 _NEVER_S = 10.0 * 365 * 24 * 3600
@@ -55,6 +56,7 @@ class InProcessHost(HostClient):
             idle_s=_NEVER_S,
             token=os.urandom(32).hex(),
             on_end=self._loop.stop,
+            make_jobs=lambda loop, on_change: JobService(loop, paths, log=self._log.write, on_change=on_change),
         )
         # The workers ask the kernel to end them with the thread that started them: it lives until `close`.
         self._thread = threading.Thread(target=self._loop.run, name="rushlight-host", daemon=True)

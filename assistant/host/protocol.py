@@ -90,6 +90,7 @@ class HostStatus(Struct, frozen=True):
     n_fronts: int
     free_bytes: int | None  # for further engines, the reserve taken off; None = this system does not say
     engines: tuple[EngineStatus, ...] = ()
+    n_jobs: int = 0  # with a process
 
 
 class Unload(Struct, frozen=True):
@@ -112,6 +113,20 @@ class Ending(Struct, frozen=True):
     """Host to front: the end has begun; the connection closes when it is complete."""
 
 
+class JobOrder(Struct, frozen=True):
+    """Front to host: see to this job. `order`: pause, resume, cancel, or look ("something may be to do", for no job in
+    particular). Answered by JobOrdered or Failed."""
+
+    order: str
+    job_id: str = ""
+
+
+class JobOrdered(Struct, frozen=True):
+    """Host to front: the order was given; the state that follows at once, "" after a look."""
+
+    state: str = ""
+
+
 class ExplainEngine(Struct, frozen=True):
     """Front to host: its socket closed, why? Answered by Explained."""
 
@@ -129,7 +144,7 @@ class Explained(Struct, frozen=True):
 HOST_CODEC = Codec(
     (
         Hello, Welcome, Refused, OpenEngine, Cancel, Opened, AskStatus, HostStatus, Unload, Unloaded, Shutdown, Ending,
-        ExplainEngine, Explained, Progress, Failed,
+        ExplainEngine, Explained, JobOrder, JobOrdered, Progress, Failed,
     ),
     MAX_FRAME_BYTES,
 )  # fmt: skip

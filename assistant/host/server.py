@@ -30,6 +30,8 @@ from rushlight.assistant.host.protocol import (
     ExplainEngine,
     Hello,
     HostStatus,
+    JobOrder,
+    JobOrdered,
     Opened,
     OpenEngine,
     Refused,
@@ -45,6 +47,7 @@ from rushlight.assistant.paths import Paths
 if TYPE_CHECKING:
     from rushlight.assistant.host.engine import Opening
     from rushlight.assistant.host.engines import Engines
+    from rushlight.assistant.jobs.service import JobService
 
 _GREETING_S = 5.0  # from connecting to Hello
 _FAREWELL_S = 5.0  # from the last word to a front to cutting it off
@@ -53,6 +56,7 @@ _END_S = 3.0  # for workers to die; a process stuck in the kernel does not hold 
 _LOCK_S = 5.0  # for an ending host to let go of the lock
 _LOCK_LOOK_S = 0.05  # until looking whether its owner lives
 _WARM_S = 0.005  # from listening to the worker started ahead: the first greeting goes before
+_LOOK_S = 1.0  # from listening to a look whether jobs of an earlier host are to go on: the first answer goes before
 _MAX_FRONTS = 256
 _MAX_PENDING = 32  # unanswered requests of one front
 
@@ -111,6 +115,8 @@ class Front:
                     value.engine_id,
                     lambda reason: self.channel.send(Explained(reason.message, reason.hint, reason.kind), sequence),
                 )
+            case JobOrder():
+                self._order_job(sequence, value)
             case Shutdown():
                 self.channel.send(Ending(), sequence)
                 self._server.end()
@@ -158,6 +164,24 @@ class Front:
         self._openings[sequence] = opening
         self._server.engines.open(opening)
 
+    def _order_job(self, sequence: int, value: JobOrder) -> None:
+        jobs = self._server.jobs
+        match value.order:
+            case _ if jobs is None:
+                self._failed(sequence, Error("This host runs no jobs.", kind="no-jobs"))
+            case "pause" | "resume" | "cancel":
+                jobs.order(
+                    value.job_id,
+                    value.order,
+                    lambda state: self.channel.send(JobOrdered(state), sequence),
+                    lambda err: self._failed(sequence, err),
+                )
+            case "look":
+                jobs.look()
+                self.channel.send(JobOrdered(), sequence)
+            case _:
+                self.drop()
+
     def _failed(self, sequence: int, err: Error) -> None:
         self.channel.send(Failed(err.message, err.hint, err.kind), sequence)
 
@@ -172,6 +196,7 @@ class HostOptions:
 
 
 MakeEngines = Callable[[Loop, Callable[[], None]], "Engines"]  # gets the loop and what to call on changes
+MakeJobs = Callable[[Loop, Callable[[], None]], "JobService"]
 
 
 class Server:
@@ -187,6 +212,7 @@ class Server:
         token: str,
         on_end: Callable[[], None],
         version: str = __version__,
+        make_jobs: MakeJobs | None = None,
     ) -> None:
         self.loop = loop
         self.token = token
@@ -203,6 +229,7 @@ class Server:
         self._fronts: set[Front] = set()
         self._idle = loop.call_later(max(idle_s, _FIRST_FRONT_S), self._idle_end)
         self._close_listener: Callable[[], None] = lambda: None
+        self.jobs = make_jobs(loop, self._changed) if make_jobs is not None else None
 
     @property
     def engines(self) -> "Engines":
@@ -266,6 +293,11 @@ class Server:
             "host-version",
         )
 
+    def look_at_jobs(self) -> None:
+        """Those that an earlier host left unfinished go on."""
+        if self.jobs is not None and not self.ending and not self.jobs.has_looked:
+            self.jobs.look_ahead()
+
     def status(self) -> HostStatus:
         return HostStatus(
             pid=os.getpid(),
@@ -274,6 +306,7 @@ class Server:
             n_fronts=sum(front.greeted for front in self._fronts),
             free_bytes=self.engines.free_bytes(),
             engines=self.engines.status(),
+            n_jobs=self.jobs.n_running if self.jobs is not None else 0,
         )
 
     def end(self) -> None:
@@ -285,6 +318,8 @@ class Server:
         self._close_listener()
         if self._engines is not None:
             self._engines.close()
+        if self.jobs is not None:
+            self.jobs.end()
         self.loop.call_later(_END_S, self._finish)
         self._changed()
 
@@ -315,17 +350,24 @@ class Server:
     def _changed(self) -> None:
         """Something began or ended: is this host idle, or through?"""
         if self.ending:
-            if self._n_engines == 0:
+            if self._n_engines == 0 and (self.jobs is None or self.jobs.has_ended):
                 self._finish()
-        elif any(front.greeted for front in self._fronts) or self._n_engines:
+        elif any(front.greeted for front in self._fronts) or self._n_engines or self._has_jobs:
             self._idle.cancel()
         elif self._idle.callback is None:
             self._idle = self.loop.call_later(self._idle_s, self._idle_end)
 
     def _idle_end(self) -> None:
         self._idle.cancel()
-        if not any(front.greeted for front in self._fronts) and not self._n_engines:
+        if any(front.greeted for front in self._fronts) or self._n_engines or self._has_jobs:
+            return
+        self.look_at_jobs()
+        if not self._has_jobs:  # else `_changed` follows
             self.end()
+
+    @property
+    def _has_jobs(self) -> bool:
+        return self.jobs is not None and self.jobs.busy
 
     def _finish(self) -> None:
         if not self._ended:
@@ -395,8 +437,24 @@ def run(
         paths.host_socket.unlink(missing_ok=True)
 
     loop = Loop(on_bug=partial(report_bug, log))
-    server = Server(loop, make_engines, log=log, idle_s=options.idle_s, token=token, on_end=loop.stop, version=version)
+
+    def make_jobs(loop: Loop, on_change: Callable[[], None]) -> "JobService":
+        from rushlight.assistant.jobs.service import JobService
+
+        return JobService(loop, paths, log=log, on_change=on_change)
+
+    server = Server(
+        loop,
+        make_engines,
+        log=log,
+        idle_s=options.idle_s,
+        token=token,
+        on_end=loop.stop,
+        version=version,
+        make_jobs=make_jobs,
+    )
     server.listen(listener, disappear)
+    loop.call_later(_LOOK_S, server.look_at_jobs)
     loop.call_later(_WARM_S, lambda: None if server.ending else server.engines.warm(options.n_waiting))
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, lambda _number, _frame: loop.call_soon(server.end))

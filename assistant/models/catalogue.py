@@ -225,9 +225,11 @@ class Catalogue:
     def _load(self, where: str, bindings: tuple[Value, ...]) -> tuple[Model, ...]:
         order = "" if "ORDER BY" in where else " ORDER BY id"
         rows = self.store.rows(f"SELECT {_COLUMNS} FROM models {where}{order}", bindings)
-        return tuple(self._model(row) for row in rows)
+        models = (self._model(row) for row in rows)
+        return tuple(model for model in models if model is not None)
 
-    def _model(self, row: Row) -> Model:
+    def _model(self, row: Row) -> Model | None:
+        """None: another process has removed it since its row was read."""
         (
             model_id,
             owned,
@@ -250,6 +252,8 @@ class Catalogue:
                 (model_id,),
             )
         )
+        if not files:
+            return None
         aliases = self.store.rows("SELECT alias FROM model_aliases WHERE model_id = ? ORDER BY alias", (model_id,))
         # "file" sorts before "user", so the user's value is the one that stays.
         defaults = self.store.rows(

@@ -52,8 +52,12 @@ class DownloadFolder:
                 hint="Wait for it, or stop it first.",
                 kind="download-running",
             )
-        self.etags = self._read_etags()
-        self.save()
+        try:
+            self.etags = self._read_etags()
+            self.save()
+        except BaseException:
+            self.close()  # or this process could not try again
+            raise
 
     def part(self, file: HubFile) -> Path:
         return self.path / f"{_base(file)}.part"
@@ -76,8 +80,12 @@ class DownloadFolder:
         if known:
             state["started_at"] = known["started_at"]
         temporary = self.path / f".{_STATE}.{os.getpid()}"
-        temporary.write_text(json.dumps(state, indent=1))
-        temporary.replace(self.path / _STATE)
+        try:
+            temporary.write_text(json.dumps(state, indent=1))
+            temporary.replace(self.path / _STATE)
+        except OSError:
+            temporary.unlink(missing_ok=True)
+            raise
 
     def forget_data(self, file: HubFile) -> None:
         """Begin this file anew."""

@@ -148,16 +148,21 @@ class Store:
             self._migrate()
 
     def _refuse_foreign_file(self) -> None:
-        (application_id,) = next(iter(self._db.execute("PRAGMA application_id")))
-        if application_id == APPLICATION_ID:
+        if self._application_id() == APPLICATION_ID:
             return
         (n_tables,) = next(iter(self._db.execute("SELECT count(*) FROM sqlite_schema")))
-        if application_id or n_tables:
+        # Once more: another process may just have made it ours. The id comes with the first tables, in one commit.
+        application_id = self._application_id()
+        if application_id != APPLICATION_ID and (application_id or n_tables):
             raise Error(
                 f"The file {self.path} is the database of another program.",
                 hint="Move it away; Rushlight then starts with a new store.",
                 kind="not-a-store",
             )
+
+    def _application_id(self) -> int:
+        (found,) = next(iter(self._db.execute("PRAGMA application_id")))
+        return int(found)
 
     def _missing_migrations(self) -> list[str]:
         """Names still to apply. Raises when the file knows a migration that this program does not."""

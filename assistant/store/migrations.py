@@ -266,3 +266,39 @@ def m006_imported_conversations(db: apsw.Connection) -> None:
         ) STRICT, WITHOUT ROWID;
         CREATE INDEX imported_by_conversation ON imported_conversations (conversation);
     """)
+
+
+@migration
+def m007_jobs(db: apsw.Connection) -> None:
+    """Background work and its history. The host writes a row while it runs the job; the job itself its checkpoint."""
+    db.execute("""
+        CREATE TABLE jobs (
+            number INTEGER PRIMARY KEY AUTOINCREMENT,        -- the order of asking; never given twice
+            id TEXT NOT NULL UNIQUE,
+            kind TEXT NOT NULL,
+            title TEXT NOT NULL,
+            arguments TEXT NOT NULL,                         -- JSON object, as the kind of job has it
+            state TEXT NOT NULL CHECK (state IN
+                ('waiting', 'running', 'pausing', 'paused', 'cancelling', 'done', 'failed', 'cancelled')),
+            priority INTEGER NOT NULL,                       -- higher goes first
+            what TEXT NOT NULL,
+            done REAL NOT NULL,
+            total REAL,                                      -- NULL = unknown
+            unit TEXT NOT NULL,
+            rate REAL,                                       -- units per second; NULL = unknown
+            message TEXT NOT NULL,
+            hint TEXT NOT NULL,
+            error_kind TEXT NOT NULL,
+            notices TEXT NOT NULL,                           -- JSON list of sentences
+            created_at REAL NOT NULL,
+            started_at REAL,                                 -- first of all
+            ended_at REAL,
+            n_restarts INTEGER NOT NULL,
+            n_in_vain INTEGER NOT NULL,                      -- of those: the last ones, that got no further
+            checkpoint TEXT,                                 -- JSON; NULL = from the beginning
+            result TEXT NOT NULL,                            -- JSON object
+            needs_cleaning INTEGER NOT NULL                  -- 1: it was broken off and may have left files
+        ) STRICT;
+        CREATE INDEX jobs_to_do ON jobs (priority DESC, number) WHERE state NOT IN ('done', 'failed', 'cancelled');
+        CREATE INDEX jobs_to_clean ON jobs (number) WHERE needs_cleaning = 1;
+    """)

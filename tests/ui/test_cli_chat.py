@@ -327,14 +327,14 @@ def test_a_paste_of_200_lines_is_one_message(terminal: Any, tmp_path: Path) -> N
 
 
 def test_without_a_model_it_says_how_to_get_one(terminal: Any) -> None:
-    shell = terminal(*RUSHLIGHT)
+    shell = terminal(*RUSHLIGHT, "chat")
     shell.wait_for("rushlight models import")
     assert shell.wait_end() == 1
 
 
 @pytest.mark.model
 def test_a_conversation(terminal: Any, real_model: Model, own_home: Path) -> None:
-    shell = terminal(*RUSHLIGHT)
+    shell = terminal(*RUSHLIGHT, "chat")
     shell.wait_for("is ready.*>>> ")
     shell.type("What is the capital of France?\r")
     assert "of 8,192 tokens of context" in shell.wait_for("Paris.*tokens/s.*>>> ")

@@ -4,6 +4,7 @@ import ast
 import json
 import re
 import string
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -101,8 +102,21 @@ def test_another_language_and_a_broken_translation() -> None:
     assert words.text("Only English.") == "Only English."
 
 
+def _sentences(arguments: list[ast.expr], *, allow_variable: bool) -> Iterator[ast.expr]:
+    for one in arguments:
+        if isinstance(one, ast.IfExp):
+            yield from _sentences([one.body, one.orelse], allow_variable=allow_variable)
+        elif not (allow_variable and isinstance(one, ast.Name | ast.Attribute | ast.Subscript | ast.Call)):
+            yield one
+
+
 def test_every_sentence_can_be_found_by_a_translator() -> None:
-    """The first argument is a literal, and the placeholders are exactly the values given."""
+    """The first argument is a literal, and the placeholders are exactly the values given.
+
+    Words of other layers (a setting's help, what a job does) come as a variable and without placeholders;
+    packaging/messages.py knows them, and a test of the German catalogue finds one that it does not. A sentence that is
+    put together from parts can never be found.
+    """
     n_sentences = 0
     for file in sorted((ROOT / "ui").rglob("*.py")):
         for node in ast.walk(ast.parse(file.read_text())):
@@ -113,7 +127,7 @@ def test_every_sentence_can_be_found_by_a_translator() -> None:
             n_sentences += 1
             n_literals = 1 if node.func.id == "text" else 2
             given = {keyword.arg for keyword in node.keywords} | ({"count"} if n_literals == 2 else set())
-            for literal in node.args[:n_literals]:
+            for literal in _sentences(node.args[:n_literals], allow_variable=not node.keywords):
                 assert isinstance(literal, ast.Constant) and isinstance(literal.value, str), f"{file}:{node.lineno}"
                 used = {name for _, name, _, _ in string.Formatter().parse(literal.value) if name} if given else set()
                 assert used <= given and (n_literals == 2 or used == given), f"{file}:{node.lineno} {used} {given}"

@@ -58,7 +58,7 @@ class Answer:
 
     def on_progress(self, progress: Progress) -> None:
         """Loading and reading, on stderr where a person looks."""
-        self._line.show(progress.what, progress.fraction)
+        self._line.show(text(progress.what), progress.fraction)
 
     def take(self, events: Iterable[Event]) -> None:
         """Render everything; ends with the stream. `Failed` becomes an `Error`."""

@@ -288,7 +288,7 @@ class ChatLoop:
                 yield event
 
     def _on_progress(self, progress: Progress) -> None:
-        self._line.show(progress.what, progress.fraction)
+        self._line.show(text(progress.what), progress.fraction)
 
     def _leave(self) -> None:
         """Give the conversation a title, and say how to go on with it."""

@@ -247,12 +247,21 @@ def export(names: Sequence[str], every: bool, export_format: Any, branches: bool
 @click.option("-f", "--folder", default="", metavar="PATH", help=text("Put them into this folder."))
 @click.option("--again", is_flag=True, help=text("Also what was imported before, a second time."))
 @click.option("--skip-broken", is_flag=True, help=text("Leave out, and report, conversations that cannot be read."))
+@click.option(
+    "--background", is_flag=True, help=text("Do it in the background, and print the id of the job; see: rushlight jobs")
+)
 @_AS_JSON
-def import_(file: str, folder: str, again: bool, skip_broken: bool, as_json: bool) -> int:
+def import_(file: str, folder: str, again: bool, skip_broken: bool, background: bool, as_json: bool) -> int:
     from rushlight.assistant.chat.importing import import_file
     from rushlight.ui.cli.interrupt import InterruptStops
 
     with _app() as app:
+        if background:
+            from rushlight.ui.cli.job_views import print_started
+
+            path = str(Path(file).expanduser().absolute())
+            arguments = {"path": path, "folder": folder, "again": again, "skip_broken": skip_broken}
+            return print_started(app.jobs.start("conversation-import", arguments), as_json)
         line, stop = ProgressLine(), Stop()
         with InterruptStops(stop):
             try:
@@ -398,7 +407,7 @@ def _all_ids(app: "App") -> list[str]:
 
 def _shown_on(line: ProgressLine) -> Any:
     def report(progress: Progress) -> None:
-        line.show(progress.what, progress.fraction)
+        line.show(text(progress.what), progress.fraction)
 
     return report
 

@@ -63,6 +63,10 @@ def _hidden_verb(name: str) -> Callable[[list[str]], int] | None:
         from rushlight.assistant.host.server import main as host_main
 
         return host_main
+    if name == "_job":
+        from rushlight.assistant.jobs.worker import main as job_main
+
+        return job_main
     if name == "_templates":
         from rushlight.assistant.engine.template_process import main as templates_main
 
@@ -84,11 +88,20 @@ def _run_verb(argv: list[str]) -> int:
         from rushlight.ui.cli.output import is_terminal
 
         if is_terminal(sys.stdin) and is_terminal(sys.stdout):
-            from rushlight.ui.cli.chat_loop import run_chat
-
-            return run_chat()
+            return _open_in_terminal()
         argv = ["--help"]
     return _run_click(argv)
+
+
+def _open_in_terminal() -> int:
+    """The terminal app; where the terminal cannot draw it, the chat that goes line by line."""
+    if os.environ.get("TERM", "") in ("", "dumb"):
+        from rushlight.ui.cli.chat_loop import run_chat
+
+        return run_chat()
+    from rushlight.ui.tui.main import main as tui_main
+
+    return tui_main([])
 
 
 def _run_click(argv: list[str]) -> int:

@@ -33,6 +33,9 @@ A session:
   HuggingFaceTB/SmolLM2-135M-Instruct@Q4_1  ok""")
 
 _AS_JSON = click.option("--json", "as_json", is_flag=True, help=text("Print JSON."))
+_BACKGROUND = click.option(
+    "--background", is_flag=True, help=text("Do it in the background, and print the id of the job; see: rushlight jobs")
+)
 
 
 @click.group(
@@ -60,8 +63,11 @@ def models() -> None:
 @click.option("--from-app", is_flag=True, help=text("SOURCE is a model of another program, such as ollama:llama3:8b."))
 @click.option("--id", "model_id", default="", help=text("The id to give it, instead of one made from the file."))
 @click.option("--alias", default="", help=text("Another name for it."))
+@_BACKGROUND
 @_AS_JSON
-def import_(source: str, how: "How | None", from_app: bool, model_id: str, alias: str, as_json: bool) -> int:
+def import_(
+    source: str, how: "How | None", from_app: bool, model_id: str, alias: str, background: bool, as_json: bool
+) -> int:
     from rushlight.assistant.models.importing import import_model
 
     with _app() as app, _progress() as (stop, on_progress):
@@ -72,6 +78,10 @@ def import_(source: str, how: "How | None", from_app: bool, model_id: str, alias
             found = find_reference(_places(app), source)
             path, how = found.path, how or "in-place"
             alias = alias or _free_alias(app, found.name)
+        if background:
+            arguments = {"path": str(path.expanduser().absolute()), "how": how or "copy", "model_id": model_id,
+                         "alias": alias}  # fmt: skip
+            return _start_job(app, "model-import", arguments, as_json)
         imported = import_model(
             app.catalogue, path, how=how or "copy", model_id=model_id, alias=alias, stop=stop, on_progress=on_progress
         )
@@ -279,13 +289,17 @@ def find(as_json: bool) -> int:
 @click.option("--files", "only_list", is_flag=True, help=text("Only list the GGUF files of the repository."))
 @click.option("--id", "model_id", default="", help=text("The id to give it."))
 @click.option("--alias", default="", help=text("Another name for it."))
+@_BACKGROUND
 @_AS_JSON
-def download(name: str, only_list: bool, model_id: str, alias: str, as_json: bool) -> int:
+def download(name: str, only_list: bool, model_id: str, alias: str, background: bool, as_json: bool) -> int:
     from rushlight.assistant.models.hub import parse_hub_name
 
     with _app() as app:
         endpoint, proxy = app.settings.text("download.endpoint"), app.settings.text("download.proxy")
         wanted = parse_hub_name(name, endpoint)
+        if background and not only_list:
+            arguments = {"name": name, "endpoint": endpoint, "proxy": proxy, "model_id": model_id, "alias": alias}
+            return _start_job(app, "model-download", arguments, as_json)
         with _progress() as (stop, on_progress):
             if not only_list:
                 from rushlight.assistant.models.fetching import fetch_model
@@ -476,6 +490,12 @@ def _app() -> "App":
     return open_app()
 
 
+def _start_job(app: "App", kind: str, arguments: dict[str, str], as_json: bool) -> int:
+    from rushlight.ui.cli.job_views import print_started
+
+    return print_started(app.jobs.start(kind, arguments), as_json)
+
+
 def _usable_memory(*, with_gpus: bool) -> "Memory":
     """What is free. A card counts only if the engine was built for it; that is asked in a process of its own."""
     from dataclasses import replace
@@ -527,7 +547,7 @@ def _progress() -> "Iterator[tuple[Stop, OnProgress]]":
     line, stop = ProgressLine(), Stop()
 
     def report(progress: Progress) -> None:
-        line.show(progress.what, progress.fraction)
+        line.show(text(progress.what), progress.fraction)
 
     try:
         with InterruptStops(stop):

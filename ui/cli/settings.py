@@ -60,7 +60,7 @@ def show(name: str, as_json: bool) -> int:
         print_json(_as_json(name, current))
         return 0
     say(f"{name} = {_shown(current.value(name))}  ({current.source(name)})")
-    say(setting.help)
+    say(text(setting.help))
     say(
         text(
             "It must be {expected}. Default: {default}. Environment: {variable}",

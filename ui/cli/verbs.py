@@ -11,11 +11,15 @@ from rushlight.ui.words import text
 _VERBS: dict[str, tuple[str, str, str]] = {
     "ask": ("rushlight.ui.cli.ask", "ask", text("Ask a model one question.")),
     "chat": ("rushlight.ui.cli.chat", "chat", text("Talk to a model; the conversation is kept.")),
+    "tui": ("rushlight.ui.cli.faces", "tui", text("Open the terminal app.")),
+    "gui": ("rushlight.ui.cli.faces", "gui", text("Open the window.")),
     "conversations": ("rushlight.ui.cli.conversations", "conversations",
                       text("List, read, search, export, import and remove conversations.")),
     "feedback": ("rushlight.ui.cli.feedback", "feedback", text("What you thought of replies: list, show, add.")),
     "presets": ("rushlight.ui.cli.presets", "presets", text("System prompts and options under a name.")),
     "models": ("rushlight.ui.cli.models", "models", text("Import, list, show, verify and remove model files.")),
+    "jobs": ("rushlight.ui.cli.jobs", "jobs", text("Background work: list, follow, pause, resume, cancel.")),
+    "serve": ("rushlight.ui.cli.serve", "serve", text("Serve the models to other programs (OpenAI's interface).")),
     "settings": ("rushlight.ui.cli.settings", "settings", text("Show and change settings, and where each came from.")),
     "doctor": ("rushlight.ui.cli.doctor", "doctor", text("Check what Rushlight needs on this machine.")),
     "host": ("rushlight.ui.cli.host", "host", text("Look at or stop the background process that holds models.")),
@@ -27,7 +31,7 @@ A session:
   $ rushlight ask "What is the capital of France?"
   The capital of France is Paris.
   $ git diff | rushlight ask "Write a commit message for this change"
-Without a verb, in a terminal, Rushlight begins a conversation, as `rushlight chat`.""")
+Without a verb, in a terminal, the terminal app opens, as with `rushlight tui`.""")
 
 
 class LazyGroup(click.Group):

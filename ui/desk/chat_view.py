@@ -55,6 +55,7 @@ class ChatState:
     queue: tuple[Queued, ...] = ()
     attachments: tuple[NewAttachment, ...] = ()  # waiting in the composer
     problem: Problem | None = None
+    notice: str = ""  # something to know that stops nothing: where an export is, that a reply was not saved
     can_continue: bool = False  # the last reply was stopped, failed or cut
     undo: str = ""  # what "undo" would take back now, in words; "" = nothing
 

@@ -12,6 +12,7 @@ from rushlight.assistant.models.catalogue import Catalogue, NewModel
 from rushlight.assistant.models.importing import import_model
 from rushlight.assistant.models.model import ID_PATTERN, Model, ModelFile, check_id
 from rushlight.assistant.models.naming import safe_part
+from rushlight.assistant.store.database import open_store
 
 Add = Callable[..., Model]
 
@@ -197,3 +198,22 @@ def test_safe_parts_are_always_good_ids_and_file_names(text: str) -> None:
     assert ID_PATTERN.fullmatch(part)
     assert not part.startswith((".", "-")) and ".." not in part and "/" not in part and len(part) <= 80
     assert check_id(part) == part
+
+
+def test_a_model_that_another_process_removes_while_it_is_listed_is_left_out(
+    catalogue: Catalogue, add: Add, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add("org/stays")
+    add("org/goes")
+    elsewhere = Catalogue(open_store(catalogue.paths), catalogue.paths)
+    rows = catalogue.store.rows
+
+    def read_then_removed(sql: str, *bindings: object) -> object:
+        found = rows(sql, *bindings)  # type: ignore[arg-type]
+        if "FROM models" in sql and len(elsewhere.store.rows("SELECT 1 FROM models")) == 2:
+            elsewhere.remove("org/goes")
+        return found
+
+    monkeypatch.setattr(catalogue.store, "rows", read_then_removed)
+    assert [model.id for model in catalogue.list()] == ["org/stays"]
+    elsewhere.store.close()

@@ -1,0 +1,68 @@
+"""The job that imports an export of conversations: all of it, or nothing.
+
+The file is written by one transaction, in which it must not be halted: that would lock the store for everybody. So
+it pauses by ending, and begins anew when it is resumed.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+
+from rushlight.assistant.chat.importing import ImportReport, import_file
+from rushlight.assistant.events import Notice
+from rushlight.assistant.jobs.kind import JobContext, JobEvent, JobResult, PauseBy
+
+
+class ConversationImport(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What `rushlight conversations import` is told."""
+
+    path: str  # absolute
+    folder: str = ""
+    again: bool = False
+    skip_broken: bool = False
+
+
+class ConversationImportKind:
+    name = "conversation-import"
+    arguments = ConversationImport
+    pause: PauseBy = "exit"
+    may_freeze = False
+
+    def title(self, arguments: ConversationImport) -> str:
+        return f"Import {Path(arguments.path).name}"
+
+    def run(self, context: JobContext, arguments: ConversationImport) -> Iterator[JobEvent]:
+        report = import_file(
+            context.app.conversations,
+            Path(arguments.path),
+            folder=arguments.folder,
+            again=arguments.again,
+            skip_broken=arguments.skip_broken,
+            stop=context.stop,
+            on_progress=context.tell,
+        )
+        for one in report.skipped:
+            yield Notice("left-out", f"Left out: number {one.number}, “{one.title}”: {one.reason}")
+        yield JobResult(report_json(report))
+
+    def clean(self, context: JobContext, arguments: ConversationImport, *, for_good: bool) -> None:
+        """The transaction was undone, and the file read so far had no name."""
+
+
+def report_json(report: ImportReport) -> dict[str, object]:
+    """What an import came to, as the result of a job and under --json."""
+    return {
+        "formats": list(report.formats),
+        "imported": report.n_conversations,
+        "continued": report.n_continued,
+        "messages": report.n_messages,
+        "known": report.n_known,
+        "empty": report.n_empty,
+        "missing_files": report.n_missing_files,
+        "skipped": [{"number": one.number, "title": one.title, "reason": one.reason} for one in report.skipped],
+        "conversations": list(report.conversation_ids),
+    }
+
+
+KIND = ConversationImportKind()

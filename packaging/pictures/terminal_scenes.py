@@ -1,0 +1,117 @@
+"""Pictures of the terminal app: `terminal_scenes.py FOLDER [NAME...]`, as SVG, at the size of a real terminal.
+
+Knows the app's own test driver; every scene presses keys as a user does.
+"""
+
+import asyncio
+import os
+import re
+import sys
+from collections.abc import Awaitable, Callable
+from functools import partial
+from pathlib import Path
+from typing import Any, TypeAlias
+
+from rushlight.assistant.paths import find_paths
+from rushlight.ui.desk.background import open_face_app
+
+Scene: TypeAlias = Callable[[Any, Any, dict[str, str]], Awaitable[None]]
+SCENES: dict[str, tuple[str, Scene]] = {}
+_SIZES: dict[str, tuple[int, int]] = {}
+_PATIENCE_S = 60.0
+_FONT_FACE = re.compile(r"@font-face\s*\{[^}]*\}")
+
+
+def scene(name: str, line: str, size: tuple[int, int]) -> Callable[[Scene], Scene]:
+    """Register a scene; `size` is (columns, lines)."""
+
+    def register(function: Scene) -> Scene:
+        SCENES[name], _SIZES[name] = (line, function), size
+        return function
+
+    return register
+
+
+async def _until(condition: Callable[[], object], what: str) -> None:
+    for _ in range(int(_PATIENCE_S / 0.02)):
+        if condition():
+            return
+        await asyncio.sleep(0.02)
+    raise SystemExit(f"This did not come about: {what}")
+
+
+async def _chat(app: Any, ids: dict[str, str], name: str) -> None:
+    app.chat.open(ids[name])
+    await _until(lambda: app.chat.state.conversation_id == ids[name], "the conversation is shown")
+
+
+@scene("terminal-80x24", "The terminal app at 80 x 24.", (80, 24))
+async def _small(app: Any, pilot: Any, ids: dict[str, str]) -> None:
+    await _chat(app, ids, "letter")
+
+
+@scene("terminal-160x50", "The terminal app at 160 x 50.", (160, 50))
+async def _large(app: Any, pilot: Any, ids: dict[str, str]) -> None:
+    await _chat(app, ids, "letter")
+
+
+@scene("terminal-code", "Code, a table and a quotation in the terminal.", (120, 50))
+async def _code(app: Any, pilot: Any, ids: dict[str, str]) -> None:
+    await _chat(app, ids, "rope")
+
+
+@scene("terminal-palette", "Ctrl+P finds everything in the terminal too.", (120, 36))
+async def _palette(app: Any, pilot: Any, ids: dict[str, str]) -> None:
+    await _chat(app, ids, "letter")
+    await pilot.press("ctrl+p", "t", "e")
+    await asyncio.sleep(0.5)
+
+
+@scene("terminal-models", "Models in the terminal.", (120, 36))
+async def _models(app: Any, pilot: Any, ids: dict[str, str]) -> None:
+    app.show_page("models")
+    await asyncio.sleep(2.0)
+
+
+@scene("terminal-jobs", "Jobs in the terminal.", (120, 36))
+async def _jobs(app: Any, pilot: Any, ids: dict[str, str]) -> None:
+    app.show_page("jobs")
+    await asyncio.sleep(1.5)
+
+
+@scene("terminal-settings", "Settings in the terminal.", (120, 36))
+async def _settings(app: Any, pilot: Any, ids: dict[str, str]) -> None:
+    app.show_page("settings")
+    await asyncio.sleep(1.0)
+
+
+@scene("terminal-first-run", "The first start in the terminal.", (100, 30))
+async def _first_run(app: Any, pilot: Any, ids: dict[str, str]) -> None:
+    await asyncio.sleep(2.5)
+
+
+async def _draw(name: str, folder: Path, ids: dict[str, str]) -> None:
+    from rushlight.ui.tui.application import RushlightTerminal
+
+    paths = find_paths()
+    app = RushlightTerminal(partial(open_face_app, paths), paths)
+    async with app.run_test(size=_SIZES[name]) as pilot:
+        await pilot.pause()
+        await SCENES[name][1](app, pilot, ids)
+        await asyncio.sleep(0.8)
+        await pilot.pause()
+        # Without the addresses of fonts: a picture of ours asks nobody for anything.
+        drawn = _FONT_FACE.sub("", app.export_screenshot(title="Rushlight"))
+        (folder / f"{name}.svg").write_text(drawn)
+    print(f"  {name}.svg", flush=True)
+
+
+def main(arguments: list[str]) -> None:
+    folder, names = Path(arguments[0]), arguments[1:] or list(SCENES)
+    ids = dict(pair.split("=", 1) for pair in os.environ.get("PICTURE_IDS", "").split(",") if pair)
+    for name in names:
+        asyncio.run(_draw(name, folder, ids))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,267 @@
+"""Pictures of the window: `window_scenes.py FOLDER [NAME...]`, drawn without a screen by the program itself.
+
+Every scene opens the real window on a home made by `sample.py`, brings it to where it should be by the actions that a
+user has, waits until nothing moves, and keeps what the window draws.
+"""
+
+import os
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+os.environ["QT_QPA_PLATFORM"] = "offscreen"
+
+from PySide6.QtWidgets import QApplication, QWidget
+
+from rushlight import Error
+from rushlight.assistant.paths import find_paths
+from rushlight.ui.desk.background import open_face_app
+from rushlight.ui.desk.chat_desk import ChatDesk
+from rushlight.ui.gui.application import Application
+from rushlight.ui.gui.main_window import MainWindow
+
+SIZE = (1360, 860)
+_PATIENCE_S = 60.0
+
+
+class Stage:
+    """One open window."""
+
+    def __init__(self, theme: str = "light", size: tuple[int, int] = SIZE, scale: float = 1.0) -> None:
+        self.application = Application(find_paths(), theme_choice=theme)
+        self.application.theme.set_scale(scale)
+        self.window: MainWindow = self.application.open_window()
+        self.window.resize(*size)
+        self.window.show()
+
+    def wait(self, condition: Callable[[], object], what: str) -> None:
+        limit_s = time.monotonic() + _PATIENCE_S
+        while not condition():
+            if time.monotonic() > limit_s:
+                raise SystemExit(f"This did not come about: {what}")
+            QApplication.processEvents()
+            time.sleep(0.005)
+
+    def rest(self, seconds: float = 0.7) -> None:
+        """Until whatever was begun is drawn."""
+        limit_s = time.monotonic() + seconds
+        while time.monotonic() < limit_s:
+            QApplication.processEvents()
+            time.sleep(0.005)
+
+    def open(self, conversation_id: str | None) -> "Stage":
+        self.window.open_conversation(conversation_id)
+        self.wait(lambda: self.window.conversation_id == conversation_id, "the conversation is shown")
+        self.rest()
+        return self
+
+    @property
+    def desk(self) -> ChatDesk:
+        """The chat page's desk."""
+        self.wait(lambda: self._desks(), "the chat page is made")
+        return self._desks()[0]
+
+    def _desks(self) -> list[ChatDesk]:
+        held = [getattr(one, "desk", None) for one in self.window.findChildren(QWidget)]
+        return [one for one in held if isinstance(one, ChatDesk)]
+
+    def keep(self, path: Path) -> None:
+        self.rest()
+        self.window.grab().save(str(path))
+        self.application.close()
+        self.rest(0.1)
+
+
+Scene = Callable[[dict[str, str]], Stage]
+SCENES: dict[str, tuple[str, Scene]] = {}
+
+
+def scene(name: str, line: str) -> Callable[[Scene], Scene]:
+    """Register a scene under the name of its file; `line` stands beside it in docs/pictures/README.md."""
+
+    def register(function: Scene) -> Scene:
+        SCENES[name] = (line, function)
+        return function
+
+    return register
+
+
+@scene("chat-light", "A conversation, light theme: versions, thumbs, statistics, the context meter.")
+def _chat_light(ids: dict[str, str]) -> Stage:
+    return Stage().open(ids["letter"])
+
+
+@scene("chat-dark", "The same in the dark theme.")
+def _chat_dark(ids: dict[str, str]) -> Stage:
+    return Stage("dark").open(ids["letter"])
+
+
+@scene("chat-answering", "While the model writes: the flame at the end of the text, tokens a second, Stop.")
+def _answering(ids: dict[str, str]) -> Stage:
+    stage = Stage().open(None)
+    stage.desk.send("Write a long story about the keeper of a lighthouse.")
+    stage.wait(lambda: len(stage.desk.turns) == 2 and len(stage.desk.turns[1].text) > 400, "the model writes")
+    return stage
+
+
+@scene("chat-formulas", "Formulas, a table and highlighted code.")
+def _formulas(ids: dict[str, str]) -> Stage:
+    stage = Stage().open(ids["rope"])
+    stage.rest(3.0)
+    return stage
+
+
+@scene("chat-1000-turns", "A conversation of 1,000 messages, at its end.")
+def _long(ids: dict[str, str]) -> Stage:
+    return Stage().open(ids["long"])
+
+
+@scene("chat-900x600", "The smallest comfortable window: the side column gives way.")
+def _small(ids: dict[str, str]) -> Stage:
+    return Stage(size=(900, 600)).open(ids["letter"])
+
+
+@scene("chat-1920x1080", "A large screen.")
+def _large(ids: dict[str, str]) -> Stage:
+    return Stage(size=(1920, 1080)).open(ids["letter"])
+
+
+@scene("chat-text-200", "Text at 200 %.")
+def _twice(ids: dict[str, str]) -> Stage:
+    return Stage(scale=2.0).open(ids["letter"])
+
+
+@scene("chat-empty", "A new chat.")
+def _empty(ids: dict[str, str]) -> Stage:
+    return Stage().open(None)
+
+
+@scene("sampler", "The sampler panel beside the chat.")
+def _sampler(ids: dict[str, str]) -> Stage:
+    stage = Stage().open(ids["letter"])
+    stage.window.run_action("chat.sampler")
+    return stage
+
+
+@scene("correct", "Correcting a reply: what it should have said is kept for learning.")
+def _correct(ids: dict[str, str]) -> Stage:
+    stage = Stage().open(ids["letter"])
+    stage.window.run_action("chat.correct")
+    return stage
+
+
+@scene("error-worker", "The model's process was killed while it answered.")
+def _worker(ids: dict[str, str]) -> Stage:
+    import psutil
+
+    stage = Stage().open(None)
+    stage.desk.send("Write a long story about the keeper of a lighthouse.")
+    stage.wait(lambda: len(stage.desk.turns) == 2 and len(stage.desk.turns[1].text) > 80, "the model writes")
+    with open_face_app(find_paths()) as app:
+        host = psutil.Process(app.host.status().pid)
+    for child in host.children(recursive=True):
+        if "_engine" in child.cmdline():
+            child.kill()
+    stage.wait(lambda: stage.desk.state.problem, "the death is told")
+    return stage
+
+
+@scene("error-disk", "The disk is full: what was written is back in the composer.")
+def _disk(ids: dict[str, str]) -> Stage:
+    import apsw
+
+    from rushlight.assistant.chat.conversations import Conversations
+    from rushlight.assistant.store.errors import explain
+
+    stage = Stage().open(ids["letter"])
+    before = Conversations.append
+
+    def full(*_given: object, **_more: object) -> None:
+        raise explain(apsw.FullError("database or disk is full"), find_paths().store)
+
+    Conversations.append = full  # type: ignore[assignment]
+    try:
+        stage.desk.send("And in French, please.")
+        stage.wait(lambda: stage.desk.state.problem, "the full disk is told")
+    finally:
+        Conversations.append = before  # type: ignore[method-assign]
+    return stage
+
+
+@scene("error-model", "The model's file is gone.")
+def _model(ids: dict[str, str]) -> Stage:
+    stage = Stage().open(ids["rope"])
+    with open_face_app(find_paths()) as app:
+        gone = next(model for model in app.models if "gone" in model.aliases)
+    stage.desk.set_model(gone.id)
+    stage.wait(lambda: stage.desk.state.model == gone.id, "the model is chosen")
+    stage.desk.send("And in French, please.")
+    stage.wait(lambda: stage.desk.state.problem, "the missing file is told")
+    return stage
+
+
+@scene("models", "Models: memory, what fits, speed measured here.")
+def _models(ids: dict[str, str]) -> Stage:
+    return _page("models")
+
+
+@scene("jobs", "Jobs: what runs in the background, with rate and remaining time.")
+def _jobs(ids: dict[str, str]) -> Stage:
+    return _page("jobs")
+
+
+@scene("settings", "Settings: each with its text, limits, default and where its value comes from.")
+def _settings(ids: dict[str, str]) -> Stage:
+    return _page("settings")
+
+
+@scene("palette", "Ctrl+K finds actions, settings, conversations and models.")
+def _palette(ids: dict[str, str]) -> Stage:
+    stage = Stage().open(ids["letter"])
+    stage.window.run_action("app.palette")
+    stage.rest(0.3)
+    focused = QApplication.focusWidget()
+    if focused is None or not hasattr(focused, "setText"):
+        raise SystemExit("The palette has no field to type into.")
+    focused.setText("temp")
+    stage.rest(0.5)
+    return stage
+
+
+@scene("shortcuts", "Ctrl+/ lists the keys.")
+def _shortcuts(ids: dict[str, str]) -> Stage:
+    stage = Stage().open(ids["letter"])
+    stage.window.run_action("app.shortcuts")
+    return stage
+
+
+@scene("first-run", "The first start: models that are on this machine already.")
+def _first_run(ids: dict[str, str]) -> Stage:
+    stage = Stage()
+    stage.rest(2.5)
+    return stage
+
+
+def _page(page_id: str) -> Stage:
+    stage = Stage()
+    stage.window.show_page(page_id)
+    stage.rest(2.5)
+    return stage
+
+
+def main(arguments: list[str]) -> None:
+    folder, names = Path(arguments[0]), arguments[1:] or list(SCENES)
+    application = QApplication.instance() or QApplication([])
+    ids = dict(pair.split("=", 1) for pair in os.environ.get("PICTURE_IDS", "").split(",") if pair)
+    for name in names:
+        try:
+            SCENES[name][1](ids).keep(folder / f"{name}.png")
+        except Error as err:
+            raise SystemExit(f"{name}: {err}") from err
+        print(f"  {name}.png", flush=True)
+    application.quit()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,387 @@
+"""A chat page without a widget, over a real store and an engine that speaks when the test lets it."""
+
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from rushlight import Error, Stop
+from rushlight.assistant.app import App
+from rushlight.assistant.engine.engine import FakeEngine
+from rushlight.assistant.engine.request import GenerateRequest
+from rushlight.assistant.events import Event, Finished, TextDelta, Usage
+from rushlight.assistant.models.model import Model
+from rushlight.ui.desk.actions import actions
+from rushlight.ui.desk.background import Background
+from rushlight.ui.desk.chat_desk import ChatDesk
+from rushlight.ui.desk.chat_view import RecordingChatView
+
+Pump = Callable[..., None]
+
+
+class GatedEngine(FakeEngine):
+    """Says one piece for every `say()`; while it waits it can be stopped. Titles are answered at once."""
+
+    def __init__(self) -> None:
+        super().__init__([])
+        self._permits = threading.Semaphore(0)
+        self.failure: Error | None = None
+        self.is_open = False
+
+    def say(self, n: int = 1) -> None:
+        self._permits.release(n)
+
+    def generate(self, request: GenerateRequest, stop: Stop) -> Iterator[Event]:
+        if request.max_tokens in range(1, 40):  # a title
+            yield TextDelta("A title of the model")
+            yield Finished("stop")
+            return
+        self.requests.append(request)
+        for number in range(4):
+            while not self._permits.acquire(timeout=0.005) and not self.is_open:
+                if stop.is_set():
+                    yield Usage(10, 0, number)
+                    yield Finished("cancelled")
+                    return
+            if self.failure is not None:
+                failure, self.failure = self.failure, None
+                raise failure
+            yield TextDelta(f"word{number} ")
+        yield Usage(10, 5, 4, decode_s=0.1)
+        yield Finished("stop")
+
+
+@pytest.fixture
+def fake_engine() -> GatedEngine:
+    return GatedEngine()
+
+
+@pytest.fixture
+def view() -> RecordingChatView:
+    return RecordingChatView()
+
+
+@pytest.fixture
+def desk(background: Background, view: RecordingChatView, desk_model: Model, pump: Pump) -> Iterator[ChatDesk]:
+    made = ChatDesk(background, view)
+    made.open(None)
+    pump(lambda: made.state.model)
+    yield made
+    made.close()
+
+
+def _texts(view: RecordingChatView) -> list[str]:
+    return [turn.text for turn in view.turns]
+
+
+def _ask(desk: ChatDesk, engine: GatedEngine, pump: Pump, words: str = "Hello") -> None:
+    engine.say(4)
+    desk.send(words)
+    pump(lambda: desk.state.activity == "idle" and desk.turns and not desk.turns[-1].is_being_written)
+    pump(lambda: desk.turns[-1].role == "assistant" and desk.turns[-1].state == "complete")
+
+
+def test_the_question_is_shown_before_the_answer_and_both_are_stored(
+    desk: ChatDesk, view: RecordingChatView, fake_engine: GatedEngine, pump: Pump, desk_app: App
+) -> None:
+    desk.send("How do candles work?")
+    pump(lambda: _texts(view) == ["How do candles work?"])
+    assert desk.state.activity in ("reading", "loading")
+    fake_engine.say(2)
+    pump(lambda: _texts(view)[1:] == ["word0 word1 "])
+    assert desk.state.activity == "answering" and view.turns[-1].is_being_written
+    fake_engine.say(2)
+    pump(lambda: desk.state.activity == "idle")
+    assert _texts(view)[1] == "word0 word1 word2 word3 "
+    assert view.turns[1].statistics.n_tokens == 4
+    (stored,) = desk_app.conversations.list()
+    assert [one.content for one in desk_app.conversations.path(stored.id)] == _texts(view)
+    assert view.turns == list(desk.turns)
+
+
+def test_a_first_exchange_gets_a_title_and_the_list_hears_of_it(
+    desk: ChatDesk, fake_engine: GatedEngine, pump: Pump
+) -> None:
+    heard: list[bool] = []
+    opened: list[str | None] = []
+    desk.on_list_changed = lambda: heard.append(True)
+    desk.on_opened = opened.append
+    _ask(desk, fake_engine, pump, "How do candles work?")
+    pump(lambda: desk.state.title == "A title of the model")
+    assert heard and opened == [desk.state.conversation_id]
+
+
+def test_stop_keeps_what_came_and_continue_goes_on(
+    desk: ChatDesk, view: RecordingChatView, fake_engine: GatedEngine, pump: Pump
+) -> None:
+    desk.send("Tell me.")
+    fake_engine.say(1)
+    pump(lambda: _texts(view)[1:] == ["word0 "])
+    desk.stop()
+    assert desk.state.activity == "stopping"
+    pump(lambda: desk.state.activity == "idle")
+    assert view.turns[1].state == "stopped" and desk.state.can_continue and desk.state.problem is None
+    fake_engine.say(4)
+    desk.continue_reply()
+    pump(lambda: desk.state.activity == "idle" and view.turns[1].state == "complete")
+    assert _texts(view)[1] == "word0 word0 word1 word2 word3 "
+    assert len(view.turns) == 2 and not desk.state.can_continue
+
+
+def test_what_is_sent_meanwhile_is_queued_and_can_be_taken_back(
+    desk: ChatDesk, view: RecordingChatView, fake_engine: GatedEngine, pump: Pump
+) -> None:
+    desk.send("one")
+    desk.send("two")  # before the first is even stored
+    pump(lambda: desk.state.activity != "idle" and len(view.turns) == 1)
+    desk.send("three")
+    desk.send("four")
+    assert [one.text for one in desk.state.queue] == ["two", "three", "four"]
+    desk.unqueue(1)
+    assert view.composer == "three"
+    fake_engine.say(12)
+    pump(lambda: len(view.turns) == 6 and desk.state.activity == "idle")
+    assert [turn.text for turn in view.turns if turn.role == "user"] == ["one", "two", "four"]
+    assert desk.state.queue == ()
+
+
+def test_regenerate_edit_versions_and_branch(
+    desk: ChatDesk, view: RecordingChatView, fake_engine: GatedEngine, pump: Pump, desk_app: App
+) -> None:
+    _ask(desk, fake_engine, pump)
+    first = desk.state.conversation_id
+    fake_engine.say(4)
+    desk.regenerate()
+    pump(lambda: desk.turns[-1].n_versions == 2 and desk.state.activity == "idle")
+    assert (desk.turns[-1].version, len(view.turns)) == (2, 2)
+    desk.show_version(desk.turns[-1].id, -1)
+    pump(lambda: desk.turns[-1].version == 1)
+    assert desk.state.undo
+    desk.undo()
+    pump(lambda: desk.turns[-1].version == 2)
+    fake_engine.say(4)
+    desk.edit(desk.turns[0].id, "Hello again")
+    pump(lambda: desk.turns[0].text == "Hello again" and len(desk.turns) == 2 and desk.state.activity == "idle")
+    assert desk.turns[0].n_versions == 2
+    desk.branch(desk.turns[0].id)
+    pump(lambda: desk.state.conversation_id not in (None, first))
+    assert _texts(view) == ["Hello again"]
+    assert len(desk_app.conversations.list()) == 2
+
+
+def test_judgements_are_stored_shown_and_taken_back(
+    desk: ChatDesk, fake_engine: GatedEngine, pump: Pump, desk_app: App
+) -> None:
+    _ask(desk, fake_engine, pump)
+    reply = desk.turns[-1].id
+    desk.rate(reply, "up")
+    pump(lambda: desk.turns[-1].thumb == "up")
+    desk.rate(reply, "down")
+    pump(lambda: desk.turns[-1].thumb == "down")
+    desk.undo()
+    pump(lambda: desk.turns[-1].thumb == "up")
+    desk.rate(reply, "up")
+    pump(lambda: desk.turns[-1].thumb == "")
+    desk.correct(reply, "As it should have been")
+    pump(lambda: desk.turns[-1].correction == "As it should have been")
+    desk.correct(reply, "")
+    pump(lambda: desk.turns[-1].correction is None)
+    assert desk_app.feedback.of(reply) == []
+
+
+def test_an_answer_goes_on_while_another_conversation_is_shown(
+    desk: ChatDesk, view: RecordingChatView, fake_engine: GatedEngine, pump: Pump
+) -> None:
+    desk.send("first")
+    fake_engine.say(1)
+    pump(lambda: _texts(view)[1:] == ["word0 "])
+    first = desk.state.conversation_id
+    desk.open(None)
+    pump(lambda: desk.state.conversation_id is None and view.turns == [])
+    assert desk.state.activity == "idle"
+    fake_engine.say(1)
+    desk.open(first)
+    pump(lambda: desk.state.conversation_id == first and _texts(view)[1:] == ["word0 word1 "])
+    assert desk.state.activity == "answering"
+    fake_engine.say(2)
+    pump(lambda: desk.state.activity == "idle" and desk.turns[-1].state == "complete")
+    assert _texts(view)[1] == "word0 word1 word2 word3 "
+
+
+def test_an_engine_that_dies_is_told_and_asked_again(
+    desk: ChatDesk, view: RecordingChatView, fake_engine: GatedEngine, pump: Pump
+) -> None:
+    fake_engine.failure = Error("The model's process died.", hint="Try again.", kind="out-of-luck")
+    fake_engine.say(1)
+    desk.send("Hello")
+    pump(lambda: desk.state.problem)
+    assert desk.state.problem is not None and "chat.retry" in desk.state.problem.actions
+    assert desk.state.activity == "idle" and view.turns[0].text == "Hello"
+    fake_engine.say(4)
+    desk.retry()
+    pump(lambda: desk.turns[-1].state == "complete" and desk.turns[-1].role == "assistant")
+    assert desk.state.problem is None
+    assert [turn.role for turn in view.turns] == ["user", "assistant"]
+
+
+def test_what_cannot_be_stored_comes_back_into_the_composer(
+    desk: ChatDesk, view: RecordingChatView, pump: Pump, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from rushlight.assistant.chat.conversations import Conversations
+
+    def full(*_args: Any, **_more: Any) -> None:
+        raise Error("The disk is full.", hint="Make room.", kind="disk-full")
+
+    monkeypatch.setattr(Conversations, "append", full)
+    desk.send("Not to be lost")
+    pump(lambda: desk.state.problem)
+    assert view.composer == "Not to be lost" and desk.state.problem is not None
+    assert desk.state.problem.kind == "disk-full" and view.turns == []
+
+
+def test_drafts_are_kept_for_each_conversation(
+    desk: ChatDesk, view: RecordingChatView, fake_engine: GatedEngine, pump: Pump, desk_app: App
+) -> None:
+    desk.set_draft("for a new one")
+    pump(lambda: desk_app.conversations.draft(None) == "for a new one")
+    _ask(desk, fake_engine, pump)
+    first = desk.state.conversation_id
+    assert desk_app.conversations.draft(None) == ""
+    desk.set_draft("half a thought")
+    desk.open(None)
+    pump(lambda: desk.state.conversation_id is None)
+    assert view.composer == ""
+    desk.open(first)
+    pump(lambda: view.composer == "half a thought")
+
+
+def test_another_face_is_seen(
+    desk: ChatDesk, view: RecordingChatView, fake_engine: GatedEngine, pump: Pump, desk_app: App
+) -> None:
+    _ask(desk, fake_engine, pump)
+    conversation_id = desk.state.conversation_id
+    assert conversation_id is not None
+    stored = desk_app.conversations.get(conversation_id)
+    desk_app.conversations.append(conversation_id, stored.head_id, "user", "from the shell")
+    pump(lambda: _texts(view)[-1] == "from the shell")
+    desk_app.conversations.rename(conversation_id, "Renamed elsewhere")
+    pump(lambda: desk.state.title == "Renamed elsewhere")
+    desk_app.conversations.delete(conversation_id)
+    desk_app.conversations.purge(conversation_id)
+    pump(lambda: desk.state.conversation_id is None)
+
+
+def test_model_system_options_and_presets(
+    desk: ChatDesk, fake_engine: GatedEngine, pump: Pump, desk_app: App, desk_model: Model
+) -> None:
+    desk.set_option("temperature", "0.3")
+    pump(lambda: desk.state.options == (("temperature", "0.3"),))
+    desk.set_option("temperature", "hot")
+    pump(lambda: desk.state.problem)
+    assert desk.state.options == (("temperature", "0.3"),)
+    desk.set_system("Be brief.")
+    pump(lambda: desk.state.system == "Be brief.")
+    desk.save_preset("brief")
+    pump(lambda: desk.state.notice)
+    _ask(desk, fake_engine, pump)
+    request = fake_engine.requests[-1]
+    assert request.sampling.temperature == pytest.approx(0.3) and request.messages[0].content == "Be brief."
+    desk.set_option("temperature", None)
+    desk.set_system(None)
+    pump(lambda: desk.state.options == () and desk.state.system is None)
+    desk.use_preset("brief")
+    pump(lambda: desk.state.system == "Be brief." and desk.state.options == (("temperature", "0.3"),))
+    desk.set_model("no such model")
+    pump(lambda: desk.state.problem)
+    assert desk.state.model == desk_model.id
+
+
+def test_attachments_go_with_the_message(
+    desk: ChatDesk, view: RecordingChatView, fake_engine: GatedEngine, pump: Pump, tmp_path: Path
+) -> None:
+    (tmp_path / "notes.md").write_text("remember the milk")
+    desk.attach([tmp_path / "notes.md", tmp_path / "missing.txt"])
+    pump(lambda: desk.state.problem)
+    assert desk.state.attachments == ()
+    desk.attach([tmp_path / "notes.md"])
+    pump(lambda: desk.state.attachments)
+    _ask(desk, fake_engine, pump, "What?")
+    assert view.turns[0].attachments == (("notes.md", 17),)
+    assert "remember the milk" in fake_engine.requests[-1].messages[-1].content
+    assert desk.state.attachments == ()
+
+
+def test_without_a_model_the_page_says_so(background: Background, view: RecordingChatView, pump: Pump) -> None:
+    desk = ChatDesk(background, view)
+    desk.open(None)
+    pump(lambda: "show_state" in view.calls or view.calls == ["show_turns", "set_composer"])
+    desk.send("Hello")
+    pump(lambda: desk.state.problem)
+    assert desk.state.problem is not None and "models.import" in desk.state.problem.actions
+    assert [turn.text for turn in view.turns] == ["Hello"]
+    desk.close()
+
+
+def test_export_and_what_is_copied(
+    desk: ChatDesk, fake_engine: GatedEngine, pump: Pump, tmp_path: Path, desk_app: App
+) -> None:
+    _ask(desk, fake_engine, pump)
+    assert desk.copy_text(None) == "word0 word1 word2 word3 "
+    assert desk.last_code() == ""
+    target = tmp_path / "chat.md"
+    desk.export(target, "markdown")
+    pump(lambda: str(target) in desk.state.notice)
+    assert "word0" in target.read_text()
+    conversation_id = desk.state.conversation_id
+    assert conversation_id is not None
+    stored = desk_app.conversations.get(conversation_id)
+    desk_app.conversations.append(
+        conversation_id, stored.head_id, "assistant", "First\n```py\na = 1\n```\nthen\n````\nb\n```\nc\n````\n"
+    )
+    pump(lambda: len(desk.turns) == 3)
+    assert desk.last_code() == "b\n```\nc\n"
+
+
+def test_every_action_that_a_problem_offers_exists() -> None:
+    from rushlight.ui.desk.chat_problems import problem_from
+
+    known = {one.id for one in actions()}
+    for kind in ("no-model", "model-missing", "out-of-memory", "bad-settings", "worker-died"):
+        assert set(problem_from(Error("x", kind=kind), can_retry=True).actions) <= known
+
+
+def test_a_path_through_a_message_can_be_opened(
+    desk: ChatDesk, fake_engine: GatedEngine, pump: Pump, background: Background
+) -> None:
+    _ask(desk, fake_engine, pump)
+    old = desk.turns[-1].id
+    fake_engine.say(4)
+    desk.regenerate()
+    pump(lambda: desk.turns[-1].id != old and desk.state.activity == "idle" and desk.turns[-1].state == "complete")
+    other = RecordingChatView()
+    second = ChatDesk(background, other)
+    second.open(desk.state.conversation_id, old)
+    pump(lambda: other.turns and other.turns[-1].id == old)
+    second.close()
+
+
+def test_nothing_is_lost_when_another_conversation_is_opened_at_once(
+    desk: ChatDesk, view: RecordingChatView, fake_engine: GatedEngine, pump: Pump, desk_app: App
+) -> None:
+    desk.send("first")
+    desk.send("waits for its turn")
+    desk.open(None)
+    desk.send("another chat")
+    fake_engine.is_open = True
+    pump(lambda: len(desk_app.conversations.list()) == 2)
+
+    def texts() -> list[list[str]]:
+        chats = desk_app.conversations.list()
+        return sorted(
+            [one.content for one in desk_app.conversations.path(chat.id) if one.role == "user"] for chat in chats
+        )
+
+    pump(lambda: texts() == [["another chat"], ["first", "waits for its turn"]])
+    pump(lambda: desk.state.activity == "idle" and not desk.state.queue)

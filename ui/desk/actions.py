@@ -1,0 +1,148 @@
+"""Everything a face can be told to do: one table for menus, palette, shortcuts and help, of both faces.
+
+Knows names and keys; who does what is bound by each face. Titles are made when asked, so that the language is right.
+"""
+
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+from rushlight import Error
+from rushlight.ui.words import text
+
+# Where the keys work. app: everywhere. chat, models, jobs: while that page is shown. list: while the conversation list
+# has the focus. empty-input: in the composer while nothing is typed (so never bound as a shortcut of a window).
+Scope: TypeAlias = Literal["app", "chat", "models", "jobs", "list", "empty-input"]
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """One thing to do. Keys are written as Qt and as Textual write them; the first of several is the one shown."""
+
+    id: str
+    title: str
+    group: str
+    window_keys: tuple[str, ...] = ()
+    terminal_keys: tuple[str, ...] = ()
+    scope: Scope = "app"
+
+
+def actions() -> tuple[Action, ...]:
+    """All of them, group by group, in the order of menus."""
+    return (*_chats(), *_message(), *_view(), *_go(), *_models(), *_jobs(), *_application())
+
+
+def action(action_id: str) -> Action:
+    """The action of that id. Raises `Error(kind="no-such-action")`."""
+    for one in actions():
+        if one.id == action_id:
+            return one
+    raise Error(text("There is no action {id}.", id=repr(action_id[:60])), kind="no-such-action")
+
+
+def groups() -> tuple[tuple[str, tuple[Action, ...]], ...]:
+    """(title, actions) of each group, in the order of menus."""
+    found: dict[str, list[Action]] = {}
+    for one in actions():
+        found.setdefault(one.group, []).append(one)
+    return tuple((title, tuple(members)) for title, members in found.items())
+
+
+def _chats() -> tuple[Action, ...]:
+    group = text("Chat")
+    return (
+        Action("chat.new", text("New chat"), group, ("Ctrl+N", "Ctrl+Shift+O"), ("ctrl+n",)),
+        Action("chat.rename", text("Rename the chat"), group, ("F2",), ("alt+r",), "chat"),
+        Action("chat.pin", text("Pin or unpin the chat"), group, ("Ctrl+Shift+P",), ("alt+p",), "chat"),
+        Action("chat.move", text("Move the chat to a folder"), group, ("Ctrl+Shift+M",), ("alt+m",), "chat"),
+        Action("chat.delete", text("Move the chat to the trash"), group, ("Ctrl+Shift+Backspace",), ("alt+delete",),
+               "chat"),
+        Action("chat.export", text("Export the chat"), group, ("Ctrl+Shift+E",), ("alt+e",), "chat"),
+        Action("chat.find", text("Find in the chat"), group, ("Ctrl+F",), ("ctrl+f",), "chat"),
+        Action("chat.attach", text("Attach text files"), group, ("Ctrl+Shift+A",), ("alt+a",), "chat"),
+        Action("chat.model", text("Choose the model"), group, ("Ctrl+M",), ("ctrl+o",), "chat"),
+        Action("chat.sampler", text("Sampler settings"), group, ("Ctrl+.",), ("alt+s",), "chat"),
+        Action("chat.system", text("System prompt"), group, ("Ctrl+Shift+I",), ("alt+i",), "chat"),
+        Action("chat.left-out", text("See what was left out of the context"), group, (), ("alt+l",), "chat"),
+        Action("folder.new", text("New folder"), group, ("Ctrl+Shift+N",), ("alt+n",)),
+        Action("conversations.import", text("Import conversations from a file"), group),
+        Action("conversations.trash", text("Show the trash"), group),
+    )  # fmt: skip
+
+
+def _message() -> tuple[Action, ...]:
+    group = text("Message")
+    return (
+        Action("chat.stop", text("Stop the reply"), group, ("Esc",), ("escape",), "chat"),
+        Action("chat.regenerate", text("Answer again"), group, ("Ctrl+R",), ("ctrl+r",), "chat"),
+        Action("chat.continue", text("Continue the reply"), group, ("Ctrl+Shift+Return",), ("alt+c",), "chat"),
+        Action("chat.retry", text("Try again"), group, ("Ctrl+Shift+R",), ("alt+g",), "chat"),
+        Action("chat.edit-last", text("Edit the last message"), group, ("Up",), ("up",), "empty-input"),
+        Action("chat.copy-reply", text("Copy the last reply"), group, ("Ctrl+Shift+C",), ("ctrl+y",), "chat"),
+        Action("chat.copy-code", text("Copy the last code block"), group, ("Ctrl+Shift+;",), ("alt+y",), "chat"),
+        Action("chat.rate-up", text("Good reply"), group, ("Alt+Up",), ("alt+u",), "chat"),
+        Action("chat.rate-down", text("Bad reply"), group, ("Alt+Down",), ("alt+d",), "chat"),
+        Action("chat.correct", text("Correct the reply"), group, ("Ctrl+E",), ("ctrl+e",), "chat"),
+        Action("chat.keep", text("Keep this version"), group, ("Alt+K",), ("alt+k",), "chat"),
+        Action("chat.previous-version", text("Previous version"), group, ("Alt+Left",), ("alt+left",), "chat"),
+        Action("chat.next-version", text("Next version"), group, ("Alt+Right",), ("alt+right",), "chat"),
+        Action("chat.branch", text("Branch into a new chat"), group, ("Ctrl+Shift+B",), ("alt+o",), "chat"),
+        Action("chat.unqueue", text("Take back the message that waits"), group, (), ("alt+q",), "chat"),
+        Action("chat.undo", text("Undo"), group, ("Ctrl+Alt+Z",), ("alt+z",)),
+    )
+
+
+def _view() -> tuple[Action, ...]:
+    group = text("View")
+    return (
+        Action("view.sidebar", text("Show or hide the side column"), group, ("Ctrl+B", "Ctrl+Shift+S"), ("ctrl+b",)),
+        Action("view.larger", text("Larger text"), group, ("Ctrl++", "Ctrl+=")),
+        Action("view.smaller", text("Smaller text"), group, ("Ctrl+-",)),
+        Action("view.normal-size", text("Normal text size"), group, ("Ctrl+0",)),
+        Action("view.theme", text("Light, dark, or as the system says"), group, ("Ctrl+Shift+T",), ("ctrl+t",)),
+    )
+
+
+def _go() -> tuple[Action, ...]:
+    group = text("Go")
+    return (
+        Action("page.chat", text("Chat"), group, ("Ctrl+1",), ("f1",)),
+        Action("page.models", text("Models"), group, ("Ctrl+2",), ("f2",)),
+        Action("page.jobs", text("Jobs"), group, ("Ctrl+3",), ("f3",)),
+        Action("page.settings", text("Settings"), group, ("Ctrl+,",), ("f4",)),
+        Action("chat.next", text("Next chat"), group, ("Ctrl+Tab",), ("ctrl+tab", "alt+down")),
+        Action("chat.previous", text("Previous chat"), group, ("Ctrl+Shift+Tab",), ("ctrl+shift+tab", "alt+up")),
+        Action("app.focus-input", text("Go to the input"), group, ("Shift+Esc",), ("alt+enter",)),
+    )
+
+
+def _models() -> tuple[Action, ...]:
+    group = text("Models")
+    return (
+        Action("models.import", text("Import a model file"), group, ("Ctrl+I",), ("ctrl+a",), "models"),
+        Action("models.get", text("Get a model"), group, ("Ctrl+G",), ("ctrl+g",), "models"),
+        Action("models.find", text("Find models of other programs"), group, ("Ctrl+D",), ("ctrl+d",), "models"),
+        Action("models.unload-all", text("Unload all models"), group, scope="models"),
+    )
+
+
+def _jobs() -> tuple[Action, ...]:
+    group = text("Jobs")
+    return (
+        Action("jobs.pause", text("Pause the job"), group, (), ("p",), "jobs"),
+        Action("jobs.resume", text("Let the job go on"), group, (), ("r",), "jobs"),
+        Action("jobs.cancel", text("Cancel the job"), group, (), ("c",), "jobs"),
+        Action("jobs.retry", text("Try the job again"), group, (), ("t",), "jobs"),
+        Action("jobs.remove", text("Remove the job from the list"), group, ("Delete",), ("delete",), "jobs"),
+        Action("jobs.log", text("Show the log of the job"), group, (), ("l",), "jobs"),
+    )
+
+
+def _application() -> tuple[Action, ...]:
+    group = text("Application")
+    return (
+        Action("app.palette", text("Search everything"), group, ("Ctrl+K",), ("ctrl+p",)),
+        Action("app.search", text("Search the chats"), group, ("Ctrl+Shift+F",), ("ctrl+s",)),
+        Action("app.shortcuts", text("Keyboard shortcuts"), group, ("Ctrl+/",), ("f5",)),
+        Action("app.new-window", text("New window"), group, ("Ctrl+Alt+N",)),
+        Action("app.quit", text("Quit"), group, ("Ctrl+Q",), ("ctrl+q",)),
+    )

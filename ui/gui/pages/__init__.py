@@ -1,0 +1,53 @@
+"""The pages of the window; importing this registers them. What a page needs is imported when it is first shown."""
+
+from typing import TYPE_CHECKING
+
+from rushlight.ui.gui.page import PageInfo, register
+from rushlight.ui.words import text
+
+if TYPE_CHECKING:
+    from PySide6.QtWidgets import QWidget
+
+    from rushlight.ui.gui.page import Frame
+
+
+def _chat(frame: "Frame") -> "QWidget":
+    from rushlight.ui.gui.chat.page import make_chat_page
+
+    return make_chat_page(frame)
+
+
+def _models(frame: "Frame") -> "QWidget":
+    from rushlight.ui.gui.pages.models import ModelsPage
+
+    return ModelsPage(frame)
+
+
+def _jobs(frame: "Frame") -> "QWidget":
+    from rushlight.ui.gui.pages.jobs import JobsPage
+
+    return JobsPage(frame)
+
+
+def _settings(frame: "Frame") -> "QWidget":
+    from rushlight.ui.gui.pages.settings import SettingsPage
+
+    return SettingsPage(frame)
+
+
+def _first_run(frame: "Frame") -> "QWidget":
+    from rushlight.ui.gui.pages.first_run import FirstRunPage
+
+    return FirstRunPage(frame)
+
+
+def register_all() -> None:
+    """Their titles are words of the user's language, so this is called again where the language has changed."""
+    register(PageInfo("chat", text("Chat"), "message-square", "top", 10, _chat, has_conversations=True))
+    register(PageInfo("models", text("Models"), "box", "top", 60, _models))
+    register(PageInfo("jobs", text("Jobs"), "align-left", "bottom", 10, _jobs))
+    register(PageInfo("settings", text("Settings"), "settings", "bottom", 20, _settings))
+    register(PageInfo("first-run", text("Welcome"), "sparkles", "hidden", 10, _first_run))
+
+
+register_all()
