@@ -266,6 +266,9 @@ class App:
             kv_type=settings.text("engine.kv_type"),
             flash_attention=settings.text("engine.flash_attention"),
             embeddings=embeddings,
+            n_slots=settings.number("engine.slots"),
+            kv_folder=str((self.paths.cache / "kv").absolute()),
+            kv_disk_bytes=settings.number("engine.kv_disk_mib") * 1024 * 1024,
         )
 
     def request(
@@ -310,6 +313,8 @@ class App:
             request = replace(request, reasoning=options.reasoning)
         if options.cache_prompt is not None:
             request = replace(request, cache_prompt=options.cache_prompt)
+        if options.draft_tokens is not None:
+            request = replace(request, draft_tokens=options.draft_tokens)
         return request
 
     def ask(

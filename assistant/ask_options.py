@@ -45,11 +45,14 @@ class AskOptions:
     max_tokens: int | None = None
     reasoning: str | None = None
     cache_prompt: bool | None = None
+    draft_tokens: int | None = None
 
 
 def option_names() -> tuple[str, ...]:
     """Every name that `parse_options` takes, sorted."""
-    return tuple(sorted([*Sampling.__struct_fields__, *_LOAD_OPTIONS, "max_tokens", "reasoning", "cache_prompt"]))
+    return tuple(
+        sorted([*Sampling.__struct_fields__, *_LOAD_OPTIONS, "max_tokens", "reasoning", "cache_prompt", "draft_tokens"])
+    )
 
 
 def parse_options(pairs: Iterable[tuple[str, str]]) -> AskOptions:
@@ -67,6 +70,8 @@ def parse_options(pairs: Iterable[tuple[str, str]]) -> AskOptions:
                 settings[_LOAD_OPTIONS[name]] = value  # checked with the settings, by the same limits
             elif name == "max_tokens":
                 other[name] = _whole(value, -1, 2**31 - 1)
+            elif name == "draft_tokens":
+                other[name] = _whole(value, -1, 64)
             elif name == "reasoning":
                 other[name] = _choice(value, _REASONING)
             elif name == "cache_prompt":

@@ -225,7 +225,7 @@ class ChatSession:
         self.context = fitted.use
         if fitted.use.left_out is not None:
             yield fitted.use.left_out.notice()
-        request = structs.replace(fitted.request, continue_final=continued is not None)
+        request = structs.replace(fitted.request, continue_final=continued is not None, cache_key=self.conversation_id)
         with Reply.begin(
             self.conversations, self.conversation_id, question_id, model.id, self._adapter, continued, started_s
         ) as reply:

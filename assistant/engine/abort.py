@@ -2,7 +2,7 @@
 
 import ctypes
 
-from rushlight.assistant.engine.llama import Context
+from rushlight.assistant.engine.context import Context
 
 
 class AbortFlag:

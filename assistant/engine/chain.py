@@ -7,7 +7,8 @@ import ctypes
 from collections.abc import Sequence
 from typing import Any
 
-from rushlight.assistant.engine.llama import Context, Model
+from rushlight.assistant.engine.context import Context
+from rushlight.assistant.engine.llama import Model
 
 Stage = tuple[str, tuple[Any, ...]]
 """One sampler by name, with its numbers: ("top_k", (40,))."""
@@ -42,9 +43,9 @@ class Chain:
             case _:
                 return getattr(c, f"llama_sampler_init_{name}")(*numbers)
 
-    def sample(self, context: Context) -> int:
-        """Pick a token from the last output and remember it."""
-        return self._sample(self.handle, context.handle, -1)  # type: ignore[no-any-return]
+    def sample(self, context: Context, row: int = -1) -> int:
+        """Pick a token from an output (-1: the last) and remember it."""
+        return self._sample(self.handle, context.handle, row)  # type: ignore[no-any-return]
 
     def accept(self, token_id: int) -> None:
         """Let the samplers see a token they did not pick: the prompt's, or one a grammar forced."""

@@ -1,7 +1,8 @@
 """Who talks to a worker: one thread over control, door and clients, a bounded queue of jobs, sending with limits.
 
-Knows sockets, frames and the order of jobs; knows nothing of models. The engine's thread takes jobs with `next_job`
-and answers through `Client.send`, which never waits longer than `SEND_LIMIT_S` for a reader that does not read.
+Knows sockets, frames and the order of jobs; knows nothing of models. Jobs are taken with `next_job` and answered
+through `Job.send`, which never waits: what a slow reader has not read waits here, and its answers are not gone on with
+meanwhile (`Job.can_send`). Who reads nothing for `SEND_LIMIT_S` is dropped.
 """
 
 import os
@@ -21,10 +22,30 @@ from rushlight.assistant.engine.request import EmbedRequest, GenerateRequest, Sc
 from rushlight.assistant.events import Failed, Finished, Notice, Usage
 
 SEND_LIMIT_S = 10.0
-MAX_PENDING_BYTES = 1024 * 1024  # of one client, beside what the system buffers
+MAX_PENDING_BYTES = 256 * 1024  # of one client, beside what the system buffers; then its answers pause
 MAX_CLIENTS = 256
 
 Request = GenerateRequest | EmbedRequest | ScoreRequest | TokenizeRequest
+
+
+def failed(err: Exception) -> Failed:
+    """An exception as the client and the host are told. A bug leaves its traceback in the log."""
+    if isinstance(err, Error):
+        return Failed(err.message, err.hint, err.kind)
+    if isinstance(err, MemoryError):
+        return Failed(
+            "There is not enough memory for this.",
+            "Lower the context length, choose a smaller model, or close other programs.",
+            "out-of-memory",
+        )
+    import traceback
+
+    sys.stderr.write("".join(traceback.format_exception(err)))  # a bug: the host keeps this in its log
+    return Failed(
+        f"The engine failed unexpectedly ({type(err).__name__}: {err}).",
+        "Please report this, with the log: rushlight doctor",
+        "internal",
+    )
 
 
 class Client:
@@ -36,20 +57,14 @@ class Client:
         self.connection = Connection(sock)
         self.is_gone = False
         self._wake = wake
-        self._changed = threading.Condition()
+        self._changed = threading.Lock()
         self._pending = bytearray()
         self._stuck_since = 0.0
 
     def send(self, value: object, sequence: int) -> bool:
-        """Queue one frame. False: the client is gone, or has not read for `SEND_LIMIT_S` and is dropped."""
+        """Queue one frame; never waits. False: the client is gone."""
         data = memoryview(encode(value, sequence))
         with self._changed:
-            if len(self._pending) + len(data) > MAX_PENDING_BYTES and self._pending:
-                self._changed.wait_for(lambda: self.is_gone or not self._pending, SEND_LIMIT_S)
-                if self._pending and not self.is_gone:
-                    self._stuck_since = -SEND_LIMIT_S  # the reader thread drops it at its next look
-                    self._wake()
-                    return False
             if self.is_gone:
                 return False
             if not self._pending:
@@ -62,25 +77,30 @@ class Client:
             self._pending += data
             return True
 
+    @property
+    def is_full(self) -> bool:
+        """Whether so much waits that its answers should pause."""
+        return len(self._pending) > MAX_PENDING_BYTES
+
     def flush(self) -> None:
         """Send what waits. Called by the reader thread when the socket takes bytes again."""
         with self._changed:
             n_sent = self._try(memoryview(bytes(self._pending[:262_144])))
             del self._pending[:n_sent]
-            self._changed.notify_all()
+            if n_sent:
+                self._stuck_since = time.monotonic()
 
     def has_pending(self) -> bool:
         return bool(self._pending)
 
     def is_stuck(self, now: float) -> bool:
-        """Whether something has been waiting for longer than the limit."""
+        """Whether nothing of what waits was taken for longer than the limit."""
         return bool(self._pending) and now - self._stuck_since > SEND_LIMIT_S
 
     def close(self) -> None:
         with self._changed:
             self.is_gone = True
             self._pending.clear()
-            self._changed.notify_all()
         self.sock.close()
 
     def _try(self, data: memoryview) -> int:
@@ -95,22 +115,39 @@ class Client:
 
 @dataclass(eq=False)
 class Job:
-    """One request of one client, waiting or running."""
+    """One request of one client, waiting or running. Satisfies `slot.Ticket`."""
 
+    door: "Door"
     client: Client
     sequence: int
     request: Request
     received_at: float
     is_cancelled: bool = False
 
+    def send(self, value: object) -> None:
+        """Say something to the client; it may be gone, which cancels the job before long."""
+        self.client.send(value, self.sequence)
+
+    def can_send(self) -> bool:
+        return not self.client.is_full
+
+    def fail(self, err: Exception) -> None:
+        """End it with an error."""
+        self.client.send(failed(err), self.sequence)
+
+    def done(self) -> None:
+        """Nothing more will be said."""
+        self.door.finished(self)
+
 
 class Door:
-    """The reader thread and the queue. `set_flag` and `clear_flag` are given once there is something to stop."""
+    """The reader thread and the queue. `on_cancel` is given once there is something to stop."""
 
-    def __init__(self, control: Connection, door: socket.socket, *, max_waiting: int) -> None:
+    def __init__(self, control: Connection, door: socket.socket, *, max_waiting: int, n_slots: int = 1) -> None:
         self._control = control
         self._door = door
         self._max_waiting = max_waiting
+        self._n_slots = n_slots
         self._selector = selectors.DefaultSelector()
         self._clients: set[Client] = set()
         self._wake_read, self._wake_write = os.pipe()
@@ -118,10 +155,10 @@ class Door:
         os.set_blocking(self._wake_write, False)
         self._changed = threading.Condition()
         self._waiting: deque[Job] = deque()
-        self._running: Job | None = None
+        self._taken: set[Job] = set()
+        self._telling = threading.Lock()
         self._told = ""  # what the host was told last: busy or idle
-        self.set_flag: Callable[[], None] = lambda: None
-        self.clear_flag: Callable[[], None] = lambda: None
+        self.on_cancel: Callable[[Job], None] = lambda _job: None
 
     def start(self) -> None:
         """Start reading. From here on the end of the control stream ends the process at once."""
@@ -135,37 +172,43 @@ class Door:
 
     # --- the engine's side --------------------------------------------------------------------------------------
     def next_job(self) -> Job:
-        """Wait for the next request in order of arrival; it is then the running one."""
-        with self._changed:
-            self._running = None
-            is_idle = not self._waiting
-        # The host unloads and evicts by these two, so it hears them only when they change.
-        if is_idle and self._told != "idle":
-            self._tell("idle")
+        """Wait for the next request in order of arrival; it is taken until it is `finished`."""
+        self._tell()
         with self._changed:
             while not self._waiting:
                 self._changed.wait()
-            job = self._running = self._waiting.popleft()
-            self.clear_flag()
-        if self._told != "busy":
-            self._tell("busy")
+            job = self._waiting.popleft()
+            self._taken.add(job)
+        self._tell()
         return job
 
-    def _tell(self, state: str) -> None:
-        try:
-            # Never wait for the host: whoever holds the other end may not be reading. So small a frame goes whole.
-            self._control.sock.send(encode(Notice(state, "")), socket.MSG_DONTWAIT)
-        except OSError:
-            return  # said with the next change; or the host is gone, which ends the process
-        self._told = state
+    def finished(self, job: Job) -> None:
+        """A job that was taken is over."""
+        with self._changed:
+            self._taken.discard(job)
+        self._tell()
 
-    def fail_all(self, failed: Failed) -> None:
+    def _tell(self) -> None:
+        """Tell the host busy or idle: it unloads and evicts by these two, so it hears them only when they change."""
+        with self._telling:
+            with self._changed:
+                state = "busy" if self._taken or self._waiting else "idle"
+            if state == self._told:
+                return
+            try:
+                # Never wait for the host: whoever holds the other end may not be reading. So small a frame goes whole.
+                self._control.sock.send(encode(Notice(state, "")), socket.MSG_DONTWAIT)
+            except OSError:
+                return  # said with the next change; or the host is gone, which ends the process
+            self._told = state
+
+    def fail_all(self, why: Failed) -> None:
         """Tell everybody who waits that there will be no engine."""
         with self._changed:
             jobs = list(self._waiting)
             self._waiting.clear()
         for job in jobs:
-            job.client.send(failed, job.sequence)
+            job.client.send(why, job.sequence)
 
     # --- the reader thread --------------------------------------------------------------------------------------
     def _run(self) -> None:
@@ -275,10 +318,9 @@ class Door:
             )
             return
         with self._changed:
-            n_allowed = self._max_waiting + (1 if self._running is None else 0)
-            is_full = len(self._waiting) >= n_allowed
+            is_full = len(self._waiting) + len(self._taken) >= self._max_waiting + self._n_slots
             if not is_full:
-                self._waiting.append(Job(client, sequence, value, time.monotonic()))
+                self._waiting.append(Job(self, client, sequence, value, time.monotonic()))
                 self._changed.notify()
         if is_full:
             client.send(
@@ -292,15 +334,14 @@ class Door:
 
     def _cancel(self, client: Client, sequence: int) -> None:
         with self._changed:
-            job = self._running
-            if job is not None and job.client is client and job.sequence == sequence:
-                job.is_cancelled = True
-                self.set_flag()
-                return
+            taken = next((j for j in self._taken if j.client is client and j.sequence == sequence), None)
             found = next((j for j in self._waiting if j.client is client and j.sequence == sequence), None)
-            if found is None:  # it has just ended
-                return
-            self._waiting.remove(found)
+            if found is not None:
+                self._waiting.remove(found)
+        if taken is not None:
+            self.on_cancel(taken)
+        if found is None:  # it is running, or has just ended
+            return
         waited_s = time.monotonic() - found.received_at
         client.send(Usage(0, 0, 0, queue_s=waited_s), sequence)
         client.send(Finished("cancelled"), sequence)
@@ -312,6 +353,6 @@ class Door:
         client.close()
         with self._changed:
             self._waiting = deque(job for job in self._waiting if job.client is not client)
-            if self._running is not None and self._running.client is client:
-                self._running.is_cancelled = True
-                self.set_flag()
+            taken = [job for job in self._taken if job.client is client]
+        for job in taken:
+            self.on_cancel(job)

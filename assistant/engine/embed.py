@@ -8,7 +8,8 @@ from collections.abc import Sequence
 
 from rushlight import Error
 from rushlight.assistant.engine.abort import AbortFlag
-from rushlight.assistant.engine.llama import POOLING, Context, Model
+from rushlight.assistant.engine.context import Context
+from rushlight.assistant.engine.llama import POOLING, Model
 from rushlight.assistant.engine.request import EmbedRequest
 from rushlight.assistant.engine.sampling import check_embed
 from rushlight.assistant.events import Embeddings

@@ -1,20 +1,20 @@
-"""llama.cpp behind plain Python values: library, model and context.
+"""llama.cpp behind plain Python values: library and model.
 
-The only file that imports llama_cpp, and only its low-level part. Knows handles, tokens and return codes; knows
-nothing of prompts, requests or sockets. Every number that arrives here was checked before.
+The only file that imports llama_cpp, and only its low-level part; `context.py` works with what is loaded here. Knows
+handles, tokens and return codes; knows nothing of prompts, requests or sockets. Every number that arrives here was
+checked before.
 """
 
 import ctypes
 import os
 import sys
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 from rushlight import Error
-from rushlight.assistant.engine.thread_pool import ThreadPool
 
 BINDINGS_VERSION = "0.3.36"  # its structures are laid out for exactly one llama.cpp
 POOLING = {"": -1, "none": 0, "mean": 1, "cls": 2, "last": 3, "rank": 4}
@@ -150,7 +150,6 @@ class Model:
         # A state that cannot be cut at any position (Mamba, RWKV, and the mixtures with attention).
         self.is_recurrent = bool(c.llama_model_is_recurrent(self.handle) or c.llama_model_is_hybrid(self.handle))
         self.is_diffusion = bool(c.llama_model_is_diffusion(self.handle))
-        self._piece = ctypes.create_string_buffer(512)
 
     @property
     def description(self) -> str:
@@ -185,11 +184,12 @@ class Model:
 
     def piece(self, token_id: int, *, special: bool = False) -> bytes:
         """The bytes a token stands for; b"" for control tokens unless `special`."""
-        n = self.c.llama_token_to_piece(self.vocab, token_id, self._piece, len(self._piece), 0, special)
+        piece = ctypes.create_string_buffer(128)  # not kept: two threads may ask at once
+        n = self.c.llama_token_to_piece(self.vocab, token_id, piece, len(piece), 0, special)
         if n < 0:
-            self._piece = ctypes.create_string_buffer(-n)
-            n = self.c.llama_token_to_piece(self.vocab, token_id, self._piece, len(self._piece), 0, special)
-        return self._piece.raw[:n]
+            piece = ctypes.create_string_buffer(-n)
+            n = self.c.llama_token_to_piece(self.vocab, token_id, piece, len(piece), 0, special)
+        return piece.raw[:n]
 
     def token_text(self, token_id: int) -> str:
         """A token as the vocabulary writes it, e.g. "<|im_start|>"."""
@@ -242,192 +242,6 @@ class Model:
         if self.handle:
             self.c.llama_model_free(self.handle)
             self.handle = None
-
-
-class Context:
-    """Working memory over a model: one sequence for generation, several for embeddings.
-
-    `decode` and `decode_one` return llama.cpp's code (`SUCCESS`, `NO_ROOM`, `ABORTED`, below zero: failed); after
-    anything but success ask `n_positions`.
-    """
-
-    def __init__(
-        self,
-        model: Model,
-        *,
-        n_ctx: int,
-        n_batch: int,
-        n_threads: int,
-        kv_type: str,
-        flash_attention: str,
-        embeddings: bool = False,
-        pooling: str = "",
-        n_sequences: int = 1,
-    ) -> None:
-        self.model = model
-        c = self.c = model.c
-        params = c.llama_context_default_params()
-        params.n_ctx = n_ctx
-        params.n_batch = params.n_ubatch = n_batch
-        params.n_seq_max = n_sequences
-        params.n_threads = params.n_threads_batch = n_threads
-        params.type_k = params.type_v = KV_TYPES[kv_type]
-        params.flash_attn_type = FLASH_ATTENTION[flash_attention]
-        params.no_perf = True
-        if embeddings:
-            params.embeddings = True
-            params.pooling_type = POOLING[pooling]
-            params.kv_unified = True  # the sequences of a batch share the context instead of having a part each
-        model.lib.log.clear()
-        self.handle = c.llama_init_from_model(model.handle, params)
-        if not self.handle:
-            raise load_error(model.lib, model.path, f"make a context of {n_ctx} tokens for")
-        self.memory = c.llama_get_memory(self.handle)
-        self.n_ctx = int(c.llama_n_ctx_seq(self.handle))
-        self.n_batch = int(c.llama_n_batch(self.handle))
-        self.pooling = int(c.llama_pooling_type(self.handle))
-        self._pool = ThreadPool(c, self.handle, n_threads) if n_threads > 1 else None
-        self._abort: Any = None
-        # Made once and reused: no allocation per token.
-        self._tokens = (c.llama_token * self.n_batch)()
-        self._batch = c.llama_batch_get_one(self._tokens, 0)
-        self._one = (c.llama_token * 1)()
-        self._one_batch = c.llama_batch_get_one(self._one, 1)
-        self._decode = c.llama_decode
-
-    # --- decoding -----------------------------------------------------------------------------------------------
-    def decode(self, token_ids: Sequence[int]) -> int:
-        """Go on with up to `n_batch` tokens of the one sequence; logits are those of the last."""
-        n = len(token_ids)
-        self._tokens[:n] = token_ids
-        self._batch.n_tokens = n
-        return int(self._decode(self.handle, self._batch))
-
-    def decode_one(self, token_id: int) -> int:
-        self._one[0] = token_id
-        return self._decode(self.handle, self._one_batch)  # type: ignore[no-any-return]
-
-    def decode_rows(self, token_ids: Sequence[int], position: int) -> int:
-        """Go on from `position` with up to `n_batch` tokens, with the logits of each: `logits(row)`."""
-        n = len(token_ids)
-        batch = self.c.llama_batch_init(n, 0, 1)
-        try:
-            for i, token_id in enumerate(token_ids):
-                batch.token[i] = token_id
-                batch.pos[i] = position + i
-                batch.n_seq_id[i] = 1
-                batch.seq_id[i][0] = 0
-                batch.logits[i] = 1
-            batch.n_tokens = n
-            return int(self._decode(self.handle, batch))
-        finally:
-            self.c.llama_batch_free(batch)
-
-    def logits(self, row: int = -1) -> Any:
-        """An output's logits (-1: the last) as a writable numpy view, shape (n_vocab,); valid until the next decode."""
-        import numpy as np  # 87 ms: only for grammars and log-probabilities
-
-        return np.ctypeslib.as_array(self.c.llama_get_logits_ith(self.handle, row), (self.model.n_vocab,))
-
-    def has_numbers(self) -> bool:
-        """Whether the last output is made of numbers: a damaged model answers NaN, on which samplers go wrong."""
-        first: float = self.c.llama_get_logits_ith(self.handle, -1)[0]
-        return first == first
-
-    # --- memory of the sequence ---------------------------------------------------------------------------------
-    def n_positions(self) -> int:
-        """How many positions of the sequence are in memory."""
-        return int(self.c.llama_memory_seq_pos_max(self.memory, 0)) + 1 if self.memory else 0
-
-    def first_position(self) -> int:
-        """The oldest position still in memory; above 0 only for sliding-window caches."""
-        return int(self.c.llama_memory_seq_pos_min(self.memory, 0)) if self.memory else -1
-
-    def cut(self, n_kept: int) -> bool:
-        """Forget all positions from `n_kept` on. False: this kind of memory cannot (then `clear`)."""
-        return bool(self.c.llama_memory_seq_rm(self.memory, 0, n_kept, -1))
-
-    def clear(self) -> None:
-        if self.memory:
-            self.c.llama_memory_clear(self.memory, False)
-
-    # --- adapters, threads, abort -------------------------------------------------------------------------------
-    def set_adapters(self, adapters: Sequence[tuple[int, float]]) -> None:
-        """Apply these (handle, scale) pairs from the next decode on, and no others."""
-        n = len(adapters)
-        handles = (self.c.llama_adapter_lora_p_ctypes * n)()
-        for i, (address, _scale) in enumerate(adapters):
-            handles[i] = ctypes.cast(address, self.c.llama_adapter_lora_p_ctypes)
-        scales = (ctypes.c_float * n)(*(scale for _address, scale in adapters))
-        self.c.llama_set_adapters_lora(self.handle, handles, n, scales)
-
-    def set_abort(self, callback_address: int, data_address: int) -> None:
-        """A C function `bool (*)(void *)` that is asked between the graph's operations."""
-        self._abort = self.c.ggml_abort_callback(callback_address) if callback_address else self.c.ggml_abort_callback()
-        self.c.llama_set_abort_callback(self.handle, self._abort, data_address)
-
-    def set_abort_function(self, function: Callable[[], bool] | None) -> None:
-        """The same with a Python function (slower: the interpreter is entered for each operation)."""
-        if function is None:
-            self._abort = self.c.ggml_abort_callback()
-        else:
-            asked = function
-            self._abort = self.c.ggml_abort_callback(lambda _data: asked())
-        self.c.llama_set_abort_callback(self.handle, self._abort, None)
-
-    # --- embeddings ---------------------------------------------------------------------------------------------
-    def embed(self, texts: Sequence[Sequence[int]]) -> list[list[float]]:
-        """One vector a text, all in one batch (their tokens together at most `n_batch`). Raises `Error`."""
-        c = self.c
-        n_tokens = sum(len(tokens) for tokens in texts)
-        batch = c.llama_batch_init(n_tokens, 0, 1)
-        try:
-            i = 0
-            for sequence, tokens in enumerate(texts):
-                for position, token in enumerate(tokens):
-                    batch.token[i] = token
-                    batch.pos[i] = position
-                    batch.n_seq_id[i] = 1
-                    batch.seq_id[i][0] = sequence
-                    batch.logits[i] = 1
-                    i += 1
-            batch.n_tokens = n_tokens
-            self.clear()
-            code = self._decode(self.handle, batch)
-            if code == ABORTED:
-                raise Error("Stopped.", kind="stopped")
-            if code != SUCCESS:
-                raise decode_error(self.model, int(code))
-            n_out = (
-                int(c.llama_model_n_cls_out(self.model.handle))
-                if self.pooling == POOLING["rank"]
-                else self.model.n_embd
-            )
-            vectors = []
-            end = 0
-            for sequence, tokens in enumerate(texts):
-                end += len(tokens)
-                if self.pooling == POOLING["none"]:  # a vector a token: the last one has seen the whole text
-                    pointer = c.llama_get_embeddings_ith(self.handle, end - 1)
-                else:
-                    pointer = c.llama_get_embeddings_seq(self.handle, sequence)
-                if not pointer:
-                    raise Error(
-                        f"{self.model.path.name} gave no vector for a text.",
-                        hint="Choose an embedding model, or another pooling.",
-                        kind="decode-failed",
-                    )
-                vectors.append(pointer[:n_out])
-            return vectors
-        finally:
-            c.llama_batch_free(batch)
-
-    def close(self) -> None:
-        if self.handle:
-            self.c.llama_free(self.handle)
-            self.handle = None
-            if self._pool is not None:
-                self._pool.close()
 
 
 _MEMORY_WORDS = ("failed to allocate", "unable to allocate", "out of memory", "alloc", "cudamalloc")

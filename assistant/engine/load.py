@@ -16,32 +16,46 @@ from rushlight.assistant.engine.request import LoadSettings
 
 if TYPE_CHECKING:
     from rushlight.assistant.engine.abort import AbortFlag
+    from rushlight.assistant.engine.context import Context
     from rushlight.assistant.engine.fallback_templates import ChosenTemplate
     from rushlight.assistant.engine.frames import Ready
-    from rushlight.assistant.engine.llama import Context, Model
+    from rushlight.assistant.engine.kv_disk import KvDisk
+    from rushlight.assistant.engine.llama import Model
     from rushlight.assistant.engine.lora import Adapters
     from rushlight.assistant.engine.prefix import Prefix
+    from rushlight.assistant.engine.prefix_memory import PrefixMemory
+    from rushlight.assistant.engine.speculate import StepCosts
     from rushlight.assistant.engine.template_process import TemplateProcess
+    from rushlight.assistant.engine.thread_tuner import ThreadTuner
     from rushlight.assistant.engine.vocabulary import Vocabulary
 
 _PROGRESS_S = 0.1
 _MAX_BATCH = 8192
 _MAX_CONTEXT = 2**24
+_MAX_SLOTS = 64
 
 
 @dataclass
 class Loaded:
-    """An open model with all that one request after another needs. Used by one thread at a time."""
+    """An open model with all that one request after another needs. The context and the
+    adapters belong to the engine's thread; the vocabulary and the template may be asked beside it."""
 
     settings: LoadSettings
     model: "Model"
     context: "Context"
     vocabulary: "Vocabulary"
-    prefix: "Prefix"
+    memory: "PrefixMemory"
     adapters: "Adapters"
     flag: "AbortFlag"
     renderer: "TemplateProcess"
     template: "ChosenTemplate"
+    costs: "StepCosts"
+    tuner: "ThreadTuner | None" = None  # None: the number of threads was chosen by the user
+
+    @property
+    def prefix(self) -> "Prefix":
+        """The first sequence: the one that a single answer uses."""
+        return self.memory.prefixes[0]
 
     @cached_property
     def grammar_tokenizer(self) -> Any:
@@ -61,6 +75,8 @@ class Loaded:
 
     def close(self) -> None:
         """Give the memory back."""
+        if self.memory.disk is not None:
+            self.memory.disk.close()
         self.context.close()
         self.model.close()
         self.renderer.close()
@@ -88,6 +104,16 @@ def check_settings(settings: LoadSettings) -> None:
         problems.append(
             f"the number of threads (engine.threads) is {settings.n_threads}; 0 (the physical cores) to 512 is allowed"
         )
+    if not 1 <= settings.n_slots <= _MAX_SLOTS:
+        problems.append(
+            f"the number of answers at once (engine.slots) is {settings.n_slots}; 1 to {_MAX_SLOTS} is allowed"
+        )
+    if settings.kv_ram_bytes < 0:
+        problems.append(f"the memory for parked conversations is {settings.kv_ram_bytes}; 0 or more is allowed")
+    if settings.kv_folder and not Path(settings.kv_folder).is_absolute():
+        problems.append(f"the folder for states {settings.kv_folder[:200]!r} is not absolute")
+    if settings.kv_disk_bytes < 0:
+        problems.append(f"the room on disk for states is {settings.kv_disk_bytes}; 0 or more is allowed")
     if settings.kv_type not in KV_TYPES:
         problems.append(f"the cache type (engine.kv_type) is {settings.kv_type!r}; {', '.join(KV_TYPES)} is allowed")
     if settings.flash_attention not in FLASH_ATTENTION:
@@ -119,7 +145,8 @@ def load(
     start = time.monotonic()
     path = Path(settings.path)
     _check_files(path)
-    from rushlight.assistant.engine.llama import Context, Model
+    from rushlight.assistant.engine.context import Context
+    from rushlight.assistant.engine.llama import Model
 
     check_settings(settings)
     # While llama.cpp reads the file it leaves the interpreter idle: the modules of the first request load meanwhile.
@@ -133,7 +160,8 @@ def load(
     from rushlight.assistant.engine.embed import MAX_SEQUENCES, batch_size
     from rushlight.assistant.engine.frames import Ready
     from rushlight.assistant.engine.lora import Adapters
-    from rushlight.assistant.engine.prefix import Prefix
+    from rushlight.assistant.engine.prefix_memory import PrefixMemory
+    from rushlight.assistant.engine.speculate import StepCosts
     from rushlight.assistant.engine.threads import n_physical_cores
     from rushlight.assistant.engine.vocabulary import Vocabulary
 
@@ -145,6 +173,7 @@ def load(
     try:
         n_ctx = min(settings.n_ctx or model.n_ctx_train, model.n_ctx_train) or settings.n_ctx
         n_batch = batch_size(settings.n_batch, n_ctx) if settings.embeddings else settings.n_batch
+        n_sequences = MAX_SEQUENCES if settings.embeddings else min(settings.n_slots, n_batch)
         context = Context(
             model,
             n_ctx=n_ctx,
@@ -154,7 +183,7 @@ def load(
             flash_attention=settings.flash_attention,
             embeddings=settings.embeddings,
             pooling=settings.pooling,
-            n_sequences=MAX_SEQUENCES if settings.embeddings else 1,
+            n_sequences=n_sequences,
         )
     finally:
         words.join()
@@ -164,11 +193,19 @@ def load(
         model=model,
         context=context,
         vocabulary=vocabulary,
-        prefix=Prefix(context, is_recurrent=model.is_recurrent),
+        memory=PrefixMemory(
+            context,
+            is_recurrent=model.is_recurrent,
+            n_sequences=n_sequences,
+            ram_bytes=settings.kv_ram_bytes,
+            disk=_disk(settings),
+        ),
         adapters=Adapters(model, context),
         flag=AbortFlag(context),
         renderer=renderer,
         template=template,
+        costs=StepCosts(),
+        tuner=_tuner(settings, context),
     )
     ready = Ready(
         n_ctx=context.n_ctx,
@@ -185,6 +222,28 @@ def load(
         system=model.lib.describe(),
     )
     return loaded, ready
+
+
+def _disk(settings: LoadSettings) -> "KvDisk | None":
+    if settings.embeddings or not settings.kv_folder or not settings.kv_disk_bytes:
+        return None
+    from rushlight.assistant.engine.kv_disk import KvDisk, model_identity
+    from rushlight.assistant.engine.llama import BINDINGS_VERSION
+    from rushlight.assistant.models.split import all_parts
+
+    identity = model_identity(
+        all_parts(Path(settings.path)), BINDINGS_VERSION, settings.kv_type, settings.flash_attention
+    )
+    return KvDisk(Path(settings.kv_folder), identity, max_bytes=settings.kv_disk_bytes)
+
+
+def _tuner(settings: LoadSettings, context: "Context") -> "ThreadTuner | None":
+    if settings.n_threads or settings.embeddings or context.n_threads == 1:
+        return None
+    from rushlight.assistant.engine.machine_load import LoadMeter
+    from rushlight.assistant.engine.thread_tuner import ThreadTuner
+
+    return ThreadTuner(context.n_threads, LoadMeter().look)
 
 
 class _Words(threading.Thread):
@@ -221,8 +280,8 @@ class _Words(threading.Thread):
 def _import_rest() -> None:
     import rushlight.assistant.engine.embed
     import rushlight.assistant.engine.fallback_templates
-    import rushlight.assistant.engine.generate
     import rushlight.assistant.engine.lora
+    import rushlight.assistant.engine.scheduler
     import rushlight.assistant.engine.threads
     import rushlight.native  # noqa: F401
 

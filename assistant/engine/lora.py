@@ -5,15 +5,19 @@ Knows files and scales. A file that changed on disk is loaded anew; the least re
 
 import os
 from collections import OrderedDict
-from collections.abc import Hashable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TypeAlias
 
 from rushlight import Error
-from rushlight.assistant.engine.llama import Context, Model
+from rushlight.assistant.engine.context import Context
+from rushlight.assistant.engine.llama import Model
 from rushlight.assistant.engine.request import LoraUse
 
 MAX_LOADED = 32
 _FileState = tuple[str, int, int, int]  # path, inode, size, time of change
+AdapterSet: TypeAlias = tuple[tuple[_FileState, float], ...]
+"""Adapters with their scales, in an order of their own: the same set is the same value."""
 
 
 class Adapters:
@@ -23,17 +27,30 @@ class Adapters:
         self._model = model
         self._context = context
         self._loaded: OrderedDict[_FileState, int] = OrderedDict()
-        self._active: Hashable = ()
+        self._active: AdapterSet = ()
 
-    def apply(self, uses: Sequence[LoraUse]) -> Hashable:
-        """Set exactly these on the context. Returns what the KV cache depends on; equal values, equal results."""
-        wanted = sorted((self._load(use.path), use.scale) for use in uses if use.scale != 0.0)
-        active = tuple(wanted)
-        if active != self._active:
+    def load(self, uses: Sequence[LoraUse], others: Sequence[AdapterSet] = ()) -> AdapterSet:
+        """Have these files at hand, beside those of `others`, which are in use.
+
+        Returns what the KV cache depends on; equal values, equal results.
+        """
+        wanted = tuple(sorted((self._load(use.path), use.scale) for use in uses if use.scale != 0.0))
+        self._drop_unused(
+            {state for state, _scale in (*wanted, *self._active, *(one for other in others for one in other))}
+        )
+        return wanted
+
+    def activate(self, wanted: AdapterSet) -> None:
+        """Compute with exactly these from the next decode on."""
+        if wanted != self._active:
             self._context.set_adapters([(self._loaded[state], scale) for state, scale in wanted])
-            self._active = active
-        self._drop_unused({state for state, _scale in wanted})
-        return active
+            self._active = wanted
+
+    def apply(self, uses: Sequence[LoraUse]) -> AdapterSet:
+        """Load these and compute with them."""
+        wanted = self.load(uses)
+        self.activate(wanted)
+        return wanted
 
     def _load(self, name: str) -> _FileState:
         path = Path(name)

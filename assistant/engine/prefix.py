@@ -1,11 +1,11 @@
-"""What the context's one sequence holds, so that the next prompt computes only what is new.
+"""What one sequence of the context holds, so that the next prompt computes only what is new.
 
 Knows tokens and positions. The rule: `token_ids` says exactly what is in llama.cpp's memory, also after an abort.
 """
 
 from collections.abc import Hashable, Sequence
 
-from rushlight.assistant.engine.llama import Context
+from rushlight.assistant.engine.context import Context
 
 
 def common_length(first: Sequence[int], second: Sequence[int]) -> int:
@@ -24,36 +24,42 @@ def common_length(first: Sequence[int], second: Sequence[int]) -> int:
 
 
 class Prefix:
-    """The tokens in memory and the adapters they were computed with."""
+    """The tokens of one sequence in memory and the adapters they were computed with."""
 
-    def __init__(self, context: Context, *, is_recurrent: bool) -> None:
+    def __init__(self, context: Context, *, is_recurrent: bool, sequence: int = 0) -> None:
         self._context = context
         self._is_recurrent = is_recurrent
+        self.sequence = sequence
         self.token_ids: list[int] = []
-        self._computed_with: Hashable = ()
+        self.computed_with: Hashable = ()
 
     def reuse(self, prompt: Sequence[int], computed_with: Hashable) -> int:
         """Keep what `prompt` shares with memory, forget the rest; the number of tokens kept.
 
         At least the last token of the prompt is always computed again, because its logits are wanted.
         """
-        if computed_with != self._computed_with:
+        if computed_with != self.computed_with:
             self.clear()
-            self._computed_with = computed_with
+            self.computed_with = computed_with
         n_kept = min(common_length(self.token_ids, list(prompt)), len(prompt) - 1)
-        if n_kept == 0:
+        return n_kept if self.cut(n_kept) else 0
+
+    def cut(self, n_kept: int) -> bool:
+        """Keep the first tokens. False: this memory cannot go back, and all is forgotten."""
+        if n_kept <= 0:
             self.clear()
         elif n_kept < len(self.token_ids):
             # A sliding window or a recurrent state cannot always go back: then everything is computed again.
+            context, sequence = self._context, self.sequence
             if (
-                not self._context.cut(n_kept)
-                or self._context.first_position() > 0
-                or self._context.n_positions() != n_kept
+                not context.cut(n_kept, sequence)
+                or context.first_position(sequence) > 0
+                or context.n_positions(sequence) != n_kept
             ):
                 self.clear()
-                return 0
+                return False
             del self.token_ids[n_kept:]
-        return n_kept
+        return True
 
     def extend(self, token_ids: Sequence[int]) -> None:
         """These were decoded."""
@@ -61,7 +67,7 @@ class Prefix:
 
     def repair(self, pending: Sequence[int]) -> None:
         """After a decode of `pending` that did not succeed: agree with what llama.cpp really kept of it."""
-        n_kept = self._context.n_positions()
+        n_kept = self._context.n_positions(self.sequence)
         known = [*self.token_ids, *pending]
         # A recurrent state that was half updated is worthless, and so is one whose length we cannot explain.
         if self._is_recurrent or n_kept > len(known):
@@ -71,5 +77,5 @@ class Prefix:
 
     def clear(self) -> None:
         """Forget everything."""
-        self._context.clear()
+        self._context.remove(self.sequence)
         self.token_ids = []

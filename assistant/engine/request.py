@@ -21,6 +21,10 @@ class LoadSettings(Struct, frozen=True):
     pooling: str = ""  # "", none, mean, cls, last, rank; "" = the model's own
     chat_template: str = ""  # "" = the file's own
     use_mmap: bool = True
+    n_slots: int = 4  # answers written at once; they share the context
+    kv_ram_bytes: int = 512 * 1024 * 1024  # for states of conversations that are not being answered
+    kv_folder: str = ""  # where such states are kept on disk, absolute; "" = nowhere
+    kv_disk_bytes: int = 0  # most that they may take there
 
 
 class Sampling(Struct, frozen=True):
@@ -102,6 +106,10 @@ class GenerateRequest(Struct, frozen=True):
     template_options: tuple[tuple[str, str], ...] = ()  # extra template variables, values as JSON
     reasoning: str = "auto"  # auto = split it from the answer, off = ask for none, raw = no split
     cache_prompt: bool = True  # reuse the KV cache of the common prefix
+    cache_key: str = ""  # names the conversation, so that its state is found again after a restart
+    # Guesses checked together: 0 = none, n = at most n, -1 = where they pay. Where the two likeliest tokens are nearly
+    # equal, a batch of another size may pick the other one: so it is asked for.
+    draft_tokens: int = 0
 
 
 class EmbedRequest(Struct, frozen=True):

@@ -25,6 +25,8 @@ MAX_STOP_CHARS = 1024
 MAX_BIASES = 65_536
 MAX_LOGPROBS = 20
 MAX_ADAPTERS = 16
+MAX_KEY_CHARS = 200
+MAX_DRAFT_TOKENS = 64
 MAX_BREAKERS = 64
 _MAX_BREAKER_BYTES = 40  # llama.cpp cuts longer ones
 _SEEDS = 2**32 - 1  # the seed 2^32 - 1 itself means "random" in llama.cpp
@@ -127,6 +129,10 @@ def check(request: GenerateRequest, *, n_vocab: int) -> None:
         problems.append(f"max_tokens is {request.max_tokens}; -1 (until the context is full) or more is allowed")
     if not -1 <= request.logprobs <= MAX_LOGPROBS:
         problems.append(f"logprobs is {request.logprobs}; -1 (none) to {MAX_LOGPROBS} is allowed")
+    if len(request.cache_key) > MAX_KEY_CHARS:
+        problems.append(f"cache_key is {len(request.cache_key)} characters long; {MAX_KEY_CHARS} are allowed")
+    if not -1 <= request.draft_tokens <= MAX_DRAFT_TOKENS:
+        problems.append(f"draft_tokens is {request.draft_tokens}; -1 (where they pay) to {MAX_DRAFT_TOKENS} is allowed")
     if len(request.stop) > MAX_STOP_STRINGS:
         problems.append(f"stop has {len(request.stop)} strings; {MAX_STOP_STRINGS} are allowed")
     if any(not text or len(text) > MAX_STOP_CHARS for text in request.stop):

@@ -29,7 +29,8 @@ class ThreadPool:
     """`n_threads` threads, the caller's among them, attached to one llama_context. Close it after the context."""
 
     def __init__(self, bindings: Any, context_handle: Any, n_threads: int) -> None:
-        lib = bindings._lib
+        lib = self._lib = bindings._lib
+        self._context_handle = context_handle
         lib.ggml_backend_dev_by_type.restype = lib.ggml_backend_dev_backend_reg.restype = ctypes.c_void_p
         lib.ggml_backend_dev_by_type.argtypes = (ctypes.c_int,)
         lib.ggml_backend_dev_backend_reg.argtypes = (ctypes.c_void_p,)
@@ -37,6 +38,8 @@ class ThreadPool:
         lib.ggml_backend_reg_get_proc_address.argtypes = (ctypes.c_void_p, ctypes.c_char_p)
         lib.ggml_threadpool_params_init.restype = None
         lib.ggml_threadpool_params_init.argtypes = (ctypes.POINTER(_Params), ctypes.c_int)
+        lib.llama_detach_threadpool.restype = None
+        lib.llama_detach_threadpool.argtypes = (ctypes.c_void_p,)
         lib.llama_attach_threadpool.restype = None
         lib.llama_attach_threadpool.argtypes = (ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p)
         # The processor's backend may be a plug-in chosen at run time: its functions are asked for by name.
@@ -57,6 +60,12 @@ class ThreadPool:
         self._handle = new(ctypes.byref(params))
         if self._handle:
             lib.llama_attach_threadpool(context_handle, self._handle, self._handle)
+
+    def detach(self) -> None:
+        """Leave the context, which must still be open, and end the threads."""
+        if self._handle:
+            self._lib.llama_detach_threadpool(self._context_handle)
+        self.close()
 
     def close(self) -> None:
         if self._handle:

@@ -1,23 +1,26 @@
-"""The engine process: loads one model, then answers one request after another.
+"""The engine process: loads one model, then answers several requests at once.
 
 `main(["--control", FD, "--door", FD])`, the hidden verb `_engine`. The control socket brings the settings and takes
 Progress, then Ready or Failed; its end is the worker's end. The door socket brings clients. Standard output is not
 used; the only text is a traceback on standard error, for the host's log.
+
+Three threads: the door reads sockets; the preparer takes jobs and makes prompts and grammars; the main thread computes.
 """
 
 import os
 import signal
 import socket
 import sys
+import threading
 import time
 
 from rushlight import Error, Progress
-from rushlight.assistant.engine.door import Door, Job
+from rushlight.assistant.engine.door import Door, Job, failed
 from rushlight.assistant.engine.frames import Connection, Tokens
 from rushlight.assistant.engine.load import Loaded, load
 from rushlight.assistant.engine.request import EmbedRequest, GenerateRequest, LoadSettings, ScoreRequest
 from rushlight.assistant.engine.template_process import TemplateProcess
-from rushlight.assistant.events import Failed, Finished, Usage
+from rushlight.assistant.events import Embeddings, Failed, Finished, Usage
 
 _USAGE = "usage: _engine --control FD --door FD [--waiting N]"
 
@@ -38,7 +41,7 @@ def main(argv: list[str]) -> int:
     try:
         first = control.receive()
     except Error as err:
-        control.send(_failed(err))
+        control.send(failed(err))
         return 1
     except OSError:
         first = None
@@ -55,20 +58,23 @@ def main(argv: list[str]) -> int:
             )
         )
         return 1
-    door = Door(control, socket.socket(fileno=numbers["door"]), max_waiting=numbers["waiting"])
+    door = Door(
+        control, socket.socket(fileno=numbers["door"]), max_waiting=numbers["waiting"], n_slots=settings.n_slots
+    )
     door.start()
     try:
         loaded, ready = load(settings, renderer, lambda progress: _report(control, progress))
     except Exception as err:
-        failed = _failed(err)
-        door.fail_all(failed)
-        control.send(failed)
+        why = failed(err)
+        door.fail_all(why)
+        control.send(why)
         renderer.close()
         return 1
-    door.set_flag, door.clear_flag = loaded.flag.set, loaded.flag.clear
     control.send(ready)
-    while True:
-        _answer(loaded, door.next_job())
+    desk = Desk(loaded, door)
+    threading.Thread(target=desk.prepare_all, name="prepare", daemon=True).start()
+    desk.compute_all()
+    return 0
 
 
 def _arguments(argv: list[str]) -> dict[str, int] | None:
@@ -99,57 +105,91 @@ def _report(control: Connection, progress: Progress) -> None:
         pass  # the host is gone; the reader thread ends the process
 
 
-def _answer(loaded: Loaded, job: Job) -> None:
-    """One request, whatever happens: the worker lives on."""
-    client, sequence, request = job.client, job.sequence, job.request
-    queue_s = time.monotonic() - job.received_at
-    try:
-        if isinstance(request, GenerateRequest):
-            from rushlight.assistant.engine.generate import generate
+class Desk:
+    """Where jobs become answers."""
 
-            for event in generate(loaded, request, queue_s=queue_s):
-                if not client.send(event, sequence):
-                    return
-        elif isinstance(request, EmbedRequest):
-            from rushlight.assistant.engine.embed import embed
+    def __init__(self, loaded: Loaded, door: Door) -> None:
+        from rushlight.assistant.engine.scheduler import Scheduler
 
-            if not loaded.settings.embeddings:
-                raise Error(
-                    f"{loaded.model.path.name} is loaded to write text; it gives no vectors.",
-                    hint="Load it again for embeddings.",
-                    kind="bad-request",
-                )
-            client.send(embed(request, loaded.model, loaded.context, loaded.flag), sequence)
-        elif isinstance(request, ScoreRequest):
-            from rushlight.assistant.engine.score import score
+        self._loaded = loaded
+        self._door = door
+        self._scheduler = Scheduler(loaded)
+        self._embedding: Job | None = None
+        self._lock = threading.Lock()
+        door.on_cancel = self._cancel
 
-            client.send(score(loaded, request), sequence)
+    def compute_all(self) -> None:
+        """Never returns: the end of the control stream ends the process."""
+        scheduler = self._scheduler
+        while True:
+            scheduler.wait()
+            scheduler.step()
+
+    def prepare_all(self) -> None:
+        """One job after another, whatever happens: the worker lives on."""
+        while True:
+            job = self._door.next_job()
+            try:
+                is_answered = self._prepare(job)
+            except Exception as err:
+                is_answered = True
+                if isinstance(err, Error) and err.kind == "stopped":
+                    job.send(Usage(0, 0, 0, queue_s=time.monotonic() - job.received_at))
+                    job.send(Finished("cancelled"))
+                else:
+                    job.fail(err)
+            if is_answered:
+                job.done()
+
+    def _prepare(self, job: Job) -> bool:
+        """Whether the job is answered; else the scheduler has it. Raises `Error`."""
+        from rushlight.assistant.engine.prepare import prepare, tokenize
+
+        began = time.monotonic()
+        if isinstance(job.request, GenerateRequest):
+            prepared = prepare(self._loaded, job.request)
+            self._scheduler.submit(job, prepared, time.monotonic() - began)
+            return False
+        if isinstance(job.request, EmbedRequest):
+            job.send(self._embed(job, job.request))
+        elif isinstance(job.request, ScoreRequest):
+            from rushlight.assistant.engine.score import Scoring
+
+            scoring = Scoring(self._loaded, job.request, job)
+            self._scheduler.submit_work(job, scoring.steps(self._scheduler.adapters_in_use))
+            return False
         else:
-            from rushlight.assistant.engine.generate import tokenize
+            job.send(Tokens(tokenize(self._loaded, job.request)))
+        return True
 
-            client.send(Tokens(tokenize(loaded, request)), sequence)
-    except Exception as err:
-        if isinstance(err, Error) and err.kind == "stopped":
-            client.send(Usage(0, 0, 0, queue_s=queue_s), sequence)
-            client.send(Finished("cancelled"), sequence)
-        else:
-            client.send(_failed(err), sequence)
+    def _embed(self, job: Job, request: EmbedRequest) -> Embeddings:
+        """Computed here: an engine for embeddings writes no text, so nobody else uses its context."""
+        from rushlight.assistant.engine.embed import embed
 
+        loaded = self._loaded
+        if not loaded.settings.embeddings:
+            raise Error(
+                f"{loaded.model.path.name} is loaded to write text; it gives no vectors.",
+                hint="Load it again for embeddings.",
+                kind="bad-request",
+            )
+        with self._lock:
+            loaded.flag.clear()
+            self._embedding = job
+        try:
+            if job.is_cancelled:
+                raise Error("Stopped.", kind="stopped")
+            return embed(request, loaded.model, loaded.context, loaded.flag)
+        finally:
+            with self._lock:
+                self._embedding = None
 
-def _failed(err: Exception) -> Failed:
-    if isinstance(err, Error):
-        return Failed(err.message, err.hint, err.kind)
-    if isinstance(err, MemoryError):
-        return Failed(
-            "There is not enough memory for this.",
-            "Lower the context length, choose a smaller model, or close other programs.",
-            "out-of-memory",
-        )
-    import traceback
-
-    sys.stderr.write(traceback.format_exc())  # a bug: the host keeps this in its log
-    return Failed(
-        f"The engine failed unexpectedly ({type(err).__name__}: {err}).",
-        "Please report this, with the log: rushlight doctor",
-        "internal",
-    )
+    def _cancel(self, job: Job) -> None:
+        """From the door's thread: the client takes a job back, or is gone."""
+        if isinstance(job.request, GenerateRequest | ScoreRequest):
+            self._scheduler.cancel(job)
+            return
+        with self._lock:
+            job.is_cancelled = True
+            if self._embedding is job:
+                self._loaded.flag.set()

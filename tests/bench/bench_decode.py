@@ -23,13 +23,14 @@ from rushlight_home import demo_model, own_home
 from rushlight import Stop
 from rushlight.assistant.engine.engine import Engine
 from rushlight.assistant.engine.request import GenerateRequest, LoadSettings, TokenizeRequest
+from rushlight.assistant.engine.threads import n_physical_cores
 from rushlight.assistant.events import TextDelta, Usage
 from rushlight.assistant.host.client import connect
 from rushlight.assistant.paths import find_paths
 from rushlight.assistant.settings import load_settings
 
-N_TOKENS, N_THREADS, N_CTX, N_BATCH = 128, 2, 2048, 512
-TARGET = 0.95
+N_TOKENS, N_THREADS, N_CTX, N_BATCH = 128, n_physical_cores(), 2048, 512
+TARGET = 0.98
 PROMPT = "The history of the lighthouse begins with fires that people lit on hills near the coast. In the"
 
 
@@ -74,7 +75,7 @@ def main() -> None:
 
 def measure(engine: Engine, bare: Any, rounds: int) -> tuple[list[Row], list[str]]:
     token_ids = engine.tokenize(TokenizeRequest(text=PROMPT, add_special=True))
-    request = GenerateRequest(token_ids=token_ids, max_tokens=N_TOKENS, cache_prompt=False)
+    request = GenerateRequest(token_ids=token_ids, max_tokens=N_TOKENS, cache_prompt=False, draft_tokens=0)
     in_worker: list[float] = []
     said: dict[str, Any] = {}
 

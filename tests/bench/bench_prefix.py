@@ -1,6 +1,7 @@
 """The second turn of a long conversation: time to the first token, and what the reused prefix does to the logits.
 
-First turn: a message that makes the prompt 1,500 tokens long. Second turn: the same, the answer, and a short question.
+First turn: a message that makes the prompt 4,000 tokens long. Second turn: the same, the answer, and a short question.
+The same second turn after a restart of the engine, its state read from disk (the load of the model is not counted).
 Times are those of the front process, from the request to the first text. Then, in this process and with the engine's
 own code: the logits after the second turn's prompt, with the first turn in memory and from nothing. How tokens are
 split into batches decides which matrix kernels llama.cpp takes and so how it rounds; therefore also: the same from
@@ -10,6 +11,7 @@ nothing in just the batches that the reused run had, and, as a yardstick, in bat
 """
 
 import statistics
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -25,18 +27,20 @@ from rushlight.assistant.engine.generate import generate
 from rushlight.assistant.engine.load import Loaded, load
 from rushlight.assistant.engine.request import GenerateRequest, LoadSettings, Message, TokenizeRequest
 from rushlight.assistant.engine.template_process import TemplateProcess
+from rushlight.assistant.engine.threads import n_physical_cores
 from rushlight.assistant.events import TextDelta, Usage
 from rushlight.assistant.host.client import connect
 from rushlight.assistant.paths import find_paths
 from rushlight.assistant.settings import load_settings
 
-N_PROMPT, N_THREADS, N_CTX, N_BATCH = 1500, 2, 4096, 512
-TARGET = 0.1
+N_PROMPT, N_THREADS, N_CTX, N_BATCH = 4000, n_physical_cores(), 6144, 512
+N_COMPARED = 1500  # of the prompts whose logits are compared
+TARGET, TARGET_DISK = 0.03, 0.1
 _SENTENCE = "The keeper of lighthouse number {n} wrote in his log that the wind had turned to the north. "
 
 
-def first_turn(engine: Engine, number: int) -> tuple[Message, ...]:
-    """A conversation of N_PROMPT tokens, up to a sentence, that shares no beginning with that of another number."""
+def first_turn(engine: Engine, number: int, n_prompt: int = N_PROMPT) -> tuple[Message, ...]:
+    """A conversation of `n_prompt` tokens, up to a sentence, that shares no beginning with that of another number."""
 
     def messages(n_sentences: int) -> tuple[Message, ...]:
         notes = "".join(_SENTENCE.format(n=1000 + number * 200 + i) for i in range(n_sentences))
@@ -44,14 +48,14 @@ def first_turn(engine: Engine, number: int) -> tuple[Message, ...]:
         return (Message("system", f"You are assistant {number}."), Message("user", notes + "What happened?"))
 
     few, more = (len(engine.tokenize(TokenizeRequest(messages=messages(n)))) for n in (10, 30))
-    return messages(10 + round((N_PROMPT - few) * 20 / (more - few)))
+    return messages(10 + round((n_prompt - few) * 20 / (more - few)))
 
 
-def ask(engine: Engine, messages: tuple[Message, ...]) -> tuple[float, str, Usage]:
+def ask(engine: Engine, messages: tuple[Message, ...], key: str = "") -> tuple[float, str, Usage]:
     """(seconds to the first text, answer, usage)"""
     first_s, text, usage = 0.0, "", None
     start = time.perf_counter()
-    for event in engine.generate(GenerateRequest(messages=messages, max_tokens=24), Stop()):
+    for event in engine.generate(GenerateRequest(messages=messages, max_tokens=24, cache_key=key), Stop()):
         if isinstance(event, TextDelta):
             first_s = first_s or time.perf_counter() - start
             text += event.text
@@ -113,7 +117,7 @@ def compare_logits(model: Path, turns: list[list[int]]) -> list[str]:
         same_shapes = logits_in_batches(loaded, last, [*range(N_BATCH, n_cached, N_BATCH), n_cached, len(last)])
         smaller = logits_in_batches(loaded, last, [*range(100, len(last), 100), len(last)])
         loaded.prefix.clear()
-    if n_cached < N_PROMPT // 2:
+    if n_cached < N_COMPARED // 2:
         raise SystemExit(f"The prefix was not reused: {n_cached} tokens of {len(last)}.")
     return [
         f"largest logit difference, reused prefix against a fresh run: {np.abs(reused - fresh).max():.4g} "
@@ -124,41 +128,64 @@ def compare_logits(model: Path, turns: list[list[int]]) -> list[str]:
     ]
 
 
+def measure(model: Path, folder: Path, rounds: int) -> tuple[list[Row], list[str], list[list[int]]]:
+    """Rows, notes, and two turns of a shorter conversation as token ids."""
+    first_s, second_s, restored_s, load_s = [], [], [], []
+    settings = LoadSettings(
+        str(model),
+        n_ctx=N_CTX,
+        n_batch=N_BATCH,
+        n_threads=N_THREADS,
+        kv_folder=str(folder),
+        kv_disk_bytes=2**30,
+    )
+    with connect(find_paths(), load_settings(find_paths())) as host:
+        for number in range(rounds + 1):
+            with host.open_engine(settings) as engine:
+                messages = first_turn(engine, number)
+                key = f"conversation {number}"
+                spent_1, answer, usage_1 = ask(engine, messages, key)
+                deadline = time.monotonic() + 30
+                while len(list(folder.glob("*.kv"))) <= number and time.monotonic() < deadline:
+                    time.sleep(0.05)
+                spent_2, _, usage_2 = ask(engine, second_turn(messages, answer))
+                few = first_turn(engine, number, N_COMPARED)
+                turns = [
+                    list(engine.tokenize(TokenizeRequest(messages=turn))) for turn in (few, second_turn(few, answer))
+                ]
+            host.unload()
+            start = time.perf_counter()
+            with host.open_engine(settings) as engine:
+                opened_s = time.perf_counter() - start
+                ask(engine, (Message("user", "Hello"),))  # the first words of a process are slow for other reasons
+                spent_3, _, usage_3 = ask(engine, second_turn(messages, answer), key)
+            if number:  # the first round is for warming up
+                first_s.append(spent_1)
+                second_s.append(spent_2)
+                restored_s.append(spent_3)
+                load_s.append(opened_s)
+    median = statistics.median
+    rows = [
+        Row("second turn / first: to the first token", median(second_s) * 1e3, median(first_s) * 1e3, "ms", TARGET),
+        Row("the same from disk / first", median(restored_s) * 1e3, median(first_s) * 1e3, "ms", TARGET_DISK),
+    ]
+    notes = [
+        f"first turn: {usage_1.n_prompt_tokens} tokens, {usage_1.n_cached_tokens} of them reused; second turn: "
+        f"{usage_2.n_prompt_tokens} tokens, {usage_2.n_cached_tokens} reused; after a restart "
+        f"{usage_3.n_cached_tokens} "
+        f"(loading {median(load_s) * 1e3:.0f} ms); {rounds} rounds, medians",
+    ]
+    return rows, notes, turns
+
+
 def main() -> None:
     rounds = n_rounds(5, __doc__)
     model = demo_model()
     before = machine()
-    first_s, second_s = [], []
-    settings = LoadSettings(str(model), n_ctx=N_CTX, n_batch=N_BATCH, n_threads=N_THREADS)
     # find_paths() is asked inside: own_home() changes its answer.
-    with (
-        own_home(model),
-        connect(find_paths(), load_settings(find_paths())) as host,
-        host.open_engine(settings) as engine,
-    ):
-        for number in range(rounds + 1):
-            messages = first_turn(engine, number)
-            spent_1, answer, usage_1 = ask(engine, messages)
-            spent_2, _, usage_2 = ask(engine, second_turn(messages, answer))
-            if number:  # the first round is for warming up
-                first_s.append(spent_1)
-                second_s.append(spent_2)
-        turns = [
-            list(engine.tokenize(TokenizeRequest(messages=turn))) for turn in (messages, second_turn(messages, answer))
-        ]
-    notes = [
-        f"first turn: {usage_1.n_prompt_tokens} tokens, {usage_1.n_cached_tokens} of them reused; second turn: "
-        f"{usage_2.n_prompt_tokens} tokens, {usage_2.n_cached_tokens} reused; {rounds} rounds, medians",
-        *compare_logits(model, turns),
-    ]
-    row = Row(
-        "second turn / first turn: time to first token",
-        statistics.median(second_s) * 1e3,
-        statistics.median(first_s) * 1e3,
-        "ms",
-        TARGET,
-    )
-    report("reuse of the prompt's prefix", [row], before, notes)
+    with own_home(model), tempfile.TemporaryDirectory(prefix="rushlight-bench-") as folder:
+        rows, notes, turns = measure(model, Path(folder), rounds)
+    report("reuse of the prompt's prefix", rows, before, [*notes, *compare_logits(model, turns)])
 
 
 if __name__ == "__main__":

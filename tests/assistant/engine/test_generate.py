@@ -207,12 +207,12 @@ def test_frames_are_few(loaded: Loaded, paris: GenerateRequest) -> None:
 
 
 def test_reasoning_marks_are_seen_though_they_are_control_tokens(loaded: Loaded) -> None:
-    from rushlight.assistant.engine.generate import _visible_pieces
+    from rushlight.assistant.engine.prepare import visible_pieces
     from rushlight.assistant.engine.reasoning import ReasoningTags
 
     tags = ReasoningTags("test", ("<|im_start|>think",), ("<|im_end|>",))
-    assert sorted(_visible_pieces(loaded, tags).values()) == [b"<|im_end|>", b"<|im_start|>"]
-    assert _visible_pieces(loaded, None) == {}
+    assert sorted(visible_pieces(loaded, tags).values()) == [b"<|im_end|>", b"<|im_start|>"]
+    assert visible_pieces(loaded, None) == {}
 
 
 @pytest.mark.parametrize("compiled", [True, False])

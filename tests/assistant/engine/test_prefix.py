@@ -29,19 +29,19 @@ class FakeMemory:
         self.first = first
         self.n_cleared = 0
 
-    def cut(self, n_kept: int) -> bool:
+    def cut(self, n_kept: int, _sequence: int) -> bool:
         if self.can_cut:
             self.n = n_kept
         return self.can_cut
 
-    def clear(self) -> None:
+    def remove(self, _sequence: int) -> None:
         self.n = 0
         self.n_cleared += 1
 
-    def n_positions(self) -> int:
+    def n_positions(self, _sequence: int) -> int:
         return self.n
 
-    def first_position(self) -> int:
+    def first_position(self, _sequence: int) -> int:
         return self.first
 
 

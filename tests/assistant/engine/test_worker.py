@@ -2,6 +2,7 @@
 
 import os
 import random
+import select
 import signal
 import socket
 import struct
@@ -238,7 +239,7 @@ def test_a_client_that_leaves_cancels(worker: Any) -> None:
 
 @pytest.mark.model
 def test_clients_take_turns_and_too_many_are_turned_away(start_worker: Callable[..., Any], demo_model: Path) -> None:
-    process = start_worker(LoadSettings(path=str(demo_model), n_ctx=512), "--waiting", "2")
+    process = start_worker(LoadSettings(path=str(demo_model), n_ctx=512, n_slots=1), "--waiting", "2")
     assert isinstance(process.first_word(), Ready)
     first = Connection(process.raw_client())
     first.send(replace(ENDLESS, max_tokens=400), 1)
@@ -261,6 +262,58 @@ def test_clients_take_turns_and_too_many_are_turned_away(start_worker: Callable[
     for connection in (first, *others):
         connection.close()
     process.close()
+
+
+@pytest.mark.model
+def test_clients_are_answered_at_once(worker: Any, paris: GenerateRequest, answer: Answer) -> None:
+    """A question beside an endless answer, a tokenize beside both; then the endless one is taken back."""
+    with worker.client() as writer, worker.client() as other:
+        stop = Stop()
+        stream = writer.generate(ENDLESS, stop)
+        next(stream)
+        assert "Paris" in answer(other, paris)[0]
+        assert other.tokenize(TokenizeRequest("x"))
+        assert isinstance(next(stream), TextDelta)  # it still goes on
+        stop.set()
+        assert list(stream)[-1] == Finished("cancelled")
+
+
+@pytest.mark.model
+def test_a_long_prompt_beside_an_answer_is_cancelled_soon(worker: Any) -> None:
+    with worker.client() as writer, worker.client() as reader:
+        stream = writer.generate(ENDLESS, Stop())
+        next(stream)
+        stop = Stop()
+        timer = _later(0.3, stop.set)
+        start = time.monotonic()
+        assert list(reader.generate(LONG, stop))[-1] == Finished("cancelled")
+        timer.join()
+        assert time.monotonic() - start < 2.0
+        assert isinstance(next(stream), TextDelta)
+        stream.close()  # type: ignore[attr-defined]
+
+
+@pytest.mark.model
+@pytest.mark.parametrize("n", [16, pytest.param(200, marks=pytest.mark.slow)])
+def test_clients_that_leave_at_random_moments(worker: Any, paris: GenerateRequest, answer: Answer, n: int) -> None:
+    """No slot is lost, and nobody is answered with another's text."""
+    moments = random.Random(2)
+    with worker.client() as client:
+        waiting = []
+        for i in range(n):
+            raw = worker.raw_client()
+            raw.sendall(encode(replace(ENDLESS, prompt=f"{i} " + "word " * moments.randrange(1, 300)), 1))
+            waiting.append(raw)
+            time.sleep(moments.uniform(0.0, 0.1))
+            if len(waiting) > moments.randrange(1, 5):
+                waiting.pop(moments.randrange(len(waiting))).close()
+            if i % 8 == 7:
+                for raw in waiting:
+                    raw.close()
+                waiting.clear()
+                start = time.monotonic()
+                assert "Paris" in answer(client, paris)[0]
+                assert time.monotonic() - start < 5.0
 
 
 @pytest.mark.model
@@ -338,18 +391,10 @@ def test_a_client_that_does_not_read_is_dropped(
     with process.client() as client:
         start = time.monotonic()
         assert "Paris" in answer(client, paris)[0]
-        assert time.monotonic() - start < SEND_LIMIT_S + 20
-    deadline = time.monotonic() + SEND_LIMIT_S + 10
-    lazy.settimeout(5)
-    while time.monotonic() < deadline:  # what had been sent, then the end
-        try:
-            if not lazy.recv(1 << 16):
-                break
-        except ConnectionResetError:
-            break
-        time.sleep(0.01)
-    else:
-        raise AssertionError("the client was not dropped")
+        assert time.monotonic() - start < SEND_LIMIT_S / 2  # nobody else waits for it
+    hung_up = select.poll()
+    hung_up.register(lazy, 0)  # the end of the other side is always told
+    assert hung_up.poll((SEND_LIMIT_S + 10) * 1000), "the client was not dropped"
     lazy.close()
     process.close()
 

@@ -1,0 +1,253 @@
+"""One running answer: its tokens, its samplers, its text, and where it is.
+
+A slot is moved on by the scheduler: tokens of `todo` are decoded, then `proceed` picks what follows. Knows one request
+and one sequence; knows nothing of other slots.
+"""
+
+import math
+import time
+from collections import deque
+from collections.abc import Sequence
+from typing import Protocol
+
+from msgspec.structs import replace
+
+from rushlight import Error
+from rushlight.assistant.engine.chain import Chain
+from rushlight.assistant.engine.load import Loaded
+from rushlight.assistant.engine.lora import AdapterSet
+from rushlight.assistant.engine.prefix import Prefix
+from rushlight.assistant.engine.prepare import Prepared, visible_pieces
+from rushlight.assistant.engine.reasoning import ReasoningSplitter
+from rushlight.assistant.engine.sampling import needs_history
+from rushlight.assistant.engine.speculate import SIZES, Speculator, can_speculate
+from rushlight.assistant.engine.stops import TextStream
+from rushlight.assistant.events import Event, Finished, Scores, TextDelta, TokenLogprob, Usage
+
+# A frame wakes the front process, which takes a core from ggml's threads: so about 45 frames a second, not one a token.
+FRAME_S = 0.022
+
+
+class Ticket(Protocol):
+    """Who asked. `send` never waits; while `can_send` is false the slot is not moved on."""
+
+    received_at: float
+    is_cancelled: bool
+
+    def send(self, event: Event | Scores) -> None: ...
+
+    def can_send(self) -> bool: ...
+
+    def fail(self, err: Exception) -> None: ...
+
+    def done(self) -> None:
+        """Nothing more will be sent."""
+
+
+class Slot:
+    """The state of one answer. `reason` is "" until it has ended."""
+
+    def __init__(self, loaded: Loaded, ticket: Ticket, prepared: Prepared, prepare_s: float) -> None:
+        self._loaded = loaded
+        self.ticket = ticket
+        self.prepared = prepared
+        self.adapters: AdapterSet = ()
+        self.prefix: Prefix | None = None
+        self.tokens = list(prepared.token_ids)  # the prompt, then what was said
+        self.todo: list[int] = []  # the end of `tokens` that is not in memory yet
+        self.n_shared = 0  # cells that another sequence holds too
+        self.is_writing = False  # the prompt is computed
+        self.reason = self._stop_string = ""
+        self.n_drafted = self.n_accepted = 0
+        self._prepare_s = prepare_s
+        self._admitted = time.monotonic()
+        self._first_token = self._last_token = 0.0
+        self.n_prompt, self.n_cached, self._n_said = len(self.tokens), 0, 0
+        self.is_long = False
+        request, context = prepared.request, loaded.context
+        room = context.n_ctx - self.n_prompt + 1  # the last token needs no place in the cache
+        self._limit = room if request.max_tokens < 0 else min(room, request.max_tokens)
+        self._n_most = context.n_batch - 1
+        self._constraint = prepared.constraint
+        self._logprobs: list[TokenLogprob] = []
+        self._forced: deque[int] = deque()  # what the grammar says must come next
+        self._eog_ids = loaded.vocabulary.eog_ids
+        self._pieces = visible_pieces(loaded, prepared.tags)
+        self._stream = TextStream(request.stop)
+        self._splitter = ReasoningSplitter(prepared.tags, prepared.is_reasoning)
+        self._text = ""
+        self._next_frame = 0.0
+        self._chain = Chain(loaded.model, prepared.stages)
+        n_history = needs_history(prepared.stages)
+        for token_id in self.tokens[-n_history:] if n_history else ():
+            self._chain.accept(token_id)
+        sampling = request.sampling
+        self.speculator: Speculator | None = None
+        if can_speculate(
+            is_recurrent=loaded.model.is_recurrent,
+            draft_tokens=request.draft_tokens,
+            temperature=sampling.temperature,
+            seed=sampling.seed,
+        ):
+            n_most = request.draft_tokens if request.draft_tokens > 0 else SIZES[-1]
+            self.speculator = Speculator(loaded.costs, n_most=min(n_most, self._n_most))
+        self._is_masked = self._constraint is not None or request.logprobs >= 0
+        self._never = {token_id for token_id, bias in request.sampling.logit_bias if bias == -math.inf}
+        self._may_skip = self._constraint is not None and request.logprobs < 0 and not self._never
+
+    # --- moving on ----------------------------------------------------------------------------------------------
+    def opened(self, prefix: Prefix, n_cached: int, n_shared: int) -> None:
+        """A sequence is there (again, after it had to make room)."""
+        self.prefix, self.n_shared = prefix, n_shared
+        self.todo = self.tokens[n_cached:]
+        if not self.is_writing:
+            self.n_cached = n_cached
+            self.is_long = self.n_prompt - n_cached > self._loaded.context.n_batch
+
+    def begin_writing(self, row: int) -> None:
+        """The prompt is computed; `row` is its last output. Raises `Error` where the model is damaged."""
+        if not self._loaded.context.has_numbers(row):
+            assert self.prefix is not None
+            self.prefix.clear()
+            raise Error(
+                f"{self._loaded.model.path.name} answers with something that is no number.",
+                hint="The file is damaged. Check it with: rushlight models verify",
+                kind="decode-failed",
+            )
+        self.is_writing = True
+        if self._limit <= 0:
+            self.reason = "length"
+
+    def draft(self, now_s: float) -> list[int]:
+        """Guesses at what follows the one token of `todo`."""
+        speculator = self.speculator
+        if speculator is None or self._forced:
+            return []
+        speculator.follow(self.tokens)
+        return speculator.draft(self._limit - self._n_said - 1, now_s)
+
+    def proceed(self, row: int, drafts: Sequence[int], frame_s: float) -> int:
+        """Pick what follows the output `row`; the outputs right after it are those of `drafts`.
+
+        Returns how many of the drafts are what was picked: these are in memory already. What else was picked is
+        `todo`. Raises `Error`.
+        """
+        n_accepted = 0
+        todo, tokens, forced = self.todo, self.tokens, self._forced
+        while not self.reason:
+            token_id = self._sample(row + n_accepted)
+            self._take(token_id)
+            if self.reason:
+                break
+            tokens.append(token_id)
+            if n_accepted < len(drafts) and drafts[n_accepted] == token_id:
+                n_accepted += 1
+                continue
+            todo.append(token_id)
+            while forced and len(todo) < self._n_most:  # more must follow: they are decoded together
+                token_id = self._sample(row)
+                self._take(token_id)
+                if self.reason:
+                    break
+                tokens.append(token_id)
+                todo.append(token_id)
+            break
+        self.n_drafted += len(drafts)
+        self.n_accepted += n_accepted
+        if self._text and not self.reason and self._last_token >= self._next_frame:
+            self._say(self._splitter.feed(self._text))
+            self._text = ""
+            self._next_frame = self._last_token + frame_s
+        return n_accepted
+
+    def finish(self) -> None:
+        """Say what was held back, what it cost, and how it ended."""
+        text = self._text + self._stream.finish()
+        self._say([*(self._splitter.feed(text) if text else ()), *self._splitter.close()])
+        if self._logprobs and not self._stream.stopped:  # of tokens without text of their own
+            self.ticket.send(TextDelta("", tuple(self._logprobs)))
+        now = time.monotonic()
+        self.ticket.send(
+            Usage(
+                n_prompt_tokens=self.n_prompt,
+                n_cached_tokens=self.n_cached,
+                n_completion_tokens=self._n_said,
+                queue_s=max(0.0, self._admitted - self.ticket.received_at - self._prepare_s),
+                prompt_s=(self._first_token or now) - self._admitted + self._prepare_s,
+                decode_s=max(0.0, self._last_token - self._first_token),
+                n_draft_tokens=self.n_drafted,
+                n_draft_accepted=self.n_accepted,
+            )
+        )
+        self.ticket.send(Finished(self.reason, self._stop_string))
+
+    def close(self) -> None:
+        """Give the samplers back."""
+        self._chain.close()
+
+    # --- one token ----------------------------------------------------------------------------------------------
+    def _take(self, token_id: int) -> None:
+        """Turn a token into text, and see whether it ends the answer."""
+        now = self._last_token = time.monotonic()
+        if self._n_said == 0:
+            self._first_token = now
+        if token_id in self._eog_ids:
+            self.reason = "stop"
+            return
+        self._n_said += 1
+        piece = self._pieces.get(token_id)
+        if piece is None:
+            piece = self._pieces[token_id] = self._loaded.vocabulary.piece(token_id)
+        self._text += self._stream.feed(piece)
+        if self._stream.stopped or (self._constraint is not None and self._constraint.is_finished):
+            self.reason, self._stop_string = "stop", self._stream.stopped
+        elif self._n_said >= self._limit:
+            self.reason = "length"
+
+    def _say(self, deltas: Sequence[Event]) -> None:
+        """The deltas, the first text among them with the log-probabilities gathered since the last."""
+        for delta in deltas:
+            if self._logprobs:
+                if isinstance(delta, TextDelta):
+                    delta = replace(delta, logprobs=tuple(self._logprobs))
+                self._logprobs.clear()  # those of reasoning are not part of the answer
+            self.ticket.send(delta)
+
+    def _sample(self, row: int) -> int:
+        """Pick the next token."""
+        if not self._is_masked:
+            return self._chain.sample(self._loaded.context, row)
+        return self._sample_masked(row)
+
+    def _sample_masked(self, row: int) -> int:
+        """The same with a grammar, with log-probabilities, or with both: through a numpy view of the logits."""
+        constraint, chain, context = self._constraint, self._chain, self._loaded.context
+        if self._forced and constraint is not None:
+            token_id = self._forced.popleft()
+            chain.accept(token_id)
+            constraint.accept(token_id)
+            return token_id
+        n_top = self.prepared.request.logprobs
+        logits = context.logits(row)
+        model_logits = logits
+        if constraint is not None:
+            if n_top >= 0:
+                model_logits = logits.copy()  # the model's own distribution, not the masked one
+            constraint.apply(logits)
+        token_id = chain.sample(context, row)
+        if constraint is not None:
+            if token_id in self._never or logits[token_id] == -math.inf:
+                raise Error(
+                    "The grammar and the logit bias together leave no token to go on with.",
+                    hint="Change the grammar, or take tokens out of logit_bias.",
+                    kind="bad-request",
+                )
+            if token_id not in self._eog_ids:
+                constraint.accept(token_id)
+                if self._may_skip:
+                    self._forced.extend(constraint.forced_tokens())
+        if n_top >= 0 and token_id not in self._eog_ids:
+            from rushlight.assistant.engine.logprobs import token_logprobs
+
+            self._logprobs.append(token_logprobs(model_logits, token_id, n_top, self._loaded.vocabulary.piece))
+        return token_id
