@@ -1,83 +1,63 @@
-"""Scoring a prompt in the worker: the model's own numbers, also beside an answer that is being written."""
-
-import math
-import threading
-from typing import Any
+"""How likely a prompt is, token by token, on the demo model in a worker."""
 
 import pytest
 
 from rushlight import Error, Stop
-from rushlight.assistant.engine.request import GenerateRequest, Sampling, ScoreRequest, TokenizeRequest
-from rushlight.assistant.events import Finished, TextDelta
+from rushlight.assistant.engine.client import EngineClient
+from rushlight.assistant.engine.request import GenerateRequest, ScoreRequest, TokenizeRequest
+from rushlight.assistant.events import TextDelta, TokenLogprob
 
-TEXT = "The capital of France is Paris, and the capital of Italy is Rome. " * 6
 pytestmark = pytest.mark.model
+PROMPT = "The capital of France is"
 
 
-def test_the_likeliest_token_is_the_one_that_is_said(worker: Any) -> None:
-    with worker.client() as client:
-        token_ids = client.tokenize(TokenizeRequest(text=TEXT, add_special=True))
-        tokens = client.score(ScoreRequest(token_ids=token_ids, logprobs=2), Stop()).tokens
-        assert tuple(one.token_id for one in tokens) == token_ids and len(tokens) > 64  # more than one piece
-        assert "".join(one.text for one in tokens).endswith("is Rome. ")
-        assert tokens[0].logprob == 0.0 and all(one.logprob < 0 and math.isfinite(one.logprob) for one in tokens[1:])
-        for place in (5, 63, 64, 65, len(tokens) - 1):
-            request = GenerateRequest(token_ids=token_ids[:place], max_tokens=1, logprobs=2, cache_prompt=False)
-            said = [e for e in client.generate(request, Stop()) if isinstance(e, TextDelta) and e.logprobs]
-            likeliest_id, _text, logprob = tokens[place].top[0]
-            assert said[0].logprobs[0].top[0][0] == likeliest_id
-            assert math.isclose(said[0].logprobs[0].top[0][2], logprob, abs_tol=0.05)
+def test_what_is_written_has_the_likelihood_with_which_it_was_written(client: EngineClient) -> None:
+    written: list[TokenLogprob] = []
+    ids = client.tokenize(TokenizeRequest(PROMPT, add_special=True))
+    for event in client.generate(GenerateRequest(token_ids=ids, max_tokens=6, logprobs=2), Stop()):
+        if isinstance(event, TextDelta):
+            written += event.logprobs
+    whole = (*ids, *(token.token_id for token in written))
+    scored = client.score(ScoreRequest(token_ids=whole, logprobs=2), Stop()).tokens
+    assert [token.token_id for token in scored] == list(whole)
+    tail = scored[-len(written) :]
+    assert [token.logprob for token in tail] == pytest.approx([token.logprob for token in written], abs=0.05)
+    assert [token.top[0][0] for token in tail] == [token.token_id for token in tail], "greedy: the likeliest each time"
+    assert "".join(token.text for token in scored) == PROMPT + "".join(token.text for token in written)
 
 
-def test_text_and_token_ids_give_the_same(worker: Any) -> None:
-    with worker.client() as client:
-        token_ids = client.tokenize(TokenizeRequest(text="A short one.", add_special=True))
-        by_ids = client.score(ScoreRequest(token_ids=token_ids), Stop())
-        assert client.score(ScoreRequest(prompt="A short one."), Stop()) == by_ids
-
-
-def test_beside_an_answer_both_are_right(worker: Any) -> None:
-    asked = GenerateRequest(
-        prompt="Once upon a time", max_tokens=200, sampling=Sampling(logit_bias=((0, -100.0), (2, -100.0)))
+def test_long_prompts_go_in_pieces_and_do_not_disturb_what_follows(client: EngineClient) -> None:
+    text = "One two three four five six seven eight nine ten. " * 12
+    scored = client.score(ScoreRequest(text), Stop()).tokens
+    assert len(scored) > 120
+    assert all(token.logprob <= 0 for token in scored)
+    assert sum(token.logprob for token in scored[-40:]) > sum(token.logprob for token in scored[1:41]), (
+        "what has been said twelve times is no surprise"
     )
-    with worker.client() as writing, worker.client() as scoring:
-        alone = "".join(e.text for e in writing.generate(asked, Stop()) if isinstance(e, TextDelta))
-        wanted = [one.logprob for one in scoring.score(ScoreRequest(prompt=TEXT), Stop()).tokens]
-        said: list[str] = []
-        thread = threading.Thread(
-            target=lambda: said.extend(e.text for e in writing.generate(asked, Stop()) if isinstance(e, TextDelta))
-        )
-        thread.start()
-        for _ in range(4):
-            found = [one.logprob for one in scoring.score(ScoreRequest(prompt=TEXT), Stop()).tokens]
-            # Sums in another order, as other cells hold the sequence: up to 0.2 were seen, of 11.
-            assert max(abs(a - b) for a, b in zip(found, wanted, strict=True)) < 0.6
-        thread.join(60)
-        assert "".join(said)[:10] == alone[:10]  # later a near tie may go the other way
-
-
-def test_a_score_is_stopped_and_the_worker_goes_on(worker: Any) -> None:
-    with worker.client() as client:
-        stop = Stop()
-        threading.Timer(0.05, stop.set).start()
-        with pytest.raises(Error) as caught:
-            for _ in range(50):
-                client.score(ScoreRequest(prompt=TEXT * 12), stop)
-        assert caught.value.kind == "stopped"
-        request = GenerateRequest(prompt="The capital of France is", max_tokens=3)
-        events = list(client.generate(request, Stop()))
-        assert any("Paris" in e.text for e in events if isinstance(e, TextDelta)) and isinstance(events[-1], Finished)
+    request = GenerateRequest(prompt=PROMPT, max_tokens=8)
+    fresh = [event for event in client.generate(request, Stop()) if isinstance(event, TextDelta)]
+    assert "Paris" in "".join(event.text for event in fresh)
 
 
 @pytest.mark.parametrize(
-    ("request_", "words"),
+    "request_",
     [
-        (ScoreRequest(prompt="word " * 9000), "context holds"),
-        (ScoreRequest(token_ids=(10**6,)), "vocabulary"),
-        (ScoreRequest(), ""),
+        ScoreRequest(),
+        ScoreRequest("a", (1,)),
+        ScoreRequest(token_ids=(10**6,)),
+        ScoreRequest("a", logprobs=21),
+        ScoreRequest("word " * 5000),
     ],
 )
-def test_what_cannot_be_scored_is_said(worker: Any, request_: ScoreRequest, words: str) -> None:
-    with worker.client() as client, pytest.raises(Error) as caught:
+def test_what_cannot_be_scored(client: EngineClient, request_: ScoreRequest) -> None:
+    with pytest.raises(Error) as refused:
         client.score(request_, Stop())
-    assert words in caught.value.message
+    assert refused.value.kind in ("bad-request", "context-full")
+
+
+def test_it_stops(client: EngineClient) -> None:
+    stop = Stop()
+    stop.set()
+    with pytest.raises(Error) as stopped:
+        client.score(ScoreRequest("word " * 2000), stop)
+    assert stopped.value.kind == "stopped"
