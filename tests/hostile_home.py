@@ -17,8 +17,8 @@ from rushlight.assistant.jobs.records import JobRecords
 from rushlight.assistant.models.importing import import_model
 
 _PER_CONVERSATION = 300  # texts, each said by the user and by a model
-_N_NAMES = 60  # folders, models, presets
-_N_JOBS = 20
+_N_NAMES = 30  # folders, models, presets
+_N_JOBS = 16
 _EVERY = 6  # the messages with reasoning, attachments, a correction
 _HARMLESS = (
     "A short answer to **question {n}**, with a [link](https://example.org/{n}) and `code`.",
@@ -26,7 +26,7 @@ _HARMLESS = (
     "```python\ndef f(x):\n    return x + {n}\n```\n",
     "1. one\n2. two\n   - three\n\n> quoted, and $x^2 + {n}$ is small.\n\n$$\\frac{{a}}{{b}}$$",
     "# A heading\n\nWith *emphasis*, ~~struck~~ and an image ![alt](https://example.org/{n}.png).",
-    "<p>Some <b>markup</b> number {n}</p>\n\n---\n\nמה שלומך? 漢字 🙂",
+    "<p>Some <b>markup</b> number {n}</p>\n\n---\n\nמה שלומך? 漢字 ภาษาไทย हिन्दी 🙂",
 )
 
 
@@ -48,7 +48,7 @@ def fill(app: App, texts: Sequence[str], gguf: Path, says: Path) -> None:
         _folders(app, texts)
     _models(app, texts, file.id)
     jobs = _jobs(app, texts)
-    for said in texts[:_N_NAMES]:
+    for said in _some(texts, _N_NAMES):
         try:
             app.presets.save(said, system=said)
         except Error:
@@ -82,7 +82,7 @@ def _conversation(app: App, said: Sequence[str], texts: Sequence[str]) -> str:
 def _folders(app: App, texts: Sequence[str]) -> None:
     folders = app.conversations.folders
     parent: str | None = None
-    for at, said in enumerate(texts[:_N_NAMES]):
+    for at, said in enumerate(_some(texts, _N_NAMES)):
         try:
             made = folders.create(said.replace("/", "∕"), parent if at % 4 else None)
         except Error:
@@ -95,7 +95,7 @@ def _models(app: App, texts: Sequence[str], real: str) -> None:
     """Ids are checked on the way in; a store that somebody else has written may hold any."""
     store = app.store
     with store.writing():
-        for at, said in enumerate(texts[:_N_NAMES]):
+        for at, said in enumerate(_some(texts, _N_NAMES)):
             columns = (said + f" {at}", at, str(at).zfill(64), said, said, said, real)
             store.execute(
                 "INSERT INTO models SELECT ?, owned, ?, ?, ?, n_params, n_ctx_train, ?, purpose, '', ?, 0 "
@@ -112,7 +112,7 @@ def _models(app: App, texts: Sequence[str], real: str) -> None:
 
 def _jobs(app: App, texts: Sequence[str]) -> list[str]:
     records, ids = JobRecords(app.store), list[str]()
-    for at, said in enumerate(texts[:: max(1, len(texts) // _N_JOBS)]):
+    for at, said in enumerate(_some(texts, _N_JOBS)):
         job = records.insert("model-import", said, {"path": said}, 0)
         ended: dict[str, Any] = {
             "state": ("failed", "done", "cancelled")[at % 3], "what": said, "message": said, "hint": said, "unit": said,
@@ -124,3 +124,8 @@ def _jobs(app: App, texts: Sequence[str]) -> list[str]:
         log_path(app.paths, job.id).write_text("\n".join(texts[at * 5 : at * 5 + 50]), encoding="utf-8")
         ids.append(job.id)
     return ids
+
+
+def _some(texts: Sequence[str], n: int) -> Sequence[str]:
+    """So many of every kind."""
+    return texts[:: max(1, len(texts) // n)][:n]

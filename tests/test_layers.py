@@ -43,6 +43,7 @@ ONLY_IN: dict[str, tuple[str, ...]] = {
         "quant/smoothquant.py",
         "assistant/media/clip_worker.py",
     ),
+    "tokenizers": ("trainer/", "quant/numpy_model.py", "quant/convert/pre_tokenizers.py"),
     "transformers": ("trainer/",),
     "unsloth": ("trainer/backends/unsloth.py",),
     "sqlite3": (),  # apsw instead: the standard library's SQLite has known WAL faults

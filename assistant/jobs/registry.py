@@ -16,6 +16,8 @@ _BUILT_IN = {
     "model-import": "rushlight.assistant.jobs.kinds.model_import",
     "model-download": "rushlight.assistant.jobs.kinds.model_download",
     "conversation-import": "rushlight.assistant.jobs.kinds.conversation_import",
+    "quant-convert": "rushlight.assistant.jobs.kinds.quant_convert",
+    "quant-unpack": "rushlight.assistant.jobs.kinds.quant_unpack",
 }
 
 

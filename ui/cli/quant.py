@@ -1,4 +1,4 @@
-"""`rushlight quant`: convert Hugging Face folders to GGUF, unpack GGUF files, carry adapters over, show what is in one."""
+"""`rushlight quant`: convert Hugging Face folders to GGUF, unpack GGUF files, carry adapters over, show files."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -33,7 +33,9 @@ def quant() -> None:
 
 @quant.command(help=text("Convert the model in a Hugging Face FOLDER to a GGUF file."))
 @click.argument("folder", type=_SOURCE)
-@click.option("--out", "target", type=click.Path(path_type=Path), help=text("The file to make; FOLDER.TYPE.gguf if not given."))
+@click.option(
+    "--out", "target", type=click.Path(path_type=Path), help=text("The file to make; FOLDER.TYPE.gguf if not given.")
+)
 @click.option(
     "--type",
     "type_name",
@@ -43,20 +45,29 @@ def quant() -> None:
     help=text("How its matrices are stored."),
 )
 @click.option("--name", default="", help=text("What the model is called in the file."))
+@click.option("--mmproj", is_flag=True, help=text("Convert the eyes of a model that sees, instead of the model."))
 @_BACKGROUND
 @_AS_JSON
 def convert(
-    folder: Path, target: Path | None, type_name: str, name: str, background: bool, as_json: bool
+    folder: Path, target: Path | None, type_name: str, name: str, mmproj: bool, background: bool, as_json: bool
 ) -> int:
     from rushlight.quant.convert.to_gguf import convert as run
 
     folder = folder.expanduser().absolute()
-    target = (target or Path(f"{folder.name}.{type_name}.gguf")).expanduser().absolute()
+    beginning = "mmproj-" if mmproj else ""
+    target = (target or Path(f"{beginning}{folder.name}.{type_name}.gguf")).expanduser().absolute()
+    if mmproj and background:
+        raise click.UsageError(text("The eyes are small: convert them without --background."))
     if background:
         arguments = {"source": str(folder), "target": str(target), "type_name": type_name, "name": name}
         return _start_job("quant-convert", arguments, as_json)
     with _progress() as (stop, report):
-        made = run(folder, target, type_name, name=name, stop=stop, on_progress=report)
+        if mmproj:
+            from rushlight.quant.convert.to_mmproj import convert_mmproj
+
+            made = convert_mmproj(folder, target, type_name, stop=stop, on_progress=report)
+        else:
+            made = run(folder, target, type_name, name=name, stop=stop, on_progress=report)
     _tell_all(made.notices)
     if as_json:
         print_json(
@@ -77,7 +88,12 @@ def convert(
 
 @quant.command(help=text("Unpack a GGUF FILE into a new Hugging Face folder, so that the model can be trained."))
 @click.argument("file", type=_SOURCE)
-@click.option("--out", "target", type=click.Path(path_type=Path), help=text("The folder to make; FILE without .gguf if not given."))
+@click.option(
+    "--out",
+    "target",
+    type=click.Path(path_type=Path),
+    help=text("The folder to make; FILE without .gguf if not given."),
+)
 @click.option(
     "--type",
     "dtype",
@@ -114,7 +130,9 @@ def unpack(file: Path, target: Path | None, dtype: str, background: bool, as_jso
     return 0
 
 
-@quant.command(help=text("Carry a LoRA adapter over: a PEFT folder into a GGUF file, or a GGUF file into a PEFT folder."))
+@quant.command(
+    help=text("Carry a LoRA adapter over: a PEFT folder into a GGUF file, or a GGUF file into a PEFT folder.")
+)
 @click.argument("source", type=_SOURCE)
 @click.option("--base", required=True, type=_SOURCE, help=text("The model it belongs to: its folder or its GGUF file."))
 @click.option("--out", "target", required=True, type=click.Path(path_type=Path), help=text("What to make."))
@@ -179,7 +197,7 @@ def show(file: Path, as_json: bool) -> int:
         return 0
     for key, value in found.metadata.items():
         shown = text("{n} values", n=len(value)) if isinstance(value, LongArray) else _cut(value)
-        say(f"{key}  {shown}")
+        say(f"{_cut(key)}  {shown}")
     say()
     print_table(
         [text("TYPE"), text("TENSORS"), text("PARAMETERS"), text("SIZE")],
@@ -188,14 +206,18 @@ def show(file: Path, as_json: bool) -> int:
     )
     if proof is not None:
         say()
-        say(text("Its proof passed.") if proof.passed else text("Its proof failed: {why}", why="; ".join(proof.failures)))
+        say(
+            text("Its proof passed.")
+            if proof.passed
+            else text("Its proof failed: {why}", why="; ".join(proof.failures))
+        )
     return 0
 
 
 def _cut(value: Any, limit: int = 100) -> str:
-    from rushlight.assistant.safety.plain import plain
+    from rushlight.assistant.safety.plain import plain_line
 
-    line = " ".join(plain(str(value)).split())
+    line = plain_line(str(value))
     return line if len(line) <= limit else line[: limit - 1] + "…"
 
 

@@ -18,6 +18,7 @@ _VERBS: dict[str, tuple[str, str, str]] = {
     "feedback": ("rushlight.ui.cli.feedback", "feedback", text("What you thought of replies: list, show, add.")),
     "presets": ("rushlight.ui.cli.presets", "presets", text("System prompts and options under a name.")),
     "models": ("rushlight.ui.cli.models", "models", text("Import, list, show, verify and remove model files.")),
+    "quant": ("rushlight.ui.cli.quant", "quant", text("Convert models to GGUF, unpack them, carry adapters over.")),
     "jobs": ("rushlight.ui.cli.jobs", "jobs", text("Background work: list, follow, pause, resume, cancel.")),
     "serve": ("rushlight.ui.cli.serve", "serve", text("Serve the models to other programs (OpenAI's interface).")),
     "settings": ("rushlight.ui.cli.settings", "settings", text("Show and change settings, and where each came from.")),

@@ -62,7 +62,8 @@ class Notifications:
             self._tray.activated.connect(lambda _reason: self._come())
             self._tray.show()
         sign = QSystemTrayIcon.MessageIcon.Warning if is_bad else QSystemTrayIcon.MessageIcon.Information
-        self._tray.showMessage("Rushlight", words, sign)
+        # Some desktops read markup in it, pictures included.
+        self._tray.showMessage("Rushlight", words.replace("<", "‹"), sign)
 
     def _come(self) -> None:
         window = self._application.active_window()

@@ -15,9 +15,10 @@ from textual.widgets import TextArea
 from rushlight.assistant.safety.plain import plain
 from rushlight.ui.tui.completion import Trigger, trigger_at
 from rushlight.ui.tui.row_list import ListRow, RowList
+from rushlight.ui.tui.steady import Area
 
 
-class Composer(TextArea):
+class Composer(Area):
     """The input of the chat page."""
 
     DEFAULT_CSS = """

@@ -13,10 +13,11 @@ from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.content import Content
 from textual.message import Message
-from textual.widgets import Input, Static, TextArea
+from textual.widgets import Input, Static
 
 from rushlight.assistant.safety.plain import plain, plain_line
 from rushlight.ui.tui.row_list import ListRow, RowList
+from rushlight.ui.tui.steady import Area
 from rushlight.ui.words import text
 
 _SHORT = 8  # rows that are seen at once and need no narrowing
@@ -134,7 +135,7 @@ class TextPanel(Panel):
     def __init__(self, title: str, on_done: Callable[[str], None], *, value: str = "", hint: str = "") -> None:
         super().__init__(title, hint or text("Ctrl+S: done · Esc: leave"))
         self._on_done = on_done
-        self._area = TextArea(plain(value), soft_wrap=True, highlight_cursor_line=False)
+        self._area = Area(plain(value), soft_wrap=True, highlight_cursor_line=False)
         self._area.cursor_blink = False
 
     def asked(self) -> ComposeResult:
@@ -241,7 +242,7 @@ class ReadPanel(Panel):
 
     def __init__(self, title: str, shown: str) -> None:
         super().__init__(title, text("Esc: leave"))
-        self._area = TextArea(plain(shown), read_only=True, soft_wrap=True, highlight_cursor_line=False)
+        self._area = Area(plain(shown), read_only=True, soft_wrap=True, highlight_cursor_line=False)
 
     def asked(self) -> ComposeResult:
         yield self._area

@@ -12,7 +12,16 @@ import pytest
 from PySide6.QtCore import QEvent, Qt
 from PySide6.QtGui import QAccessible, QAction, QGuiApplication, QKeyEvent
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QAbstractButton, QApplication, QLabel, QLineEdit, QMenu, QMenuBar, QWidget
+from PySide6.QtWidgets import (
+    QAbstractButton,
+    QAbstractScrollArea,
+    QApplication,
+    QLabel,
+    QLineEdit,
+    QMenu,
+    QMenuBar,
+    QWidget,
+)
 
 from rushlight.assistant.app import App
 from rushlight.assistant.jobs.records import JobRecords
@@ -21,7 +30,7 @@ from rushlight.ui.gui import pages as _registers_them  # noqa: F401
 from rushlight.ui.gui.main_window import MainWindow
 
 CODE = "Yes: [the way](https://example.org/way).\n\n```python\nprint('wax')\n```\n"
-_PATIENCE = 120  # presses of Tab without anything new
+_PATIENCE = 45  # presses of Tab without anything new
 _PAGE_OF = {"models": "models", "jobs": "jobs"}  # of a scope; all others work on the chat page
 
 
@@ -32,6 +41,8 @@ def filled(store: App) -> str:
     folder = conversations.folders.create("Work")
     conversations.create("In a folder", folder_id=folder.id)
     conversations.delete(conversations.create("Thrown away").id)
+    conversations.create("Lamps")
+    conversations.create("Matches")
     chat = conversations.create("Candles")
     asked = conversations.append(chat.id, None, "user", "Do candles burn?")
     conversations.append(chat.id, asked.id, "assistant", "No.")
@@ -62,6 +73,7 @@ def page(window: MainWindow) -> Any:
 
 def show_for(window: MainWindow, one: Action) -> None:
     window.show_page(_PAGE_OF.get(one.scope, "chat"))
+    assert window.can_run(one.id), f"nobody does {one.id} on this page"
 
 
 @pytest.fixture
@@ -169,23 +181,41 @@ NOTHING_TO_DO = {
     "app.focus-input": "it has the focus",
     "app.quit": "would end the window",
 }
+# What must have been done before.
+BEFORE = {"chat.next-version": "chat.previous-version", "chat.next": "chat.previous", "chat.previous": "chat.next"}
 
 
 @pytest.mark.parametrize("one", [one for one in actions() if one.id not in NOTHING_TO_DO], ids=lambda one: one.id)
 def test_every_action_does_something(ready: MainWindow, one: Action, qtbot: Any, monkeypatch: Any) -> None:
-    monkeypatch.setattr("PySide6.QtWidgets.QFileDialog.getOpenFileNames", lambda *_given, **_more: ([], ""))
+    asked: list[str] = []
+
+    def ask(*_given: object, **_more: object) -> tuple[list[str], str]:
+        asked.append("for files")
+        return [], ""
+
+    monkeypatch.setattr("PySide6.QtWidgets.QFileDialog.getOpenFileNames", ask)
     show_for(ready, one)
     if one.scope == "models":
-        qtbot.waitUntil(lambda: page(ready).desk.state.rows)
+        qtbot.waitUntil(lambda: bool(page(ready).desk.state.rows))
     if one.scope == "jobs":
-        qtbot.waitUntil(lambda: page(ready).desk.state.rows)
-    QApplication.processEvents()
+        qtbot.waitUntil(lambda: bool(page(ready).desk.state.rows))
+    if one.id in BEFORE:
+        was = state_of(ready)
+        ready.run_action(BEFORE[one.id])
+        qtbot.waitUntil(lambda: state_of(ready) != was or one.id.startswith("chat.p"))
+    settle(qtbot)
     QGuiApplication.clipboard().setText("before")
     before = state_of(ready)
     assert ready.can_run(one.id)
     ready.run_action(one.id)
-    qtbot.waitUntil(lambda: state_of(ready) != before, timeout=5000)
+    qtbot.waitUntil(lambda: bool(asked) or state_of(ready) != before, timeout=5000)
     close_dialogs()
+
+
+def settle(qtbot: Any) -> None:
+    """What was begun is shown."""
+    for _ in range(5):
+        qtbot.wait(10)
 
 
 def close_dialogs() -> None:
@@ -214,20 +244,20 @@ def act(*action_ids: str, on: str = "chat") -> Callable[[MainWindow, Any], None]
 
 def _model_card(window: MainWindow, qtbot: Any) -> None:
     window.show_page("models")
-    qtbot.waitUntil(lambda: page(window).desk.state.rows)
+    qtbot.waitUntil(lambda: bool(page(window).desk.state.rows))
     page(window).show_model(page(window).desk.state.rows[0].id)
     qtbot.waitUntil(lambda: page(window).panel.isVisible())
 
 
 def _job_log(window: MainWindow, qtbot: Any) -> None:
     window.show_page("jobs")
-    qtbot.waitUntil(lambda: page(window).desk.state.rows)
+    qtbot.waitUntil(lambda: bool(page(window).desk.state.rows))
     page(window).open_log(page(window).desk.state.rows[0].job.id)
 
 
 def _all_settings(window: MainWindow, qtbot: Any) -> None:
     window.show_page("settings")
-    qtbot.waitUntil(lambda: page(window).desk.state.rows)
+    qtbot.waitUntil(lambda: bool(page(window).desk.state.rows))
     page(window).desk.show_all(True)
 
 
@@ -288,6 +318,20 @@ def walk(back: bool = False) -> set[QWidget]:
     return seen
 
 
+def by_arrows(seen: set[QWidget]) -> set[QWidget]:
+    """Of buttons of which one is pressed, Tab visits that one, and the arrows go from there to the others."""
+    found: set[QWidget] = set()
+    for one in seen:
+        group = one.group() if isinstance(one, QAbstractButton) else None
+        if group is not None and group.exclusive() and one.isVisible():
+            one.setFocus()
+            n, keys = len(group.buttons()), (Qt.Key.Key_Down, Qt.Key.Key_Right, Qt.Key.Key_Left, Qt.Key.Key_Up)
+            for key in [key for key in keys for _ in range(n)]:
+                QTest.keyClick(QApplication.focusWidget(), key)
+                found.add(QApplication.focusWidget())
+    return found
+
+
 def controls(window: MainWindow) -> list[QWidget]:
     """What can be used: whatever takes the focus by Tab, and every button that is shown."""
     found = []
@@ -307,8 +351,7 @@ def described(one: QWidget) -> str:
 def scene(request: pytest.FixtureRequest, ready: MainWindow, qtbot: Any) -> MainWindow:
     """The window in one of its states."""
     request.param.make(ready, qtbot)
-    for _ in range(5):
-        qtbot.wait(10)
+    settle(qtbot)
     if QApplication.focusWidget() is None:
         next(iter(ready.rail.buttons.values())).setFocus()
     return ready
@@ -316,9 +359,9 @@ def scene(request: pytest.FixtureRequest, ready: MainWindow, qtbot: Any) -> Main
 
 def test_tab_reaches_every_control_both_ways(scene: MainWindow) -> None:
     wanted = controls(scene)
-    for back in (False, True):
-        seen = walk(back)
-        assert [described(one) for one in wanted if one not in seen] == []
+    forwards, backwards = walk(), walk(back=True)
+    reached = (forwards & backwards) | by_arrows(forwards & backwards)
+    assert [described(one) for one in wanted if one not in reached and one.isVisible()] == []
 
 
 def test_every_control_says_what_it_is(scene: MainWindow) -> None:
@@ -327,6 +370,19 @@ def test_every_control_says_what_it_is(scene: MainWindow) -> None:
         interface = QAccessible.queryAccessibleInterface(one)
         role = interface.role() if interface is not None else QAccessible.Role.NoRole
         name = interface.text(QAccessible.Text.Name) if interface is not None else ""
-        if role in (QAccessible.Role.NoRole, QAccessible.Role.Client) or not name.strip():
+        is_plain = role == QAccessible.Role.NoRole or (
+            role == QAccessible.Role.Client and not isinstance(one, QAbstractScrollArea)
+        )
+        if is_plain or not name.strip():
             wrong.append(f"{described(one)}: {role.name}, “{name}”")
     assert wrong == []
+
+
+def test_the_palette_does_what_another_page_does(ready: MainWindow, qtbot: Any) -> None:
+    """It lists all that can be done; the page that does it is shown first."""
+    ready.show_page("settings")
+    ready.run_action("models.get")
+    assert ready.page_id == "models"
+    assert page(ready).get_panel.isVisible()
+    ready.run_action("jobs.log")
+    assert ready.page_id == "jobs"

@@ -108,8 +108,11 @@ def read_trace(trace: Path, report: dict[str, Any], own: Path) -> Seen:
 
 
 @pytest.mark.parametrize(
-    "n_random",
-    [pytest.param(100, id="100"), pytest.param(5000, id="5000", marks=[pytest.mark.slow, pytest.mark.timeout(1800)])],
+    ("n_random", "every"),
+    [
+        pytest.param(100, 5, id="some"),
+        pytest.param(5000, 1, id="all", marks=[pytest.mark.slow, pytest.mark.timeout(1800)]),
+    ],
 )
 def test_hostile_text_is_shown_and_does_nothing(
     walk: Callable[[str, tuple[str, ...]], Seen],
@@ -117,8 +120,9 @@ def test_hostile_text_is_shown_and_does_nothing(
     payloads: ModuleType,
     hostile_home: ModuleType,
     n_random: int,
+    every: int,
 ) -> None:
-    texts = payloads.everything(place, n_random)
+    texts = payloads.everything(place, n_random, every=every)
     hostile = walk("hostile", texts)
     report = hostile.report
     print({key: report[key] for key in ("n_screens", "n_links", "n_pressed", "longest", "longest_s", "clock")})
@@ -155,3 +159,24 @@ def test_the_trace_would_have_shown_it(tmp_path: Path) -> None:
     assert "/nowhere/canary.png" in seen.paths
     assert any("AF_INET" in line for line in seen.lines)
     assert len([line for line in seen.lines if "execve" in line and "= 0" in line]) == 2
+
+
+def test_no_markup_goes_to_the_desktop_or_into_a_tip(theme: Any, payloads: ModuleType, tmp_path: Path) -> None:
+    """Notifications are drawn by another program, which may fetch what they name."""
+    from rushlight.ui.gui.notifications import Notifications
+    from rushlight.ui.gui.widgets import IconButton
+
+    said: list[str] = []
+
+    class Tray:
+        def showMessage(self, _title: str, words: str, _sign: object) -> None:
+            said.append(words)
+
+    notifications = Notifications.__new__(Notifications)
+    notifications._tray = Tray()  # type: ignore[assignment]
+    button = IconButton(theme, "x", "Close")
+    for one in payloads.everything(tmp_path, 200):
+        notifications._say_in_tray(one, is_bad=False)
+        button.set_name(one, "Ctrl+X")
+        assert "<" not in said[-1]
+        assert "<" not in button.toolTip()

@@ -28,7 +28,7 @@ from rushlight.ui.tui.application import RushlightTerminal
 from rushlight.ui.tui.panel import LinePanel, ReadPanel, TextPanel
 
 _LIMIT_S = 60.0
-_LINES = 20
+_LINES = 12
 
 
 class Walk:
@@ -41,6 +41,7 @@ class Walk:
         self.engine = FakeEngine([self.texts[0]])
         self.app = RushlightTerminal(self._open_app, find_paths(), given["conversations"][0])
         self.n_screens = 0
+        self.worked_s: dict[str, float] = {}
 
     def _open_app(self) -> App:
         paths = find_paths()
@@ -50,14 +51,21 @@ class Walk:
 
     async def play(self, _pilot: Pilot[None]) -> None:
         for part in (self.conversations, self.answers, self.said, self.lists, self.pages):
+            began_s = time.process_time()
             await part()
+            self.worked_s[part.__name__] = round(time.process_time() - began_s, 2)
         self.app.exit()
 
     async def draw(self) -> None:
         """Until what was asked for is on the screen."""
         drawn = asyncio.Event()
         self.app.call_after_refresh(drawn.set)
-        await asyncio.wait_for(drawn.wait(), _LIMIT_S)
+        try:
+            await asyncio.wait_for(drawn.wait(), _LIMIT_S)
+        except TimeoutError:
+            if self.app.crash is not None:
+                raise self.app.crash from None
+            raise
         self.n_screens += 1
 
     async def press(self, *keys: str) -> None:
@@ -68,6 +76,8 @@ class Walk:
     async def until(self, what: str, condition: Callable[[], object]) -> None:
         end_s = time.monotonic() + _LIMIT_S
         while not condition():
+            if self.app.crash is not None:
+                raise self.app.crash
             if time.monotonic() > end_s:
                 raise RuntimeError(f"This did not come about: {what}")
             await asyncio.sleep(0.01)
@@ -89,11 +99,12 @@ class Walk:
             )
             messages = self.app.deeds.page.messages
             messages.focus()
-            await self.press("home")
+            messages.action_end_of(-1)
             before = -1.0
             while messages.scroll_y != before:
                 before = messages.scroll_y
-                await self.press("pagedown")
+                await self.draw()
+                messages.action_page(1)
             for key in ("up", "up", "t", "o"):
                 await self.press(key)
             await self.leave()
@@ -200,7 +211,7 @@ def main(says: Path, result: Path) -> None:
     finally:
         walk.app.finish()
     crash = repr(walk.app.crash) if walk.app.crash is not None else ""
-    result.write_text(json.dumps({"n_screens": walk.n_screens, "crash": crash}))
+    result.write_text(json.dumps({"n_screens": walk.n_screens, "crash": crash, "worked_s": walk.worked_s}))
 
 
 if __name__ == "__main__":

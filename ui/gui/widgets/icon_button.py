@@ -47,7 +47,8 @@ class IconButton(QToolButton):
     def set_name(self, name: str, keys: str = "") -> None:
         """What it does, for tool tip and screen readers."""
         self.setAccessibleName(name)
-        self.setToolTip(f"{name}  ({keys})" if keys else name)
+        tip = f"{name}  ({keys})" if keys else name
+        self.setToolTip(tip.replace("<", "‹"))  # what looks like markup would be read as markup
 
     def set_icon(self, icon_name: str) -> None:
         """Another icon, as when a state has changed."""

@@ -1,0 +1,1 @@
+"""Hugging Face folders into GGUF and back, table-driven: one module for each family of architectures."""

@@ -1,0 +1,1 @@
+"""The families, one module each: how their tensors and settings are called on either side."""

@@ -1,0 +1,298 @@
+"""The proof of an exported file: that it cuts texts, renders chats and answers as its source does.
+
+Both sides are models that can be asked (`Model`); where they come from is the caller's: `numpy_model.NumpyModel` for a
+Hugging Face folder, `ggml.RunningModel` for a GGUF file, the trainer's own for what it made. The result lies as JSON
+beside the file. A file whose proof failed is not to be served: `refusal_of` says why.
+"""
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Final, Protocol
+
+import numpy as np
+
+from rushlight import Error, Progress, Stop
+from rushlight.quant.proof_texts import GOLDEN_PROMPTS, HARD_TEXTS, LOGIT_TEXTS
+from rushlight.quant.rows import Floats
+from rushlight.quant.whole_file import whole_file
+
+_VERSION: Final = 1
+_N_GOLDEN: Final = 12  # tokens of each golden answer
+_MOST_TOKENS: Final = 192  # of a text whose logits are compared
+
+Render = Callable[[Sequence[Mapping[str, str]]], str]  # messages into the prompt that the model sees
+
+
+class Model(Protocol):
+    """What can be asked of both sides."""
+
+    def tokenize(self, text: str) -> list[int]:
+        """Token ids of plain text, nothing put around it."""
+        ...
+
+    def logits(self, token_ids: Sequence[int]) -> Floats:
+        """The logits after each token: (tokens, vocabulary)."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How far a file of one type may be from its source."""
+
+    divergence: float  # mean KL, in nats
+    agreement: float  # share of positions with the same most likely token
+    golden_margin: float  # by how much the source may like another token better than the file's choice, in nats
+
+
+# F32 to Q8_0 are tight: a wrong tensor, order or rope shows a hundredfold. Below, the plan of the quantization decides
+# what is lost; only a broken file goes beyond these.
+LIMITS: Final[Mapping[str, Limits]] = {
+    "F32": Limits(1e-5, 0.995, 0.01),
+    "F16": Limits(1e-4, 0.99, 0.05),
+    "BF16": Limits(5e-3, 0.97, 0.3),
+    "Q8_0": Limits(1e-2, 0.95, 0.5),
+}
+_OTHER: Final = Limits(1.0, 0.5, 5.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One part of a proof. `passed` None: it could not be made, `detail` says why."""
+
+    name: str  # tokens, template, logits, prompts
+    passed: bool | None
+    detail: str
+    figures: dict[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """The result. It belongs to the file's very bytes: `sha256`."""
+
+    file: str
+    size_bytes: int
+    sha256: str
+    type_name: str
+    source: str
+    checks: tuple[Check, ...]
+
+    @property
+    def passed(self) -> bool:
+        """Whether nothing failed and at least tokens and logits were compared."""
+        made = {check.name for check in self.checks if check.passed}
+        return all(check.passed is not False for check in self.checks) and {"tokens", "logits"} <= made
+
+    @property
+    def failures(self) -> list[str]:
+        return [check.detail for check in self.checks if check.passed is False]
+
+
+def prove(
+    path: Path,
+    file: Model,
+    source: Model,
+    *,
+    type_name: str,
+    source_name: str = "",
+    render_file: Render | None = None,
+    render_source: Render | None = None,
+    texts: Sequence[str] = LOGIT_TEXTS,
+    stop: Stop | None = None,
+    on_progress: Callable[[Progress], None] | None = None,
+) -> Proof:
+    """Hold `file`, which is the model in `path`, against `source`; write the result beside the file."""
+    limits = LIMITS.get(type_name, _OTHER)
+
+    def step(done: int) -> None:
+        if stop is not None:
+            stop.check()
+        if on_progress is not None:
+            on_progress(Progress("Proving", done, 4))
+
+    step(0)
+    checks = [_tokens(file, source)]
+    step(1)
+    checks.append(_template(render_file, render_source))
+    step(2)
+    checks.append(_logits(file, source, texts, limits))
+    step(3)
+    checks.append(_prompts(file, source, limits))
+    size, digest = _digest(path)
+    proof = Proof(path.name, size, digest, type_name, source_name, tuple(checks))
+    with whole_file(proof_path(path)) as out:
+        out.write(json.dumps({"version": _VERSION, "passed": proof.passed, **asdict(proof)}, indent=2).encode())
+    step(4)
+    return proof
+
+
+# ---------------------------------------------------------------- the four checks
+def _tokens(file: Model, source: Model) -> Check:
+    n_tokens = 0
+    for number, text in enumerate(HARD_TEXTS, 1):
+        expected, found = source.tokenize(text), file.tokenize(text)
+        n_tokens += len(expected)
+        if expected != found:
+            pairs = zip(expected, found, strict=False)
+            at = next((index for index, (a, b) in enumerate(pairs) if a != b), min(len(expected), len(found)))
+            return Check(
+                "tokens",
+                False,
+                f"Text {number} of {len(HARD_TEXTS)} is cut otherwise: token {at + 1} is {_at(found, at)} in the file, "
+                f"{_at(expected, at)} in its source.",
+                {"texts": number},
+            )
+    return Check("tokens", True, "All texts are cut alike.", {"texts": len(HARD_TEXTS), "tokens": n_tokens})
+
+
+def _at(token_ids: Sequence[int], index: int) -> str:
+    return str(token_ids[index]) if index < len(token_ids) else "none"
+
+
+_CHATS: Final[tuple[tuple[Mapping[str, str], ...], ...]] = (
+    ({"role": "user", "content": "Hi"},),
+    ({"role": "system", "content": "Be brief."}, {"role": "user", "content": "Hi\n\n  there "}),
+    (
+        {"role": "user", "content": "1 < 2 & \"quotes\" 'n' {{ braces }} {% tags %}"},
+        {"role": "assistant", "content": "Yes. ✅"},
+        {"role": "user", "content": "Warum?"},
+    ),
+)
+
+
+def _template(render_file: Render | None, render_source: Render | None) -> Check:
+    if render_file is None or render_source is None:
+        return Check("template", None, "There is no chat template on one of the sides.", {})
+    for number, chat in enumerate(_CHATS, 1):
+        outcomes = [_rendered(render, chat) for render in (render_file, render_source)]
+        if outcomes[0] != outcomes[1]:
+            return Check("template", False, f"Chat {number} of {len(_CHATS)} is rendered otherwise.", {"chats": number})
+    return Check("template", True, "All chats are rendered alike.", {"chats": len(_CHATS)})
+
+
+def _rendered(render: Render, chat: Sequence[Mapping[str, str]]) -> str:
+    """What comes of it; a template may refuse a system prompt, then both must."""
+    try:
+        return render(chat)
+    except Error as error:
+        return f"\0{error.kind}"
+
+
+def _logits(file: Model, source: Model, texts: Sequence[str], limits: Limits) -> Check:
+    divergences: list[float] = []
+    agreements: list[bool] = []
+    largest = total = 0.0
+    n_logits = 0
+    for text in texts:
+        token_ids = source.tokenize(text)[:_MOST_TOKENS]
+        if len(token_ids) < 2:
+            continue
+        expected = np.array(source.logits(token_ids), np.float64)
+        found = np.array(file.logits(token_ids), np.float64)
+        width = min(expected.shape[1], found.shape[1])  # rows that only fill up
+        expected, found = expected[:, :width], found[:, :width]
+        if not np.isfinite(found).all():
+            return Check("logits", False, "The file's logits are not all numbers.", {})
+        difference = np.abs(expected - found)
+        largest = max(largest, float(difference.max()))
+        total, n_logits = total + float(difference.sum()), n_logits + difference.size
+        divergences += _divergence(expected, found).tolist()
+        agreements += (expected.argmax(-1) == found.argmax(-1)).tolist()
+    if not divergences:
+        return Check("logits", None, "There was no text to compare on.", {})
+    figures = {
+        "positions": len(divergences),
+        "max_difference": largest,
+        "mean_difference": total / n_logits,
+        "mean_divergence": float(np.mean(divergences)),
+        "max_divergence": float(np.max(divergences)),
+        "agreement": float(np.mean(agreements)),
+    }
+    problems = []
+    if figures["mean_divergence"] > limits.divergence:
+        problems.append(f"a mean divergence of {figures['mean_divergence']:.2g} where {limits.divergence:g} is allowed")
+    if figures["agreement"] < limits.agreement:
+        problems.append(f"the same first choice in {figures['agreement']:.1%} where {limits.agreement:.1%} is expected")
+    if problems:
+        return Check("logits", False, f"The answers differ: {' and '.join(problems)}.", figures)
+    return Check("logits", True, "The answers agree.", figures)
+
+
+def _log_softmax(logits: Any) -> Any:
+    shifted = logits - logits.max(-1, keepdims=True)
+    return shifted - np.log(np.exp(shifted).sum(-1, keepdims=True))
+
+
+def _divergence(expected: Any, found: Any) -> Any:
+    """KL(source || file) at each position, in nats."""
+    p, q = _log_softmax(expected), _log_softmax(found)
+    return np.maximum(0.0, (np.exp(p) * (p - q)).sum(-1))
+
+
+def _prompts(file: Model, source: Model, limits: Limits) -> Check:
+    """The file answers five prompts, choosing the likeliest token each time; the source looks at each choice."""
+    worst, n_tokens = 0.0, 0
+    for number, prompt in enumerate(GOLDEN_PROMPTS, 1):
+        token_ids = source.tokenize(prompt)
+        start = len(token_ids)
+        for _ in range(_N_GOLDEN):
+            token_ids = [*token_ids, int(np.argmax(file.logits(token_ids)[-1]))]
+        p = _log_softmax(np.array(source.logits(token_ids[:-1]), np.float64))[start - 1 :]
+        chosen = token_ids[start:]
+        margins = p.max(-1) - p[np.arange(len(chosen)), chosen]
+        worst, n_tokens = max(worst, float(margins.max())), n_tokens + len(chosen)
+        if worst > limits.golden_margin:
+            at = int(margins.argmax()) + 1
+            return Check(
+                "prompts",
+                False,
+                f"At token {at} of the answer to prompt {number} of {len(GOLDEN_PROMPTS)} the source likes another by "
+                f"{worst:.2f} nats, where {limits.golden_margin:g} is allowed.",
+                {"largest_margin": worst},
+            )
+    return Check("prompts", True, "The source would choose alike.", {"tokens": n_tokens, "largest_margin": worst})
+
+
+# ---------------------------------------------------------------- the result beside the file
+def proof_path(path: Path) -> Path:
+    return path.with_name(f"{path.name}.proof.json")
+
+
+def read_proof(path: Path, *, with_digest: bool = False) -> Proof | None:
+    """The proof of the file in `path`; None where there is none, or it belongs to other bytes. The size is always
+    compared, the digest when asked for (it reads the whole file)."""
+    try:
+        said = json.loads(proof_path(path).read_text("utf-8"))
+        if said["version"] != _VERSION:
+            return None
+        checks = tuple(
+            Check(one["name"], one["passed"], str(one["detail"]), dict(one["figures"])) for one in said["checks"]
+        )
+        proof = Proof(said["file"], said["size_bytes"], said["sha256"], said["type_name"], str(said["source"]), checks)
+        if path.stat().st_size != proof.size_bytes:
+            return None
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    if with_digest and _digest(path)[1] != proof.sha256:
+        return None
+    return proof
+
+
+def refusal_of(path: Path) -> Error | None:
+    """Why the file must not be served; None where its proof passed, or nobody asked for one."""
+    proof = read_proof(path)
+    if proof is None or proof.passed or not proof.failures:
+        return None
+    return Error(
+        f"{path.name} does not answer as its source does: {proof.failures[0]}",
+        "Make it anew; if it fails again, report it with its .proof.json.",
+        kind="failed-proof",
+    )
+
+
+def _digest(path: Path) -> tuple[int, str]:
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    return path.stat().st_size, digest
