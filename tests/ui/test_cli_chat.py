@@ -353,7 +353,11 @@ def test_a_conversation(terminal: Any, real_model: Model, own_home: Path) -> Non
     shell.type("/br\t 2\r")  # Tab
     shell.wait_for("new conversation.*>>> ")
     # At the prompt Ctrl+C says how to leave.
-    shell.type("half a thought\x03")
+    shell.type("half a thought")
+    shell.wait_for(
+        "half a thought"
+    )  # a signal between the prompt and the first wait for keys is heard with the next key
+    shell.type("\x03")
     shell.wait_for("/bye leaves.*>>> ")
     shell.type("/title Capitals\r")
     shell.wait_for("Capitals.*>>> ")
