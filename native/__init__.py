@@ -4,10 +4,16 @@ Knows numbers and bytes only: no files, no models, no settings. `COMPILED` says 
 _kernels.pyi is the contract of both.
 """
 
-__all__ = ["COMPILED", "NgramIndex", "abort_callback_address", "common_prefix_length", "cpu_path"]
+__all__ = ["COMPILED", "NgramIndex", "abort_callback_address", "common_prefix_length", "cpu_path", "quantize_rows"]
 
 try:
-    from rushlight.native._kernels import NgramIndex, abort_callback_address, common_prefix_length, cpu_path
+    from rushlight.native._kernels import (
+        NgramIndex,
+        abort_callback_address,
+        common_prefix_length,
+        cpu_path,
+        quantize_rows,
+    )
 
     COMPILED = True
 except ModuleNotFoundError:
@@ -17,6 +23,7 @@ except ModuleNotFoundError:
         abort_callback_address,
         common_prefix_length,
         cpu_path,
+        quantize_rows,
     )
 
     COMPILED = False

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
     from typing_extensions import Buffer
 
+    _Buffer: TypeAlias = Buffer | npt.NDArray[np.float32] | npt.NDArray[np.uint8]
     _TokenIds: TypeAlias = Buffer | npt.NDArray[np.int32] | list[int] | tuple[int, ...]
 
 _NATIVE_PREFIXES = ("", "@", "=", "<") if sys.byteorder == "little" else ("", "@", "=", ">", "!")
@@ -41,6 +42,18 @@ def common_prefix_length(a: "_TokenIds", b: "_TokenIds") -> int:
 def cpu_path() -> str:
     """ "python": no instruction set is chosen, so RUSHLIGHT_CPU has no say."""
     return "python"
+
+
+def quantize_rows(
+    values: "_Buffer",
+    n_columns: int,
+    type_name: str,
+    importance: "_Buffer | None",
+    out: "_Buffer",
+    n_threads: int = 1,
+) -> bool:
+    """False, and nothing is written: quant/blocks has the numpy version, which knows the bytes of each format."""
+    return False
 
 
 @final

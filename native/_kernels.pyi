@@ -12,6 +12,8 @@ import numpy.typing as npt
 from typing_extensions import Buffer
 
 # numpy's arrays are named because, as long as Python 3.11 counts, its types do not say that they are buffers.
+_Floats: TypeAlias = Buffer | npt.NDArray[np.float32]
+_Bytes: TypeAlias = Buffer | npt.NDArray[np.uint8]
 _TokenIds: TypeAlias = Buffer | npt.NDArray[np.int32] | list[int] | tuple[int, ...]
 
 @type_check_only
@@ -33,6 +35,25 @@ def cpu_path() -> str:
     The best that processor and system support, unless the environment variable RUSHLIGHT_CPU names one of the three.
     Read once. A name that is unknown or not supported here raises `rushlight.Error` (kind "bad-setting"), as does
     every other function that depends on it.
+    """
+
+def quantize_rows(
+    values: _Floats,
+    n_columns: int,
+    type_name: str,
+    importance: _Floats | None,
+    out: _Bytes,
+    n_threads: int = 1,
+) -> bool:
+    """Quantize rows of `n_columns` float32 into the blocks of a GGUF type, searching the scales with the least error.
+
+    Types: Q4_0, Q4_1, Q5_0, Q5_1, Q2_K, Q3_K, Q4_K, Q5_K, Q6_K, IQ4_NL. The error of a weight counts as much as the
+    `importance` of its column says (float32, from 1e-8 to 1e8), or all count alike. `out` (uint8, contiguous) gets the
+    blocks, row by row. Equal to quant/blocks bit for bit on every path and with any number of threads.
+
+    Returns False, with nothing written, for another type and where this build has no search (the fallback): the caller
+    then takes quant/blocks. The GIL is released; the buffers must not change meanwhile. ValueError for sizes that do
+    not fit and for a value that is no number within 65,504; TypeError for buffers of another element type.
     """
 
 @final

@@ -14,6 +14,7 @@
 
 #include "common_prefix.h"
 #include "cpu.h"
+#include "kquant_binding.h"
 #include "ngram_index.h"
 #include "token_ids.h"
 
@@ -155,6 +156,7 @@ NB_MODULE(_kernels, m) {
     m.def("common_prefix_length", &shared_length, "a"_a.none(), "b"_a.none(),
           "How many leading token ids the two have in common.");
     m.def("cpu_path", [] { return name_of(path_in_use()); }, "The instruction set in use: scalar, avx2 or avx512.");
+    bind_kquant(m, &path_in_use);
 
     nb::class_<SharedIndex>(m, "NgramIndex", nb::is_final(),
                             "Proposes draft tokens: what followed the latest earlier occurrence of the last tokens.")

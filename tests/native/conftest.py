@@ -1,5 +1,6 @@
 """The cast of the kernels' tests: both implementations, the C++ sources and a compiler."""
 
+import hashlib
 import os
 import shutil
 import subprocess
@@ -14,6 +15,7 @@ from rushlight.native import _fallback, _kernels
 ROOT = Path(__file__).resolve().parents[2]
 SANITIZERS = ("-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-D_GLIBCXX_ASSERTIONS")
 WARNINGS = ("-Wall", "-Wextra", "-Wpedantic", "-Wshadow", "-Werror")
+_BINDINGS = ("module.cpp", "token_ids.cpp", "kquant_binding.cpp")  # these need Python
 
 
 @pytest.fixture(params=["compiled", "fallback"])
@@ -46,13 +48,25 @@ def warning_flags() -> Sequence[str]:
 
 
 @pytest.fixture(scope="session")
-def build_check(compiler: str) -> Callable[[Path, Path], Path]:
-    """build_check(sources, folder) compiles src/tests/check.cpp and the kernels with sanitizers into `folder`."""
+def build_check(compiler: str, tmp_path_factory: pytest.TempPathFactory) -> Callable[[Path, Path], Path]:
+    """build_check(sources, folder) compiles src/tests/check.cpp and the kernels with sanitizers into `folder`. A file
+    that is, with all headers, as it was in an earlier call is not compiled again."""
+    objects = tmp_path_factory.mktemp("objects")
+    flags = ["-std=c++17", "-O1", "-g", "-pthread", *WARNINGS, "-Wconversion", *SANITIZERS]
 
     def build(sources: Path, folder: Path) -> Path:
         program = folder / "check"
-        kernels = [sources / name for name in ("common_prefix.cpp", "cpu.cpp", "ngram_index.cpp", "tests/check.cpp")]
-        command = [compiler, "-std=c++17", "-O1", "-g", *WARNINGS, "-Wconversion", *SANITIZERS, *kernels, "-o", program]
+        headers = b"".join(header.read_bytes() for header in sorted(sources.rglob("*.h")))
+        made = []
+        for file in [*sorted(sources.glob("*.cpp")), sources / "tests/check.cpp"]:
+            if file.name in _BINDINGS:
+                continue
+            made.append(objects / f"{hashlib.sha256(headers + file.read_bytes()).hexdigest()}.o")
+            if not made[-1].exists():
+                command = [compiler, *flags, "-I", sources, "-c", file, "-o", made[-1]]
+                done = subprocess.run(command, capture_output=True, text=True, timeout=240)
+                assert done.returncode == 0, done.stderr
+        command = [compiler, *flags, *made, "-o", program]
         done = subprocess.run(command, capture_output=True, text=True, timeout=240)
         assert done.returncode == 0, done.stderr
         return program

@@ -12,7 +12,7 @@ import pytest
 import rushlight.native
 from rushlight.native import _fallback, _kernels
 
-_FUNCTIONS = ("abort_callback_address", "common_prefix_length", "cpu_path")
+_FUNCTIONS = ("abort_callback_address", "common_prefix_length", "cpu_path", "quantize_rows")
 
 
 def test_the_compiled_module_is_in_use() -> None:

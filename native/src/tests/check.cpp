@@ -4,6 +4,7 @@
 #include <random>
 #include <string>
 
+#include "kquant_operations.h"
 #include "operations.h"
 
 using namespace rushlight;
@@ -81,6 +82,7 @@ int main(int argc, char **argv) {
     check_cpu_choice();
     check_prefixes();
     check_long_text(seed);
+    check_halves();
     std::mt19937_64 random(seed);
     for (std::uint64_t round = 0; round < rounds; ++round) {
         std::vector<std::uint8_t> bytes(random() % 1500);
@@ -88,6 +90,7 @@ int main(int argc, char **argv) {
         play_index(Choices(bytes.data(), bytes.size()));
         const std::size_t n = random() % 3000;
         play_prefix(n, random() % (n + 1), random() % 16, static_cast<std::uint32_t>(random()));
+        if (round % 4 == 0) play_quantizer(random);
     }
     std::printf("ok: %" PRIu64 " rounds, best path %s\n", rounds, name_of(choose_cpu_path(nullptr)));
     return 0;

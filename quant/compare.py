@@ -1,0 +1,149 @@
+"""How much a model's answers change when it is quantized: perplexity, KL divergence and agreement over a text.
+
+Runs the model in hand and its quantized versions window by window and looks at whole distributions, so that no file of
+logits is needed. Knows token ids and logits. As llama.cpp does, the first half of a window only prepares the second.
+"""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rushlight import Error, Progress, Stop
+from rushlight.quant.blocks.format import Floats
+from rushlight.quant.ggml import RunningModel
+from rushlight.quant.imatrix import windows
+
+_SLAB_ROWS = 32  # of logits at once: 19 MB at 152,000 tokens
+
+
+@dataclass(slots=True)
+class Scores:
+    """Of every scored position: what the next token cost, and how far the distribution is from the reference's."""
+
+    losses: list[float] = field(default_factory=list)  # -log p(next token), natural logarithm
+    divergences: list[float] = field(default_factory=list)  # KL(reference || this)
+    agreements: list[bool] = field(default_factory=list)  # the same most likely token
+    changes: list[float] = field(default_factory=list)  # p(next token) here minus there
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """One model against the reference, over `n_positions`. An error is one standard error of the mean."""
+
+    path: Path
+    n_positions: int
+    perplexity: float
+    reference_perplexity: float
+    divergence: float  # mean KL, in nats
+    divergence_error: float
+    divergence_99: float  # 99 of 100 positions are below
+    divergence_max: float
+    agreement: float  # share of positions with the same most likely token
+    change_rms: float  # root mean square of the change of p(next token)
+
+
+def compare(
+    reference: Path,
+    others: Sequence[Path],
+    text: str,
+    *,
+    n_ctx: int = 512,
+    most_windows: int | None = None,
+    n_threads: int = 1,
+    stop: Stop | None = None,
+    on_progress: Callable[[Progress], None] | None = None,
+) -> list[Comparison]:
+    """Each of `others` against `reference`, in one pass over the text. The reference is run once for all of them."""
+    opened: list[RunningModel] = []
+    try:
+        for path in (reference, *others):
+            opened.append(RunningModel(path, n_ctx=n_ctx, n_threads=n_threads))
+        first, *rest = opened
+        for model in rest:
+            if model.n_vocab != first.n_vocab:
+                raise Error(
+                    f"{model.path.name} has {model.n_vocab:,} tokens and {first.path.name} {first.n_vocab:,}: they "
+                    "cannot be compared.",
+                    "Compare files made of one model.",
+                    kind="bad-file",
+                )
+        token_ids = first.tokenize(text)
+        pieces = [piece for piece in windows(token_ids, n_ctx, first.first_token) if len(piece) > 2][:most_windows]
+        if not pieces:
+            raise Error("There is no text to compare on.", "Give a text of some pages at least.", kind="no-text")
+        scores = [Scores() for _ in rest]
+        reference_losses: list[float] = []
+        for done, piece in enumerate(pieces):
+            n_scored = len(piece) - max(1, len(piece) // 2)
+            targets = np.array(piece[-n_scored:])
+            base = first.logits(piece, n_scored + 1)[:-1]
+            reference_losses += losses(base, targets).tolist()
+            for model, score in zip(rest, scores, strict=True):
+                if stop is not None:
+                    stop.check()
+                add_scores(score, base, model.logits(piece, n_scored + 1)[:-1], targets)
+            if on_progress is not None:
+                on_progress(Progress("Comparing", done + 1, len(pieces), "windows"))
+        expected = math.exp(float(np.mean(reference_losses)))
+        return [_comparison(path, score, expected) for path, score in zip(others, scores, strict=True)]
+    finally:
+        for model in opened:
+            model.close()
+
+
+def losses(logits: Floats, targets: NDArray[np.integer]) -> NDArray[np.float64]:
+    """-log p(target) of each row."""
+    found = np.empty(len(logits))
+    for start in range(0, len(logits), _SLAB_ROWS):
+        rows = logits[start : start + _SLAB_ROWS]
+        wanted = rows[np.arange(len(rows)), targets[start : start + _SLAB_ROWS]]
+        found[start : start + _SLAB_ROWS] = _log_sums(rows) - wanted
+    return found
+
+
+def _log_sums(rows: Floats) -> NDArray[np.float64]:
+    """log(sum(exp(row))) of each row."""
+    tops = rows.max(axis=1)
+    sums: NDArray[np.float64] = np.exp(rows - tops[:, None]).sum(axis=1, dtype=np.float64)
+    found: NDArray[np.float64] = tops + np.log(sums)
+    return found
+
+
+def add_scores(scores: Scores, base: Floats, other: Floats, targets: NDArray[np.integer]) -> None:
+    """Score the rows of two models' logits. KL = sum p (a - b) - (log sum a - log sum b), with p of the first."""
+    for start in range(0, len(base), _SLAB_ROWS):
+        a, b = base[start : start + _SLAB_ROWS], other[start : start + _SLAB_ROWS]
+        wanted = targets[start : start + _SLAB_ROWS]
+        if not (np.isfinite(a).all() and np.isfinite(b).all()):
+            raise Error("A model answers with what is no number.", "The file is damaged.", kind="bad-file")
+        row = np.arange(len(a))
+        tops = a.max(axis=1)
+        weights = np.exp(a - tops[:, None])
+        sums = weights.sum(axis=1, dtype=np.float64)
+        log_a, log_b = tops + np.log(sums), _log_sums(b)
+        means = np.einsum("ij,ij->i", weights, a - b) / sums
+        loss_a, loss_b = log_a - a[row, wanted], log_b - b[row, wanted]
+        scores.losses += loss_b.tolist()
+        scores.divergences += np.maximum(means - (log_a - log_b), 0).tolist()
+        scores.agreements += (a.argmax(axis=1) == b.argmax(axis=1)).tolist()
+        scores.changes += (np.exp(-loss_b) - np.exp(-loss_a)).tolist()
+
+
+def _comparison(path: Path, scores: Scores, reference_perplexity: float) -> Comparison:
+    divergences = np.array(scores.divergences)
+    return Comparison(
+        path=path,
+        n_positions=len(divergences),
+        perplexity=math.exp(float(np.mean(scores.losses))),
+        reference_perplexity=reference_perplexity,
+        divergence=float(divergences.mean()),
+        divergence_error=float(divergences.std() / math.sqrt(len(divergences))),
+        divergence_99=float(np.quantile(divergences, 0.99)),
+        divergence_max=float(divergences.max()),
+        agreement=float(np.mean(scores.agreements)),
+        change_rms=float(np.sqrt(np.mean(np.square(scores.changes)))),
+    )

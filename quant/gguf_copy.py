@@ -1,0 +1,67 @@
+"""The head of a GGUF file that is another file's but for some keys and the types of its tensors.
+
+Knows the layout (drawn in `gguf_reader`). Long arrays, such as the vocabulary, are copied as bytes.
+"""
+
+import struct
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Final
+
+from rushlight import Error
+from rushlight.quant.block_encoding import row_size
+from rushlight.quant.gguf_types import ARRAY, DEFAULT_ALIGNMENT, TENSOR_TYPES, VALUE_TYPES
+from rushlight.quant.gguf_values import GgufFile, LongArray, TensorInfo
+from rushlight.quant.gguf_write import Typed, pack_value
+
+_NUMBERS: Final = {name: number for number, (name, _, _) in TENSOR_TYPES.items()}
+_VALUE_NUMBERS: Final = {name: number for number, (name, _, _) in VALUE_TYPES.items()}
+_SPLIT: Final = ("split.no", "split.count", "split.tensors.count", "general.alignment")
+
+
+def padded(n_bytes: int) -> int:
+    return -(-n_bytes // DEFAULT_ALIGNMENT) * DEFAULT_ALIGNMENT
+
+
+def size_as(tensor: TensorInfo, type_name: str) -> int:
+    """Bytes of a tensor in another type."""
+    return tensor.n_elements // tensor.shape[0] * row_size(tensor.shape[0], type_name)
+
+
+def copied_head(
+    source: GgufFile, tensors: Sequence[TensorInfo], types: Mapping[str, str], changed: Mapping[str, int | str]
+) -> bytes:
+    """Everything before the data of the first tensor. `changed` keys are uint32 or text."""
+    values = {key: _packed(source, key) for key in source.metadata if key not in _SPLIT}
+    values |= {key: pack_value(value) for key, value in changed.items()}
+    out = bytearray(b"GGUF" + struct.pack("<IQQ", 3, len(tensors), len(values)))
+    for key, packed in values.items():
+        out += _text(key) + packed
+    offset = 0
+    for tensor in tensors:
+        type_name = types.get(tensor.name, tensor.type_name)
+        out += _text(tensor.name) + struct.pack(f"<I{len(tensor.shape)}Q", len(tensor.shape), *tensor.shape)
+        out += struct.pack("<IQ", _NUMBERS[type_name], offset)
+        offset += padded(size_as(tensor, type_name))
+    return bytes(out + bytes(padded(len(out)) - len(out)))
+
+
+def _packed(source: GgufFile, key: str) -> bytes:
+    value, type_name = source.metadata[key], source.value_types[key]
+    if not isinstance(value, LongArray):
+        return pack_value(Typed(type_name, value))
+    return struct.pack("<IIQ", ARRAY, _VALUE_NUMBERS[value.type_name], value.length) + _bytes_of(value.path, value)
+
+
+def _bytes_of(path: Path, array: LongArray) -> bytes:
+    with path.open("rb") as file:
+        file.seek(array.offset)
+        data = file.read(array.size_bytes)
+    if len(data) != array.size_bytes:
+        raise Error(f"Cannot read {path.name}: it became shorter while it was read.", kind="bad-file")
+    return data
+
+
+def _text(text: str) -> bytes:
+    raw = text.encode()
+    return struct.pack("<Q", len(raw)) + raw

@@ -1,0 +1,64 @@
+"""Quantizing one tensor, one thread: our search against ggml's own quantizer, with the same importance, turn by turn.
+
+Beside the speed stands the weighted error of each on the same weights: sum(importance * (weight - value)^2), ours
+divided by ggml's. A gain in speed that costs quality would be none. Times are processor time of the one thread: a busy
+machine makes both slower, not one. Without importance ggml does not search Q4_0, Q4_1, Q5_0 and Q5_1 at all.
+
+    python tests/bench/bench_quantize.py [--rounds N]
+"""
+
+import statistics
+import time
+from collections.abc import Callable
+
+import numpy as np
+from measure import Row, alternate, machine, n_rounds, report
+
+from rushlight.native import COMPILED, cpu_path
+from rushlight.quant.block_encoding import SEARCHED, encode_rows, relative_importance
+from rushlight.quant.blocks import FORMATS
+from rushlight.quant.ggml import quantize_rows
+
+COLUMNS = 2048
+
+
+def processor_seconds(action: Callable[[], object]) -> float:
+    start = time.thread_time()
+    action()
+    return time.thread_time() - start
+
+
+def main() -> None:
+    rounds = n_rounds(7, __doc__)
+    before = machine()
+    random = np.random.default_rng(1)
+    values = (random.standard_t(6, (128, COLUMNS)) * 0.03).astype(np.float32)
+    importance = np.exp(random.normal(size=COLUMNS)).astype(np.float32)
+    weights = np.broadcast_to(relative_importance(importance), values.shape).astype(np.float64)
+    rows = []
+    for name in sorted(SEARCHED):
+        form = FORMATS[name]
+        for label, given in (("with importance", importance), ("without", None)):
+            results = alternate(
+                rounds,
+                {
+                    "ours": lambda name=name, given=given: processor_seconds(lambda: encode_rows(values, name, given)),
+                    "ggml": lambda name=name, given=given: processor_seconds(
+                        lambda: quantize_rows(values, name, given)
+                    ),
+                },
+            )
+            speed = {side: values.size / statistics.median(taken) / 1e6 for side, taken in results.items()}
+            target = 4.0 if (name, given is None) == ("Q4_K", False) else None
+            rows.append(Row(f"{name} {label}", speed["ours"], speed["ggml"], "Mweights/s", target, at_least=True))
+        errors = []
+        for data in (encode_rows(values, name, importance), quantize_rows(values, name, importance)):
+            got = form.dequantize(data.reshape(-1, form.n_bytes)).reshape(values.shape)
+            errors.append(float((weights * (got - values) ** 2).sum()))
+        rows.append(Row(f"{name} weighted error", errors[0], errors[1], "", 1.0))
+    notes = [f"compiled: {COMPILED}, instruction set {cpu_path()}; {values.size:,} weights, one thread each"]
+    report("Quantizing against ggml", rows, before, notes)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,59 @@
+"""Error feedback: smaller changes of a weight's outputs than the search alone, in bytes that ggml reads."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from gguf import GGMLQuantizationType, quants
+
+from rushlight.quant import gptq
+from rushlight.quant.block_encoding import SEARCHED, encode_rows
+from rushlight.quant.blocks.format import Floats
+
+
+def _layer(columns: int, n_rows: int = 48, seed: int = 1) -> tuple[Floats, Floats]:
+    """(weights, moments of correlated inputs)."""
+    random = np.random.default_rng(seed)
+    mixing = random.normal(size=(columns, columns // 2)).astype(np.float32)
+    inputs = random.normal(size=(2048, columns // 2)).astype(np.float32) @ mixing.T
+    inputs += random.normal(size=inputs.shape).astype(np.float32)
+    return random.normal(size=(n_rows, columns)).astype(np.float32) * np.float32(0.05), inputs.T @ inputs
+
+
+@pytest.mark.parametrize("type_name", sorted(SEARCHED))
+def test_outputs_change_less_than_by_the_search(type_name: str) -> None:
+    weights, moments = _layer(512)
+    factor = gptq.inverse_factor(moments)
+    fed = gptq.feed_back(weights, type_name, factor)
+    searched = encode_rows(weights, type_name, np.diagonal(moments).copy())
+    kind = GGMLQuantizationType[type_name]
+    error, plain = (
+        gptq.output_error(weights, quants.dequantize(data, kind).reshape(weights.shape), moments)
+        for data in (fed, searched)
+    )
+    assert error < 0.75 * plain
+
+
+def test_without_correlation_it_is_the_search() -> None:
+    weights, _ = _layer(512)
+    fed = gptq.feed_back(weights, "Q4_K", gptq.inverse_factor(np.eye(512, dtype=np.float32)))
+    assert np.array_equal(fed, encode_rows(weights, "Q4_K", np.ones(512, np.float32)))
+
+
+def test_factor_of_silent_and_equal_columns() -> None:
+    moments = np.ones((64, 64), np.float32)
+    moments[:, 5] = moments[5, :] = 0
+    factor = gptq.inverse_factor(moments)
+    assert np.isfinite(factor).all() and (np.diagonal(factor) > 0).all()
+    assert np.allclose(np.triu(factor), factor)
+    assert np.array_equal(gptq.inverse_factor(np.zeros((8, 8), np.float32)), np.eye(8))
+
+
+def test_moments_of_a_model_are_symmetric_and_shared(tiny_gguf: Path) -> None:
+    names = ["blk.0.attn_q.weight", "blk.0.attn_k.weight", "blk.1.ffn_down.weight"]
+    found = gptq.collect_moments(tiny_gguf, "the capital of France is Paris " * 40, names, n_ctx=64, most_windows=3)
+    assert set(found) == set(names)
+    assert found[names[0]] is found[names[1]]
+    assert found[names[2]].shape == (128, 128)
+    assert np.allclose(found[names[2]], found[names[2]].T, atol=1e-3)
+    assert (np.linalg.eigvalsh(found[names[2]].astype(np.float64)) > -1e-2).all()
