@@ -14,7 +14,8 @@ import pyte
 # Standard input becomes the controlling terminal, so that Ctrl+C is a signal. Done by the program that is started
 # and not between fork and exec in this process, where a lock held by another thread would never come free.
 _TAKE_TERMINAL = """
-import fcntl, os, sys, termios
+import fcntl, os, signal, sys, termios
+signal.signal(signal.SIGINT, signal.SIG_DFL)  # a shell's background job has it ignored, and so would the program
 fcntl.ioctl(0, termios.TIOCSCTTY, 0)
 os.execvp(sys.argv[1], sys.argv[1:])
 """
