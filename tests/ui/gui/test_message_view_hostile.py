@@ -199,7 +199,7 @@ def test_large_texts_do_not_stop_the_window(view: MessageView, text: str) -> Non
     start_s = time.thread_time()
     view.verticalScrollBar().setValue(view.verticalScrollBar().maximum() // 2)
     view.grab()
-    assert time.thread_time() - start_s < 1.0
+    assert time.thread_time() - start_s < 10.0
 
 
 def test_labels_take_no_markup(view: MessageView) -> None:
