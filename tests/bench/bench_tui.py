@@ -8,7 +8,6 @@ app one second later, with the host it may start and no model loaded.
 
 import importlib.util
 import os
-import statistics
 import sys
 import time
 from collections.abc import Sequence
@@ -16,9 +15,9 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from faces import fill_home, idle_host, modules_named, pss_mb
-from measure import Row, alternate, machine, n_rounds, report
-from rushlight_home import RUSHLIGHT, demo_model, own_home
+from faces import compare, modules_named, pss_mb
+from measure import n_rounds
+from rushlight_home import RUSHLIGHT
 
 BARE = Path(__file__).with_name("bare_terminal.py")
 START_S, MEMORY_MB = 0.8, 100.0
@@ -63,32 +62,17 @@ def _wait(terminal: Any, text: str) -> None:
 
 def main() -> None:
     rounds = n_rounds(10, __doc__)
-    before = machine()
+    os.environ["COLORTERM"] = "truecolor"
     terminals = _terminal_module()
-    with own_home(demo_model()) as env:
-        os.environ["COLORTERM"] = "truecolor"
-        fill_home()
-        with idle_host(env) as host_pid:
-            host_mb = pss_mb(host_pid)
-            memory: dict[str, list[float]] = {"rushlight": [], "bare": []}
-            sides = {
-                "rushlight": lambda: _start(terminals, [str(RUSHLIGHT), "tui"], memory["rushlight"], is_ours=True),
-                "bare": lambda: _start(terminals, [sys.executable, str(BARE)], memory["bare"], is_ours=False),
-            }
-            alternate(2, sides)
-            for values in memory.values():
-                values.clear()
-            results = alternate(rounds, sides)
-    start = {kind: statistics.median(values) for kind, values in results.items()}
-    pss = {kind: statistics.median(values) for kind, values in memory.items()}
-    rows = [
-        Row("cold start / limit", start["rushlight"], START_S, "s", 1.0),
-        Row("terminal app + host / limit", pss["rushlight"] + host_mb, MEMORY_MB, "MB", 1.0),
-        Row("cold start / bare app", start["rushlight"], start["bare"], "s"),
-        Row("terminal app / bare app", pss["rushlight"], pss["bare"], "MB"),
-    ]
-    notes = [f"median of {rounds}", f"host alone {host_mb:.0f} MB", "1,000 conversations, no model loaded"]
-    report("tui", rows, before, notes)
+    compare(
+        "tui",
+        "terminal app",
+        lambda _env, memory: _start(terminals, [str(RUSHLIGHT), "tui"], memory, is_ours=True),
+        lambda _env, memory: _start(terminals, [sys.executable, str(BARE)], memory, is_ours=False),
+        start_s=START_S,
+        memory_mb=MEMORY_MB,
+        rounds=rounds,
+    )
 
 
 if __name__ == "__main__":
