@@ -1,6 +1,7 @@
 """The small endpoints: models, health, metrics, request log, tokenize, and clear words for what is not there yet."""
 
 from collections.abc import Iterator
+from itertools import islice
 from typing import Annotated, Any
 
 from fastapi import Request
@@ -15,6 +16,7 @@ from rushlight.assistant.server.chat_fields import MessageField, Name, read_mess
 from rushlight.assistant.server.endpoint import body_of, exchange_of, json_response
 from rushlight.assistant.server.engine_use import EngineUse
 from rushlight.assistant.server.errors import Refusal, bad
+from rushlight.assistant.server.figures import MAX_RECORDS
 from rushlight.assistant.server.model_names import Named
 from rushlight.assistant.server.service import Loading, Service
 from rushlight.assistant.server.templates import template_of, token_text
@@ -59,8 +61,11 @@ async def metrics(service: Service, request: Request) -> Response:
 
 
 async def requests_log(service: Service, request: Request) -> Response:
-    """The last requests, newest first; no text of them."""
-    return json_response({"object": "list", "data": [record.as_json() for record in reversed(service.figures.records)]})
+    """The last requests, newest first; no text of them. `?limit=N`: so many at most."""
+    limit = request.query_params.get("limit", "")
+    most = int(limit) if limit.isdecimal() and len(limit) < 6 else MAX_RECORDS
+    newest = islice(reversed(service.figures.records), most)
+    return json_response({"object": "list", "data": [record.as_json() for record in newest]})
 
 
 async def tokenizer_info(service: Service, request: Request) -> Response:
