@@ -46,6 +46,7 @@ _NEEDS = {
     "netns": ("network namespaces (root, or user namespaces)", _can_unshare_network),
     "strace": ("strace that may trace", lambda: subprocess.run(["strace", "-o", "/dev/null", "true"]).returncode == 0
                if shutil.which("strace") else False),
+    "torch": ("torch (`TORCH=no` left it out)", lambda: importlib.util.find_spec("torch") is not None),
 }  # fmt: skip
 
 
