@@ -290,6 +290,11 @@ class App:
         `system` None is the setting chat.system_prompt, unless the messages begin with a system message already;
         "" is none. `seed` is used where neither option nor card has one.
         """
+        if lora:
+            from rushlight.quant.proof_file import refuse_failed
+
+            for use in lora:
+                refuse_failed(Path(use.path))
         turns = (Message("user", messages),) if isinstance(messages, str) else tuple(messages)
         if system is None and not (turns and turns[0].role in ("system", "developer")):
             system = self.settings.text("chat.system_prompt")

@@ -5,21 +5,18 @@ Hugging Face folder, `ggml.RunningModel` for a GGUF file, the trainer's own for 
 beside the file. A file whose proof failed is not to be served: `refusal_of` says why.
 """
 
-import hashlib
-import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Protocol
 
 import numpy as np
 
 from rushlight import Error, Progress, Stop
+from rushlight.quant.proof_file import Check, Proof, digest_of, write_proof
 from rushlight.quant.proof_texts import GOLDEN_PROMPTS, HARD_TEXTS, LOGIT_TEXTS
 from rushlight.quant.rows import Floats
-from rushlight.quant.whole_file import whole_file
 
-_VERSION: Final = 1
 _N_GOLDEN: Final = 12  # tokens of each golden answer
 _MOST_TOKENS: Final = 192  # of a text whose logits are compared
 
@@ -58,38 +55,6 @@ LIMITS: Final[Mapping[str, Limits]] = {
 _OTHER: Final = Limits(1.0, 0.5, 5.0)
 
 
-@dataclass(frozen=True, slots=True)
-class Check:
-    """One part of a proof. `passed` None: it could not be made, `detail` says why."""
-
-    name: str  # tokens, template, logits, prompts
-    passed: bool | None
-    detail: str
-    figures: dict[str, float]
-
-
-@dataclass(frozen=True, slots=True)
-class Proof:
-    """The result. It belongs to the file's very bytes: `sha256`."""
-
-    file: str
-    size_bytes: int
-    sha256: str
-    type_name: str
-    source: str
-    checks: tuple[Check, ...]
-
-    @property
-    def passed(self) -> bool:
-        """Whether nothing failed and at least tokens and logits were compared."""
-        made = {check.name for check in self.checks if check.passed}
-        return all(check.passed is not False for check in self.checks) and {"tokens", "logits"} <= made
-
-    @property
-    def failures(self) -> list[str]:
-        return [check.detail for check in self.checks if check.passed is False]
-
-
 def prove(
     path: Path,
     file: Model,
@@ -120,10 +85,9 @@ def prove(
     checks.append(_logits(file, source, texts, limits))
     step(3)
     checks.append(_prompts(file, source, limits))
-    size, digest = _digest(path)
+    size, digest = digest_of(path, stop)
     proof = Proof(path.name, size, digest, type_name, source_name, tuple(checks))
-    with whole_file(proof_path(path)) as out:
-        out.write(json.dumps({"version": _VERSION, "passed": proof.passed, **asdict(proof)}, indent=2).encode())
+    write_proof(path, proof)
     step(4)
     return proof
 
@@ -253,46 +217,3 @@ def _prompts(file: Model, source: Model, limits: Limits) -> Check:
                 {"largest_margin": worst},
             )
     return Check("prompts", True, "The source would choose alike.", {"tokens": n_tokens, "largest_margin": worst})
-
-
-# ---------------------------------------------------------------- the result beside the file
-def proof_path(path: Path) -> Path:
-    return path.with_name(f"{path.name}.proof.json")
-
-
-def read_proof(path: Path, *, with_digest: bool = False) -> Proof | None:
-    """The proof of the file in `path`; None where there is none, or it belongs to other bytes. The size is always
-    compared, the digest when asked for (it reads the whole file)."""
-    try:
-        said = json.loads(proof_path(path).read_text("utf-8"))
-        if said["version"] != _VERSION:
-            return None
-        checks = tuple(
-            Check(one["name"], one["passed"], str(one["detail"]), dict(one["figures"])) for one in said["checks"]
-        )
-        proof = Proof(said["file"], said["size_bytes"], said["sha256"], said["type_name"], str(said["source"]), checks)
-        if path.stat().st_size != proof.size_bytes:
-            return None
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
-    if with_digest and _digest(path)[1] != proof.sha256:
-        return None
-    return proof
-
-
-def refusal_of(path: Path) -> Error | None:
-    """Why the file must not be served; None where its proof passed, or nobody asked for one."""
-    proof = read_proof(path)
-    if proof is None or proof.passed or not proof.failures:
-        return None
-    return Error(
-        f"{path.name} does not answer as its source does: {proof.failures[0]}",
-        "Make it anew; if it fails again, report it with its .proof.json.",
-        kind="failed-proof",
-    )
-
-
-def _digest(path: Path) -> tuple[int, str]:
-    with path.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
-    return path.stat().st_size, digest

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from rushlight.quant.gguf_tensors import GgufTensors
-from rushlight.quant.proof import Check, Proof
+from rushlight.quant.proof_file import Check, Proof
 from rushlight.quant.rows import whole
 from rushlight.ui.cli.main import run
 

@@ -167,7 +167,7 @@ def adapter(source: Path, base: Path, target: Path, as_json: bool) -> int:
 def show(file: Path, as_json: bool) -> int:
     from rushlight.quant.gguf_check import check
     from rushlight.quant.gguf_values import LongArray
-    from rushlight.quant.proof import read_proof
+    from rushlight.quant.proof_file import read_proof
 
     found = check(file)
     types: dict[str, list[int]] = {}
