@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 from rushlight import Error
 from rushlight.assistant.host.lock import FileLock, try_lock
 from rushlight.assistant.paths import Paths, private_folder
-from rushlight.assistant.server.token import Token, find_token
+from rushlight.assistant.server.token import Token
 
 _MAX_NOTE_BYTES = 16 * 1024
 _MAX_ANSWER_BYTES = 8 * 1024 * 1024
@@ -147,12 +147,6 @@ def end(server: RunningServer, paths: Paths, limit_s: float = 8.0) -> bool:
             n_asked += 1
         time.sleep(0.02)
     return True
-
-
-def renew_token(paths: Paths) -> Token:
-    """Another token in the file. Whoever serves now keeps the one before until it is started again."""
-    paths.server_token.unlink(missing_ok=True)
-    return find_token(paths)
 
 
 def ask(server: RunningServer, path: str, token: str) -> Any:

@@ -15,8 +15,8 @@ import pytest
 from rushlight import Error
 from rushlight.assistant.paths import find_paths
 from rushlight.assistant.server import leash
-from rushlight.assistant.server.running import RunningServer, announce, ask, end, renew_token, running_servers
-from rushlight.assistant.server.token import Token, find_token
+from rushlight.assistant.server.running import RunningServer, announce, ask, end, running_servers
+from rushlight.assistant.server.token import Token, find_token, renew_token
 
 
 def wait(condition: Callable[[], object], limit_s: float = 10.0) -> None:
