@@ -1,0 +1,62 @@
+"""The ten databases of the suite, built once a session, and its questions and examples."""
+
+import importlib.util
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+SUITE = Path(__file__).parent / "suite"
+
+
+def _module(name: str) -> ModuleType:
+    """A module of the suite's folder, under a name that no other test uses."""
+    full = f"sql_suite_{name}"
+    if full not in sys.modules:
+        spec = importlib.util.spec_from_file_location(full, SUITE / f"{name}.py")
+        assert spec is not None and spec.loader is not None
+        sys.modules[full] = module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+    return sys.modules[full]
+
+
+def _lines(name: str) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (SUITE / f"{name}.jsonl").read_text().splitlines()]
+
+
+@pytest.fixture(scope="session")
+def suite_build() -> ModuleType:
+    return _module("build")
+
+
+@pytest.fixture(scope="session")
+def suite_shape() -> ModuleType:
+    return _module("shape")
+
+
+@pytest.fixture(scope="session")
+def suite_questions() -> list[dict[str, Any]]:
+    return _lines("questions")
+
+
+@pytest.fixture(scope="session")
+def suite_examples() -> list[dict[str, Any]]:
+    return _lines("examples")
+
+
+@pytest.fixture(scope="session")
+def suite_database(suite_build: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """`suite_database("clinic")`: the file, built when it is first asked for."""
+    folder = tmp_path_factory.mktemp("suite")
+    made: dict[str, Path] = {}
+
+    def database(name: str) -> Path:
+        if name not in made:
+            made[name] = suite_build.build(name, folder / f"{name}.db")
+        return made[name]
+
+    return database
