@@ -223,6 +223,8 @@ class App:
         found = self.model(model) if isinstance(model, str) else model
         load = self.load_settings(found, options, embeddings=embeddings)
         engine = self._engines.get(load)
+        if engine is None and found.is_remote:
+            engine = self._engines[load] = self._open_remote(found)
         if engine is None:
             from rushlight.assistant.models import quick_check
 
@@ -231,12 +233,31 @@ class App:
             engine = self._engines[load] = opener(load, stop or Stop(), on_progress)
         return engine
 
+    def _open_remote(self, model: "Model") -> "Engine":
+        """A model on another machine, if the user allows any."""
+        from rushlight.assistant.engine.remote import Place, RemoteEngine
+        from rushlight.assistant.models import remote_tokens
+
+        assert model.remote is not None
+        if not self.settings.flag("engine.allow_remote"):
+            raise Error(
+                f"{model.id} runs on another machine ({model.remote.url}), and remote models are off: what is written "
+                "to them leaves this machine.",
+                hint="If you want that: rushlight settings set engine.allow_remote true",
+                kind="remote-off",
+            )
+        token = remote_tokens.find(self.paths, model.id)
+        place = Place(model.remote.url, model.remote.model, token)
+        return RemoteEngine(place, wait_s=self.settings.number("engine.remote_wait_s"))
+
     def fit(self, model: "Model | str" = "", *, options: AskOptions | None = None) -> "Fit":
         """What loading the model under these settings needs, worked out from its file; nothing is loaded."""
         from rushlight.assistant.models.fit import estimate
         from rushlight.quant.gguf_check import check
 
         found = self.model(model) if isinstance(model, str) else model
+        if found.is_remote:
+            raise Error(f"{found.id} runs on another machine; it needs no memory here.", kind="remote-model")
         load = self.load_settings(found, options)
         parts = [check(file.path) for file in found.files] or [check(found.path)]
         return estimate(
@@ -257,6 +278,8 @@ class App:
             settings = settings.changed(options.settings)
         wanted = settings.number("engine.context")
         trained = model.n_ctx_train
+        if model.remote is not None:  # nothing is loaded; how much it holds is for its machine to say
+            return LoadSettings(path=str(model.path), n_ctx=trained)
         return LoadSettings(
             path=str(Path(model.path).absolute()),
             n_ctx=min(wanted, trained) if wanted and trained else wanted or trained,

@@ -30,7 +30,7 @@ ONLY_IN: dict[str, tuple[str, ...]] = {
     "fastapi": ("assistant/server/",),
     "starlette": ("assistant/server/",),
     "uvicorn": ("assistant/server/",),
-    "httpx": ("assistant/models/download.py",),
+    "httpx": ("assistant/models/download.py", "assistant/engine/remote_http.py"),
     "apsw": ("assistant/store/", "assistant/sql/"),
     "lancedb": ("assistant/documents/index.py",),
     "PySide6": ("ui/gui/",),

@@ -38,6 +38,16 @@ _STATUS: dict[str, tuple[int, str]] = {
     "host-ended": (503, "server_error"),
     "host-ending": (503, "server_error"),
     "out-of-memory": (503, "server_error"),
+    "remote-off": (403, "invalid_request_error"),
+    "remote-bad-request": (400, "invalid_request_error"),
+    "remote-not-found": (404, "invalid_request_error"),
+    "remote-busy": (503, "server_error"),
+    "remote-refused": (502, "server_error"),
+    "remote-unreachable": (502, "server_error"),
+    "remote-tls": (502, "server_error"),
+    "remote-broken": (502, "server_error"),
+    "remote-failed": (502, "server_error"),
+    "remote-silent": (504, "server_error"),
 }
 # OpenAI's own codes, where clients compare them.
 _CODES = {

@@ -46,6 +46,7 @@ def _model_json(model: Model, name: str = "") -> dict[str, Any]:
         "n_params": model.n_params,
         "size_bytes": model.size_bytes,
         "context_length": model.n_ctx_train,
+        "is_remote": model.is_remote,  # what it is asked leaves this machine
     }
 
 
@@ -71,6 +72,8 @@ async def requests_log(service: Service, request: Request) -> Response:
 async def tokenizer_info(service: Service, request: Request) -> Response:
     """What evaluation harnesses want to know of a tokenizer before they use /tokenize (vLLM's interface)."""
     named = await service.find(request.query_params.get("model", ""))
+    if named.model.is_remote:
+        raise Refusal(f"{named.name} runs on another machine; its tokenizer is not here.", kind="not-supported")
 
     def look(_app: App) -> dict[str, Any]:
         made: dict[str, Any] = {f"{key}_token": token_text(named.model, key) for key in ("bos", "eos")}

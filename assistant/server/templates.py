@@ -8,7 +8,9 @@ from rushlight.quant.gguf_check import LongArray, check
 
 
 def template_of(model: Model) -> str:
-    """The text of the template that the file brings, "" where there is none."""
+    """The text of the template that the file brings, "" where there is none, and for models of other machines."""
+    if model.is_remote:
+        return ""
     try:
         status = model.path.stat()
     except OSError:

@@ -361,6 +361,8 @@ def _fits(app: "App") -> Iterator[Check]:
 
     try:
         model = app.model()
+        if model.is_remote:
+            return
         reserve_bytes = app.settings.number("memory.reserve_mib") * 1024 * 1024
         verdict = judge(app.fit(model), available_memory(), reserve_bytes=reserve_bytes)
     except Error as err:

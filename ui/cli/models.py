@@ -10,6 +10,7 @@ import click
 
 from rushlight import Error, Progress, Stop
 from rushlight.ui.cli.output import ProgressLine, is_terminal, print_json, print_table, say, size_text, tell
+from rushlight.ui.cli.remote_models import add_remote, remote_token
 from rushlight.ui.words import text
 
 if TYPE_CHECKING:
@@ -47,6 +48,10 @@ _BACKGROUND = click.option(
 )
 def models() -> None:
     """The noun; its verbs follow."""
+
+
+models.add_command(add_remote)
+models.add_command(remote_token)
 
 
 @models.command(
@@ -95,7 +100,10 @@ def list_(as_json: bool) -> int:
 
     with _app() as app:
         found = app.models
-        default_id = app.catalogue.default().id if any(model.purpose == "chat" for model in found) else ""
+        try:
+            default_id = app.catalogue.default().id
+        except Error:
+            default_id = ""  # none that may answer without being named
     if as_json:
         print_json([{**model_json(model), "default": model.id == default_id} for model in found])
         return 0
@@ -127,6 +135,8 @@ def show(name: str, only_template: bool, as_json: bool) -> int:
         sources = app.catalogue.sampling_sources(model)
         seen = app.catalogue.templates_seen(model.id)
     template = ""
+    if model.is_remote and only_template:
+        raise Error(text("{id} runs on another machine; its template is not here.", id=model.id), kind="remote-model")
     if model.path.is_file():
         template = metadata_text(check(model.path), "tokenizer.chat_template", limit=None)
     elif only_template:
@@ -204,6 +214,8 @@ def remove(name: str, yes: bool, as_json: bool) -> int:
         print_json({"id": model.id, "deleted": model.owned, "path": str(model.path)})
     elif model.owned:
         say(text("{id} was removed and its file deleted.", id=model.id))
+    elif model.is_remote:
+        say(text("{id} was forgotten, and its token with it.", id=model.id))
     else:
         say(text("{id} was forgotten; its file stays at {path}.", id=model.id, path=model.path))
     return 0

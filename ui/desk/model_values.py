@@ -35,6 +35,8 @@ class ModelRow:
     is_default: bool = False
     problem: str = ""  # its file is gone or was changed; loading failed
     hint: str = ""
+    is_remote: bool = False  # it runs on another machine: what is written to it leaves this one
+    url: str = ""  # where, of a remote model
 
 
 @dataclass(frozen=True, slots=True)
