@@ -350,7 +350,9 @@ def _check_kind(settings: LoadSettings, model: "Model") -> None:
                 kind="wrong-model",
             )
         return
-    if model.has_encoder or not model.has_decoder or model.is_diffusion:
+    # llama.cpp says of BERT that it has a decoder; what sees the whole text at once cannot write it on.
+    sees_all = model.metadata(f"{model.metadata('general.architecture')}.attention.causal") == "false"
+    if model.has_encoder or not model.has_decoder or model.is_diffusion or sees_all:
         raise Error(
             f"{model.path.name} is no model that writes text token by token ({model.description}).",
             hint="Choose a chat model for this; embedding models are used by document search.",

@@ -113,10 +113,14 @@ class GenerateRequest(Struct, frozen=True):
 
 
 class EmbedRequest(Struct, frozen=True):
-    """Texts to turn into vectors with an engine loaded with `embeddings=True`."""
+    """Texts to turn into vectors with an engine loaded with `embeddings=True`.
+
+    With a `query` a cross-encoder reads each text together with it; its vector is then how well the text answers.
+    """
 
     texts: tuple[str, ...]
     normalize: bool = True
+    query: str = ""
 
 
 class ScoreRequest(Struct, frozen=True):

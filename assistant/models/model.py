@@ -50,7 +50,7 @@ class Model:
     owned: bool  # False = used in place, where another program keeps it
     added_at: float  # seconds since 1970
     sampling: dict[str, float] = field(default_factory=dict)  # fields of Sampling: the file's own, then the user's
-    purpose: str = "chat"  # chat or embedding
+    purpose: str = "chat"  # chat, embedding or rerank
     files: tuple[ModelFile, ...] = ()
     remote: Remote | None = None
 

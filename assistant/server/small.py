@@ -2,10 +2,10 @@
 
 from collections.abc import Iterator
 from itertools import islice
-from typing import Annotated, Any
+from typing import Any
 
 from fastapi import Request
-from msgspec import Meta, Struct
+from msgspec import Struct
 from starlette.responses import Response
 
 from rushlight import Error, Stop
@@ -130,27 +130,6 @@ async def count(service: Service, request: Request, name: str, ask: TokenizeRequ
     finally:
         exchange.close()
     raise Error("The server is ending.", kind="stopped")
-
-
-class RerankBody(Struct, kw_only=True):
-    """POST /v1/rerank"""
-
-    query: str
-    documents: Annotated[list[str | dict[str, Any]], Meta(min_length=1, max_length=10_000)]
-    model: Name | None = None
-    top_n: int | None = None
-
-
-async def rerank(service: Service, request: Request) -> Response:
-    """Refused until there is a cross-encoder."""
-    body = await body_of(request, RerankBody)
-    named = await service.find(body.model or "")
-    raise Refusal(
-        f"{named.name} is no cross-encoder, so it cannot rank documents.",
-        "Import a reranking model (a GGUF file with the pooling type rank) and name it.",
-        kind="not-supported",
-        param="model",
-    )
 
 
 async def transcriptions(service: Service, request: Request) -> Response:

@@ -20,7 +20,7 @@ class ModelRow:
     size_bytes: int
     n_ctx: int  # tokens that it was trained for
     path: Path
-    purpose: str = "chat"  # chat, embedding
+    purpose: str = "chat"  # chat, embedding, rerank
     aliases: tuple[str, ...] = ()
     owned: bool = True  # False: used in place, where another program keeps it
     fits: Fits = "unknown"
