@@ -290,6 +290,7 @@ class App:
             flash_attention=settings.text("engine.flash_attention"),
             embeddings=embeddings,
             n_slots=settings.number("engine.slots"),
+            kv_ram_bytes=settings.number("engine.kv_ram_mib") * 1024 * 1024,
             kv_folder=str((self.paths.cache / "kv").absolute()),
             kv_disk_bytes=settings.number("engine.kv_disk_mib") * 1024 * 1024,
         )
