@@ -71,6 +71,10 @@ def _hidden_verb(name: str) -> Callable[[list[str]], int] | None:
         from rushlight.assistant.engine.template_process import main as templates_main
 
         return templates_main
+    if name == "_sql":
+        from rushlight.assistant.sql.worker import main as sql_main
+
+        return sql_main
     if name == "_engine-info":
         from rushlight.ui.cli.engine_info import main as info_main
 

@@ -10,14 +10,15 @@ from typing import Any
 
 import pytest
 
-SUITE = Path(__file__).parent / "suite"
+FOLDER = Path(__file__).parent
+SUITE = FOLDER / "suite"
 
 
-def _module(name: str) -> ModuleType:
-    """A module of the suite's folder, under a name that no other test uses."""
+def _module(name: str, folder: Path = SUITE) -> ModuleType:
+    """A module of this folder or the suite's, under a name that no other test uses."""
     full = f"sql_suite_{name}"
     if full not in sys.modules:
-        spec = importlib.util.spec_from_file_location(full, SUITE / f"{name}.py")
+        spec = importlib.util.spec_from_file_location(full, folder / f"{name}.py")
         assert spec is not None and spec.loader is not None
         sys.modules[full] = module = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(module)
@@ -60,3 +61,15 @@ def suite_database(suite_build: ModuleType, tmp_path_factory: pytest.TempPathFac
         return made[name]
 
     return database
+
+
+@pytest.fixture(scope="session")
+def sql_statements() -> ModuleType:
+    """statements.py: hostile and benign statements."""
+    return _module("statements", FOLDER)
+
+
+@pytest.fixture(scope="session")
+def sql_excel() -> ModuleType:
+    """excel.py: writes small Excel files."""
+    return _module("excel", FOLDER)
