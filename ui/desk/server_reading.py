@@ -45,13 +45,13 @@ def look(app: "App", wanted: str) -> Look:
     if not running:
         return Look((), port)
     server = next((one for one in running if one.key == wanted), running[0])
+    models = _models(app)
     try:
         token = token_for(server, app.paths)
-        models = _models(ask(server, "/v1/models", token))
         requests = _requests(ask(server, f"/requests?limit={N_REQUESTS}", token))
         figures = _figures(ask(server, "/metrics", token))
     except Error as err:
-        return Look(running, port, server, problem=err)
+        return Look(running, port, server, models, problem=err)
     return Look(running, port, server, models, requests, figures)
 
 
@@ -101,14 +101,13 @@ def example(url: str, paths: "Paths", model: str, token_is_given: bool) -> str:
     )
 
 
-def _models(answer: Any) -> tuple[ServedModel, ...]:
+def _models(app: "App") -> tuple[ServedModel, ...]:
+    """What the server serves is the catalogue of its data folder, which is ours: it need not be asked."""
     return tuple(
         ServedModel(
-            plain_line(str(one.get("id", ""))),
-            tuple(plain_line(str(alias)) for alias in one.get("aliases") or () if alias != "default"),
-            str(one.get("purpose", "chat")),
+            plain_line(one.id), tuple(plain_line(alias) for alias in one.aliases if alias != "default"), one.purpose
         )
-        for one in _listed(answer)
+        for one in app.catalogue.list()
     )
 
 
