@@ -19,6 +19,8 @@ _VERBS: dict[str, tuple[str, str, str]] = {
     "presets": ("rushlight.ui.cli.presets", "presets", text("System prompts and options under a name.")),
     "models": ("rushlight.ui.cli.models", "models", text("Import, list, show, verify and remove model files.")),
     "quant": ("rushlight.ui.cli.quant", "quant", text("Convert models to GGUF, unpack them, carry adapters over.")),
+    "merge": ("rushlight.ui.cli.merge", "merge", text("Merge models or adapters without training.")),
+    "sql": ("rushlight.ui.cli.sql", "sql", text("Read databases, CSV, Parquet and Excel files.")),
     "jobs": ("rushlight.ui.cli.jobs", "jobs", text("Background work: list, follow, pause, resume, cancel.")),
     "serve": ("rushlight.ui.cli.serve", "serve", text("Serve the models to other programs (OpenAI's interface).")),
     "settings": ("rushlight.ui.cli.settings", "settings", text("Show and change settings, and where each came from.")),
