@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from rushlight import Error, Progress, Stop
 from rushlight.quant.blocks.format import Floats
+from rushlight.quant.compare_kept import Kept
 from rushlight.quant.ggml import RunningModel
 from rushlight.quant.imatrix import windows
 
@@ -54,10 +55,12 @@ def compare(
     n_ctx: int = 512,
     most_windows: int | None = None,
     n_threads: int = 1,
+    keep: Path | None = None,
     stop: Stop | None = None,
     on_progress: Callable[[Progress], None] | None = None,
 ) -> list[Comparison]:
-    """Each of `others` against `reference`, in one pass over the text. The reference is run once for all of them."""
+    """Each of `others` against `reference`, in one pass over the text. The reference is run once for all of them.
+    `keep` is a file for what is known so far: with it a comparison that was broken off goes on."""
     opened: list[RunningModel] = []
     try:
         for path in (reference, *others):
@@ -77,7 +80,11 @@ def compare(
             raise Error("There is no text to compare on.", "Give a text of some pages at least.", kind="no-text")
         scores = [Scores() for _ in rest]
         reference_losses: list[float] = []
+        kept = Kept(keep, (reference, *others), pieces)
+        n_done = kept.load(scores, reference_losses)
         for done, piece in enumerate(pieces):
+            if done < n_done:
+                continue
             n_scored = len(piece) - max(1, len(piece) // 2)
             targets = np.array(piece[-n_scored:])
             base = first.logits(piece, n_scored + 1)[:-1]
@@ -86,6 +93,7 @@ def compare(
                 if stop is not None:
                     stop.check()
                 add_scores(score, base, model.logits(piece, n_scored + 1)[:-1], targets)
+            kept.save(done + 1, scores, reference_losses)
             if on_progress is not None:
                 on_progress(Progress("Comparing", done + 1, len(pieces), "windows"))
         expected = math.exp(float(np.mean(reference_losses)))

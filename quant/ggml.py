@@ -290,6 +290,31 @@ class RunningModel:
         found: Floats = np.ctypeslib.as_array(c.llama_get_logits(self._context), (n_outputs, self.n_vocab))
         return found
 
+    def decode_next(self, token_id: int, position: int) -> None:
+        """Run one token after those of the last `logits`, for its time."""
+        c = self._c
+        batch = c.llama_batch_init(1, 0, 1)
+        try:
+            batch.n_tokens = batch.n_seq_id[0] = 1
+            batch.token[0], batch.pos[0], batch.seq_id[0][0], batch.logits[0] = token_id, position, 0, True
+            if c.llama_decode(self._context, batch) != 0:
+                raise Error(f"{self.path.name} cannot be run on.", _HINT, kind="bad-file")
+            c.llama_synchronize(self._context)
+        finally:
+            c.llama_batch_free(batch)
+
+    def apply_adapter(self, path: Path, scale: float = 1.0) -> None:
+        """Run with a LoRA adapter from now on."""
+        c = self._c
+        check(path)
+        _library().log.clear()
+        handle = c.llama_adapter_lora_init(self._model, os.fsencode(path))  # freed with the model
+        if not handle:
+            raise Error(f"Cannot apply {path.name}: {_library().complaints()}.", _HINT, kind="bad-file")
+        handles, scales = (c.llama_adapter_lora_p_ctypes * 1)(handle), (ctypes.c_float * 1)(scale)
+        if c.llama_set_adapters_lora(self._context, handles, 1, scales) != 0:
+            raise Error(f"{path.name} does not fit this model.", "Give the model it was made for.", kind="bad-file")
+
     def close(self) -> None:
         if self._context:
             self._c.llama_free(self._context)
