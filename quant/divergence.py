@@ -36,7 +36,7 @@ class RowScores:
 def score_rows(
     base: Floats, other: Floats, targets: NDArray[np.integer], *, n_top: int = N_TOP, n_threads: int = 1
 ) -> RowScores:
-    """Score (rows, tokens) logits of `other` against `base`. An `Error` where a model answers with what is no number."""
+    """Score (rows, tokens) logits of `other` against `base`. An `Error` where one of them is no number."""
     if base.shape != other.shape or targets.shape != base.shape[:1]:
         raise ValueError(f"logits of {base.shape} and {other.shape} with {targets.shape} targets")
     if base.shape[0] and (targets.min() < 0 or targets.max() >= base.shape[1]):
@@ -59,7 +59,7 @@ def _columns(found: Doubles) -> RowScores:
 
 
 def scores_in_numpy(base: Floats, other: Floats, targets: NDArray[np.integer], n_top: int) -> Doubles:
-    """(rows, 6): what `native.score_logits` writes. KL = sum p (a - b) - (log sum a - log sum b), with p of the base."""
+    """(rows, 6): what `native.score_logits` writes. KL = sum p (a - b) - (log sum a - log sum b), p of the base."""
     found = np.empty((len(base), 6))
     for start in range(0, len(base), _SLAB_ROWS):
         for rows in (base, other):
@@ -67,9 +67,10 @@ def scores_in_numpy(base: Floats, other: Floats, targets: NDArray[np.integer], n
                 raise _no_numbers()
         a, b = (rows[start : start + _SLAB_ROWS].astype(np.float64) for rows in (base, other))
         wanted, row = targets[start : start + _SLAB_ROWS], np.arange(len(a))
-        weights = np.exp(a - a.max(axis=1)[:, None])
+        a, b = a - a.max(axis=1)[:, None], b - b.max(axis=1)[:, None]
+        weights = np.exp(a)
         sums = weights.sum(axis=1)
-        log_a, log_b = a.max(axis=1) + np.log(sums), _log_sums(b)
+        log_a, log_b = np.log(sums), np.log(np.exp(b).sum(axis=1))
         loss_a, loss_b = log_a - a[row, wanted], log_b - b[row, wanted]
         divergences = np.einsum("ij,ij->i", weights, a - b) / sums - (log_a - log_b)
         top_a, top_b = (np.argsort(-rows, axis=1, kind="stable")[:, :n_top] for rows in (a, b))
@@ -77,13 +78,6 @@ def scores_in_numpy(base: Floats, other: Floats, targets: NDArray[np.integer], n
         same = top_a[:, 0] == top_b[:, 0]
         scores = (loss_a, loss_b, np.maximum(divergences, 0), np.exp(-loss_b) - np.exp(-loss_a), same, shared)
         found[start : start + _SLAB_ROWS] = np.stack(scores, axis=1)
-    return found
-
-
-def _log_sums(rows: Doubles) -> Doubles:
-    """log(sum(exp(row))) of each row."""
-    tops = rows.max(axis=1)
-    found: Doubles = tops + np.log(np.exp(rows - tops[:, None]).sum(axis=1))
     return found
 
 

@@ -40,7 +40,9 @@ def round_columns(
         work, np.ascontiguousarray(factor), scales, offsets, levels, form.low, form.high, len(work), first, last,
         form.group, codes, errors, n_threads,
     ):  # fmt: skip
-        round_in_numpy(work, factor, scales, offsets, levels, form.low, form.high, first, last, form.group, codes, errors)
+        round_in_numpy(
+            work, factor, scales, offsets, levels, form.low, form.high, first, last, form.group, codes, errors
+        )
     return codes
 
 

@@ -84,7 +84,14 @@ def feed_back(values: Floats, type_name: str, factor: Factor, *, n_threads: int 
             packed = encode_rows(block, type_name, weights[first:last], n_threads=n_threads)
             fields = form.read(packed)
             codes = round_columns(
-                form, work[start:stop], near, form.grid(fields), first - start, last - start, errors, n_threads=n_threads
+                form,
+                work[start:stop],
+                near,
+                form.grid(fields),
+                first - start,
+                last - start,
+                errors,
+                n_threads=n_threads,
             )
             out[:, first // form.n_elements] = form.write(fields.with_codes(np.ascontiguousarray(codes.T)))
         if stop < columns:

@@ -3,7 +3,8 @@
 //
 // The rows pass by in pieces that stay in the first cache. In a piece first the largest logits are looked for; where
 // one is larger than all before, what was summed up so far is scaled down to it (Milakov and Gimelshein 2018,
-// arXiv:1805.02867). Then KL = sum p (a - b) - (log sum a - log sum b), with p of the base.
+// arXiv:1805.02867). Then KL = sum p (a - b) - (log sum a - log sum b), with p of the base and each logit less the
+// largest of its row: so nothing large is subtracted from another large number.
 
 namespace rushlight {
 namespace {
@@ -11,8 +12,22 @@ namespace {
 constexpr std::size_t kSums = 16;
 constexpr std::size_t kParts = kSums / kLanes;
 constexpr std::size_t kPiece = 1024;
+constexpr std::size_t kHalf = kLanes / 2;
+typedef float HalfLane __attribute__((vector_size(kHalf * 4)));
+typedef double Wide __attribute__((vector_size(kHalf * 8)));
 
-// exp(x) for x <= 0: 2^n * exp(r), |r| <= log(2) / 2, by the series of exp to r^6. Below -87 it is 0.
+// float64 sums of one vector's lanes: KL is a small difference of large sums.
+struct WideSum {
+    Wide low{}, high{};
+};
+RUSHLIGHT_INLINE void add_to(WideSum &sum, Lane value) {
+    HalfLane halves[2];
+    std::memcpy(halves, &value, sizeof value);
+    sum.low += __builtin_convertvector(halves[0], Wide);
+    sum.high += __builtin_convertvector(halves[1], Wide);
+}
+
+// exp(x) for x <= 0: 2^n * exp(r), |r| <= log(2) / 2, by a polynomial (Moshier, Cephes). Below -87 it is 0.
 RUSHLIGHT_INLINE Lane exp_of(Lane x) {
     constexpr float kRounder = 12582912.0f;  // 1.5 * 2 ** 23
     const Mask is_none = x < -87.0f;
@@ -20,13 +35,13 @@ RUSHLIGHT_INLINE Lane exp_of(Lane x) {
     const Lane shifted = x * 1.44269504f + kRounder;
     const Lane n = shifted - kRounder;
     const Lane r = (x - n * 0.693359375f) + n * 2.12194440e-4f;  // log(2) in two parts
-    Lane series = all(1.0f / 720.0f);
-    series = series * r + 1.0f / 120.0f;
-    series = series * r + 1.0f / 24.0f;
-    series = series * r + 1.0f / 6.0f;
-    series = series * r + 0.5f;
-    series = series * r + 1.0f;
-    series = series * r + 1.0f;
+    Lane series = all(1.9875691500e-4f);
+    series = series * r + 1.3981999507e-3f;
+    series = series * r + 8.3334519073e-3f;
+    series = series * r + 4.1665795894e-2f;
+    series = series * r + 1.6666665459e-1f;
+    series = series * r + 5.0000001201e-1f;
+    series = (series * (r * r) + r) + 1.0f;
     Mask bits;  // the last bits of `shifted` are n: they go where a float keeps its exponent
     std::memcpy(&bits, &shifted, sizeof bits);
     Mask scale = (bits << 23) + (127 << 23);
@@ -85,10 +100,12 @@ Peak peak_of(const float *logits, std::size_t length) noexcept {  // length: a m
     return found;
 }
 
-double total(const Lane *parts) noexcept {
+double total(const WideSum *parts) noexcept {
     double sum = 0;
-    for (std::size_t p = 0; p < kParts; ++p)
-        for (int lane = 0; lane < kLanes; ++lane) sum += static_cast<double>(parts[p][lane]);
+    for (std::size_t p = 0; p < kParts; ++p) {
+        for (std::size_t lane = 0; lane < kHalf; ++lane) sum += parts[p].low[lane];
+        for (std::size_t lane = 0; lane < kHalf; ++lane) sum += parts[p].high[lane];
+    }
     return sum;
 }
 
@@ -118,21 +135,21 @@ void RUSHLIGHT_NAMED(score_row)(const ScoreTask &task, std::size_t row) noexcept
         if (top_a.may_gain(peaks[0].largest) || top_a.may_gain(peaks[2].largest)) top_a.look_at(a + first, first, length);
         if (top_b.may_gain(peaks[1].largest) || top_b.may_gain(peaks[3].largest)) top_b.look_at(b + first, first, length);
         const float peak_a = top_a.values[0], peak_b = top_b.values[0];
-        if (first > 0 && peak_a > before_a) {
-            const double shrink = exp(static_cast<double>(before_a) - static_cast<double>(peak_a));
-            sum_a *= shrink;
-            dot *= shrink;
+        if (first > 0) {
+            const double step_a = static_cast<double>(before_a) - static_cast<double>(peak_a);
+            const double step_b = static_cast<double>(before_b) - static_cast<double>(peak_b);
+            dot = (dot + sum_a * (step_a - step_b)) * exp(step_a);
+            sum_a *= exp(step_a);
+            sum_b *= exp(step_b);
         }
-        if (first > 0 && peak_b > before_b) sum_b *= exp(static_cast<double>(before_b) - static_cast<double>(peak_b));
-        Lane sums_a[kParts], sums_b[kParts], dots[kParts];
-        for (std::size_t p = 0; p < kParts; ++p) sums_a[p] = sums_b[p] = dots[p] = Lane{};
+        WideSum sums_a[kParts], sums_b[kParts], dots[kParts];
         const auto add = [&](const float *from_a, const float *from_b) __attribute__((always_inline)) {
             for (std::size_t p = 0; p < kParts; ++p) {
-                const Lane x = lanes_at(from_a + p * kLanes), y = lanes_at(from_b + p * kLanes);
-                const Lane weight = exp_of(x - peak_a);
-                sums_a[p] += weight;
-                sums_b[p] += exp_of(y - peak_b);
-                dots[p] += weight * (x - y);
+                const Lane x = lanes_at(from_a + p * kLanes) - peak_a, y = lanes_at(from_b + p * kLanes) - peak_b;
+                const Lane weight = exp_of(x);
+                add_to(sums_a[p], weight);
+                add_to(sums_b[p], exp_of(y));
+                add_to(dots[p], weight * (x - y));
             }
         };
         for (std::size_t i = first; i < first + whole; i += kSums) add(a + i, b + i);
@@ -148,10 +165,9 @@ void RUSHLIGHT_NAMED(score_row)(const ScoreTask &task, std::size_t row) noexcept
         return;
     }
     const auto target = static_cast<std::size_t>(task.targets[row]);
-    const double log_a = static_cast<double>(top_a.values[0]) + log(sum_a);
-    const double log_b = static_cast<double>(top_b.values[0]) + log(sum_b);
-    score.base_loss = log_a - static_cast<double>(a[target]);
-    score.other_loss = log_b - static_cast<double>(b[target]);
+    const double log_a = log(sum_a), log_b = log(sum_b);
+    score.base_loss = log_a + (static_cast<double>(top_a.values[0]) - static_cast<double>(a[target]));
+    score.other_loss = log_b + (static_cast<double>(top_b.values[0]) - static_cast<double>(b[target]));
     const double divergence = dot / sum_a - (log_a - log_b);
     score.divergence = divergence > 0 ? divergence : 0;  // less than 0 is rounding
     score.change = exp(-score.other_loss) - exp(-score.base_loss);

@@ -48,7 +48,8 @@ void RUSHLIGHT_NAMED(add_panel)(const PanelTask &task, std::size_t first) noexce
                 add_tile(left + i, right, n, tile);
                 for (std::size_t r = 0; r < kTileRows && first * kWidth + i + r < task.n_columns; ++r) {
                     float *sums = task.sums + (first * kWidth + i + r) * task.n_columns + second * kWidth;
-                    for (std::size_t j = 0; j < n_right; ++j) sums[j] += task.weight * tile[r][j];
+                    const std::size_t diagonal = second == first ? i + r : 0;  // what is left of it stays
+                    for (std::size_t j = diagonal; j < n_right; ++j) sums[j] += task.weight * tile[r][j];
                 }
             }
         }
