@@ -36,6 +36,12 @@ def cpp_sources() -> Path:
 
 
 @pytest.fixture(scope="session")
+def bindings() -> tuple[str, ...]:
+    """The sources that need Python."""
+    return _BINDINGS
+
+
+@pytest.fixture(scope="session")
 def compiler() -> str:
     found = os.environ.get("CXX") or shutil.which("g++") or shutil.which("clang++")
     assert found, "a C++ compiler is missing; on Debian and Ubuntu: apt-get install g++"
