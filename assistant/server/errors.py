@@ -52,6 +52,7 @@ _STATUS: dict[str, tuple[int, str]] = {
     "remote-failed": (502, "server_error"),
     "remote-silent": (504, "server_error"),
 }
+UNREAD = frozenset({"too-slow", "too-large"})  # the rest of the body is not waited for, so the connection must end
 # OpenAI's own codes, where clients compare them.
 _CODES = {
     "model-not-found": "model_not_found",

@@ -9,7 +9,7 @@ import msgspec
 from msgspec import Struct
 
 from rushlight import Error
-from rushlight.assistant.server.errors import headers_of, status_of
+from rushlight.assistant.server.errors import UNREAD, headers_of, status_of
 from rushlight.assistant.server.figures import RequestRecord
 from rushlight.assistant.server.guard import App, Message, Receive, Scope, Send, error_body
 
@@ -40,12 +40,12 @@ class Turnstile:
             await self._app(scope, receive, send)
             return
         messages: list[Message] = []
-        while True:
-            message = await receive()
-            messages.append(message)
-            if message["type"] != "http.request" or not message.get("more_body", False):
-                break
         try:
+            while True:
+                message = await receive()
+                messages.append(message)
+                if message["type"] != "http.request" or not message.get("more_body", False):
+                    break
             self._check(_name(messages))
         except Error as err:
             await _refuse(err, scope, send)
@@ -67,11 +67,13 @@ def _name(messages: list[Message]) -> str:
 
 
 async def _refuse(err: Error, scope: Scope, send: Send) -> None:
-    """The body is read, so the connection can stay."""
+    """The connection stays where the body has been read."""
     record: RequestRecord = scope["state"]["record"]
     record.error = err.kind
     body = msgspec.json.encode(error_body(err, scope))
     headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
     headers += [(name.encode(), value.encode()) for name, value in headers_of(err).items()]
+    if err.kind in UNREAD:
+        headers.append((b"connection", b"close"))
     await send({"type": "http.response.start", "status": status_of(err), "headers": headers})
     await send({"type": "http.response.body", "body": body})
