@@ -94,24 +94,28 @@ def prove(
     that were made already. A side that cannot do something raises `Error` of kind "unsupported" or "not-installed"."""
     limits = limits_of(type_name)
 
-    def step(done: int) -> None:
+    n_done, n_steps = 0, 3 + len(texts) + len(GOLDEN_PROMPTS)
+
+    def step() -> None:
+        nonlocal n_done
         if stop is not None:
             stop.check()
         if on_progress is not None:
-            on_progress(Progress("Proving", done, 4))
+            on_progress(Progress("Proving", min(n_done, n_steps), n_steps))
+        n_done += 1
 
-    step(0)
+    step()
     checks = [*more, _made("tokens", lambda: _tokens(file, source, hard_texts))]
-    step(1)
+    step()
     checks.append(_template(render_file, render_source))
-    step(2)
-    checks.append(_made("logits", lambda: compare_logits(file, source, texts, limits)))
-    step(3)
-    checks.append(_made("prompts", lambda: _prompts(file, source, limits)))
+    checks.append(_made("logits", lambda: compare_logits(file, source, texts, limits, step)))
+    checks.append(_made("prompts", lambda: _prompts(file, source, limits, step)))
+    n_done = n_steps - 1
+    step()
     size, digest = digest_of(path, stop)
     proof = Proof(path.name, size, digest, type_name, source_name, tuple(checks))
     write_proof(path, proof)
-    step(4)
+    step()
     return proof
 
 
@@ -177,14 +181,21 @@ def _rendered(render: Render, chat: Sequence[Mapping[str, str]]) -> str:
         return f"\0{error.kind}"
 
 
-def compare_logits(file: Model, source: Model, texts: Sequence[str], limits: Limits) -> Check:
-    """The distributions after every token of some texts, on both sides."""
+def _no_step() -> None:
+    """Nobody counts."""
+
+
+def compare_logits(
+    file: Model, source: Model, texts: Sequence[str], limits: Limits, step: Callable[[], None] = _no_step
+) -> Check:
+    """The distributions after every token of some texts, on both sides. `step` is called before each text."""
     divergences: list[float] = []
     agreements: list[bool] = []
     likings: list[float] = []  # by how much the source likes its own choice better than the file's
     largest = total = 0.0
     n_logits = 0
     for text in texts:
+        step()
         token_ids = file.tokenize(text)[:_MOST_TOKENS]
         if len(token_ids) < 2:
             continue
@@ -234,10 +245,11 @@ def _divergence(expected: Any, found: Any) -> Any:
     return np.maximum(0.0, (np.exp(p) * (p - q)).sum(-1))
 
 
-def _prompts(file: Model, source: Model, limits: Limits) -> Check:
+def _prompts(file: Model, source: Model, limits: Limits, step: Callable[[], None]) -> Check:
     """The file answers five prompts, choosing the likeliest token each time; the source looks at each choice."""
     worst, n_tokens = 0.0, 0
     for number, prompt in enumerate(GOLDEN_PROMPTS, 1):
+        step()
         token_ids = file.tokenize(prompt)
         start = len(token_ids)
         if not token_ids:

@@ -58,7 +58,7 @@ class QuantMakeKind:
             state = {"parts": state.get("parts", 0)}
             state["result"] = work.make(state)
             context.save_checkpoint(state)
-            shutil.rmtree(_kept(context), ignore_errors=True)
+        shutil.rmtree(_kept(context), ignore_errors=True)
         proof = None
         if arguments.prove:
             proof = quant_parts.prove_export(context, work.target, work.source, work.n_threads)
