@@ -49,7 +49,7 @@ def model_rows(models: Sequence[ModelRow], current: str = "") -> list[ListRow]:
 
 def pages_beside() -> str:
     """The pages under this one, with their keys."""
-    beside = [action(f"page.{one}") for one in ("server",)]
+    beside = [action(f"page.{one}") for one in ("quantize", "server")]
     return " · ".join(f"{key_text(one.terminal_keys[0])} {one.title}" for one in beside)
 
 

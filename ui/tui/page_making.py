@@ -17,6 +17,10 @@ def make_page(app: "RushlightTerminal", page_id: str) -> Widget:
             models = ModelsPage(app)
             app.call_after_refresh(lambda: models.show(app.models.state))
             return models
+        case "quantize":
+            from rushlight.ui.tui.quantize_page import QuantizePage
+
+            return QuantizePage(app)
         case "server":
             from rushlight.ui.tui.server_page import ServerPage
 

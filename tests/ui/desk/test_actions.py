@@ -74,6 +74,7 @@ def test_groups_hold_all_actions_in_the_order_of_menus() -> None:
         "View",
         "Go",
         "Models",
+        "Quantize",
         "Server",
         "Jobs",
         "Application",

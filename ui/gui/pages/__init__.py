@@ -23,6 +23,12 @@ def _models(frame: "Frame") -> "QWidget":
     return ModelsPage(frame)
 
 
+def _quantize(frame: "Frame") -> "QWidget":
+    from rushlight.ui.gui.pages.quantize import QuantizePage
+
+    return QuantizePage(frame)
+
+
 def _server(frame: "Frame") -> "QWidget":
     from rushlight.ui.gui.pages.server import ServerPage
 
@@ -51,6 +57,7 @@ def register_all() -> None:
     """Their titles are words of the user's language, so this is called again where the language has changed."""
     register(PageInfo("chat", text("Chat"), "message-square", "top", 10, _chat, has_conversations=True))
     register(PageInfo("models", text("Models"), "box", "top", 60, _models))
+    register(PageInfo("quantize", text("Quantize"), "layers", "hidden", 61, _quantize, under="models"))
     register(PageInfo("server", text("Server"), "hard-drive", "hidden", 63, _server, under="models"))
     register(PageInfo("jobs", text("Jobs"), "align-left", "bottom", 10, _jobs))
     register(PageInfo("settings", text("Settings"), "settings", "bottom", 20, _settings))
