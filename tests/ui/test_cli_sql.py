@@ -87,3 +87,25 @@ def test_writing_is_refused(cli: Cli, shop: Path) -> None:
 def test_errors_name_the_file(cli: Cli, tmp_path: Path) -> None:
     done = cli("sql", "open", tmp_path / "none.db")
     assert done.code == 1 and "none.db" in done.err
+
+
+def test_ask_shows_query_explanation_rows_and_answer(cli: Cli, answering: Any, shop: Path) -> None:
+    sql = "SELECT COUNT(*) FROM customer WHERE customer.city = 'Oslo'"
+    cast = answering([sql])
+    done = cli("sql", "ask", shop, "How many customers live in Oslo?")
+    assert done.code == 0, done.err
+    assert done.out.splitlines() == [sql, "", "COUNT(*)", "       1", "", "The answer is 1."]
+    assert "Takes customer. Keeps rows with customer.city = 'Oslo'." in done.err and "first try" in done.err
+    (request,) = cast.engine.requests
+    assert request.grammar.kind == "lark" and "customer" in request.messages[0].content
+    found = json.loads(cli("sql", "ask", shop, "How many customers live in Oslo?", "--json").out)
+    assert (found["sql"], found["rows"], found["answer"]) == (sql, [[1]], "The answer is 1.")
+    assert found["grammar"]["joins"] >= 1 and found["error"] is None
+
+
+def test_ask_says_what_went_wrong(cli: Cli, answering: Any, shop: Path) -> None:
+    answering(["SELECT nme FROM customer"])
+    done = cli("sql", "ask", shop, "Who?", "--free", "--once")
+    assert done.code == 1 and done.out.splitlines()[0] == "SELECT nme FROM customer" and "no such column" in done.err
+    found = json.loads(cli("sql", "ask", shop, "Who?", "--free", "--once", "--json").out)
+    assert found["rows"] is None and found["error"]["kind"] == "sql-error"

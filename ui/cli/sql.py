@@ -22,6 +22,7 @@ A session:
   specialty    n
   cardiology   3
   dermatology  2
+  $ rushlight sql ask clinic.db "How many doctors are there in each specialty?"
 Files are opened for reading only; SQLite itself refuses everything else.""")
 
 _AS_JSON = click.option("--json", "as_json", is_flag=True, help=text("Print JSON."))
@@ -106,6 +107,63 @@ def run(file: str, statement: str, others: tuple[str, ...], rows: int, seconds: 
     else:
         print_result(result)
     return 0
+
+
+@sql.command(
+    help=text(
+        "Ask a question: a model writes the query, which is shown and run. Under a grammar made from the tables, no "
+        "query can name what is not there."
+    )
+)
+@_FILE
+@click.argument("question", metavar="QUESTION")
+@_WITH
+@click.option("-m", "--model", default="", metavar="NAME", help=text("The model that writes the query."))
+@click.option("--free", is_flag=True, help=text("Write without the grammar: any SQL, checked by running it."))
+@click.option("--once", is_flag=True, help=text("Do not try again where the query fails or finds nothing."))
+@_SECONDS
+@_AS_JSON
+def ask(
+    file: str,
+    question: str,
+    others: tuple[str, ...],
+    model: str,
+    free: bool,
+    once: bool,
+    seconds: float | None,
+    as_json: bool,
+) -> int:
+    from rushlight import Stop
+    from rushlight.assistant.app import open_app
+    from rushlight.assistant.sql.asking import ask_database
+    from rushlight.assistant.sql.database import open_database
+    from rushlight.assistant.sql.limits import STATEMENT_S
+    from rushlight.ui.cli.interrupt import InterruptStops
+    from rushlight.ui.cli.output import ProgressLine
+    from rushlight.ui.cli.sql_views import answer_json, print_answer
+
+    line = ProgressLine()
+    with open_app() as app, open_database((file, *others), app.paths) as database, InterruptStops(Stop()) as stop:
+        app.begin()
+        try:
+            answer = ask_database(
+                app,
+                database,
+                question,
+                model=model,
+                free=free,
+                correct=not once,
+                seconds=seconds or STATEMENT_S,
+                stop=stop,
+                on_progress=lambda progress: line.show(text(progress.what)),
+            )
+        finally:
+            line.clear()
+    if as_json:
+        print_json(answer_json(answer))
+    else:
+        print_answer(answer)
+    return 0 if answer.result is not None else 1
 
 
 @sql.command(

@@ -2,8 +2,10 @@
 
 from typing import Any
 
+from rushlight import Error
+from rushlight.assistant.sql.asking import SqlAnswer
 from rushlight.assistant.sql.values import Cell, Column, Key, Result, Schema, Source, Table, json_cell
-from rushlight.ui.cli.output import print_table, say, tell
+from rushlight.ui.cli.output import error_json, print_table, say, tell, tell_error
 from rushlight.ui.words import plural, text
 
 _CELL_CHARS = 200
@@ -159,3 +161,74 @@ def _values_text(column: Column) -> str:
         return f"{cell_text(column.low)} … {cell_text(column.high)}"
     shown = ", ".join(column.samples[:4])
     return shown if (column.n_distinct or 0) <= 4 else f"{shown}, …"
+
+
+def print_answer(answer: SqlAnswer) -> None:
+    """The query, what it does, its rows, and the result in a sentence."""
+    from rushlight.ui.desk.sql_words import statement
+
+    say(answer.sql)
+    said = _explained(answer.sql)
+    if said:
+        tell(said)
+    tell(_way_text(answer))
+    if answer.result is None:
+        say()
+        tell_error(answer.error or Error(text("No query was found that can be run."), kind="sql-error"))
+        return
+    say()
+    print_result(answer.result)
+    say()
+    say(statement(answer.result))
+
+
+def _explained(sql: str) -> str:
+    """In words; nothing where the package that reads queries is not installed."""
+    from rushlight.assistant.sql.explain import explain
+    from rushlight.ui.desk.sql_words import explanation
+
+    try:
+        return explanation(explain(sql))
+    except Error as err:
+        if err.kind != "missing-package":
+            raise
+        return ""
+
+
+def _way_text(answer: SqlAnswer) -> str:
+    """Such as "first try · 1.2 s · grammar of 29 kB, 16 joins"."""
+    n = len(answer.tries)
+    parts = [text("first try") if n == 1 else text("{n} tries", n=n), f"{answer.seconds:.1f} s"]
+    if answer.grammar is not None:
+        parts.append(
+            text("grammar of {size} kB, {n} joins", size=round(answer.grammar.n_bytes / 1000), n=answer.grammar.n_trees)
+        )
+    if answer.agreement < 1:
+        parts.append(text("{share} of the samples agree", share=f"{answer.agreement:.0%}"))
+    return " · ".join(parts)
+
+
+def answer_json(answer: SqlAnswer) -> dict[str, Any]:
+    from rushlight.ui.desk.sql_words import statement
+
+    result = answer.result
+    grammar = answer.grammar
+    return {
+        "question": answer.question,
+        "sql": answer.sql,
+        "explanation": _explained(answer.sql),
+        **(result_json(result) if result is not None else {"columns": [], "rows": None, "more": False}),
+        "answer": statement(result) if result is not None else None,
+        "error": None if answer.error is None or result is not None else error_json(answer.error)["error"],
+        "tries": [{"sql": one.sql, "problem": one.problem, "kind": one.kind} for one in answer.tries],
+        "agreement": answer.agreement,
+        "grammar": grammar
+        and {
+            "bytes": grammar.n_bytes,
+            "rules": grammar.n_rules,
+            "joins": grammar.n_trees,
+            "seconds": round(grammar.seconds, 4),
+        },
+        "tables": [table.name for table in answer.linked.tables],
+        "total_seconds": round(answer.seconds, 3),
+    }

@@ -73,3 +73,21 @@ def sql_statements() -> ModuleType:
 def sql_excel() -> ModuleType:
     """excel.py: writes small Excel files."""
     return _module("excel", FOLDER)
+
+
+@pytest.fixture(scope="session")
+def suite_known(suite_database: Callable[[str], Path]) -> Callable[[str], Any]:
+    """`suite_known("clinic")`: what is known of its tables and values, looked at once."""
+    from rushlight.assistant.sql.database import Database
+    from rushlight.assistant.sql.values import Source
+
+    made: dict[str, Any] = {}
+
+    def known(name: str) -> Any:
+        if name not in made:
+            path = str(suite_database(name))
+            with Database([Source(name, path, path, "sqlite", "")]) as database:
+                made[name] = database.known()
+        return made[name]
+
+    return known

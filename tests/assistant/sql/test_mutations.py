@@ -50,8 +50,19 @@ def mutated(original: bytes, dice: random.Random) -> bytes:
 
 
 def use(path: Path) -> str:
-    """Open it, look at everything, read everything. The kind of error, or "read"."""
-    started = time.monotonic()
+    """Open it, look at everything, read everything. The kind of error, or "read".
+
+    Twice where it took too long: a machine that stood still meanwhile is not the file's doing.
+    """
+    for _ in range(2):
+        started = time.monotonic()
+        kind = look(path)
+        if time.monotonic() - started < EACH_S:
+            return kind
+    raise AssertionError(f"{path} takes longer than {EACH_S} s")
+
+
+def look(path: Path) -> str:
     kind = "read"
     try:
         with open_database([path], find_paths()) as database:
@@ -67,7 +78,6 @@ def use(path: Path) -> str:
     except Error as err:
         kind = err.kind
         assert err.message and err.kind in KINDS, err
-    assert time.monotonic() - started < EACH_S, path
     return kind
 
 
