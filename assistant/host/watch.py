@@ -9,7 +9,7 @@ from collections.abc import Callable
 from rushlight import Error
 from rushlight.assistant.host.admission import Admission
 from rushlight.assistant.host.arbiter import Arbiter
-from rushlight.assistant.host.engine import Engine
+from rushlight.assistant.host.engine import GRACE_S, Engine
 from rushlight.assistant.host.loop import Loop, Timer
 from rushlight.assistant.host.refusal import size_text
 
@@ -42,7 +42,9 @@ class Watch:
         next_s = now_s + _TICK_S
         for engine in list(self._engines.values()):
             if engine.state == "ready" and not engine.in_use and engine.keep_alive_s >= 0:
-                due_s = engine.last_used_s + engine.keep_alive_s
+                # A front that is attached asks several things for one answer; it must not be loaded for each.
+                least_s = GRACE_S if engine.fronts else 0.0
+                due_s = engine.last_used_s + max(engine.keep_alive_s, least_s)
                 if due_s <= now_s:
                     reason = f"{engine.name} was unloaded after {engine.keep_alive_s:g} s without use."
                     self._end(engine, Error(reason, hint="Ask again: it is loaded anew.", kind="unloaded"))

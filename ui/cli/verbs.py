@@ -18,6 +18,7 @@ _VERBS: dict[str, tuple[str, str, str]] = {
     "feedback": ("rushlight.ui.cli.feedback", "feedback", text("What you thought of replies: list, show, add.")),
     "presets": ("rushlight.ui.cli.presets", "presets", text("System prompts and options under a name.")),
     "models": ("rushlight.ui.cli.models", "models", text("Import, list, show, verify and remove model files.")),
+    "bench": ("rushlight.ui.cli.bench", "bench", text("Measure how fast a model is on this machine.")),
     "quant": ("rushlight.ui.cli.quant", "quant", text("Convert models to GGUF, unpack them, carry adapters over.")),
     "merge": ("rushlight.ui.cli.merge", "merge", text("Merge models or adapters without training.")),
     "sql": ("rushlight.ui.cli.sql", "sql", text("Read databases, CSV, Parquet and Excel files.")),
