@@ -7,6 +7,7 @@ import msgspec
 
 from rushlight.assistant.jobs.kind import JobContext, JobEvent, JobResult, PauseBy
 from rushlight.assistant.jobs.kinds import quant_parts
+from rushlight.assistant.jobs.kinds.model_memory import loaded_bytes
 
 N_TOKENS = 65_536  # beyond this a matrix hardly changes
 _N_CTX = 512
@@ -32,6 +33,9 @@ class QuantCalibrateKind:
 
     def title(self, arguments: QuantCalibrate) -> str:
         return f"Calibrate {Path(arguments.model).name}"
+
+    def memory_bytes(self, arguments: QuantCalibrate) -> int:
+        return loaded_bytes([arguments.model])
 
     def run(self, context: JobContext, arguments: QuantCalibrate) -> Iterator[JobEvent]:
         from rushlight.quant import calibrating, imatrix

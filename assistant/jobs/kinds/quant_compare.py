@@ -8,6 +8,7 @@ import msgspec
 
 from rushlight.assistant.jobs.kind import JobContext, JobEvent, JobResult, PauseBy
 from rushlight.assistant.jobs.kinds import quant_parts
+from rushlight.assistant.jobs.kinds.model_memory import loaded_bytes
 
 N_TOKENS = 8_192
 _N_CTX = 512
@@ -34,6 +35,9 @@ class QuantCompareKind:
 
     def title(self, arguments: QuantCompare) -> str:
         return f"Compare {Path(arguments.reference).name} with {len(arguments.others)} files"
+
+    def memory_bytes(self, arguments: QuantCompare) -> int:
+        return loaded_bytes([arguments.reference, *arguments.others])
 
     def run(self, context: JobContext, arguments: QuantCompare) -> Iterator[JobEvent]:
         from rushlight.quant.compare import compare

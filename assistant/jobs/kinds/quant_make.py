@@ -15,6 +15,7 @@ from rushlight import Error
 from rushlight.assistant.events import Notice
 from rushlight.assistant.jobs.kind import JobContext, JobEvent, JobResult, PauseBy
 from rushlight.assistant.jobs.kinds import quant_parts
+from rushlight.assistant.jobs.kinds.model_memory import WORK_BYTES
 
 if TYPE_CHECKING:
     from rushlight.quant.imatrix import ImportanceMatrix
@@ -49,6 +50,9 @@ class QuantMakeKind:
 
     def title(self, arguments: QuantMake) -> str:
         return f"Quantize {Path(arguments.source).name} to {arguments.type_name or 'a plan'}"
+
+    def memory_bytes(self, arguments: QuantMake) -> int:
+        return WORK_BYTES * (4 if arguments.method == "gptq" else 1)
 
     def run(self, context: JobContext, arguments: QuantMake) -> Iterator[JobEvent]:
         work = _Work(context, arguments)

@@ -9,6 +9,7 @@ import msgspec
 from rushlight import Error
 from rushlight.assistant.jobs.kind import JobContext, JobEvent, JobResult, PauseBy
 from rushlight.assistant.jobs.kinds import quant_parts
+from rushlight.assistant.jobs.kinds.model_memory import loaded_bytes
 
 _N_CTX = 512
 
@@ -38,6 +39,9 @@ class QuantPlanKind:
 
     def title(self, arguments: QuantPlan) -> str:
         return f"Plan {Path(arguments.model).name}"
+
+    def memory_bytes(self, arguments: QuantPlan) -> int:
+        return loaded_bytes([arguments.model])
 
     def run(self, context: JobContext, arguments: QuantPlan) -> Iterator[JobEvent]:
         from rushlight.quant import imatrix, plan

@@ -7,6 +7,7 @@ import msgspec
 
 from rushlight.assistant.jobs.kind import JobContext, JobEvent, JobResult, PauseBy
 from rushlight.assistant.jobs.kinds import quant_parts
+from rushlight.assistant.jobs.kinds.model_memory import loaded_bytes
 
 
 class QuantProof(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -26,6 +27,9 @@ class QuantProofKind:
 
     def title(self, arguments: QuantProof) -> str:
         return f"Prove {Path(arguments.path).name}"
+
+    def memory_bytes(self, arguments: QuantProof) -> int:
+        return loaded_bytes([arguments.path, arguments.source], at_once=2)
 
     def run(self, context: JobContext, arguments: QuantProof) -> Iterator[JobEvent]:
         path, source = Path(arguments.path), Path(arguments.source)

@@ -15,6 +15,7 @@ import msgspec
 from rushlight.assistant.events import Notice
 from rushlight.assistant.jobs.kind import JobContext, JobEvent, JobKind, JobResult, PauseBy
 from rushlight.assistant.jobs.kinds import quant_calibrate, quant_make, quant_plan
+from rushlight.assistant.jobs.kinds.model_memory import WORK_BYTES, loaded_bytes
 
 
 class QuantSmaller(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -42,6 +43,9 @@ class QuantSmallerKind:
     def title(self, arguments: QuantSmaller) -> str:
         wanted = arguments.type_name or f"{(arguments.size_bytes or arguments.card_bytes) / 1e9:.2g} GB"
         return f"Make {Path(arguments.source).name} smaller: {wanted}"
+
+    def memory_bytes(self, arguments: QuantSmaller) -> int:
+        return loaded_bytes([arguments.source], work_bytes=WORK_BYTES * (4 if arguments.method == "gptq" else 1))
 
     def run(self, context: JobContext, arguments: QuantSmaller) -> Iterator[JobEvent]:
         steps = _Steps(context, arguments)

@@ -1,11 +1,15 @@
 """Jobs ask the host for memory before they take it: they wait for each other, and hear why they cannot have it."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
 from rushlight.assistant.jobs.job import Job
 from rushlight.assistant.jobs.jobs import Jobs
+from rushlight.assistant.jobs.kind import checked_arguments
+from rushlight.assistant.jobs.kinds.model_memory import WORK_BYTES
+from rushlight.assistant.jobs.registry import find_kind
 
 Reach = Callable[..., Job]
 
@@ -43,3 +47,17 @@ def test_one_that_waits_can_be_cancelled(jobs: Jobs, reach: Reach) -> None:
     reach(second, "cancelled")
     jobs.cancel(first.id)
     reach(first, "cancelled")
+
+
+def test_work_on_models_asks_for_their_size(tmp_path: Path) -> None:
+    small, large = tmp_path / "small.gguf", tmp_path / "large.gguf"
+    small.write_bytes(b"x" * 1000)
+    large.write_bytes(b"x" * 5000)
+    files = {"source": str(large), "target": "/t", "model": str(large), "path": str(small), "reference": str(large),
+             "others": [str(small)]}  # fmt: skip
+    wanted = {}
+    for name in ("calibrate", "plan", "compare", "proof", "make", "smaller"):
+        kind = find_kind(f"quant-{name}")
+        known = {key: value for key, value in files.items() if key in kind.arguments.__struct_fields__}
+        wanted[name] = kind.memory_bytes(checked_arguments(kind, known)) - WORK_BYTES  # type: ignore[attr-defined]
+    assert wanted == {"calibrate": 5000, "plan": 5000, "compare": 5000, "proof": 6000, "make": 0, "smaller": 5000}
