@@ -293,7 +293,7 @@ class App:
         wanted = settings.number("engine.context")
         trained = model.n_ctx_train
         if model.remote is not None:  # nothing is loaded; how much it holds is for its machine to say
-            return LoadSettings(path=str(model.path), n_ctx=trained)
+            return LoadSettings(path=str(model.path), n_ctx=trained, n_slots=settings.number("engine.slots"))
         return LoadSettings(
             path=str(Path(model.path).absolute()),
             n_ctx=min(wanted, trained) if wanted and trained else wanted or trained,

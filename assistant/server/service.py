@@ -31,7 +31,7 @@ _MAX_NAMES = 256
 class Limits:
     """How much at once."""
 
-    n_parallel: int = 4  # requests that one model answers at a time
+    n_parallel: int = 0  # requests that one model answers at a time; 0 = as many as its engine has slots
     n_waiting: int = 8  # that wait for it; further ones are refused
 
 
@@ -200,7 +200,8 @@ class Service:
         if key not in self._gates:
             for other in [other for other, gate in self._gates.items() if gate.is_unused and not gate.n_loading]:
                 del self._gates[other]
-            self._gates[key] = Gate(self._limits.n_parallel, self._limits.n_waiting)
+            self._gates[key] = Gate(1, self._limits.n_waiting)
+        self._gates[key].n_parallel = self._limits.n_parallel or named.n_slots
         return self._gates[key]
 
     def gauges(self) -> dict[str, tuple[str, float]]:

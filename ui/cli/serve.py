@@ -60,7 +60,7 @@ def serve(port: int | None, host: str, socket_path: Path | None, show_token: boo
     else:
         place = listen(host, settings.number("server.port") if port is None else port, token_given=token.given)
     figures = Figures()
-    limits = Limits(settings.number("engine.slots"), settings.number("server.queue"))
+    limits = Limits(n_waiting=settings.number("server.queue"))
     service = Service(lambda: open_app(paths), limits, figures)
     application = make_application(
         service,

@@ -321,3 +321,18 @@ def test_many_who_ask_at_once_look_at_the_catalogue_once(serve: Callable[..., An
     with ThreadPoolExecutor(4) as pool:
         assert set(pool.map(lambda _: served.chat().status_code, range(4))) == {200}
     assert len(looked) - before <= 2
+
+
+def test_as_many_at_once_as_the_engine_has_slots(
+    serve: Callable[..., Any], endless: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RUSHLIGHT_ENGINE_SLOTS", "2")
+    words = endless()
+    served = serve(words, n_parallel=0, n_waiting=1)
+    held = [raw_request(served, message(stream=True)) for _ in range(3)]
+    assert words.wait(lambda one: one.running == 2)
+    wait_until(lambda: gauge(served, "requests_waiting") == 1)
+    assert served.chat().status_code == 429
+    for sock in held:
+        sock.close()
+    assert words.wait(lambda one: one.running == 0)
