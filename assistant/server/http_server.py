@@ -202,8 +202,11 @@ class HttpServer:
         *,
         on_started: Callable[[], None] = lambda: None,
         on_ending: Callable[[], None] = lambda: None,
+        is_alone: bool = False,
     ) -> None:
+        """`is_alone`: this process does nothing else, so it may be arranged for the server."""
         self._place = place
+        self._is_alone = is_alone
         self._on_started = on_started
         self._on_ending = on_ending
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -259,6 +262,7 @@ class HttpServer:
         while not self._server.started and not task.done():
             await asyncio.sleep(0.005)
         if not task.done():
-            self._prepare()
+            if self._is_alone:
+                self._prepare()
             self._on_started()
         await task

@@ -77,7 +77,7 @@ def serve(port: int | None, host: str, socket_path: Path | None, show_token: boo
         notes.append(announce(paths, place.url, token, version=__version__, starter_pid=starter_pid))
         _greet(place, token, show_token=show_token, as_json=as_json)
 
-    server = HttpServer(application, place, on_started=started, on_ending=service.stop_all)
+    server = HttpServer(application, place, on_started=started, on_ending=service.stop_all, is_alone=True)
     if leash:
         hold(0, server.end)
     try:
