@@ -34,7 +34,8 @@ OnProgress = Callable[[Progress], None]
 N_CTX: Final = 256  # tokens: the longest text of a proof has 192
 _NO_TEXT: Final = frozenset({"bert", "nomic-bert", "clip"})  # embed or look; nothing to generate
 _PLAIN: Final = frozenset({"F32", "F16", "BF16"})
-_COMPOSED: Final = ("NFC", "NFKC")
+_COMPOSED: Final = ("NFKC", "NFC")
+_LONGEST_WORD: Final = 100  # letters: Hugging Face's word pieces call longer ones unknown, llama.cpp cuts them
 
 
 def prove_file(
@@ -173,11 +174,15 @@ def _hard_texts(path: Path, source: Path) -> Sequence[str]:
     form = next((one for one in _COMPOSED if f"'type': '{one}'" in str(written.get("normalizer"))), None)
     texts = list(HARD_TEXTS)
     if form is not None:
-        texts = [unicodedata.normalize("NFC", text) for text in texts]
+        texts = [unicodedata.normalize(form, text) for text in texts]
     if file.metadata.get("tokenizer.ggml.pre") in LOSES_MARKS:
         texts = ["".join(one for one in text if not unicodedata.category(one).startswith("M")) for text in texts]
     if file.metadata.get("tokenizer.ggml.model") == "bert":
         texts = ["".join(one for one in text if not _is_hangul(one)) for text in texts]
+        texts = [text for text in texts if max(map(len, text.split()), default=0) <= _LONGEST_WORD]
+    if file.metadata.get("tokenizer.ggml.model") == "t5":
+        # unigrams: what is unknown and how spaces are joined is counted otherwise
+        texts = [" ".join("".join(one for one in text if one.isascii()).split()) for text in texts]
     return texts
 
 

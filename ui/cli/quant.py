@@ -19,15 +19,13 @@ from rushlight.ui.words import text
 _EPILOG = text("""\b
 A session:
   $ rushlight quant convert ~/runs/poet --type F16 --out poet.gguf
-  poet.gguf  llama  F16  270.9 MB  proven
-  $ rushlight quant calibrate poet.gguf --chats --out poet.imatrix.gguf
-  poet.imatrix.gguf  65,536 tokens of chats  211 tensors
-  $ rushlight quant make poet.gguf --type Q4_K_M --imatrix poet.imatrix.gguf
-  poet.Q4_K_M.gguf  Q4_K_M  105.5 MB  proven
-  $ rushlight quant compare poet.gguf poet.Q4_K_M.gguf --chats
-  $ rushlight models import poet.Q4_K_M.gguf
-  $ rushlight quant unpack SmolLM2-135M-Instruct.Q4_1.gguf --out smol
-  smol  LlamaForCausalLM  272 tensors  proven
+  $ rushlight quant calibrate smollm2.gguf --text docs --tokens 8k
+  smollm2.imatrix.gguf  7,680 tokens of docs  211 tensors
+  $ rushlight quant make smollm2.gguf --type IQ4_NL --imatrix smollm2.imatrix.gguf
+  smollm2.IQ4_NL.gguf  IQ4_NL  91.7 MB  proven
+  $ rushlight quant compare smollm2.gguf smollm2.IQ4_NL.gguf --chats
+  $ rushlight models import smollm2.IQ4_NL.gguf
+  $ rushlight quant unpack smollm2.gguf --out smol
   $ rushlight quant adapter ~/runs/poet/adapter --base smol --out poet-lora.gguf""")
 _SOURCE = click.Path(exists=True, path_type=Path)
 

@@ -118,9 +118,15 @@ def proof_word(proof: Mapping[str, Any] | None) -> str:
     )  # fmt: skip
 
 
+def shown(path: object) -> str:
+    """A path as one would type it here."""
+    found = Path(str(path))
+    return str(found.relative_to(Path.cwd())) if found.is_relative_to(Path.cwd()) else str(found)
+
+
 def made_line(path: object, *parts: object, size_bytes: float | None = None, proof: Mapping[str, Any] | None) -> str:
     """One line for what was made: its path, what it is, its size, its proof."""
-    words = [str(path), *(str(part) for part in parts)]
+    words = [shown(path), *(str(part) for part in parts)]
     if size_bytes is not None:
         words.append(size_text(size_bytes))
     return "  ".join([*words, proof_word(proof)])

@@ -16,6 +16,7 @@ from rushlight.ui.cli.quant_jobs import (
     model_path,
     no_proof,
     run_job,
+    shown,
     texts,
     threads,
 )
@@ -26,31 +27,28 @@ _OUT = click.Path(path_type=Path)
 
 _CALIBRATE = text("""\b
 A session:
-  $ rushlight quant calibrate poet.gguf --text ~/notes --out poet.imatrix.gguf
-  poet.imatrix.gguf  65,536 tokens of notes  211 tensors""")
+  $ rushlight quant calibrate smollm2.gguf --text docs --tokens 8k
+  smollm2.imatrix.gguf  7,680 tokens of docs  211 tensors""")
 _MAKE = text("""\b
 A session:
-  $ rushlight quant make poet.gguf --type Q4_K_M --imatrix poet.imatrix.gguf
-  poet.Q4_K_M.gguf  Q4_K_M  105.5 MB  proven
-  $ rushlight quant make poet.gguf --type IQ4_NL --method gptq --text ~/notes --background
-  06h169kdgbc2ftn6ey
-  $ rushlight quant make poet.gguf --type Q4_K_M --for-my-use
-  poet.Q4_K_M.gguf  Q4_K_M  105.5 MB  proven
-  On your own chats: 0.0112 nats from its source, 96.1 % the same first choice.""")
+  $ rushlight quant make smollm2.gguf --type IQ4_NL --imatrix smollm2.imatrix.gguf
+  smollm2.gguf is quantized itself (Q4_1); what that lost stays lost.
+  smollm2.IQ4_NL.gguf  IQ4_NL  91.7 MB  proven
+  $ rushlight quant make smollm2.gguf --type IQ4_NL --method gptq --text ~/notes --background
+  $ rushlight quant make smollm2.gguf --type Q4_K_M --for-my-use""")
 _PLAN = text("""\b
 A session:
   $ rushlight quant plan poet.gguf --like Q4_K_M
-  poet.plan.json  105.5 MB of 105.5 MB allowed, expected divergence 0.021
   $ rushlight quant make poet.gguf --plan poet.plan.json
-  poet.plan.gguf  plan  105.5 MB  proven
-  $ rushlight quant plan qwen3-8b --card 8G --context 8k --out qwen.plan.json""")
+  $ rushlight quant plan qwen3-8b --card 8G --context 8k --out qwen.plan.json --background""")
 _COMPARE = text("""\b
 A session:
-  $ rushlight quant compare poet.gguf poet.Q4_K_M.gguf poet.Q8_0.gguf --plot poet.svg
-  MODEL             SIZE      PERPLEXITY  MEAN KL  99 % KL  SAME TOP  LOAD    PROMPT     DECODE    MEMORY
-  poet.gguf         270.9 MB  14.02       -        -        -         0.11 s  812 t/s    31.0 t/s  334.1 MB
-  poet.Q4_K_M.gguf  105.5 MB  14.31       0.0214   0.2120   94.1 %    0.06 s  790 t/s    68.2 t/s  170.0 MB
-  poet.Q8_0.gguf    144.8 MB  14.03       0.0011   0.0098   98.7 %    0.07 s  1,010 t/s  52.3 t/s  208.4 MB""")
+  $ rushlight quant compare smollm2.gguf smollm2.IQ4_NL.gguf smollm2.Q8_0.gguf --text README.md --no-speed
+  MODEL                    SIZE  PERPLEXITY  MEAN KL  99 % KL  SAME TOP
+  smollm2.gguf          98.4 MB       51.13        -        -         -
+  smollm2.IQ4_NL.gguf   91.7 MB       53.52   0.0749   0.4252     83.9%
+  smollm2.Q8_0.gguf    144.8 MB       51.40   0.0061   0.0277     93.2%
+  Over 768 positions of README.md. KL is in nats, against smollm2.gguf.""")
 
 
 @click.command(
@@ -78,8 +76,8 @@ def calibrate(
     target = target or Path(f"{path.name.removesuffix('.gguf')}.imatrix.{'dat' if old_form else 'gguf'}")
 
     def show(made: dict[str, Any]) -> None:
-        say(text("{path}  {tokens} tokens of {text}  {n} tensors", path=made["path"], tokens=f"{made['tokens']:,}",
-                 text=made["text"], n=made["tensors"]))  # fmt: skip
+        say(text("{path}  {tokens} tokens of {text}  {n} tensors", path=shown(made["path"]),
+                 tokens=f"{made['tokens']:,}", text=made["text"], n=made["tensors"]))  # fmt: skip
 
     arguments = {
         "model": str(path), "target": str(target.expanduser().absolute()), "texts": absolute(texts), "chats": chats,
@@ -179,7 +177,7 @@ def plan(
     target = (target or Path(f"{path.name.removesuffix('.gguf')}.plan.json")).expanduser().absolute()
 
     def show(made: dict[str, Any]) -> None:
-        say(text("{path}  {size} of {allowed} allowed, expected divergence {kl}", path=made["path"],
+        say(text("{path}  {size} of {allowed} allowed, expected divergence {kl}", path=shown(made["path"]),
                  size=size_text(made["size_bytes"]), allowed=size_text(made["budget_bytes"]),
                  kl=f"{made['expected_divergence']:.3g}"))  # fmt: skip
         rows = [[name, str(count)] for name, count in sorted(made["types"].items())]
@@ -250,7 +248,7 @@ def _show_comparison(made: dict[str, Any]) -> None:
     say(text("Over {n} positions of {text}. KL is in nats, against {model}.", n=f"{made['positions']:,}",
              text=made["text"], model=rows[0][0]))  # fmt: skip
     if made["plot"]:
-        say(text("Drawn: {path}", path=made["plot"]))
+        say(text("Drawn: {path}", path=shown(made["plot"])))
 
 
 def _figure(row: dict[str, Any], name: str, form: str) -> str:

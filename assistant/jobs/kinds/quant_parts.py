@@ -71,11 +71,17 @@ def given_text(texts: Sequence[str], chats: bool) -> Notice | None:
 
 
 @contextmanager
-def renderer() -> "Iterator[RenderTemplate]":
-    """Chat templates are a stranger's programs: they are rendered in a process with limits."""
+def renderer() -> "Iterator[RenderTemplate | None]":
+    """Chat templates are a stranger's programs: they are rendered in a process with limits, or not at all."""
     from rushlight.assistant.engine.template_process import TemplateProcess
 
-    process = TemplateProcess.start()
+    try:
+        process = TemplateProcess.start()
+    except Error as error:
+        if error.kind != "unsupported":
+            raise
+        yield None
+        return
     try:
         yield process.render
     finally:
