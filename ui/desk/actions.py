@@ -123,6 +123,9 @@ def _models() -> tuple[Action, ...]:
         Action("models.import", text("Import a model file"), group, ("Ctrl+I",), ("ctrl+a",), "models"),
         Action("models.get", text("Get a model"), group, ("Ctrl+G",), ("ctrl+g",), "models"),
         Action("models.find", text("Find models of other programs"), group, ("Ctrl+D",), ("ctrl+d",), "models"),
+        Action(
+            "models.bench", text("Measure how fast the model is here"), group, ("Ctrl+Alt+B",), ("alt+b",), "models"
+        ),
         Action("models.unload-all", text("Unload all models"), group, scope="models"),
     )
 

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TypeAlias
 
+from rushlight.ui.desk.model_loading import PlanRow
+
 Fits: TypeAlias = Literal["yes", "no", "unknown"]
 
 
@@ -37,6 +39,8 @@ class ModelRow:
     hint: str = ""
     is_remote: bool = False  # it runs on another machine: what is written to it leaves this one
     url: str = ""  # where, of a remote model
+    speed_now: float = 0.0  # tokens a second of its last answer, while it is loaded
+    live_text: str = ""  # how it runs: where, for whom, how long yet
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +70,7 @@ class ModelsState:
     is_loading: bool = True  # nothing has come yet
     is_measuring: bool = False  # fits and memory are being worked out
     undo: str = ""  # what was removed and can still be brought back; "" = nothing
+    plan: PlanRow | None = None  # loading would cost something: the user is to decide
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +82,7 @@ class ModelCard:
     sampling: tuple[tuple[str, str, str], ...]
     template: str  # "" = the file brings none
     notices: tuple[str, ...] = ()
+    load: tuple[tuple[str, str], ...] = ()  # how it is loaded, as the user has said
 
 
 @dataclass(frozen=True, slots=True)

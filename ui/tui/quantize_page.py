@@ -77,6 +77,9 @@ class QuantizePage(Vertical):
 
     def take_focus(self) -> None:
         self._list.focus()
+        wanted = self.frame.remembered.get("quant_model", "")
+        if wanted:
+            self.desk.choose(wanted)
         self.desk.refresh()
 
     # --- what is shown ------------------------------------------------------------------------------------------
