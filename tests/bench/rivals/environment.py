@@ -20,8 +20,9 @@ class RivalMissing(Exception):
     """The rival could not be installed; the text says why."""
 
 
-def rival_python(name: str) -> Path:
-    """The interpreter of the rival's environment, which is made or renewed where needed. Raises RivalMissing."""
+def rival_python(name: str, *, with_llama: bool = True) -> Path:
+    """The interpreter of the rival's environment, which is made or renewed where needed. Raises RivalMissing.
+    `with_llama`: whether it runs llama.cpp through our build of llama-cpp-python."""
     requirements = HERE / f"{name}.txt"
     base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     folder = base / "rushlight-bench" / name
@@ -35,13 +36,18 @@ def rival_python(name: str) -> Path:
     shutil.rmtree(folder, ignore_errors=True)
     venv.create(folder, with_pip=True)
     _pip(python, "install", "--quiet", "--no-deps", "--requirement", str(requirements))
+    if with_llama:
+        _build_llama(name, python, build_script)
+    stamp.write_text(key)  # last: an environment without it is made anew
+    return python
+
+
+def _build_llama(name: str, python: Path, build_script: Path) -> None:
     gpu = Path(sys.prefix) / ".gpu"  # the choice of `make GPU=...`
     chosen = gpu.read_text().strip() if gpu.exists() else "auto"
     done = subprocess.run([python, build_script, "--gpu", chosen], stderr=subprocess.PIPE, text=True)
     if done.returncode != 0:
         raise RivalMissing(f"llama-cpp-python could not be built for {name}: {done.stderr[-2000:]}")
-    stamp.write_text(key)  # last: an environment without it is made anew
-    return python
 
 
 def _pip(python: Path, *args: str) -> None:
