@@ -229,9 +229,25 @@ class App:
             from rushlight.assistant.models import quick_check
 
             quick_check(found)
-            opener = self._open_engine or self.host.open_engine
-            engine = self._engines[load] = opener(load, stop or Stop(), on_progress)
+            stop = stop or Stop()
+            if self._open_engine is not None:
+                engine = self._open_engine(load, stop, on_progress)
+            else:
+                keep_alive_s = float(self.settings_for(found, options).number("engine.keep_alive_s"))
+                engine = self.host.open_engine(load, stop, on_progress, keep_alive_s=keep_alive_s)
+            self._engines[load] = engine
         return engine
+
+    def settings_for(self, model: "Model", options: AskOptions | None = None) -> Settings:
+        """The settings that hold for this model: its own load options over them, those of this call over both."""
+        settings = self.settings
+        if model.load:
+            from rushlight.assistant.models.load_defaults import as_settings
+
+            settings = settings.changed(as_settings(model.load))
+        if options is not None and options.settings:
+            settings = settings.changed(options.settings)
+        return settings
 
     def _open_remote(self, model: "Model") -> "Engine":
         """A model on another machine, if the user allows any."""
@@ -273,9 +289,7 @@ class App:
         self, model: "Model", options: AskOptions | None = None, *, embeddings: bool = False
     ) -> LoadSettings:
         """How `model` is opened under the settings, changed by the options of this call."""
-        settings = self.settings
-        if options is not None and options.settings:
-            settings = settings.changed(options.settings)
+        settings = self.settings_for(model, options)
         wanted = settings.number("engine.context")
         trained = model.n_ctx_train
         if model.remote is not None:  # nothing is loaded; how much it holds is for its machine to say
@@ -381,7 +395,7 @@ class App:
             lora=lora,
         )
         is_known = self.load_settings(found, options) in self._engines
-        said_anything = False
+        said_anything = is_second = False
         while True:
             engine = self.engine(found, options=options, stop=stop, on_progress=on_progress)
             try:
@@ -392,9 +406,10 @@ class App:
             except Error as err:
                 # The worker may be gone: the next question opens a new one, which costs little where it is not.
                 self.forget(engine)
-                if err.kind not in GONE_SINCE or said_anything or not is_known:
+                is_worth_it = is_known or err.kind == "unloaded"  # also between loading it and asking
+                if err.kind not in GONE_SINCE or said_anything or not is_worth_it or is_second:
                     raise
-                is_known = False  # it was loaded earlier and ended meanwhile, as when idle: once more
+                is_second = True  # it was loaded earlier and ended meanwhile, as when idle: once more
 
     def forget(self, engine: "Engine") -> None:
         """Close an engine that has ended; the next call of `engine` opens another."""

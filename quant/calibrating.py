@@ -93,13 +93,9 @@ def add(found: ImportanceMatrix, more: ImportanceMatrix) -> None:
     """Take what `more` has seen into `found`."""
     for name, entry in more.entries.items():
         known = found.entries.get(name)
-        if known is None:
-            found.entries[name] = Entry(entry.sums.copy(), entry.counts.copy())
-        elif known.sums.shape != entry.sums.shape:
+        if known is not None and known.sums.shape != entry.sums.shape:
             raise Error(f"The matrices are of different models: {name}.", "Make them with one model.", kind="bad-file")
-        else:
-            known.sums += entry.sums
-            known.counts += entry.counts
+        found.add(name, Entry(entry.sums.copy(), entry.counts.copy()))
     found.n_chunks += more.n_chunks
 
 

@@ -4,7 +4,6 @@ Knows tensors, types and importance matrices; how blocks are made is told by `bl
 rows, whatever the size of the tensors.
 """
 
-import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -19,7 +18,7 @@ from rushlight.quant.block_encoding import By, encode_rows, fits
 from rushlight.quant.blocks.format import Bytes, Floats
 from rushlight.quant.gguf_copy import copied_head, padded, size_as
 from rushlight.quant.gguf_tensors import GgufRows, GgufTensors
-from rushlight.quant.gguf_values import TensorInfo
+from rushlight.quant.gguf_values import TensorInfo, read_at
 from rushlight.quant.imatrix import ImportanceMatrix
 from rushlight.quant.rows import SLAB_BYTES
 from rushlight.quant.whole_file import whole_file
@@ -226,7 +225,5 @@ def copied_bytes(tensor: GgufRows) -> Iterator[Bytes]:
     """A tensor's bytes as they lie in the file."""
     for start in range(0, tensor.info.size_bytes, _COPY_BYTES):
         wanted = min(_COPY_BYTES, tensor.info.size_bytes - start)
-        data = os.pread(tensor.fd, wanted, tensor.info.offset + start)
-        if len(data) != wanted:
-            raise Error(f"Cannot read {tensor.path.name}: it became shorter while it was read.", kind="bad-file")
+        data = read_at(tensor.fd, tensor.info.offset + start, wanted, tensor.path)
         yield np.frombuffer(data, np.uint8)

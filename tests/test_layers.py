@@ -32,7 +32,6 @@ ONLY_IN: dict[str, tuple[str, ...]] = {
     "uvicorn": ("assistant/server/",),
     "httpx": ("assistant/models/download.py", "assistant/engine/remote_http.py"),
     "apsw": ("assistant/store/", "assistant/sql/"),
-    "pyarrow": ("assistant/sql/importing.py", "assistant/sql/export.py"),
     "python_calamine": ("assistant/sql/importing.py",),
     "sqlglot": ("assistant/sql/",),
     "lancedb": ("assistant/documents/index.py",),

@@ -5,10 +5,11 @@ Asks the arbiter and acts on what it says. Knows engines and leases; knows no so
 
 import time
 from collections.abc import Callable, Iterable
+from dataclasses import replace as dataclass_replace
 
 from msgspec.structs import replace
 
-from rushlight import Error
+from rushlight import Error, Progress
 from rushlight.assistant.host import memory
 from rushlight.assistant.host.arbiter import Arbiter
 from rushlight.assistant.host.engine import Engine, same_file
@@ -22,7 +23,15 @@ _TELL_S = 5.0  # between two words to somebody who waits
 class Admission:
     """`end` unloads an engine and says why; it is gone when `admit` is called the next time."""
 
-    def __init__(self, arbiter: Arbiter, engines: dict[int, Engine], end: Callable[[Engine, Error], None]) -> None:
+    def __init__(
+        self,
+        arbiter: Arbiter,
+        engines: dict[int, Engine],
+        end: Callable[[Engine, Error], None],
+        *,
+        patience_s: float,
+    ) -> None:
+        self._patience_s = patience_s
         self._arbiter = arbiter
         self._engines = engines
         self._end = end
@@ -36,7 +45,8 @@ class Admission:
     @property
     def is_waited_for(self) -> bool:
         """Whether somebody waits for what others use."""
-        return any(not lease.granted for lease in self._leases.values())
+        engines = any(engine.state == "starting" and engine.needs for engine in self._engines.values())
+        return engines or any(not lease.granted for lease in self._leases.values())
 
     def lend(self, lease: Lease) -> None:
         """Put it at the end of the line; `admit` follows."""
@@ -98,14 +108,17 @@ class Admission:
             for other in self._engines.values()
             if other is not engine and same_file(other.load.path, engine.load.path)
         ]
-        for rival in rivals:
-            if rival.state == "ready" and not rival.in_use:
-                reason = f"{rival.name} was unloaded to be loaded with other settings."
-                self._end(rival, Error(reason, hint="Ask again.", kind="unloaded"))
+        idle = {rival.engine_id for rival in rivals if rival.state == "ready" and not rival.in_use}
+        claims = self.claims(without=engine)
+        # The same file with other settings goes in any case, but not for one that would not fit then either.
+        verdict = self._arbiter.decide(engine.needs, [claim for claim in claims if claim.claim_id not in idle])
+        if verdict.possible and idle:
+            for rival in rivals:
+                if rival.engine_id in idle:
+                    reason = f"{rival.name} was unloaded to be loaded with other settings."
+                    self._end(rival, Error(reason, hint="Ask again.", kind="unloaded"))
         if any(rival.state == "ending" for rival in rivals):
             return False
-        claims = self.claims(without=engine)
-        verdict = self._arbiter.decide(engine.needs, claims)
         if verdict.admitted:
             self._grant(engine, verdict.need, verdict.parked_bytes)
             return True
@@ -114,10 +127,19 @@ class Admission:
         if verdict.evict:
             self._evict(verdict.evict, engine.name)
             return False
+        if self._can_soon(engine, claims) and time.monotonic() - engine.asked_s < self._patience_s:
+            for opening in engine.openings:
+                opening.on_progress(Progress("Waiting", 0))
+            return True  # those behind it need not wait, too
         is_other = any(rival.in_use for rival in rivals)
         refusal = does_not_fit(engine.name, verdict, claims, self._arbiter, kv_type=engine.load.kv_type, other=is_other)
         self._end(engine, refusal)
         return True
+
+    def _can_soon(self, engine: Engine, claims: list[Claim]) -> bool:
+        """Whether it would fit as soon as other models have answered what they were asked."""
+        as_if_idle = [dataclass_replace(one, in_use=False) if one.claim_id in self._engines else one for one in claims]
+        return self._arbiter.decide(engine.needs, as_if_idle).possible
 
     def _grant(self, engine: Engine, need: Need, parked_bytes: int) -> None:
         engine.state = "loading"

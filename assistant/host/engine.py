@@ -57,6 +57,8 @@ class Engine:
     busy: bool = False
     reports_use: bool = False  # the worker says when it works; else attached fronts count as use
     last_used_s: float = 0.0
+    expected_s: float = -GRACE_S  # handed out then, and nothing asked since
+    asked_s: float = field(default_factory=time.monotonic)
     last_heard_s: float = 0.0
     reason: Error | None = None  # why it is ending, if that is known
     explain: list[Callable[[Error], None]] = field(default_factory=list)
@@ -82,7 +84,7 @@ class Engine:
             return True
         if self.state == "ending" or not self.fronts:
             return self.busy
-        return self.busy or not self.reports_use or time.monotonic() - self.last_used_s < GRACE_S
+        return self.busy or not self.reports_use or time.monotonic() - self.expected_s < GRACE_S
 
 
 def same_file(one: str, other: str) -> bool:

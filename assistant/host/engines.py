@@ -17,7 +17,7 @@ from rushlight.assistant.host import estimate, memory
 from rushlight.assistant.host.admission import Admission
 from rushlight.assistant.host.arbiter import Arbiter
 from rushlight.assistant.host.card_notice import card_notice
-from rushlight.assistant.host.engine import Engine, Opening, same_file
+from rushlight.assistant.host.engine import GRACE_S, Engine, Opening, same_file
 from rushlight.assistant.host.lease import Lease
 from rushlight.assistant.host.loop import Loop
 from rushlight.assistant.host.need import Limits
@@ -29,6 +29,7 @@ from rushlight.assistant.host.watch import Watch
 from rushlight.assistant.host.worker import WorkerCommand, engine_command
 
 _SILENT_S = 300.0  # a load that reports nothing for so long hangs
+_PATIENCE_S = 30.0  # for models that are answering, where their memory is needed for another one
 _EXPLAIN_S = 2.0  # a closed socket without a dead worker
 _MAX_GRAVES = 256
 _MAX_ENGINES = 32
@@ -47,6 +48,7 @@ class Engines:
         command: WorkerCommand = engine_command,
         need: estimate.Estimate = estimate.needs_of,
         silent_s: float = _SILENT_S,
+        patience_s: float = _PATIENCE_S,
     ) -> None:
         self._loop = loop
         self._arbiter = arbiter
@@ -54,7 +56,7 @@ class Engines:
         self._on_change = on_change
         self._need = need
         self._engines: dict[int, Engine] = {}
-        self._admission = Admission(arbiter, self._engines, self.end)
+        self._admission = Admission(arbiter, self._engines, self.end, patience_s=patience_s)
         self._watch = Watch(loop, arbiter, self._admission, self._engines, self.end, silent_s=silent_s)
         self._spare = Spare(loop, command, log=log)
         self._graves: collections.OrderedDict[int, Error] = collections.OrderedDict()
@@ -295,10 +297,11 @@ class Engines:
         self._watch.look()
 
     def said_use(self, engine: Engine, busy: bool) -> None:
-        engine.reports_use = True
-        engine.busy = busy
+        was_busy, engine.busy, engine.reports_use = engine.busy, busy, True
         engine.last_used_s = time.monotonic()
         if not busy:
+            if was_busy:
+                engine.expected_s = -GRACE_S  # who was to ask has asked
             self._watch.look()
 
     def said_speed(self, engine: Engine, speed: Speed) -> None:
@@ -335,7 +338,7 @@ class Engines:
             opening.on_failed(err)
             return
         engine.fronts[opening.front] += 1
-        engine.last_used_s = time.monotonic()
+        engine.last_used_s = engine.expected_s = time.monotonic()
         opening.on_opened(engine.engine_id, engine.worker.pid, engine.ready, front_end)
 
     # Ending

@@ -38,6 +38,7 @@ class InProcessHost(HostClient):
         command: WorkerCommand = engine_command,
         need: Estimate = needs_of,
         arbiter: Arbiter | None = None,
+        patience_s: float | None = None,
     ) -> None:
         fill_standard_fds()
         self._log = LogFile(paths.logs / "engine.log")
@@ -52,6 +53,7 @@ class InProcessHost(HostClient):
                 on_change=on_change,
                 command=command,
                 need=need,
+                **({} if patience_s is None else {"patience_s": patience_s}),
             ),
             log=self._log.write,
             idle_s=_NEVER_S,

@@ -25,7 +25,7 @@ def does_not_fit(
     hints = lower_hints(verdict, arbiter, kv_type)
     if any(claim.in_use for claim in claims):
         names = ", ".join(sorted({claim.name for claim in claims if claim.in_use}))
-        hints.append(f"or wait until what is in use is done: {names}")
+        hints.append(f"wait until what is in use is done: {names}")
     return Error(message, hint=_sentence(hints), kind=kind)
 
 
@@ -101,7 +101,7 @@ def _budget_setting(arbiter: Arbiter) -> str:
 
 
 def _sentence(hints: Sequence[str]) -> str:
-    return ", ".join(hints) + "."
+    return ", ".join(hints[:-1]) + (", or " if len(hints) > 1 else "") + hints[-1].removeprefix("or ") + "."
 
 
 def size_text(size_bytes: int) -> str:

@@ -209,6 +209,17 @@ class Catalogue:
                     )
         return self.find(model.id)
 
+    def set_load(self, name: str, values: Mapping[str, str | None]) -> Model:
+        """Set how the model is loaded unless told otherwise; None takes an option back."""
+        model = self.find(name)
+        with self.store.transaction():
+            for option, value in values.items():
+                if value is None:
+                    self.store.execute("DELETE FROM model_load WHERE model_id = ? AND name = ?", (model.id, option))
+                else:
+                    self.store.execute("INSERT OR REPLACE INTO model_load VALUES (?, ?, ?)", (model.id, option, value))
+        return self.find(model.id)
+
     def sampling_sources(self, model: Model) -> dict[str, str]:
         """For each field of `model.sampling`: "file" or "user"."""
         rows = self.store.rows(
@@ -279,6 +290,7 @@ class Catalogue:
         defaults = self.store.rows(
             "SELECT name, value FROM model_sampling WHERE model_id = ? ORDER BY source, name", (model_id,)
         )
+        load = self.store.rows("SELECT name, value FROM model_load WHERE model_id = ? ORDER BY name", (model_id,))
         return Model(
             id=str(model_id),
             path=files[0].path if files else Path("remote:" + str(model_id)),
@@ -297,6 +309,7 @@ class Catalogue:
             purpose=str(purpose),
             files=files,
             remote=remote,
+            load={str(name): str(value) for name, value in load},
         )
 
     def _remote(self, model_id: str) -> Remote | None:

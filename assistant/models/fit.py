@@ -99,7 +99,8 @@ def choices(
 
 def judge(fit: Fit, memory: Memory, *, reserve_bytes: int = DEFAULT_RESERVE_BYTES) -> Verdict:
     """Compare with what is free."""
-    need, free = fit.main_bytes, memory.available_bytes
+    is_shared = any(gpu.is_shared for gpu in memory.gpus)  # what is on the card is in main memory, too
+    need, free = fit.total_bytes if is_shared else fit.main_bytes, memory.available_bytes
     figures = (
         f"it needs {in_words(need)} of memory ({in_words(fit.weights_bytes)} weights, "
         f"{in_words(fit.kv_bytes)} for {fit.n_ctx:,} tokens of context, {in_words(fit.compute_bytes)} to "

@@ -53,6 +53,7 @@ class Model:
     purpose: str = "chat"  # chat, embedding or rerank
     files: tuple[ModelFile, ...] = ()
     remote: Remote | None = None
+    load: dict[str, str] = field(default_factory=dict)  # the user's load options, see `load_defaults`
 
     @property
     def is_remote(self) -> bool:

@@ -23,6 +23,7 @@ from rushlight.assistant.server.messages import CountBody, MessagesBody, count_t
 from rushlight.assistant.server.rerank import RerankBody, rerank
 from rushlight.assistant.server.responses import Kept, ResponsesBody, responses
 from rushlight.assistant.server.service import Service
+from rushlight.assistant.server.turnstile import Turnstile
 
 Handler = Callable[[Service, Request], Awaitable[Response]]
 
@@ -95,7 +96,7 @@ def make_application(
 
     app.openapi = openapi  # type: ignore[method-assign]
     return Guard(
-        app,
+        Turnstile(app, service.is_any_full, service.check),
         token=token,
         names=names,
         origins=origins,

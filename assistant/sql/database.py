@@ -9,10 +9,13 @@ Knows files and the worker's process; never opens a database itself.
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
+import msgspec
+
 from rushlight import Error
 from rushlight.assistant.paths import Paths
 from rushlight.assistant.sql import limits
 from rushlight.assistant.sql.files import find_sources
+from rushlight.assistant.sql.known import keep_known, load_known
 from rushlight.assistant.sql.process import SqlProcess
 from rushlight.assistant.sql.protocol import Begun, Ended, Open, Opened, Profile, Profiled, Rows, Run
 from rushlight.assistant.sql.values import Cell, Result, Schema, Source
@@ -24,8 +27,10 @@ _CELLS = {int, float, str, bytes}
 class Database:
     """Some files behind one connection in a worker. Used from one thread at a time; a dead worker is started again."""
 
-    def __init__(self, sources: Sequence[Source]) -> None:
+    def __init__(self, sources: Sequence[Source], cache: Path | None = None) -> None:
         self.sources = tuple(sources)
+        self._cache = cache
+        self._known: Profiled | None = None
         self._process: SqlProcess | None = None
         self.schema: Schema = Schema(())
         self.peak_bytes = 0
@@ -79,8 +84,18 @@ class Database:
             elif isinstance(answer, Rows):
                 yield from _checked(answer)
 
+    def known(self, seconds: float = _OPEN_S) -> Profiled:
+        """The schema with a look at the values of all columns: kept by the content of the files."""
+        if self._known is None and self._cache is not None:
+            self._known = load_known(self._cache, self.sources)
+        if self._known is None:
+            self._known = _with_counts(self.profile(seconds), self.schema)
+            if self._cache is not None:
+                keep_known(self._cache, self.sources, self._known)
+        return self._known
+
     def profile(self, seconds: float = _OPEN_S) -> Profiled:
-        """A look at the values of all columns."""
+        """A look at the values of all columns, now."""
         profiled: Profiled = self._started().ask(Profile(seconds), seconds * 2, Profiled)
         return profiled
 
@@ -115,6 +130,16 @@ class Database:
         return self._process
 
 
+def _with_counts(profiled: Profiled, counted: Schema) -> Profiled:
+    """The numbers of rows were found when the files were opened."""
+    n_rows = {(table.source, table.name): table.n_rows for table in counted.tables}
+    tables = tuple(
+        msgspec.structs.replace(table, n_rows=n_rows.get((table.source, table.name)))
+        for table in profiled.schema.tables
+    )
+    return msgspec.structs.replace(profiled, schema=msgspec.structs.replace(profiled.schema, tables=tables))
+
+
 def _checked(answer: Rows) -> tuple[tuple[Cell, ...], ...]:
     """Rows of plain cells and nothing else, whatever became of the worker."""
     if any(cell is not None and type(cell) not in _CELLS for row in answer.rows for cell in row):
@@ -124,4 +149,4 @@ def _checked(answer: Rows) -> tuple[tuple[Cell, ...], ...]:
 
 def open_database(files: Iterable[str | Path], paths: Paths) -> Database:
     """These files, read-only, several at once; what is no database is imported into the cache first."""
-    return Database(find_sources(files, paths.cache))
+    return Database(find_sources(files, paths.cache), paths.cache)

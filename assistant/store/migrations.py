@@ -314,3 +314,16 @@ def m008_remote_models(db: apsw.Connection) -> None:
             name TEXT NOT NULL                               -- the model's name there; '' = the only one there
         ) STRICT, WITHOUT ROWID;
     """)
+
+
+@migration
+def m009_model_load(db: apsw.Connection) -> None:
+    """How the user wants a model to be loaded: options that stand in the place of settings."""
+    db.execute("""
+        CREATE TABLE model_load (
+            model_id TEXT NOT NULL REFERENCES models (id) ON DELETE CASCADE,
+            name TEXT NOT NULL,                              -- context, kv_type, keep_alive_s, ...
+            value TEXT NOT NULL,                             -- as the user wrote it, checked
+            PRIMARY KEY (model_id, name)
+        ) STRICT, WITHOUT ROWID;
+    """)

@@ -81,7 +81,7 @@ def main() -> None:
     rounds = n_rounds(3, __doc__)
     before = machine()
     try:
-        python = rival_python("mergekit", with_llama=False)
+        python = rival_python("mergekit", builds_llama=False)
     except RivalMissing as missing:
         print(f"mergekit is not here: {missing}")
         return

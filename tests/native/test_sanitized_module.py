@@ -16,7 +16,7 @@ pytestmark = [pytest.mark.faults, pytest.mark.timeout(1200)]
 # Tests that start Python again and again, to see one line each, would take most of the time.
 _LEFT_OUT = "not instruction_set and not path and not setting and not stub and not imports_nothing and not module_is"
 _TESTED = ("test_kquant", "test_divergence", "test_feedback", "test_moments", "test_activations", "test_ngram_index",
-           "test_common_prefix")  # fmt: skip
+           "test_common_prefix", "test_merging")  # fmt: skip
 _PLANTED = "errors[i * task.n_rows + row + lane] = error[lane]"  # of feedback_lanes.h
 _BEYOND = "errors[(i + 1) * task.n_rows + row + lane] = error[lane]"
 
@@ -42,7 +42,7 @@ def _build(sources: Path, folder: Path) -> Path:
         assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
     site = folder / "site"
     shutil.copytree(sources / "packaging/root/rushlight", site / "rushlight")
-    for name in ("native", "quant"):
+    for name in ("native", "quant", "trainer"):
         skipped = shutil.ignore_patterns("__pycache__", "src")
         shutil.copytree(sources / name, site / "rushlight" / name, ignore=skipped)
     (module,) = (folder / "build/native").glob("_kernels*.so")
@@ -69,7 +69,7 @@ def _run(site: Path, compiler: str, tests: list[Path | str]) -> "subprocess.Comp
 def copy(checkout: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The parts of the checkout that the module is built of."""
     folder = tmp_path_factory.mktemp("sanitized") / "rushlight"
-    for name in ("native", "quant", "packaging/root"):
+    for name in ("native", "quant", "trainer", "packaging/root"):
         shutil.copytree(checkout / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(checkout / "CMakeLists.txt", folder)
     return folder

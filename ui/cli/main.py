@@ -79,6 +79,10 @@ def _hidden_verb(name: str) -> Callable[[list[str]], int] | None:
         from rushlight.ui.cli.engine_info import main as info_main
 
         return info_main
+    if name == "_quant-forecast":
+        from rushlight.ui.cli.quant_forecast import main as forecast_main
+
+        return forecast_main
     return None
 
 

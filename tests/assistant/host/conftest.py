@@ -136,9 +136,9 @@ def engines_closed(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 def host(paths: Paths, fake_command: Any) -> Iterator[Callable[..., InProcessHost]]:
     """host(available_mib=3000, keep_alive=300): an in-process host over fake workers.
 
-    The order "need=100" in a model file says how many MiB it is estimated to need, "parks=50" how many it would like
-    for parked conversations, "card=80" how many of its MiB are for a graphics card, where that has room
-    (`card_mib`: what it has free when the first, the second, ... is asked for).
+    The order "need=100" in a model file says how many MiB it is estimated to need (at least one a token of context),
+    "parks=50" how many it would like for parked conversations, "card=80" how many of its MiB are for a graphics card,
+    where that has room (`card_mib`: what it has free when the first, the second, ... is asked for).
     """
     made: list[InProcessHost] = []
 
@@ -147,6 +147,7 @@ def host(paths: Paths, fake_command: Any) -> Iterator[Callable[..., InProcessHos
         keep_alive: int = 300,
         reserve_mib: int = 0,
         card_mib: tuple[int, ...] = (),
+        patience_s: float = 0.0,
         **settings: int,
     ) -> InProcessHost:
         frees = list(card_mib)
@@ -154,7 +155,11 @@ def host(paths: Paths, fake_command: Any) -> Iterator[Callable[..., InProcessHos
         def need(load: LoadSettings) -> Estimated:
             orders = [order.partition("=") for order in Path(load.path).read_text().split()]
             sizes = {word: int(value) * MIB for word, _, value in orders if word in ("need", "parks", "card")}
-            main, parked, card = sizes.get("need", MIB), sizes.get("parks", 0), sizes.get("card", 0)
+            main, parked, card = (
+                max(sizes.get("need", MIB), load.n_ctx * MIB),
+                sizes.get("parks", 0),
+                sizes.get("card", 0),
+            )
             there = (Need(main - card, parked, card, 2, 2),) if card and card_mib else ()
             free = frees.pop(0) * MIB if frees else None
             return Estimated((*there, Need(main, parked, n_layers=2 if there else 0)), free, "vulkan" if there else "")
@@ -166,6 +171,7 @@ def host(paths: Paths, fake_command: Any) -> Iterator[Callable[..., InProcessHos
                 PlainSettings(engine__keep_alive_s=keep_alive, memory__reserve_mib=reserve_mib, **settings),
                 command=fake_command,
                 need=need,
+                patience_s=patience_s,
                 arbiter=Arbiter(reserve_mib * MIB, available=lambda: available() * MIB),
             )
         )

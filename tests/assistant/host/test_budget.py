@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from rushlight import Error, Stop
+from rushlight import Error, Progress, Stop
 from rushlight.assistant.engine.client import EngineClient
 from rushlight.assistant.engine.request import GenerateRequest, LoadSettings
 from rushlight.assistant.events import TextDelta
@@ -58,6 +58,28 @@ def test_three_models_in_a_budget_for_two(host: Host, model: Model) -> None:
     assert h.status().budget_bytes == 2500 * MIB
 
 
+def test_a_model_waits_for_those_that_are_answering(host: Host, model: Model) -> None:
+    h = host(memory__budget_mib=1500, patience_s=20)
+    busy = h.open_engine(model("need=1000 reports", name="busy"))
+    thread = threading.Thread(target=ask, args=(busy, "sleep=1"))
+    thread.start()
+    wait_until(lambda: h.status().engines[0].unused_s == 0.0)
+    seen: list[Progress] = []
+    assert ask(h.open_engine(model("need=1000", name="next"), None, seen.append))
+    assert seen[0].what == "Waiting"
+    thread.join()
+    assert states(h) == {"next": "ready"}
+
+
+def test_models_asked_in_turn_replace_each_other_at_once(host: Host, model: Model) -> None:
+    h = host(memory__budget_mib=2500)
+    started_s = time.monotonic()
+    for name in ("a", "b", "c", "a"):  # the fronts stay attached, as those of a server
+        assert ask(h.open_engine(model("need=1000 reports", name=name)))
+        wait_until(lambda: not any(engine.in_use for engine in h.status().engines))
+    assert time.monotonic() - started_s < 4
+
+
 def test_the_plan_says_who_would_go_and_does_nothing(host: Host, model: Model) -> None:
     h = host(memory__budget_mib=2500)
     for name in ("first", "second"):
@@ -75,6 +97,16 @@ def test_the_plan_says_who_would_go_and_does_nothing(host: Host, model: Model) -
     with pytest.raises(Error) as caught:
         h.plan(LoadSettings("/nowhere/model.gguf"))
     assert caught.value.kind == "model-not-found"
+
+
+def test_other_settings_that_cannot_fit_cost_nobody_anything(host: Host, model: Model) -> None:
+    h = host(memory__budget_mib=2500)
+    h.open_engine(model("need=1000", name="kept", n_ctx=10)).close()
+    idle(h)
+    large = model("need=1000", name="kept", n_ctx=9000)
+    with pytest.raises(Error, match=r"Cannot load kept.*Held by: kept.gguf 1000 MiB \(idle\)"):
+        h.open_engine(large)
+    assert [engine.load.n_ctx for engine in h.status().engines if engine.state == "ready"] == [10]
 
 
 def test_parked_conversations_get_what_is_left(host: Host, model: Model) -> None:
