@@ -5,7 +5,7 @@ order (a numpy array, an `array.array("i")`, a ctypes array; strides are allowed
 32-bit id is taken: ids are compared, never interpreted.
 """
 
-from typing import TypeAlias, final, type_check_only
+from typing import Any, TypeAlias, final, type_check_only
 
 import numpy as np
 import numpy.typing as npt
@@ -126,7 +126,7 @@ def count_sizes(base: _Floats, model: _Floats, upper: int, counts: _Longs) -> bo
 
 def merge_trimmed(
     base: _Floats,
-    models: list[_Floats],
+    models: list[Any],  # of _Floats
     cuts: _Longs,
     n_equal: _Longs,
     weights: _Floats,
