@@ -94,10 +94,10 @@ def count_sizes(base: "_Buffer", model: "_Buffer", upper: int, counts: "_Buffer"
     import numpy as np
 
     with np.errstate(over="ignore", invalid="ignore"):
-        change: "npt.NDArray[Any]" = np.asarray(model).reshape(-1) - np.asarray(base).reshape(-1)
+        change: npt.NDArray[Any] = np.asarray(model).reshape(-1) - np.asarray(base).reshape(-1)
     sizes = (change.view(np.uint32) & np.uint32(0x7FFFFFFF)).astype(np.int64)
     counted = sizes >> 16 if upper < 0 else sizes[sizes >> 16 == upper] & 0xFFFF
-    found: "npt.NDArray[Any]" = np.asarray(counts)
+    found: npt.NDArray[Any] = np.asarray(counts)
     found += np.bincount(counted, minlength=1 << 16)
     return bool(np.isfinite(change).all())
 
