@@ -21,6 +21,19 @@ _PLANTED = "errors[i * task.n_rows + row + lane] = error[lane]"  # of feedback_l
 _BEYOND = "errors[(i + 1) * task.n_rows + row + lane] = error[lane]"
 
 
+# An editable install finds the package before any path does; the tests must see the one that was built here.
+_START = """
+import sys
+sys.meta_path[:] = [finder for finder in sys.meta_path if "Redirecting" not in type(finder).__name__]
+site = sys.argv.pop(1)
+sys.path.insert(0, site)
+from rushlight.native import _kernels
+assert _kernels.__file__.startswith(site), _kernels.__file__
+import pytest
+raise SystemExit(pytest.main(sys.argv[1:]))
+"""
+
+
 def _library(compiler: str, name: str) -> str:
     """The full path of a library that comes with the compiler."""
     done = subprocess.run([compiler, f"-print-file-name={name}"], capture_output=True, text=True, check=True)
@@ -53,14 +66,14 @@ def _build(sources: Path, folder: Path) -> Path:
 def _run(site: Path, compiler: str, tests: list[Path | str]) -> "subprocess.CompletedProcess[str]":
     libraries = [_library(compiler, name) for name in ("libasan.so", "libubsan.so", "libstdc++.so.6")]
     environment = os.environ | {
-        "PYTHONPATH": str(site),
         "LD_PRELOAD": ":".join(libraries),
         "PYTHONMALLOC": "malloc",  # so that the sanitizer sees every buffer of Python's too
         "ASAN_OPTIONS": "detect_leaks=0:abort_on_error=0",  # Python keeps much until its end
         "UBSAN_OPTIONS": "print_stacktrace=1",
     }
+    options = ["-q", "-x", "-p", "no:cacheprovider", "-m", "not slow and not faults"]
     return subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", "-m", "not slow and not faults", *tests],
+        [sys.executable, "-c", _START, site, *options, *tests],
         env=environment, capture_output=True, text=True, timeout=900, cwd=site,
     )  # fmt: skip
 
