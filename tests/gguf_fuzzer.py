@@ -3,10 +3,10 @@
     python tests/gguf_fuzzer.py SEEDS OUT --seconds N [--random N]
 
 SEEDS is a folder of good files. Every mutant must pass, or be refused with an `Error` of kind "bad-file" that names the
-file and says what to do, within 5 seconds of the processor's
-time and 1 GiB. The first that does otherwise is left in OUT with its traceback,
-and the exit code is 1. Guided as AFL is (Zalewski 2013): by pairs of lines that follow each other, seen through
-`sys.settrace` in the modules of the checker alone. Deterministic for a random number but for the time it is given.
+file and says what to do, within 5 seconds of the processor's time and 1 GiB. The first that does otherwise is left in
+OUT with its traceback, and the exit code is 1. Guided as AFL is (Zalewski 2013): by pairs of lines that follow each
+other, seen through `sys.settrace` in the modules of the checker alone. Deterministic for a random number but for the
+time it is given.
 """
 
 import argparse
@@ -99,6 +99,8 @@ def main() -> int:
     signal.signal(signal.SIGPROF, _too_long)
     builder, mutants = _beside("gguf_builder"), _beside("gguf_mutants")
     seeds = [mutants.make_seed(builder, path) for path in sorted(arguments.seeds.glob("*.gguf"))]
+    if not seeds:
+        parser.error(f"there is no .gguf file in {arguments.seeds}")
     chance, coverage, path = random.Random(arguments.random), Coverage(), arguments.out / "mutant.gguf"
     kept = [(seed, seed.data) for seed in seeds]
     n_run = n_refused = 0
