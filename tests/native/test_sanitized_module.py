@@ -11,15 +11,15 @@ from pathlib import Path
 import nanobind
 import pytest
 
-pytestmark = [pytest.mark.faults, pytest.mark.timeout(1200)]
+pytestmark = [pytest.mark.faults, pytest.mark.timeout(2400)]
 
 # Tests that start Python again and again, to see one line each, would take most of the time.
 _LEFT_OUT = "not instruction_set and not path and not setting and not stub and not imports_nothing and not module_is"
 _TESTED = ("test_kquant", "test_divergence", "test_feedback", "test_moments", "test_activations", "test_ngram_index",
            "test_common_prefix")  # fmt: skip
-_PLANTED = "errors[i * task.n_rows + row + lane] = error[lane]"  # of feedback_lanes.h
-_BEYOND = "errors[(i + 1) * task.n_rows + row + lane] = error[lane]"
-
+# Of feedback_lanes.h: lanes without a row read on behind the array. What they find is written nowhere.
+_PLANTED = "to[lane] = lane < n_here ? from[lane] : 0.0f;"
+_BEYOND = "to[lane] = from[lane];"
 
 # An editable install finds the package before any path does; the tests must see the one that was built here.
 _START = """
@@ -51,7 +51,7 @@ def _build(sources: Path, folder: Path) -> Path:
          f"-DPython_EXECUTABLE={sys.executable}", f"-Dnanobind_DIR={nanobind.cmake_dir()}"],
         [cmake, "--build", folder / "build", "--parallel", "2"],
     ):  # fmt: skip
-        done = subprocess.run(command, capture_output=True, text=True, timeout=900)
+        done = subprocess.run(command, capture_output=True, text=True, timeout=1800)
         assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
     site = folder / "site"
     shutil.copytree(sources / "packaging/root/rushlight", site / "rushlight")
@@ -71,10 +71,10 @@ def _run(site: Path, compiler: str, tests: list[Path | str]) -> "subprocess.Comp
         "ASAN_OPTIONS": "detect_leaks=0:abort_on_error=0",  # Python keeps much until its end
         "UBSAN_OPTIONS": "print_stacktrace=1",
     }
-    options = ["-q", "-x", "-p", "no:cacheprovider", "-m", "not slow and not faults"]
+    options = ["-q", "-x", "--capture=no", "-p", "no:cacheprovider", "-m", "not slow and not faults"]
     return subprocess.run(
         [sys.executable, "-c", _START, site, *options, *tests],
-        env=environment, capture_output=True, text=True, timeout=900, cwd=site,
+        env=environment, capture_output=True, text=True, timeout=1800, cwd=site,
     )  # fmt: skip
 
 
@@ -103,7 +103,7 @@ def test_the_tests_of_the_kernels_pass_under_sanitizers(site: Path, compiler: st
 
 
 def test_a_planted_overflow_is_found(site: Path, compiler: str, checkout: Path, copy: Path) -> None:
-    """The sanitizers are really on: one write beyond an array ends the tests."""
+    """The sanitizers are really on: a read beyond an array that changes no result ends the tests."""
     header = copy / "native/src/feedback_lanes.h"
     text = header.read_text()
     assert text.count(_PLANTED) == 1, "the line that this test breaks has changed"
