@@ -89,6 +89,33 @@ def round_with_feedback(
     return False
 
 
+def count_sizes(base: "_Buffer", model: "_Buffer", upper: int, counts: "_Buffer") -> bool:
+    """The same with numpy, which merging has."""
+    import numpy as np
+
+    with np.errstate(over="ignore", invalid="ignore"):
+        change: npt.NDArray[Any] = np.asarray(model).reshape(-1) - np.asarray(base).reshape(-1)
+    sizes = (change.view(np.uint32) & np.uint32(0x7FFFFFFF)).astype(np.int64)
+    counted = sizes >> 16 if upper < 0 else sizes[sizes >> 16 == upper] & 0xFFFF
+    found: npt.NDArray[Any] = np.asarray(counts)
+    found += np.bincount(counted, minlength=1 << 16)
+    return bool(np.isfinite(change).all())
+
+
+def merge_trimmed(
+    base: "_Buffer",
+    models: list[Any],
+    cuts: "_Buffer",
+    n_equal: "_Buffer",
+    weights: "_Buffer",
+    scale: float,
+    normalize: bool,
+    out: "_Buffer",
+) -> bool:
+    """False, and nothing is written: trainer/merge has the numpy version."""
+    return False
+
+
 def add_moments(inputs: "_Buffer", n_columns: int, weight: float, sums: "_Buffer", n_threads: int = 1) -> bool:
     """False, and nothing is written: in numpy it is `sums += weight * (inputs.T @ inputs)`."""
     return False

@@ -5,7 +5,7 @@ order (a numpy array, an `array.array("i")`, a ctypes array; strides are allowed
 32-bit id is taken: ids are compared, never interpreted.
 """
 
-from typing import TypeAlias, final, type_check_only
+from typing import Any, TypeAlias, final, type_check_only
 
 import numpy as np
 import numpy.typing as npt
@@ -114,6 +114,31 @@ def add_moments(inputs: _Floats, n_columns: int, weight: float, sums: _Floats, n
     """Add weight * X^T X of rows of `n_columns` inputs to `sums`, (n_columns, n_columns) float32: the diagonal and what
     is right of it. Sums are float32; the order does not depend on the number of threads, but on the path. False where
     this build has no vectors. The GIL is released. ValueError for sizes that do not fit.
+    """
+
+def count_sizes(base: _Floats, model: _Floats, upper: int, counts: _Longs) -> bool:
+    """Add to `counts` (65,536 int64) how many of |model - base|, as bits of a float32, have which upper 16 bits; with
+    `upper` from 0 on, of those with these upper bits, which lower 16.
+
+    False, with `counts` of no use, where a change is no finite number. The GIL is released. ValueError for sizes that
+    do not fit; TypeError for buffers of another element type. The fallback needs numpy.
+    """
+
+def merge_trimmed(
+    base: _Floats,
+    models: list[Any],  # of _Floats
+    cuts: _Longs,
+    n_equal: _Longs,
+    weights: _Floats,
+    scale: float,
+    normalize: bool,
+    out: _Floats,
+) -> bool:
+    """TIES (arXiv:2306.01708) over tensors of one size: out = base + scale * the mean of those changes that stay and
+    agree with the elected sign. A change of a model stays where its size in bits is above its cut (-1: all stay, 2^31:
+    none), and where it equals the cut, as long as `n_equal`, which is counted down, lasts. At most 64 models.
+
+    Equal to trainer/merge/combine.py bit for bit. False, with nothing written, in the fallback. The GIL is released.
     """
 
 @final

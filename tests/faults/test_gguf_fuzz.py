@@ -23,21 +23,21 @@ def test_three_thousand_mutants(
     for number in range(3000):
         chance = random.Random(f"fuzz {number}")
         path.write_bytes(gguf_mutants.mutate(chance.choice(gguf_seeds), chance))
-        start_s = time.monotonic()
+        start_s = time.process_time()
         try:
             check(path)
         except Error as error:
             assert error.kind == "bad-file" and error.hint, (number, error)
             assert path.name in error.message and error.message.isprintable(), (number, error.message)
             n_refused += 1
-        slowest_s = max(slowest_s, time.monotonic() - start_s)
+        slowest_s = max(slowest_s, time.process_time() - start_s)
         assert slowest_s < 5, number
     with capsys.disabled():
         print(f"\n3,000 mutants: {n_refused:,} refused by the check, slowest {slowest_s * 1000:.0f} ms")
     assert n_refused > 1000
 
 
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(1800)
 @pytest.mark.parametrize("seconds", [15, pytest.param(600, marks=pytest.mark.slow)])
 def test_guided_fuzzing(
     seconds: int, gguf_seeds: tuple[Any, ...], tmp_path: Path, capsys: pytest.CaptureFixture[str]
@@ -50,7 +50,7 @@ def test_guided_fuzzing(
     program = Path(__file__).parents[1] / "gguf_fuzzer.py"
     number = random.SystemRandom().randrange(2**31)  # other files every time; a failure says which
     command = [sys.executable, program, seeds, out, "--seconds", str(seconds), "--random", str(number)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=seconds + 120)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=2 * seconds + 240)
     with capsys.disabled():
         print(f"\n{seconds} s of fuzzing with --random {number}: {done.stdout.strip() or done.stderr[-2000:]}")
     assert done.returncode == 0, done.stdout + done.stderr

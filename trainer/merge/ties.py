@@ -5,13 +5,12 @@ Three passes over the tensors and a few megabytes of memory: two find the size o
 kept, by counting; the third merges. Sorting, as others do it, needs eight bytes of memory a weight.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from rushlight import Error
+from rushlight import Error, native
 from rushlight.quant.rows import SLAB_BYTES, Floats, Rows, n_rows, row_length
 from rushlight.trainer.merge.combine import elected
 from rushlight.trainer.merge.inputs import Inputs
@@ -58,10 +57,26 @@ class Ties:
         if start != self._next:
             raise RuntimeError(f"row {start} of {inputs.name} was asked for, row {self._next} is next")
         self._next = stop
-        base, deltas = inputs.deltas(start, stop)
-        for index, cut in enumerate(self._cuts):
-            deltas[index], n_used = trimmed(deltas[index], cut, self._n_equal[index])
+        base = np.ascontiguousarray(inputs.base.rows(start, stop)) if inputs.base is not None else None
+        assert base is not None
+        models = [np.ascontiguousarray(model.rows(start, stop)) for model in inputs.models]
+        found = np.empty_like(base)
+        limits = np.array([cut.bits for cut in self._cuts], np.int64)
+        left = np.array(self._n_equal, np.int64)
+        weights = np.array(inputs.weights, np.float32)
+        if not native.merge_trimmed(base, models, limits, left, weights, inputs.scale, inputs.normalize, found):
+            return self._plainly(base, models)
+        self._n_equal = left.tolist()
+        return found
+
+    def _plainly(self, base: Floats, models: list[Floats]) -> Floats:
+        """The slow, obvious version of `native.merge_trimmed`."""
+        deltas = []
+        for index, (model, cut) in enumerate(zip(models, self._cuts, strict=True)):
+            delta, n_used = trimmed(model - base, cut, self._n_equal[index])
             self._n_equal[index] -= n_used
+            deltas.append(delta)
+        inputs = self._inputs
         return elected(base, deltas, inputs.weights, inputs.normalize, inputs.scale)
 
 
@@ -90,15 +105,9 @@ def cuts(inputs: Inputs) -> list[Cut]:
     ]
     if all(one is None or one == 0 for one in wanted):
         return [KEEP_ALL if one is None else KEEP_NONE for one in wanted]
-    upper = [np.zeros(_BINS, np.int64) for _ in wanted]
-    for sizes in _passes(inputs):
-        for index, size in enumerate(sizes):
-            upper[index] += np.bincount(size >> 16, minlength=_BINS)
+    upper = _counted(inputs, [-1] * len(wanted))
     places = [_place(upper[index], one) if one else (0, 0) for index, one in enumerate(wanted)]
-    lower = [np.zeros(_BINS, np.int64) for _ in wanted]
-    for sizes in _passes(inputs):
-        for index, size in enumerate(sizes):
-            lower[index] += np.bincount(size[size >> 16 == places[index][0]] & 0xFFFF, minlength=_BINS)
+    lower = _counted(inputs, [place for place, _ in places])
     found = []
     for index, one in enumerate(wanted):
         if one is None or one == 0:
@@ -117,21 +126,26 @@ def _place(counts: NDArray[np.int64], wanted: int) -> tuple[int, int]:
     return len(counts) - 1 - behind, wanted - before
 
 
-def _passes(inputs: Inputs) -> Iterator[list[Sizes]]:
-    """The sizes of all changes, slab by slab."""
+def _counted(inputs: Inputs, upper: list[int]) -> list[Sizes]:
+    """How many changes of each model have which size: by the upper 16 bits for -1, else by the lower 16 of those with
+    these upper ones."""
+    assert inputs.base is not None
+    counts = [np.zeros(_BINS, np.int64) for _ in inputs.models]
     step = max(1, SLAB_BYTES // (4 * max(1, row_length(inputs.shape))))
     total = n_rows(inputs.shape)
     for start in range(0, total, step):
-        _, deltas = inputs.deltas(start, min(start + step, total))
-        for index, delta in enumerate(deltas):
-            if not np.isfinite(delta).all():
+        stop = min(start + step, total)
+        base = np.ascontiguousarray(inputs.base.rows(start, stop))
+        for index, model in enumerate(inputs.models):
+            rows = np.ascontiguousarray(model.rows(start, stop))
+            if not native.count_sizes(base, rows, upper[index], counts[index]):
                 raise Error(
                     f"Cannot merge {inputs.name}: model {index + 1} or the base holds values there that are no "
                     "numbers.",
                     "One of the files is damaged, or its training has failed.",
                     kind="bad-file",
                 )
-        yield [_sizes(delta) for delta in deltas]
+    return counts
 
 
 def _sizes(delta: Floats) -> Sizes:

@@ -170,6 +170,7 @@ inline void play_collector(std::mt19937_64 &random) {
     const auto size = [](std::size_t value) { return static_cast<std::int64_t>(value); };
     GgmlTensor weight{}, rows{}, experts{}, node{};
     std::memset(weight.name, 'w', sizeof weight.name);  // no end: the longest name there is
+    weight.extra = &weight;  // and what follows it is no end either
     weight.ne[0] = size(n), weight.ne[1] = 1, weight.ne[2] = size(n_experts), weight.ne[3] = 1;
     rows.type = kGgmlF32, rows.data = inputs.get();
     rows.ne[0] = size(n), rows.ne[1] = is_routed ? 1 : size(n_tokens), rows.ne[2] = is_routed ? size(n_tokens) : 1, rows.ne[3] = 1;
