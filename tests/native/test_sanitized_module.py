@@ -16,12 +16,7 @@ pytestmark = [pytest.mark.faults, pytest.mark.timeout(2400)]
 # Tests that start Python again and again, to see one line each, would take most of the time.
 _LEFT_OUT = "not instruction_set and not path and not setting and not stub and not imports_nothing and not module_is"
 _TESTED = ("test_kquant", "test_divergence", "test_feedback", "test_moments", "test_activations", "test_ngram_index",
-<<<<<<< HEAD
            "test_common_prefix", "test_merging")  # fmt: skip
-_PLANTED = "errors[i * task.n_rows + row + lane] = error[lane]"  # of feedback_lanes.h
-_BEYOND = "errors[(i + 1) * task.n_rows + row + lane] = error[lane]"
-=======
-           "test_common_prefix")  # fmt: skip
 # Of feedback_lanes.h: lanes without a row read on behind the array. What they find is written nowhere.
 _PLANTED = "to[lane] = lane < n_here ? from[lane] : 0.0f;"
 _BEYOND = "to[lane] = from[lane];"
@@ -37,7 +32,6 @@ assert _kernels.__file__.startswith(site), _kernels.__file__
 import pytest
 raise SystemExit(pytest.main(sys.argv[1:]))
 """
->>>>>>> F
 
 
 def _library(compiler: str, name: str) -> str:
