@@ -107,8 +107,8 @@ def _go() -> tuple[Action, ...]:
     return (
         Action("page.chat", text("Chat"), group, ("Ctrl+1",), ("f1",)),
         Action("page.models", text("Models"), group, ("Ctrl+2",), ("f2",)),
-        Action("page.quantize", text("Quantize"), group, ("Ctrl+4",), ("f7",)),
-        Action("page.server", text("Server"), group, ("Ctrl+5",), ("f6",)),
+        Action("page.quantize", text("Quantize"), group, ("Ctrl+4",), ("f6",)),
+        Action("page.server", text("Server"), group, ("Ctrl+5",), ("f7",)),
         Action("page.jobs", text("Jobs"), group, ("Ctrl+3",), ("f3",)),
         Action("page.settings", text("Settings"), group, ("Ctrl+,",), ("f4",)),
         Action("chat.next", text("Next chat"), group, ("Ctrl+Tab",), ("ctrl+tab", "alt+down")),
@@ -124,7 +124,7 @@ def _models() -> tuple[Action, ...]:
         Action("models.get", text("Get a model"), group, ("Ctrl+G",), ("ctrl+g",), "models"),
         Action("models.find", text("Find models of other programs"), group, ("Ctrl+D",), ("ctrl+d",), "models"),
         Action(
-            "models.bench", text("Measure how fast the model is here"), group, ("Ctrl+Alt+B",), ("alt+b",), "models"
+            "models.bench", text("Measure how fast the model is here"), group, ("Ctrl+Alt+B",), ("alt+t",), "models"
         ),
         Action("models.unload-all", text("Unload all models"), group, scope="models"),
     )

@@ -125,9 +125,9 @@ class ModelsPage(Vertical):
             return
         orders = [
             row("load", text("Unload: give its memory back") if one.is_loaded else text("Load it now")),
-            row("plan", text("What loading it takes")),
             row("default", text("Make it the default")),
             row("card", text("Its card: everything that is known of it")),
+            row("plan", text("What loading it takes")),
             row("options", text("How it is loaded")),
             row("sampler", text("Its sampler defaults")),
             row("bench", text("Measure how fast it is here")),
@@ -184,7 +184,7 @@ class ModelsPage(Vertical):
     def _show_bench(self, state: BenchState) -> None:
         if state.is_running:
             done = "…" if state.fraction is None else f"{state.fraction:.0%}"
-            self.frame.tell(text("Measuring {model}: {done}. Alt+B stops it.", model=state.label, done=done))
+            self.frame.tell(text("Measuring {model}: {done}. Alt+T stops it.", model=state.label, done=done))
         elif state.problem:
             self.frame.tell(f"✗ {state.problem} {state.hint}", "bad")
         elif state.rows:

@@ -92,19 +92,20 @@ class QualityPlot(QWidget):
         ordered = sorted(places, key=lambda place: place[0].size_bytes)
         for start, to in itertools.pairwise(_best(ordered)):
             painter.drawLine(start, to)
-        taken: list[float] = []
-        for one, point, radius in ordered:
-            painter.setPen(Qt.PenStyle.NoPen)
-            painter.setBrush(color("flame"))
+        painter.setPen(Qt.PenStyle.NoPen)
+        painter.setBrush(color("flame"))
+        taken = []
+        for _, point, radius in ordered:
             painter.drawEllipse(point, radius, radius)
-            painter.setPen(color("ink"))
-            y = point.y() - radius - px(4)
-            while any(abs(y - other) < line for other in taken):
-                y -= line
-            taken.append(y)
+            taken.append(QRectF(point.x() - radius, point.y() - radius, 2 * radius, 2 * radius))
+        painter.setPen(color("ink"))
+        for one, point, radius in ordered:
             words = painter.fontMetrics().elidedText(one.label, Qt.TextElideMode.ElideMiddle, px(190))
-            painter.drawText(QPointF(point.x() + radius + px(4), max(float(line), y)), words)
-            painter.setPen(color("muted"))
+            size = QSize(painter.fontMetrics().horizontalAdvance(words) + px(4), line)
+            place = _free(point, radius + px(4), size, taken, float(self.width()))
+            taken.append(place)
+            painter.drawText(place, Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter, words)
+        painter.setPen(color("muted"))
         for size in (min(sizes), max(sizes)):
             x = area.left() + area.width() * (size - least) / max(1.0, most - least)
             words = QRectF(x - px(60), area.bottom() + px(4), px(120), line)
@@ -115,6 +116,17 @@ class QualityPlot(QWidget):
     def _changed(self) -> None:
         self.updateGeometry()
         self.update()
+
+
+def _free(point: QPointF, away: float, size: QSize, taken: list[QRectF], width: float) -> QRectF:
+    """Where a label beside the point covers no circle and no other label: right above, right below, left, or above."""
+    right, left = point.x() + away, point.x() - away - size.width()
+    over, under = point.y() - away - size.height(), point.y() + away
+    beside = point.y() - size.height() / 2
+    corners = ((right, over), (right, under), (left, over), (left, under), (right, beside))
+    places = [QRectF(x, y, size.width(), size.height()) for x, y in corners]
+    inside = [place for place in places if place.left() >= 0 and place.right() <= width and place.top() >= 0]
+    return next((place for place in inside if not any(place.intersects(other) for other in taken)), places[0])
 
 
 def _best(ordered: list[tuple[PlotPoint, QPointF, float]]) -> list[QPointF]:
