@@ -21,6 +21,7 @@ from rushlight.assistant.sql.database import Database
 from rushlight.assistant.sql.grammar import SqlGrammar, sql_grammar
 from rushlight.assistant.sql.linking import Linked, link
 from rushlight.assistant.sql.prompt import Example, sql_messages
+from rushlight.assistant.sql.protocol import Profiled
 from rushlight.assistant.sql.values import Result
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ MAX_TOKENS = 240
 _TRIES = 2
 _SAMPLES = 3
 _TEMPERATURE = 0.8
+Linker = Callable[[Profiled, str], Linked]
 _REFUSALS = {"sql-timeout", "sql-memory", "sql-error", "sql-too-big", "sql-refused"}
 
 
@@ -66,6 +68,7 @@ def ask_database(
     lora: Sequence[LoraUse] = (),
     free: bool = False,
     correct: bool = True,
+    linker: Linker = link,
     seconds: float = limits.STATEMENT_S,
     stop: Stop | None = None,
     on_progress: Callable[[Progress], None] = lambda progress: None,
@@ -80,7 +83,7 @@ def ask_database(
         raise Error("There is no question.", hint='Such as: "How many visits were there in 2024?"', kind="no-question")
     if not database.schema.tables:
         raise Error(f"{database.name} holds no tables, so nothing can be asked of it.", kind="no-table")
-    linked = link(database.known(), question)
+    linked = linker(database.known(), question)
     grammar = None if free else sql_grammar(linked)
     writer = _Writer(app, model, options, grammar.grammar if grammar else None, tuple(lora), stop, on_progress)
     tries: list[Try] = []
