@@ -21,11 +21,12 @@ from rushlight.ui.words import text
 
 if TYPE_CHECKING:
     from rushlight.assistant.app import App
-    from rushlight.assistant.jobs.job import Job
+    from rushlight.assistant.jobs.job import Job, JobState
     from rushlight.assistant.models.memory import Memory
 
 MADE, COMPARED = "quant-smaller", "quant-compare"
 KINDS = (MADE, COMPARED, "quant-proof")
+_DONE: tuple["JobState", ...] = ("done",)
 _MIB = 1024 * 1024
 _MOST_JOBS = 500
 _SMALL_MODEL = 1_000_000_000  # weights: smaller ones lose more at the same type
@@ -60,7 +61,7 @@ def look(app: "App", chosen: str) -> Found:
     )  # fmt: skip
     memory = usable_memory(app)
     source = next((one for one in sources if one.id == chosen), sources[0] if sources else None)
-    jobs = [] if source is None else app.jobs.list(states=("done",), limit=_MOST_JOBS)
+    jobs = [] if source is None else app.jobs.list(states=_DONE, limit=_MOST_JOBS)
     path = "" if source is None else source.path
     comparison = next((job for job in jobs if job.kind == COMPARED and job.arguments.get("reference") == path), None)
     return Found(

@@ -127,14 +127,14 @@ class QuantizePage(Vertical):
             shown = made.proof_text or text("There is no proof of it.")
             self.frame.ask(ReadPanel(made.label, f"{made.path}\n{made.quality}\n\n{shown}"))
             return
-        ask = {
+        asks: dict[str, Callable[[], None]] = {
             "model": self._ask_model, "target": self._ask_target, "type": self._ask_type, "size": self._ask_size,
             "card": self._ask_card, "context": self._ask_context, "speed": self._ask_speed, "text": self._ask_text,
             "files": self._ask_files, "method": self._ask_method, "make": lambda: self.do("make"),
             "compare": lambda: self.do("compare"),
-        }.get(event.key)  # fmt: skip
-        if ask is not None:
-            ask()
+        }  # fmt: skip
+        if event.key in asks:
+            asks[event.key]()
 
     def _made(self, key: str) -> MadeRow | None:
         return next((one for one in self.desk.state.made if f"made:{one.job_id}" == key), None)
