@@ -76,7 +76,7 @@ def answer(app: App, database: Database, step: str, one: dict[str, Any], example
 def wilson(k: int, n: int) -> tuple[float, float]:
     z, p = 1.96, k / n
     middle, spread = p + z * z / (2 * n), z * math.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
-    return (middle - spread) / (1 + z * z / n), (middle + spread) / (1 + z * z / n)
+    return max(0.0, (middle - spread) / (1 + z * z / n)), min(1.0, (middle + spread) / (1 + z * z / n))
 
 
 def mcnemar(before: list[bool], after: list[bool]) -> float:
