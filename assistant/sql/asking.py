@@ -43,6 +43,14 @@ class Try(Struct, frozen=True):
     kind: str = ""  # of the problem: a kind of Error, "empty" or "nothing"
 
 
+class Unclear(Struct, frozen=True):
+    """Something that the question names and that stands in several columns; the user may have meant another one."""
+
+    value: str
+    places: tuple[str, ...]  # table.column
+    taken: tuple[str, ...]  # those where the query looks for it
+
+
 class SqlAnswer(Struct, frozen=True):
     """The query that was run, its rows, and how it came about."""
 
@@ -55,6 +63,21 @@ class SqlAnswer(Struct, frozen=True):
     seconds: float
     agreement: float = 1.0  # share of the samples that gave the same rows
     error: Error | None = None
+
+    @property
+    def unclear(self) -> tuple[Unclear, ...]:
+        """What is to be asked back."""
+        places: dict[str, list[str]] = {}
+        for place, value in self.linked.found:
+            places.setdefault(value.casefold(), []).append(place)
+        found = []
+        for value, several in places.items():
+            written = self.sql.casefold()
+            taken = tuple(place for place in several if place.casefold() in written and value in written)
+            if len(several) > 1 and taken and len(taken) < len(several):
+                shown = next(one for _, one in self.linked.found if one.casefold() == value)
+                found.append(Unclear(shown, tuple(several), taken))
+        return tuple(found)
 
 
 def ask_database(
