@@ -144,6 +144,29 @@ def test_what_was_made_and_how_it_compares(desk: QuantDesk, desk_app: App, desk_
     assert desk.state.compared_text == "Over 512 positions of your own chats."
 
 
+def test_what_failed_its_proof_is_discarded(
+    desk: QuantDesk, desk_app: App, desk_model: Model, pump: Pump, tmp_path: Path
+) -> None:
+    records = JobRecords(desk_app.store)
+    source = str(desk_model.path.absolute())
+    inside = desk_app.paths.models / ".made" / "a.gguf"
+    inside.parent.mkdir(parents=True)
+    outside = tmp_path / "b.gguf"
+    ids = []
+    for file in (inside, outside):
+        file.write_bytes(b"x")
+        job = records.insert("quant-smaller", "Smaller", {"source": source, "target": str(file)}, 0)
+        result = {"source": source, "path": str(file), "proof": {"state": "failed", "checks": []}}
+        records.change(job.id, {"state": "done", "result": json.dumps(result), "ended_at": 2.0, "started_at": 1.0})
+        ids.append(job.id)
+    desk.refresh()
+    pump(lambda: len(desk.state.made) == 2)
+    for job_id in ids:
+        desk.discard(job_id)
+    pump(lambda: desk.state.made == ())
+    assert not inside.exists() and outside.exists()  # what lies elsewhere is not ours to delete
+
+
 def test_sizes_come_from_a_process_that_says_what_is_wrong(tiny_gguf: Path, tmp_path: Path) -> None:
     from rushlight import Stop
 

@@ -121,6 +121,7 @@ def test_making_and_comparing_are_jobs(page: Any, frame: Any, qtbot: Any, store:
 def test_what_was_made_its_proof_and_the_comparison(page: Any, frame: Any, qtbot: Any) -> None:
     shown = page()
     line = shown.made.lines["j1"]
+    assert not line.discard.isVisible()  # it is in the catalogue
     assert line.proof.text() == "proof failed" and line.quality.text() == "not measured"
     assert not line.details.isVisible()
     line.see.click()

@@ -19,6 +19,7 @@ class Proving(Protocol):
     """Whoever does what the buttons say: `QuantDesk`."""
 
     def prove(self, path: str) -> None: ...
+    def discard(self, job_id: str) -> None: ...
     def compare(self) -> None: ...
 
 
@@ -37,8 +38,9 @@ class _Line:
         buttons.setContentsMargins(0, 0, 0, 0)
         self.see = button(text("See the proof"), self._toggle, parent=self._buttons)
         self.again = button(text("Prove again"), lambda: desk.prove(self.row.path), parent=self._buttons)
-        buttons.addWidget(self.see)
-        buttons.addWidget(self.again)
+        self.discard = button(text("Discard it"), lambda: desk.discard(self.row.job_id), "danger", parent=self._buttons)
+        for one in (self.see, self.again, self.discard):
+            buttons.addWidget(one)
         self.details = label("", "muted", wrap=True, parent=parent)
         self.details.hide()
         self.table_row = TableRow([self.name, self.type, self.size, self.proof, self.quality, self._buttons],
@@ -60,7 +62,8 @@ class _Line:
         with_role(self.proof, _ROLES[row.proof])
         self.details.setText(row.proof_text)
         self.see.setVisible(bool(row.proof_text))
-        for one in (self.see, self.again):
+        self.discard.setVisible(not row.model_id)
+        for one in (self.see, self.again, self.discard):
             one.setAccessibleDescription(row.label)
 
     def _toggle(self) -> None:
