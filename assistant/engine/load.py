@@ -17,6 +17,7 @@ from rushlight.assistant.engine.request import LoadSettings
 if TYPE_CHECKING:
     from rushlight.assistant.engine.abort import AbortFlag
     from rushlight.assistant.engine.context import Context
+    from rushlight.assistant.engine.draft_model import DraftModel
     from rushlight.assistant.engine.fallback_templates import ChosenTemplate
     from rushlight.assistant.engine.frames import Ready
     from rushlight.assistant.engine.kv_disk import KvDisk
@@ -50,6 +51,7 @@ class Loaded:
     renderer: "TemplateProcess"
     template: "ChosenTemplate"
     costs: "StepCosts"
+    draft_model: "DraftModel | None" = None
     tuner: "ThreadTuner | None" = None  # None: the number of threads was chosen by the user
 
     @property
@@ -77,6 +79,8 @@ class Loaded:
         """Give the memory back."""
         if self.memory.disk is not None:
             self.memory.disk.close()
+        if self.draft_model is not None:
+            self.draft_model.close()
         self.context.close()
         self.model.close()
         self.renderer.close()
@@ -112,6 +116,8 @@ def check_settings(settings: LoadSettings) -> None:
         problems.append(f"the memory for parked conversations is {settings.kv_ram_bytes}; 0 or more is allowed")
     if settings.kv_folder and not Path(settings.kv_folder).is_absolute():
         problems.append(f"the folder for states {settings.kv_folder[:200]!r} is not absolute")
+    if settings.draft_path and (not Path(settings.draft_path).is_absolute() or "\0" in settings.draft_path):
+        problems.append(f"the path of the draft model {settings.draft_path[:200]!r} is not absolute")
     if settings.kv_disk_bytes < 0:
         problems.append(f"the room on disk for states is {settings.kv_disk_bytes}; 0 or more is allowed")
     if settings.kv_type not in KV_TYPES:
@@ -205,6 +211,7 @@ def load(
         renderer=renderer,
         template=template,
         costs=StepCosts(),
+        draft_model=_draft_model(settings, context),
         tuner=_tuner(settings, context),
     )
     ready = Ready(
@@ -235,6 +242,27 @@ def _disk(settings: LoadSettings) -> "KvDisk | None":
         all_parts(Path(settings.path)), BINDINGS_VERSION, settings.kv_type, settings.flash_attention
     )
     return KvDisk(Path(settings.kv_folder), identity, max_bytes=settings.kv_disk_bytes)
+
+
+def _draft_model(settings: LoadSettings, context: "Context") -> "DraftModel | None":
+    if settings.embeddings or not settings.draft_path:
+        return None
+    from rushlight.assistant.engine.draft_model import DraftModel
+
+    path = Path(settings.draft_path)
+    try:
+        _check_files(path)
+        return DraftModel(
+            path,
+            context,
+            kv_type=settings.kv_type,
+            flash_attention=settings.flash_attention,
+            n_gpu_layers=settings.n_gpu_layers,
+        )
+    except BaseException:
+        context.close()
+        context.model.close()
+        raise
 
 
 def _tuner(settings: LoadSettings, context: "Context") -> "ThreadTuner | None":

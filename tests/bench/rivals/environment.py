@@ -20,8 +20,11 @@ class RivalMissing(Exception):
     """The rival could not be installed; the text says why."""
 
 
-def rival_python(name: str) -> Path:
-    """The interpreter of the rival's environment, which is made or renewed where needed. Raises RivalMissing."""
+def rival_python(name: str, *, with_llama: bool = True) -> Path:
+    """The interpreter of the rival's environment, which is made or renewed where needed. Raises RivalMissing.
+
+    `with_llama`: it runs over our build of llama-cpp-python.
+    """
     requirements = HERE / f"{name}.txt"
     base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     folder = base / "rushlight-bench" / name
@@ -35,6 +38,9 @@ def rival_python(name: str) -> Path:
     shutil.rmtree(folder, ignore_errors=True)
     venv.create(folder, with_pip=True)
     _pip(python, "install", "--quiet", "--no-deps", "--requirement", str(requirements))
+    if not with_llama:
+        stamp.write_text(key)
+        return python
     gpu = Path(sys.prefix) / ".gpu"  # the choice of `make GPU=...`
     chosen = gpu.read_text().strip() if gpu.exists() else "auto"
     done = subprocess.run([python, build_script, "--gpu", chosen], stderr=subprocess.PIPE, text=True)
