@@ -18,6 +18,7 @@ _LOAD_OPTIONS = {
     "gpu_layers": "engine.gpu_layers",
     "kv_type": "engine.kv_type",
     "flash_attention": "engine.flash_attention",
+    "draft_model": "engine.draft_model",
 }
 _REASONING = ("auto", "off", "raw")
 _OTHER_NAMES = {  # what neighbours call the same thing
