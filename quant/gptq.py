@@ -20,9 +20,9 @@ from numpy.typing import NDArray
 
 from rushlight import Error, Progress, Stop
 from rushlight.quant.block_encoding import SEARCHED, encode_rows
-from rushlight.quant.blocks import FORMATS, BlockFormat
-from rushlight.quant.blocks.format import Bytes, Floats, Ints
-from rushlight.quant.blocks.one_scale import IQ4_LEVELS
+from rushlight.quant.blocks import FORMATS
+from rushlight.quant.blocks.format import Bytes, Floats
+from rushlight.quant.feedback import round_columns
 from rushlight.quant.ggml import RunningModel
 from rushlight.quant.ggml_tensor import Product
 from rushlight.quant.gguf_tensors import GgufRows, GgufTensors
@@ -77,37 +77,26 @@ def feed_back(values: Floats, type_name: str, factor: Factor, *, n_threads: int 
     for start in range(0, columns, window):
         stop = min(start + window, columns)
         errors = np.zeros((stop - start, n_rows), np.float32)
+        near = np.ascontiguousarray(factor[start:stop, start:stop])
         for first in range(start, stop, form.n_elements):
             last = first + form.n_elements
             block = np.ascontiguousarray(np.clip(work[first:last].T, -65504, 65504))
             packed = encode_rows(block, type_name, weights[first:last], n_threads=n_threads)
             fields = form.read(packed)
-            grid = form.grid(fields)
-            codes = np.empty((form.n_elements, n_rows), np.int16)
-            for i in range(first, last):
-                group = (i - first) // form.group
-                offset = 0.0 if grid.offset is None else grid.offset[:, group]
-                codes[i - first], stands = _nearest(form, work[i], grid.scale[:, group], offset)
-                error = (work[i] - stands) / factor[i, i]
-                errors[i - start] = error
-                if i + 1 < stop:
-                    work[i + 1 : stop] -= factor[i, i + 1 : stop, None] * error
+            codes = round_columns(
+                form,
+                work[start:stop],
+                near,
+                form.grid(fields),
+                first - start,
+                last - start,
+                errors,
+                n_threads=n_threads,
+            )
             out[:, first // form.n_elements] = form.write(fields.with_codes(np.ascontiguousarray(codes.T)))
         if stop < columns:
             work[stop:] -= factor[start:stop, stop:].T @ errors
     return out.reshape(n_rows, -1)
-
-
-def _nearest(form: BlockFormat, column: Floats, scale: Floats, offset: Floats | float) -> tuple[Ints, Floats]:
-    """The codes next to one column of weights, and the weights they stand for."""
-    usable = scale != 0
-    at = np.where(usable, (column - offset) / np.where(usable, scale, np.float32(1)), np.float32(0))
-    if form.levels is None:
-        codes = np.rint(np.clip(at, form.low, form.high)).astype(np.int16)
-    else:
-        levels = np.array(IQ4_LEVELS, np.float32)
-        codes = np.searchsorted((levels[1:] + levels[:-1]) / 2, at, side="right").astype(np.int16)
-    return codes, (scale * form.level_of(codes) + offset).astype(np.float32)
 
 
 def output_error(before: Floats, after: Floats, moments: Moments) -> float:

@@ -36,8 +36,6 @@ context = {N_CTX}
 batch = {N_BATCH}
 threads = {N_THREADS}
 slots = {N_CLIENTS}
-[server]
-parallel = {N_CLIENTS}
 """
 _PROMPT = (
     "Letter {n}: the keeper of lighthouse number {n} wrote to his sister about the storm of the {n}th of May. " * 2

@@ -15,7 +15,7 @@ from rushlight.native import _fallback, _kernels
 ROOT = Path(__file__).resolve().parents[2]
 SANITIZERS = ("-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-D_GLIBCXX_ASSERTIONS")
 WARNINGS = ("-Wall", "-Wextra", "-Wpedantic", "-Wshadow", "-Werror")
-_BINDINGS = ("module.cpp", "token_ids.cpp", "kquant_binding.cpp")  # these need Python
+_BINDINGS = ("module.cpp", "token_ids.cpp", "kquant_binding.cpp", "quant_binding.cpp")  # these need Python
 
 
 @pytest.fixture(params=["compiled", "fallback"])
@@ -33,6 +33,12 @@ def checkout() -> Path:
 def cpp_sources() -> Path:
     """native/src of this checkout: the tests compile it themselves."""
     return ROOT / "native" / "src"
+
+
+@pytest.fixture(scope="session")
+def bindings() -> tuple[str, ...]:
+    """The sources that need Python."""
+    return _BINDINGS
 
 
 @pytest.fixture(scope="session")

@@ -31,7 +31,7 @@ _BUGS = {
     "the last elements are not compared": (
         "common_prefix.cpp", "return i + prefix_scalar(a + i, b + i, n - i);", "return n;"),
     "a thread takes a block too many": (
-        "kquant.cpp", "std::min(first + kShare, n_blocks)", "std::min(first + kShare, n_blocks + 1)"),
+        "sharing.h", "std::min(first + share, n)", "std::min(first + share, n + 1)"),
     "a scale loses its high bits": (
         "kquant_pack.cpp", "out[0] = static_cast<std::uint8_t>(half & 0xFF);", "out[2] = 0;"),
     "float16 ties go up": (

@@ -74,6 +74,8 @@ def row_of(model: "Model", is_default: bool = False) -> ModelRow:
         aliases=tuple(alias for alias in model.aliases if alias != "default"),
         owned=model.owned,
         is_default=is_default,
+        is_remote=model.is_remote,
+        url=model.remote.url if model.remote else "",
     )
 
 
@@ -89,6 +91,9 @@ def measure(app: "App", fits: FitCache) -> Measured:
     found: dict[str, tuple[Fits, str, str]] = {}
     problems: dict[str, tuple[str, str]] = {}
     for model in app.catalogue.list():
+        if model.remote is not None:
+            found[model.id] = remote_fit(app, model.remote.url)
+            continue
         try:
             quick_check(model)
             found[model.id] = fit_of(app, model, room, fits)
@@ -164,6 +169,14 @@ def usable_memory(app: "App") -> "Memory":
     wants_card = app.settings.number("engine.gpu_layers") != 0
     memory = available_memory(gpus=wants_card)
     return replace(memory, gpus=()) if memory.gpus and not _can_use_card() else memory
+
+
+def remote_fit(app: "App", url: str) -> tuple[Fits, str, str]:
+    """Where the fit of others stands: that this one is not here, and what that means."""
+    if app.settings.flag("engine.allow_remote"):
+        return "yes", text("leaves this machine"), text("It runs at {url}. What is written to it goes there.", url=url)
+    detail = text("It runs at {url}. Allow remote models with the setting engine.allow_remote.", url=url)
+    return "no", text("remote models are off"), detail
 
 
 def fit_of(app: "App", model: "Model", memory: "Memory", cache: FitCache) -> tuple[Fits, str, str]:
@@ -250,6 +263,8 @@ def read_card(app: "App", model_id: str) -> ModelCard:
     sources = app.catalogue.sampling_sources(model)
     seen = app.catalogue.templates_seen(model.id)
     template, problem = "", ""
+    if model.remote is not None:
+        return _remote_card(model, sources)
     try:
         template = metadata_text(check(model.path), "tokenizer.chat_template", limit=None)
     except (Error, OSError) as err:
@@ -276,6 +291,25 @@ def read_card(app: "App", model_id: str) -> ModelCard:
         sampling=tuple((name, f"{value:g}", sources.get(name, "file")) for name, value in model.sampling.items()),
         template=plain(template),
         notices=tuple(plain_line(notice) for notice in notices),
+    )
+
+
+def _remote_card(model: "Model", sources: dict[str, str]) -> ModelCard:
+    """Everything about a model on another machine."""
+    assert model.remote is not None
+    facts = (
+        (text("Id"), model.id),
+        (text("Aliases"), ", ".join(model.aliases)),
+        (text("Runs at"), model.remote.url),
+        (text("Called there"), model.remote.model),
+        (text("Context"), context_text(model.n_ctx_train) if model.n_ctx_train else ""),
+    )
+    return ModelCard(
+        row=row_of(model),
+        facts=tuple((label, plain_line(value)) for label, value in facts if value),
+        sampling=tuple((name, f"{value:g}", sources.get(name, "file")) for name, value in model.sampling.items()),
+        template="",
+        notices=(text("What is written to this model leaves this machine."),),
     )
 
 

@@ -20,7 +20,7 @@ class ModelRow:
     size_bytes: int
     n_ctx: int  # tokens that it was trained for
     path: Path
-    purpose: str = "chat"  # chat, embedding
+    purpose: str = "chat"  # chat, embedding, rerank
     aliases: tuple[str, ...] = ()
     owned: bool = True  # False: used in place, where another program keeps it
     fits: Fits = "unknown"
@@ -35,6 +35,8 @@ class ModelRow:
     is_default: bool = False
     problem: str = ""  # its file is gone or was changed; loading failed
     hint: str = ""
+    is_remote: bool = False  # it runs on another machine: what is written to it leaves this one
+    url: str = ""  # where, of a remote model
 
 
 @dataclass(frozen=True, slots=True)

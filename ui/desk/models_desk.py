@@ -110,7 +110,7 @@ class ModelsDesk:
         def work(app: "App", stop: Stop, report: Callable[[Progress], None]) -> None:
             # It stays with the host for as long as the setting says; no connection need hold it.
             model = app.catalogue.find(model_id)
-            app.forget(app.engine(model, embeddings=model.purpose == "embedding", stop=stop, on_progress=report))
+            app.forget(app.engine(model, embeddings=model.purpose != "chat", stop=stop, on_progress=report))
 
         def progress(progress: Progress) -> None:
             self._loading[model_id] = progress.fraction

@@ -12,9 +12,11 @@ from textual.content import Content
 from textual.widgets import Static
 
 from rushlight.assistant.safety.plain import plain, plain_line
+from rushlight.ui.desk.actions import action
 from rushlight.ui.desk.figures import context_text, size_text, speed_text
 from rushlight.ui.desk.model_values import DownloadPlan, ModelCard, ModelRow, ModelsState, OnDisk
 from rushlight.ui.tui.bars import parts
+from rushlight.ui.tui.keys import key_text
 from rushlight.ui.tui.panel import ChoicePanel, LinePanel, ReadPanel, path_panel
 from rushlight.ui.tui.row_list import ListRow, RowLine, RowList, Words, row
 from rushlight.ui.words import text
@@ -43,6 +45,12 @@ def model_rows(models: Sequence[ModelRow], current: str = "") -> list[ListRow]:
             lines.append(RowLine(((f"✗ {plain_line(one.problem)}", "bad"), (f" {plain_line(one.hint)}", "muted"))))
         rows.append(ListRow(one.id, tuple(lines), is_current=bool(current) and one.id == current))
     return rows
+
+
+def pages_beside() -> str:
+    """The pages under this one, with their keys."""
+    beside = [action(f"page.{one}") for one in ("quantize", "server")]
+    return " · ".join(f"{key_text(one.terminal_keys[0])} {one.title}" for one in beside)
 
 
 def _fit(one: ModelRow) -> Words:
@@ -89,7 +97,7 @@ class ModelsPage(Vertical):
         self._keys = Static(id="model-keys")
 
     def compose(self) -> ComposeResult:
-        yield Static(Content(text("Models")), classes="page-title")
+        yield Static(Content(f"{text('Models')}   {pages_beside()}"), classes="page-title")
         yield self._bars
         yield self._list
         yield self._keys

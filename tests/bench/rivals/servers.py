@@ -36,7 +36,7 @@ class Server:
 @contextmanager
 def xllamacpp(model: Path, *numbers: int) -> Iterator[Server]:
     """`numbers`: context, batch, threads, slots. Raises RivalMissing."""
-    python = rival_python("xllamacpp", with_llama=False)
+    python = rival_python("xllamacpp", builds_llama=False)
     command = [python, HERE / "xllamacpp_server.py", model, *map(str, numbers)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdin is not None and process.stdout is not None

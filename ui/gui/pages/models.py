@@ -20,6 +20,7 @@ from rushlight.ui.gui.models.jobs_strip import JobsStrip
 from rushlight.ui.gui.models.memory_card import MemoryCard
 from rushlight.ui.gui.models.model_panel import ModelPanel
 from rushlight.ui.gui.models.model_table import ModelTable
+from rushlight.ui.gui.models.tabs import add_tabs
 from rushlight.ui.gui.page import Frame
 from rushlight.ui.gui.pages.parts import PageColumn, PageHead, View
 from rushlight.ui.gui.pages.showing import shows_items
@@ -47,6 +48,7 @@ class ModelsPage(QWidget):
         self.desk = ModelsDesk(frame.background, View(self.show_state))
         self.desk.on_job = lambda job: self.jobs.expect(job.id)
         self._head = PageHead(theme, text("Models"))
+        self.tabs = add_tabs(self._head, frame, "models")
         self.find_button = button(text("Find on this disk"), self.find_on_disk)
         self.import_button = button(text("Import…"), self.import_files)
         self.get_button = button(text("Get a model…"), self.get, "primary")
