@@ -197,6 +197,9 @@ class Scheduler:
         slot.finish()
         self._leave(slot, slot.prepared.request.cache_key)
         slot.ticket.done()
+        ngrams = self._loaded.ngrams
+        if ngrams is not None and slot.speculator is not None and slot.prepared.request.cache_prompt:
+            ngrams.learn(slot.tokens[slot.n_prompt :])
 
     def _fail(self, slot: Slot, err: Exception) -> None:
         self._leave(slot)

@@ -95,7 +95,7 @@ class Slot:
             seed=sampling.seed,
         ):
             n_most = request.draft_tokens if request.draft_tokens > 0 else SIZES[-1]
-            self.speculator = Speculator(loaded.costs, n_most=min(n_most, self._n_most))
+            self.speculator = Speculator(loaded.costs, n_most=min(n_most, self._n_most), table=loaded.ngrams)
             if loaded.draft_model is not None:
                 self._model_rate = ModelRate(loaded.costs, n_most=min(n_most, self._n_most))
         self._is_masked = self._constraint is not None or request.logprobs >= 0

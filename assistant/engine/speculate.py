@@ -10,6 +10,7 @@ Source: Saxena 2023, github.com/apoorvumang/prompt-lookup-decoding; the index is
 from bisect import bisect_right
 from collections.abc import Sequence
 
+from rushlight.assistant.engine.ngram_table import MAX_NGRAM, NgramTable
 from rushlight.native import COMPILED, NgramIndex
 
 SIZES = (3, 7, 15)  # drafts of a batch; few sizes, so that each is measured often
@@ -106,8 +107,8 @@ class ModelRate:
 class Speculator:
     """The guesses of one answer by prompt lookup."""
 
-    def __init__(self, costs: StepCosts, *, n_most: int = SIZES[-1]) -> None:
-        self._costs = costs
+    def __init__(self, costs: StepCosts, *, n_most: int = SIZES[-1], table: NgramTable | None = None) -> None:
+        self._costs, self._table = costs, table
         self._sizes = tuple(size for size in SIZES if size <= n_most) or ((n_most,) if n_most > 0 else ())
         self._index = NgramIndex(_MAX_NGRAM, _MIN_NGRAM)
         self._guess: list[int] = []  # what the index said would come next
@@ -124,6 +125,7 @@ class Speculator:
             return
         if n_known:
             guess = self._guess
+            tail = list(token_ids[max(0, n_known - MAX_NGRAM) : n_known])
             for i, token_id in enumerate(new):
                 if not guess:
                     self._index.extend(new[i:])
@@ -139,15 +141,22 @@ class Speculator:
                     guess = guess[1:]
                 else:
                     self._streak = 0
-                    guess = self._index.propose(_AHEAD)
+                    guess = self._propose(tail + new[: i + 1])
             self._guess = guess
         else:
             self._index.extend(new)
         if len(self._guess) < SIZES[-1]:  # a longer one; where it begins otherwise, it has yet to come true
-            longer = self._index.propose(_AHEAD)
+            longer = self._propose(token_ids)
             if longer[: len(self._guess)] != self._guess:
                 self._streak = 0
             self._guess = longer
+
+    def _propose(self, text: Sequence[int]) -> list[int]:
+        """From the text itself, else from past replies."""
+        guess = self._index.propose(_AHEAD)
+        if not guess and self._table is not None:
+            guess = self._table.propose(text[-MAX_NGRAM:], _AHEAD)
+        return guess
 
     def draft(self, n_room: int, now_s: float) -> list[int]:
         """Tokens that are worth checking together; [] where plain decoding is faster."""

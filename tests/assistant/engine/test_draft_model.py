@@ -11,7 +11,8 @@ from msgspec.structs import replace
 from rushlight import Error
 from rushlight.assistant.engine.draft_model import accept
 from rushlight.assistant.engine.generate import generate
-from rushlight.assistant.engine.load import Loaded, check_settings, load
+from rushlight.assistant.engine.load import Loaded, load
+from rushlight.assistant.engine.load_check import check_settings
 from rushlight.assistant.engine.request import GenerateRequest, Grammar, LoadSettings, Sampling
 from rushlight.assistant.engine.speculate import SIZES, ModelRate, StepCosts
 from rushlight.assistant.engine.template_process import TemplateProcess
