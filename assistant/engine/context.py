@@ -227,10 +227,10 @@ class Context:
     def borrow_threads(self, host: "Context") -> None:
         """Compute with the threads of another context, which is not computing meanwhile. Ask before each use."""
         if self._borrowed is not host._pool or self.n_threads != host.n_threads:
+            if self._borrowed is not None:
+                self._borrowed.take_back(self.handle)
             if host._pool is not None:
                 host._pool.lend(self.handle)
-            else:
-                self.c.llama_detach_threadpool(self.handle)
             self._borrowed, self.n_threads = host._pool, host.n_threads
             self.c.llama_set_n_threads(self.handle, host.n_threads, host.n_threads)
 

@@ -66,6 +66,10 @@ class ThreadPool:
         if self._handle:
             self._lib.llama_attach_threadpool(context_handle, self._handle, self._handle)
 
+    def take_back(self, context_handle: Any) -> None:
+        """That context computes with threads of its own again; also when these have ended."""
+        self._lib.llama_detach_threadpool(context_handle)
+
     def detach(self) -> None:
         """Leave the context, which must still be open, and end the threads."""
         if self._handle:

@@ -186,6 +186,25 @@ def test_it_is_off_where_it_does_not_pay_and_tried_again_later() -> None:
     assert sum(rate.size(100, 0.0) > 0 for _ in range(300)) < 8
 
 
+@needs_index
+def test_it_computes_with_the_threads_of_the_large_model(tiny_gguf: Path) -> None:
+    loaded = open_with(tiny_gguf, tiny_gguf)
+    try:
+        request = GenerateRequest(
+            token_ids=tuple(range(20, 30)),
+            max_tokens=6,
+            draft_tokens=7,
+            sampling=Sampling(logit_bias=tuple((token, -100.0) for token in loaded.vocabulary.eog_ids)),
+        )
+        wanted, _usage = said(loaded, request)
+        for n_threads in (2, 1):  # the pool is another one each time, and none with one thread
+            loaded.context.set_threads(n_threads)
+            tokens, usage = said(loaded, request)
+            assert tokens == wanted and usage.n_draft_tokens
+    finally:
+        loaded.close()
+
+
 def test_another_vocabulary_is_refused(make_gguf: Callable[..., Path], tiny_gguf: Path) -> None:
     with pytest.raises(Error, match="cannot guess for"):
         open_with(tiny_gguf, make_gguf("larger.gguf", n_vocab=400))
