@@ -22,8 +22,9 @@ from rivals.servers import ask_all, llama_cpp_server, rushlight, settings_file, 
 from rushlight_home import demo_model, own_home
 
 from rushlight import Stop
+from rushlight.assistant.app import open_app
 from rushlight.assistant.engine.engine import Engine
-from rushlight.assistant.engine.request import GenerateRequest, LoadSettings, Sampling, TokenizeRequest
+from rushlight.assistant.engine.request import GenerateRequest, Sampling, TokenizeRequest
 from rushlight.assistant.engine.threads import n_physical_cores
 from rushlight.assistant.events import TextDelta, Usage
 from rushlight.assistant.host.client import connect
@@ -100,7 +101,9 @@ def main() -> None:
         env = stack.enter_context(own_home(model))
         settings_file(env, _SETTINGS)
         host = stack.enter_context(connect(find_paths(), load_settings(find_paths())))
-        load = LoadSettings(str(model), n_ctx=N_CTX, n_batch=N_BATCH, n_threads=N_THREADS, n_slots=N_CLIENTS)
+        app = open_app()
+        load = app.load_settings(app.model())  # as the server loads it: one engine for both
+        app.close()
         engines = [stack.enter_context(host.open_engine(load)) for _ in range(N_CLIENTS)]
         loop = stack.enter_context(bare("bare_batch.py", model, N_CTX, N_BATCH, N_THREADS, N_CLIENTS))
         servers = {"rushlight server": stack.enter_context(rushlight(env))}
