@@ -54,13 +54,14 @@ def xllamacpp(model: Path, *numbers: int) -> Iterator[Server]:
 
 @contextmanager
 def llama_cpp_server(model: Path, n_ctx: int, n_batch: int, n_threads: int, _n_slots: int) -> Iterator[Server]:
-    """It has no slots: one answer at a time. Raises RivalMissing."""
+    """It has no slots: one answer at a time; by default a new request would end it. Raises RivalMissing."""
     python = rival_python("llama_cpp_server")
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     options = {"model": model, "host": "127.0.0.1", "port": port, "n_ctx": n_ctx, "n_batch": n_batch,
-               "n_threads": n_threads, "n_threads_batch": n_threads, "verbose": False}  # fmt: skip
+               "n_threads": n_threads, "n_threads_batch": n_threads, "verbose": False,
+               "interrupt_requests": False}  # fmt: skip
     command: list[Any] = [python, "-m", "llama_cpp.server"]
     for name, value in options.items():
         command += [f"--{name}", str(value)]
@@ -100,7 +101,7 @@ def _wait_for(port: int, process: "subprocess.Popen[Any]") -> None:
 def ask_all(server: Server, model: str, prompts: Sequence[str], n_tokens: int) -> tuple[float, list[float]]:
     """All prompts at once, a connection each, streamed, greedy, exactly `n_tokens` each: (seconds, first pieces)."""
     n = len(prompts)
-    firsts, reasons = [0.0] * n, [""] * n
+    firsts, reasons, problems = [0.0] * n, [""] * n, [""] * n
     gate = threading.Barrier(n + 1)
 
     def client(i: int) -> None:
@@ -114,11 +115,13 @@ def ask_all(server: Server, model: str, prompts: Sequence[str], n_tokens: int) -
         link.request("POST", "/v1/completions", json.dumps(body), headers)
         answer = link.getresponse()
         if answer.status != 200:
-            raise SystemExit(f"a server answered {answer.status}: {answer.read(500)!r}")
+            problems[i] = f"{answer.status}: {answer.read(500)!r}"
         for line in answer:
             if not line.startswith(b"data: {"):
                 continue
-            choices = json.loads(line[6:]).get("choices") or [{}]
+            event = json.loads(line[6:])
+            problems[i] = str(event.get("error") or problems[i])
+            choices = event.get("choices") or [{}]
             if choices[0].get("text"):
                 firsts[i] = firsts[i] or time.perf_counter() - start
             reasons[i] = choices[0].get("finish_reason") or reasons[i]
@@ -133,7 +136,7 @@ def ask_all(server: Server, model: str, prompts: Sequence[str], n_tokens: int) -
         thread.join()
     spent_s = time.perf_counter() - start
     if reasons != ["length"] * n:
-        raise SystemExit(f"answers ended otherwise than asked for: {reasons}")
+        raise SystemExit(f"port {server.port}: answers ended otherwise than asked for: {reasons} {problems}")
     return spent_s, firsts
 
 
