@@ -176,8 +176,9 @@ class ErrorFeedback:
     time as fit in `memory_bytes`, in the order of the file. Models whose attention looks ahead have no running means:
     their values are left to the search.
 
-    `scaling`: the tensors come scaled (see `scaling.ScaledEncoder`). `inputs_from`: another file of this model, whose
-    inputs are seen instead, such as one quantized before. `n_passes`: of coordinate descent after the feedback."""
+    `moments`: collected before, for files of several types. `scaling`: the tensors come scaled (see
+    `scaling.ScaledEncoder`). `inputs_from`: another file of this model, whose inputs are seen instead, such as one
+    quantized before. `n_passes`: of coordinate descent after the feedback."""
 
     def __init__(
         self,
@@ -185,6 +186,7 @@ class ErrorFeedback:
         text: str,
         types: Mapping[str, str],
         *,
+        moments: Mapping[str, Moments] | None = None,
         scaling: Scaling | None = None,
         inputs_from: Path | None = None,
         n_passes: int = 0,
@@ -199,6 +201,7 @@ class ErrorFeedback:
         self._scaling, self._inputs_from, self._n_passes = scaling, inputs_from or model, n_passes
         self._n_ctx, self._most_windows = n_ctx, most_windows
         self._n_threads, self._stop, self._on_progress = n_threads, stop, on_progress
+        self._known = moments
         self._moments: dict[str, Moments] = {}
         with GgufTensors(model) as opened:
             infos = [tensor.info for tensor in opened.tensors.values()]
@@ -218,9 +221,12 @@ class ErrorFeedback:
         name = tensor.info.name
         if name not in self._columns or type_name not in SEARCHED:
             return None
-        if name not in self._moments:
-            self._collect_from(name)
-        moments = self._moments.pop(name, None)
+        if self._known is not None:
+            moments = self._known.get(name)
+        else:
+            if name not in self._moments:
+                self._collect_from(name)
+            moments = self._moments.pop(name, None)
         if moments is None:
             return None
         factors = self._scaling.columns(name) if self._scaling is not None else None

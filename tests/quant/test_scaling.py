@@ -11,7 +11,7 @@ from rushlight import Error
 from rushlight.quant import awq, ggml, quantize, smoothquant
 from rushlight.quant.gguf_check import check
 from rushlight.quant.imatrix import collect
-from rushlight.quant.moments import Moments
+from rushlight.quant.moments import Moments, collect_moments
 from rushlight.quant.scaling import ScaledEncoder, Scaling, places
 
 TEXT = "the capital of France is Paris and the world is a user of words " * 30
@@ -51,7 +51,8 @@ def test_scaled_quantized_and_fed_back(gguf_builder: ModuleType, tmp_path: Path)
     types |= {name: "Q6_K" for name in types if name.startswith("blk.") and types[name] == "Q8_0"}
     matrix = collect(model, TEXT, n_ctx=64, most_windows=3)
     plain, fed = tmp_path / "plain.gguf", tmp_path / "fed.gguf"
-    feedback = ErrorFeedback(model, TEXT, types, n_ctx=64, most_windows=3, scaling=scaling)
+    moments = collect_moments(model, TEXT, list(types), n_ctx=64, most_windows=3)
+    feedback = ErrorFeedback(model, TEXT, types, moments=moments, scaling=scaling, n_passes=1)
     quantize.make(model, plain, "Q6_K", types=types, importance=matrix, encoder=ScaledEncoder(scaling, matrix))
     quantize.make(model, fed, "Q6_K", types=types, encoder=ScaledEncoder(scaling, matrix, inner=feedback))
     before = _logits(model)
