@@ -38,6 +38,8 @@ def test_transformers_loads_the_folder(method: job.Method, name: str, tmp_path: 
     assert config["quantization_config"]["quant_method"] == "compressed-tensors"
     assert (tmp_path / "made" / "tokenizer.json").exists()
     loaded = hf_builder.load(tmp_path / "made")
+    token_ids = [int(one) for one in np.random.default_rng(0).integers(4, 500, 48)]
+    before, after = (hf_builder.logits(one, token_ids) for one in (model, loaded))  # unpacks, too
     stored = dict(loaded.named_parameters())
     changes = [
         float((stored[label] - weights).detach().norm() / weights.detach().norm())
@@ -46,8 +48,6 @@ def test_transformers_loads_the_folder(method: job.Method, name: str, tmp_path: 
     ]
     if method == "gptq":  # the others scale weights as well
         assert len(changes) == made.n_matrices and max(changes) < 0.25
-    token_ids = [int(one) for one in np.random.default_rng(0).integers(4, 500, 48)]
-    before, after = (hf_builder.logits(one, token_ids) for one in (model, loaded))
     # random weights exaggerate: four bits in groups of 32 change each layer by a tenth
     assert np.corrcoef(after.ravel(), before.ravel())[0, 1] > (0.99 if method == "smoothquant" else 0.6)
 
