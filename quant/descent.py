@@ -22,6 +22,7 @@ from rushlight.quant.blocks.one_scale import IQ4_LEVELS
 _WINDOW: Final = 256
 # format -> limits of the whole numbers of a group, where it has them
 _SCALE_LIMITS: Final = {"Q2_K": (0, 15), "Q3_K": (-32, 31), "Q4_K": (0, 63), "Q5_K": (0, 63), "Q6_K": (-128, 127)}
+_NO_SIGN: Final = frozenset({"Q2_K", "Q4_K", "Q5_K"})  # formats whose float16 are not below zero
 _TINY: Final = np.float32(1e-20)
 
 
@@ -146,10 +147,12 @@ class _View:
         changed = replace(fields, d=d, m=m)
         change = (form.values(changed) - form.values(fields)).T
         gain = (change * (2 * pull + square @ change)).sum(axis=0)
-        signs_hold = np.ones_like(gain, bool) if form.name not in ("Q2_K", "Q4_K", "Q5_K") else (d > 0) & (m >= 0)
-        better = (gain < 0) & signs_hold
+        better = gain < 0
+        if form.name in _NO_SIGN and m is not None:
+            better &= (d > 0) & (m >= 0)
         self._move(one, change * better)
-        return replace(fields, d=np.where(better, d, fields.d), m=None if m is None else np.where(better, m, fields.m))
+        new_m = None if m is None or fields.m is None else np.where(better, m, fields.m)
+        return replace(fields, d=np.where(better, d, fields.d), m=new_m)
 
     def _move(self, one: slice, change: Floats) -> None:
         self._errors[one] += change
@@ -157,4 +160,5 @@ class _View:
 
 
 def _half(now: NDArray[np.float16], step: Floats) -> NDArray[np.float16]:
-    return np.clip(now.astype(np.float32) + step, -65_504, 65_504).astype(np.float16)
+    moved: NDArray[np.float16] = np.clip(now.astype(np.float32) + step, -65_504, 65_504).astype(np.float16)
+    return moved
