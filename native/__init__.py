@@ -4,26 +4,51 @@ Knows numbers and bytes only: no files, no models, no settings. `COMPILED` says 
 _kernels.pyi is the contract of both.
 """
 
-__all__ = ["COMPILED", "NgramIndex", "abort_callback_address", "common_prefix_length", "cpu_path", "quantize_rows"]
+__all__ = [
+    "COMPILED",
+    "ActivationSums",
+    "NgramIndex",
+    "abort_callback_address",
+    "add_moments",
+    "common_prefix_length",
+    "count_sizes",
+    "cpu_path",
+    "merge_trimmed",
+    "quantize_rows",
+    "round_with_feedback",
+    "score_logits",
+]
 
 try:
     from rushlight.native._kernels import (
+        ActivationSums,
         NgramIndex,
         abort_callback_address,
+        add_moments,
         common_prefix_length,
+        count_sizes,
         cpu_path,
+        merge_trimmed,
         quantize_rows,
+        round_with_feedback,
+        score_logits,
     )
 
     COMPILED = True
 except ModuleNotFoundError:
     # Only a module that is not there: one that is there and does not load is a fault to be seen, not a slow day.
     from rushlight.native._fallback import (  # type: ignore[assignment]  # two classes, one contract
+        ActivationSums,
         NgramIndex,
         abort_callback_address,
+        add_moments,
         common_prefix_length,
+        count_sizes,
         cpu_path,
+        merge_trimmed,
         quantize_rows,
+        round_with_feedback,
+        score_logits,
     )
 
     COMPILED = False

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
     from typing_extensions import Buffer
 
-    _Buffer: TypeAlias = Buffer | npt.NDArray[np.float32] | npt.NDArray[np.uint8]
+    _Buffer: TypeAlias = Buffer | npt.NDArray[Any]
     _TokenIds: TypeAlias = Buffer | npt.NDArray[np.int32] | list[int] | tuple[int, ...]
 
 _NATIVE_PREFIXES = ("", "@", "=", "<") if sys.byteorder == "little" else ("", "@", "=", ">", "!")
@@ -54,6 +54,122 @@ def quantize_rows(
 ) -> bool:
     """False, and nothing is written: quant/blocks has the numpy version, which knows the bytes of each format."""
     return False
+
+
+def score_logits(
+    base: "_Buffer",
+    other: "_Buffer",
+    targets: "_Buffer",
+    n_columns: int,
+    n_top: int,
+    out: "_Buffer",
+    n_threads: int = 1,
+) -> bool:
+    """False, and nothing is written: quant/divergence.py has the numpy version."""
+    return False
+
+
+def round_with_feedback(
+    work: "_Buffer",
+    factor: "_Buffer",
+    scales: "_Buffer",
+    offsets: "_Buffer | None",
+    levels: "_Buffer | None",
+    low: int,
+    high: int,
+    n_window: int,
+    first: int,
+    last: int,
+    group: int,
+    codes: "_Buffer",
+    errors: "_Buffer",
+    n_threads: int = 1,
+) -> bool:
+    """False, and nothing is written: quant/feedback.py has the numpy version."""
+    return False
+
+
+def count_sizes(base: "_Buffer", model: "_Buffer", upper: int, counts: "_Buffer") -> bool:
+    """The same with numpy, which merging has."""
+    import numpy as np
+
+    with np.errstate(over="ignore", invalid="ignore"):
+        change: npt.NDArray[Any] = np.asarray(model).reshape(-1) - np.asarray(base).reshape(-1)
+    sizes = (change.view(np.uint32) & np.uint32(0x7FFFFFFF)).astype(np.int64)
+    counted = sizes >> 16 if upper < 0 else sizes[sizes >> 16 == upper] & 0xFFFF
+    found: npt.NDArray[Any] = np.asarray(counts)
+    found += np.bincount(counted, minlength=1 << 16)
+    return bool(np.isfinite(change).all())
+
+
+def merge_trimmed(
+    base: "_Buffer",
+    models: list[Any],
+    cuts: "_Buffer",
+    n_equal: "_Buffer",
+    weights: "_Buffer",
+    scale: float,
+    normalize: bool,
+    out: "_Buffer",
+) -> bool:
+    """False, and nothing is written: trainer/merge has the numpy version."""
+    return False
+
+
+def add_moments(inputs: "_Buffer", n_columns: int, weight: float, sums: "_Buffer", n_threads: int = 1) -> bool:
+    """False, and nothing is written: in numpy it is `sums += weight * (inputs.T @ inputs)`."""
+    return False
+
+
+@final
+class ActivationSums:
+    """Sees nothing, since ggml cannot call Python's kernels: `callback_address` is 0, and quant/activations.py sums up
+    with ctypes and numpy."""
+
+    def __init__(self, is_host_address: int = 0, n_threads: int = 1) -> None: ...
+
+    def want_squares(self, name: str) -> None: ...
+
+    def want_moments(self, name: str, own: float = 1.0, mean: float = 0.0, first: float = 0.0) -> None: ...
+
+    def begin_pass(self) -> None: ...
+
+    @property
+    def callback_address(self) -> int:
+        return 0
+
+    @property
+    def data_address(self) -> int:
+        return 0
+
+    @property
+    def problem(self) -> str:
+        return ""
+
+    def names(self) -> list[str]:
+        return []
+
+    def names_of_moments(self) -> list[str]:
+        return []
+
+    def shape(self, name: str) -> tuple[int, int]:
+        raise _nothing_for(name)
+
+    def copy_squares(self, name: str, sums: "_Buffer", counts: "_Buffer") -> None:
+        raise _nothing_for(name)
+
+    def owner(self, name: str) -> str:
+        raise _nothing_for(name)
+
+    def columns(self, name: str) -> int:
+        raise _nothing_for(name)
+
+    def take_moments(self, name: str, out: "_Buffer") -> None:
+        raise _nothing_for(name)
+
+
+def _nothing_for(name: str) -> KeyError:
+    return KeyError(f"nothing was summed up for {name}")
 
 
 @final

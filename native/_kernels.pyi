@@ -5,7 +5,7 @@ order (a numpy array, an `array.array("i")`, a ctypes array; strides are allowed
 32-bit id is taken: ids are compared, never interpreted.
 """
 
-from typing import TypeAlias, final, type_check_only
+from typing import Any, TypeAlias, final, type_check_only
 
 import numpy as np
 import numpy.typing as npt
@@ -13,7 +13,10 @@ from typing_extensions import Buffer
 
 # numpy's arrays are named because, as long as Python 3.11 counts, its types do not say that they are buffers.
 _Floats: TypeAlias = Buffer | npt.NDArray[np.float32]
+_Doubles: TypeAlias = Buffer | npt.NDArray[np.float64]
 _Bytes: TypeAlias = Buffer | npt.NDArray[np.uint8]
+_Shorts: TypeAlias = Buffer | npt.NDArray[np.int16]
+_Longs: TypeAlias = Buffer | npt.NDArray[np.int64]
 _TokenIds: TypeAlias = Buffer | npt.NDArray[np.int32] | list[int] | tuple[int, ...]
 
 @type_check_only
@@ -55,6 +58,140 @@ def quantize_rows(
     then takes quant/blocks. The GIL is released; the buffers must not change meanwhile. ValueError for sizes that do
     not fit and for a value that is no number within 65,504; TypeError for buffers of another element type.
     """
+
+def score_logits(
+    base: _Floats,
+    other: _Floats,
+    targets: _Longs,
+    n_columns: int,
+    n_top: int,
+    out: _Doubles,
+    n_threads: int = 1,
+) -> bool:
+    """How far the rows of one model's logits are from another's, in one pass over both.
+
+    `out`, (rows, 6) float64, gets of each row: -log p(target) of the base and of the other; KL(base || other) in nats;
+    p(target) of the other minus the base's; 1 where both have the same most likely token, else 0; the share of the
+    base's `n_top` (1 to 64) most likely tokens that are among the other's. Of equal logits the first counts as larger.
+    Exponentials are float32, sums float64; equal on every path and with any number of threads.
+
+    False, with nothing written, where this build has no vectors (the fallback): take quant/divergence.py. The GIL is
+    released; the buffers must not change meanwhile. ValueError for sizes that do not fit, a target beyond the columns,
+    or logits that are no numbers within 1e30.
+    """
+
+def round_with_feedback(
+    work: _Floats,
+    factor: _Floats,
+    scales: _Floats,
+    offsets: _Floats | None,
+    levels: _Floats | None,
+    low: int,
+    high: int,
+    n_window: int,
+    first: int,
+    last: int,
+    group: int,
+    codes: _Shorts,
+    errors: _Floats,
+    n_threads: int = 1,
+) -> bool:
+    """The inner loop of GPTQ over a window of at most 512 columns: rounds columns `first` to `last` one after the other
+    and spreads the error of each over the columns of the window after it.
+
+    `work`, (n_window, rows), is changed from `first` on. `factor`, (n_window, n_window): the window's part of the upper
+    triangle. A code c of a column stands for scale * c + offset, or scale * levels[c] + offset; `scales` and `offsets`
+    are (groups, rows), `group` columns to a group, counted from `first`. Codes lie between `low` and `high`, ties go to
+    the even one; with `levels` (rising) the upper of two equally near ones is taken. `codes`, int16 (last - first,
+    rows), and rows `first` to `last` of `errors`, (n_window, rows), are written: (weight - value) / factor[i, i].
+
+    Equal to quant/feedback.py bit for bit on every path and with any number of threads. False, with nothing changed,
+    where this build has no vectors. The GIL is released. ValueError for sizes that do not fit and for what is no finite
+    number; TypeError for buffers of another element type.
+    """
+
+def add_moments(inputs: _Floats, n_columns: int, weight: float, sums: _Floats, n_threads: int = 1) -> bool:
+    """Add weight * X^T X of rows of `n_columns` inputs to `sums`, (n_columns, n_columns) float32: the diagonal and what
+    is right of it. Sums are float32; the order does not depend on the number of threads, but on the path. False where
+    this build has no vectors. The GIL is released. ValueError for sizes that do not fit.
+    """
+
+def count_sizes(base: _Floats, model: _Floats, upper: int, counts: _Longs) -> bool:
+    """Add to `counts` (65,536 int64) how many of |model - base|, as bits of a float32, have which upper 16 bits; with
+    `upper` from 0 on, of those with these upper bits, which lower 16.
+
+    False, with `counts` of no use, where a change is no finite number. The GIL is released. ValueError for sizes that
+    do not fit; TypeError for buffers of another element type. The fallback needs numpy.
+    """
+
+def merge_trimmed(
+    base: _Floats,
+    models: list[Any],  # of _Floats
+    cuts: _Longs,
+    n_equal: _Longs,
+    weights: _Floats,
+    scale: float,
+    normalize: bool,
+    out: _Floats,
+) -> bool:
+    """TIES (arXiv:2306.01708) over tensors of one size: out = base + scale * the mean of those changes that stay and
+    agree with the elected sign. A change of a model stays where its size in bits is above its cut (-1: all stay, 2^31:
+    none), and where it equals the cut, as long as `n_equal`, which is counted down, lasts. At most 64 models.
+
+    Equal to trainer/merge/combine.py bit for bit. False, with nothing written, in the fallback. The GIL is released.
+    """
+
+@final
+class ActivationSums(metaclass=_NanobindType):
+    """Sums over the inputs of weights, filled by llama.cpp's evaluation callback without Python.
+
+    Give `callback_address` and `data_address` to a context as `cb_eval` and `cb_eval_user_data`, and keep this object
+    as long as the context. Reads ggml's tensors: see quant/ggml.py, which checks that they are as expected. Inputs in
+    other memory than the processor's, of experts that are none, or that are no finite numbers end the computation;
+    `problem` then says why, and that product leaves no trace in the squares. Weights in the products' names only.
+    """
+
+    def __init__(self, is_host_address: int = 0, n_threads: int = 1) -> None:
+        """`is_host_address`: of ggml_backend_buffer_is_host, or 0. `n_threads` are for the moments."""
+
+    def want_squares(self, name: str) -> None:
+        """Sum up the squares of the columns of a weight's inputs, by expert where it has experts."""
+
+    def want_moments(self, name: str, own: float = 1.0, mean: float = 0.0, first: float = 0.0) -> None:
+        """Sum up `own` times the inputs' products, `mean` times those of their running means within a text, and `first`
+        times the number of inputs times those of the first. Experts have none."""
+
+    def begin_pass(self) -> None:
+        """Before each text: forgets the last problem, and which products shared their inputs."""
+
+    @property
+    def callback_address(self) -> int: ...
+    @property
+    def data_address(self) -> int: ...
+    @property
+    def problem(self) -> str:
+        """What ended the last computation, or ""."""
+
+    def names(self) -> list[str]:
+        """The weights whose squares were seen."""
+
+    def names_of_moments(self) -> list[str]:
+        """The weights whose moments are here or with their owner."""
+
+    def shape(self, name: str) -> tuple[int, int]:
+        """(experts or 1, columns) of a weight's squares. KeyError for one that is not wanted."""
+
+    def copy_squares(self, name: str, sums: _Doubles, counts: _Longs) -> None:
+        """(experts, columns) sums of squares, equal to numpy's in float64, and the rows each expert has seen."""
+
+    def owner(self, name: str) -> str:
+        """The weight that holds the moments of this one: itself, or one with the same inputs that came before."""
+
+    def columns(self, name: str) -> int:
+        """How many columns the moments of a weight have."""
+
+    def take_moments(self, name: str, out: _Floats) -> None:
+        """Copy an owner's (columns, columns) moments, both triangles, and forget them here."""
 
 @final
 class NgramIndex(metaclass=_NanobindType):

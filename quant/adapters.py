@@ -24,7 +24,7 @@ from rushlight.quant.convert.rule import Rule
 from rushlight.quant.gguf_check import check
 from rushlight.quant.gguf_tensors import GgufTensors
 from rushlight.quant.gguf_write import NamedRows, Value, write_gguf
-from rushlight.quant.rows import Applied, Floats, Rows, reordered
+from rushlight.quant.rows import Applied, Floats, Rows, reordered, whole
 from rushlight.quant.safetensors_file import SafetensorsFile, write_safetensors
 from rushlight.quant.whole_file import whole_file, whole_folder
 
@@ -120,6 +120,31 @@ def adapter_to_gguf(
         }
         write_gguf(target, metadata, tensors, stop=stop, what="Converting")
     return Adapter(target, known.family.gguf, len(tensors) // 2, tuple(sorted(ranks)), alpha)
+
+
+def peft_products(folder: Path) -> dict[str, tuple[Floats, Floats, float]]:
+    """What a PEFT folder adds to each module: A, B and the factor of their product."""
+    said = read_json(folder / "adapter_config.json")
+    with SafetensorsFile(folder / "adapter_model.safetensors") as file:
+        found = {}
+        for module, pair in _pairs(file.tensors).items():
+            a, b = _checked(module, pair)
+            found[module] = whole(a), whole(b), _scale(said, module, a.shape[0])
+        return found
+
+
+def gguf_products(path: Path) -> dict[str, tuple[Floats, Floats, float]]:
+    """What a GGUF adapter adds to each tensor, as llama.cpp computes it."""
+    with GgufTensors(path) as file:
+        alpha = file.file.number("adapter.lora.alpha", 0.0)
+        found = {}
+        for name, rows in file.tensors.items():
+            base, ending = name[: -len(".lora_a")], name[-len(".lora_a") :]
+            other = file.tensors.get(f"{base}.lora_b")
+            if ending == ".lora_a" and other is not None:
+                a = whole(rows)
+                found[base] = a, whole(other), alpha / a.shape[0] if alpha else 1.0
+        return found
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 
 from rushlight import Error, Progress, Stop
 from rushlight.quant.blocks.format import Floats
+from rushlight.quant.compare_kept import Kept
+from rushlight.quant.divergence import score_rows
 from rushlight.quant.ggml import RunningModel
 from rushlight.quant.imatrix import windows
-
-_SLAB_ROWS = 32  # of logits at once: 19 MB at 152,000 tokens
 
 
 @dataclass(slots=True)
@@ -27,6 +27,7 @@ class Scores:
     losses: list[float] = field(default_factory=list)  # -log p(next token), natural logarithm
     divergences: list[float] = field(default_factory=list)  # KL(reference || this)
     agreements: list[bool] = field(default_factory=list)  # the same most likely token
+    shared_top: list[float] = field(default_factory=list)  # share of the most likely tokens that are so here too
     changes: list[float] = field(default_factory=list)  # p(next token) here minus there
 
 
@@ -43,6 +44,7 @@ class Comparison:
     divergence_99: float  # 99 of 100 positions are below
     divergence_max: float
     agreement: float  # share of positions with the same most likely token
+    shared_top: float  # mean share of the reference's ten most likely tokens that are among the ten here
     change_rms: float  # root mean square of the change of p(next token)
 
 
@@ -54,10 +56,12 @@ def compare(
     n_ctx: int = 512,
     most_windows: int | None = None,
     n_threads: int = 1,
+    keep: Path | None = None,
     stop: Stop | None = None,
     on_progress: Callable[[Progress], None] | None = None,
 ) -> list[Comparison]:
-    """Each of `others` against `reference`, in one pass over the text. The reference is run once for all of them."""
+    """Each of `others` against `reference`, in one pass over the text. The reference is run once for all of them.
+    `keep` is a file for what is known so far: with it a comparison that was broken off goes on."""
     opened: list[RunningModel] = []
     try:
         for path in (reference, *others):
@@ -77,15 +81,21 @@ def compare(
             raise Error("There is no text to compare on.", "Give a text of some pages at least.", kind="no-text")
         scores = [Scores() for _ in rest]
         reference_losses: list[float] = []
+        kept = Kept(keep, (reference, *others), pieces)
+        n_done = kept.load(scores, reference_losses)
         for done, piece in enumerate(pieces):
+            if done < n_done:
+                continue
             n_scored = len(piece) - max(1, len(piece) // 2)
             targets = np.array(piece[-n_scored:])
             base = first.logits(piece, n_scored + 1)[:-1]
-            reference_losses += losses(base, targets).tolist()
+            reference_losses += losses(base, targets, n_threads=n_threads).tolist()
             for model, score in zip(rest, scores, strict=True):
                 if stop is not None:
                     stop.check()
-                add_scores(score, base, model.logits(piece, n_scored + 1)[:-1], targets)
+                logits = model.logits(piece, n_scored + 1)[:-1]
+                add_scores(score, base, logits, targets, n_threads=n_threads)
+            kept.save(done + 1, scores, reference_losses)
             if on_progress is not None:
                 on_progress(Progress("Comparing", done + 1, len(pieces), "windows"))
         expected = math.exp(float(np.mean(reference_losses)))
@@ -95,42 +105,21 @@ def compare(
             model.close()
 
 
-def losses(logits: Floats, targets: NDArray[np.integer]) -> NDArray[np.float64]:
+def losses(logits: Floats, targets: NDArray[np.integer], *, n_threads: int = 1) -> NDArray[np.float64]:
     """-log p(target) of each row."""
-    found = np.empty(len(logits))
-    for start in range(0, len(logits), _SLAB_ROWS):
-        rows = logits[start : start + _SLAB_ROWS]
-        wanted = rows[np.arange(len(rows)), targets[start : start + _SLAB_ROWS]]
-        found[start : start + _SLAB_ROWS] = _log_sums(rows) - wanted
-    return found
+    return score_rows(logits, logits, targets, n_threads=n_threads).base_losses
 
 
-def _log_sums(rows: Floats) -> NDArray[np.float64]:
-    """log(sum(exp(row))) of each row."""
-    tops = rows.max(axis=1)
-    sums: NDArray[np.float64] = np.exp(rows - tops[:, None]).sum(axis=1, dtype=np.float64)
-    found: NDArray[np.float64] = tops + np.log(sums)
-    return found
-
-
-def add_scores(scores: Scores, base: Floats, other: Floats, targets: NDArray[np.integer]) -> None:
-    """Score the rows of two models' logits. KL = sum p (a - b) - (log sum a - log sum b), with p of the first."""
-    for start in range(0, len(base), _SLAB_ROWS):
-        a, b = base[start : start + _SLAB_ROWS], other[start : start + _SLAB_ROWS]
-        wanted = targets[start : start + _SLAB_ROWS]
-        if not (np.isfinite(a).all() and np.isfinite(b).all()):
-            raise Error("A model answers with what is no number.", "The file is damaged.", kind="bad-file")
-        row = np.arange(len(a))
-        tops = a.max(axis=1)
-        weights = np.exp(a - tops[:, None])
-        sums = weights.sum(axis=1, dtype=np.float64)
-        log_a, log_b = tops + np.log(sums), _log_sums(b)
-        means = np.einsum("ij,ij->i", weights, a - b) / sums
-        loss_a, loss_b = log_a - a[row, wanted], log_b - b[row, wanted]
-        scores.losses += loss_b.tolist()
-        scores.divergences += np.maximum(means - (log_a - log_b), 0).tolist()
-        scores.agreements += (a.argmax(axis=1) == b.argmax(axis=1)).tolist()
-        scores.changes += (np.exp(-loss_b) - np.exp(-loss_a)).tolist()
+def add_scores(
+    scores: Scores, base: Floats, other: Floats, targets: NDArray[np.integer], *, n_threads: int = 1
+) -> None:
+    """Score the rows of two models' logits."""
+    found = score_rows(base, other, targets, n_threads=n_threads)
+    scores.losses += found.other_losses.tolist()
+    scores.divergences += found.divergences.tolist()
+    scores.agreements += found.agreements.tolist()
+    scores.shared_top += found.shared_top.tolist()
+    scores.changes += found.changes.tolist()
 
 
 def _comparison(path: Path, scores: Scores, reference_perplexity: float) -> Comparison:
@@ -145,5 +134,6 @@ def _comparison(path: Path, scores: Scores, reference_perplexity: float) -> Comp
         divergence_99=float(np.quantile(divergences, 0.99)),
         divergence_max=float(divergences.max()),
         agreement=float(np.mean(scores.agreements)),
+        shared_top=float(np.mean(scores.shared_top)),
         change_rms=float(np.sqrt(np.mean(np.square(scores.changes)))),
     )

@@ -11,7 +11,7 @@ import re
 import sys
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from functools import cache
+from functools import cache, cached_property
 from importlib.machinery import PathFinder
 from pathlib import Path
 from types import ModuleType
@@ -21,7 +21,9 @@ import numpy as np
 
 from rushlight import Error
 from rushlight.quant import ggml_tensor
+from rushlight.quant.activations import Activations
 from rushlight.quant.blocks.format import Bytes, Floats
+from rushlight.quant.ggml_probe import structure_problem
 from rushlight.quant.gguf_check import check
 from rushlight.quant.gguf_types import TENSOR_TYPES, type_size
 
@@ -36,7 +38,6 @@ MIXTURES: Final[dict[str, int]] = {
     "IQ2_S": 28, "IQ2_M": 29, "IQ4_XS": 30, "IQ1_M": 31, "TQ1_0": 36, "TQ2_0": 37, "MXFP4_MOE": 38,
 }  # fmt: skip
 
-_GGML_VERSION: Final = "0.25."  # of the structure in ggml_tensor
 _NUMBERS: Final = {name: number for number, (name, _, _) in TENSOR_TYPES.items()}
 _TYPE_NAMES: Final = {name.lower(): name for name in _NUMBERS}
 _ROW: Final = re.compile(r"\]\s+(\S+)\s+-\s+\[.*?\], type =\s*(\S+), size =.*?(?:->.*\((\S+)\))?\s*$")
@@ -78,7 +79,15 @@ class _Library:
         numbers = [ctypes.c_int64] * 3
         self.ggml.ggml_quantize_chunk.argtypes = [
             ctypes.c_int, ctypes.c_void_p, ctypes.c_void_p, *numbers, ctypes.c_void_p]  # fmt: skip
-        self.ggml.ggml_version.restype = ctypes.c_char_p
+
+    @cached_property
+    def is_host_address(self) -> int:
+        """Of ggml's function that says whether a buffer lies in the processor's memory."""
+        return ctypes.cast(self.ggml.ggml_backend_buffer_is_host, ctypes.c_void_p).value or 0
+
+    @cached_property
+    def structure_problem(self) -> str:
+        return structure_problem(self.ggml)
 
     def _on_log(self, level: int, text: bytes | None, _data: object) -> None:
         line = (text or b"").decode("utf-8", "replace")
@@ -179,7 +188,8 @@ def _quantize_file(
 class RunningModel:
     """A model over which texts are run, window by window, on the processor.
 
-    `on_product` sees every product of a weight whose name `wants` accepts with its activations.
+    `activations` sums up the inputs of the weights it wants. `on_product` sees every product of a weight whose name
+    `wants` accepts with its activations. One of the two.
     """
 
     def __init__(
@@ -190,6 +200,7 @@ class RunningModel:
         n_threads: int = 1,
         wants: Callable[[str], bool] | None = None,
         on_product: Callable[[ggml_tensor.Product], None] | None = None,
+        activations: Activations | None = None,
     ) -> None:
         self._model = self._context = None
         check(path)
@@ -198,9 +209,16 @@ class RunningModel:
         self.path, self.n_ctx = path, n_ctx
         self._wants, self._on_product = wants, on_product
         self._problem: BaseException | None = None
-        if on_product is not None and not library.ggml.ggml_version().decode().startswith(_GGML_VERSION):
+        self._activations = activations
+        if activations is not None:
+            activations.connect(library.is_host_address)
+            self._wants, self._on_product = activations.wants, activations.see
+        watches = self._on_product is not None
+        if watches and library.structure_problem:
             raise Error(
-                "This llama.cpp is of another version than Rushlight knows.", "Install 0.3.36.", kind="no-engine"
+                f"This llama.cpp is of another version than Rushlight knows: {library.structure_problem}.",
+                "Install llama-cpp-python 0.3.36.",
+                kind="no-engine",
             )
         library.log.clear()
         params = c.llama_model_default_params()
@@ -214,9 +232,14 @@ class RunningModel:
         settings.n_ctx = settings.n_batch = settings.n_ubatch = settings.n_outputs_max = n_ctx
         settings.n_threads = settings.n_threads_batch = n_threads
         settings.no_perf = True
-        if on_product is not None:
-            self._callback = c.ggml_backend_sched_eval_callback(self._on_node)
+        if watches:
+            settings.op_offload = settings.offload_kqv = False  # a graphics card's memory cannot be read here
+            collector = None if activations is None else activations.native
+            self._callback = c.ggml_backend_sched_eval_callback(
+                self._on_node if collector is None else collector.callback_address
+            )
             settings.cb_eval = self._callback
+            settings.cb_eval_user_data = None if collector is None else collector.data_address
         self._context = c.llama_init_from_model(self._model, settings)
         if not self._context:
             reason = library.complaints()
@@ -265,6 +288,8 @@ class RunningModel:
         if not 0 < n <= self.n_ctx:
             raise ValueError(f"{n} tokens where 1 to {self.n_ctx} are possible")
         c = self._c
+        if self._activations is not None:
+            self._activations.begin_pass()
         memory = c.llama_get_memory(self._context)
         if memory:
             c.llama_memory_clear(memory, True)
@@ -283,12 +308,39 @@ class RunningModel:
         if self._problem is not None:
             problem, self._problem = self._problem, None
             raise problem
+        if self._activations is not None:
+            self._activations.check()
         if code != 0:
             raise Error(f"{self.path.name} cannot be run: llama.cpp answered {code}.", _HINT, kind="bad-file")
         if n_outputs == 0:
             return np.empty((0, self.n_vocab), np.float32)
         found: Floats = np.ctypeslib.as_array(c.llama_get_logits(self._context), (n_outputs, self.n_vocab))
         return found
+
+    def decode_next(self, token_id: int, position: int) -> None:
+        """Run one token after those of the last `logits`, for its time."""
+        c = self._c
+        batch = c.llama_batch_init(1, 0, 1)
+        try:
+            batch.n_tokens = batch.n_seq_id[0] = 1
+            batch.token[0], batch.pos[0], batch.seq_id[0][0], batch.logits[0] = token_id, position, 0, True
+            if c.llama_decode(self._context, batch) != 0:
+                raise Error(f"{self.path.name} cannot be run on.", _HINT, kind="bad-file")
+            c.llama_synchronize(self._context)
+        finally:
+            c.llama_batch_free(batch)
+
+    def apply_adapter(self, path: Path, scale: float = 1.0) -> None:
+        """Run with a LoRA adapter from now on."""
+        c = self._c
+        check(path)
+        _library().log.clear()
+        handle = c.llama_adapter_lora_init(self._model, os.fsencode(path))  # freed with the model
+        if not handle:
+            raise Error(f"Cannot apply {path.name}: {_library().complaints()}.", _HINT, kind="bad-file")
+        handles, scales = (c.llama_adapter_lora_p_ctypes * 1)(handle), (ctypes.c_float * 1)(scale)
+        if c.llama_set_adapters_lora(self._context, handles, 1, scales) != 0:
+            raise Error(f"{path.name} does not fit this model.", "Give the model it was made for.", kind="bad-file")
 
     def close(self) -> None:
         if self._context:

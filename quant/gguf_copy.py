@@ -11,7 +11,7 @@ from typing import Final
 from rushlight import Error
 from rushlight.quant.block_encoding import row_size
 from rushlight.quant.gguf_types import ARRAY, DEFAULT_ALIGNMENT, TENSOR_TYPES, VALUE_TYPES
-from rushlight.quant.gguf_values import GgufFile, LongArray, TensorInfo
+from rushlight.quant.gguf_values import GgufFile, LongArray, TensorInfo, unreadable
 from rushlight.quant.gguf_write import Typed, pack_value
 
 _NUMBERS: Final = {name: number for number, (name, _, _) in TENSOR_TYPES.items()}
@@ -54,9 +54,12 @@ def _packed(source: GgufFile, key: str) -> bytes:
 
 
 def _bytes_of(path: Path, array: LongArray) -> bytes:
-    with path.open("rb") as file:
-        file.seek(array.offset)
-        data = file.read(array.size_bytes)
+    try:
+        with path.open("rb") as file:
+            file.seek(array.offset)
+            data = file.read(array.size_bytes)
+    except OSError as error:
+        raise unreadable(path, error) from None
     if len(data) != array.size_bytes:
         raise Error(f"Cannot read {path.name}: it became shorter while it was read.", kind="bad-file")
     return data

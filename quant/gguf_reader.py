@@ -17,7 +17,7 @@ from typing import Any, Final, NoReturn
 
 from rushlight import Error
 from rushlight.quant import gguf_types as types
-from rushlight.quant.gguf_values import LongArray, TensorInfo
+from rushlight.quant.gguf_values import LongArray, TensorInfo, unreadable
 
 TOKENS_KEY: Final = "tokenizer.ggml.tokens"
 
@@ -67,7 +67,8 @@ class Walk:
     def __init__(self, fd: int, path: Path, size_bytes: int) -> None:
         self._fd = fd
         self._limit = min(size_bytes, types.MAX_METADATA_BYTES + _MAX_TENSOR_TABLE_BYTES)
-        self.data = os.pread(fd, min(_FIRST_READ_BYTES, self._limit), 0)
+        self._path = path
+        self.data = self._read(min(_FIRST_READ_BYTES, self._limit), 0)
         self.position = 0
         self.contents = Contents(path, size_bytes)
         self._n_strings = 0  # in arrays so far
@@ -83,6 +84,12 @@ class Walk:
         return self.contents
 
     # ------------------------------------------------------------ reading
+    def _read(self, n_bytes: int, offset: int) -> bytes:
+        try:
+            return os.pread(self._fd, n_bytes, offset)
+        except OSError as error:
+            raise unreadable(self._path, error) from None
+
     def _bad(self, position: int, expected: str, found: str) -> NoReturn:
         self.contents.bad(position, expected, found)
 
@@ -94,7 +101,7 @@ class Walk:
             return False
         wanted = min(self._limit, max(end, len(self.data) * 4))
         while len(self.data) < wanted:
-            more = os.pread(self._fd, wanted - len(self.data), len(self.data))
+            more = self._read(wanted - len(self.data), len(self.data))
             if not more:  # truncated while we read
                 break
             self.data += more

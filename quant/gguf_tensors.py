@@ -10,7 +10,7 @@ import numpy as np
 from rushlight import Error
 from rushlight.quant.encoding import decode, row_bytes
 from rushlight.quant.gguf_check import check
-from rushlight.quant.gguf_values import GgufFile, TensorInfo, open_regular
+from rushlight.quant.gguf_values import GgufFile, TensorInfo, open_regular, read_at
 from rushlight.quant.rows import Floats
 
 
@@ -26,12 +26,7 @@ class GgufRows:
     def rows(self, start: int, stop: int) -> Floats:
         size = row_bytes(self.shape[-1], self.info.type_name)
         count = max(0, stop - start)
-        data = os.pread(self.fd, count * size, self.info.offset + start * size) if count else b""
-        while len(data) < count * size:  # one read gives at most 2 GiB
-            more = os.pread(self.fd, count * size - len(data), self.info.offset + start * size + len(data))
-            if not more:
-                raise Error(f"Cannot read {self.path.name}: it became shorter while it was read.", kind="bad-file")
-            data += more
+        data = read_at(self.fd, self.info.offset + start * size, count * size, self.path)
         raw = np.frombuffer(data, np.uint8).reshape(count, size)
         return decode(raw, self.info.type_name).reshape(count, self.shape[-1])
 

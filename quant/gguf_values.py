@@ -167,3 +167,23 @@ def open_regular(path: Path) -> tuple[int, int]:
             kind="bad-file",
         )
     return fd, status.st_size
+
+
+def read_at(fd: int, offset: int, n_bytes: int, path: Path) -> bytes:
+    """Exactly so many bytes of an open file. One read of the system gives at most 2 GiB, and may fail."""
+    pieces, done = [], 0
+    while done < n_bytes:
+        try:
+            piece = os.pread(fd, min(n_bytes - done, 1 << 30), offset + done)
+        except OSError as error:
+            raise unreadable(path, error) from None
+        if not piece:
+            raise Error(f"Cannot read {path.name}: it became shorter while it was read.", kind="bad-file")
+        pieces.append(piece)
+        done += len(piece)
+    return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+
+def unreadable(path: Path, error: OSError) -> Error:
+    """A disk that does not give what it holds."""
+    return Error(f"Cannot read {path.name}: {error.strerror}.", "Check the disk it lies on.", kind="bad-file")

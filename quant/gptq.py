@@ -24,6 +24,7 @@ from rushlight.quant.blocks import FORMATS
 from rushlight.quant.blocks.format import Bytes, Floats
 from rushlight.quant.compressed_tensors import Coded, as_stored
 from rushlight.quant.descent import descend, nearest_codes
+from rushlight.quant.feedback import round_columns
 from rushlight.quant.gguf_tensors import GgufRows, GgufTensors
 from rushlight.quant.moments import VALUE, Moments, collect_moments
 from rushlight.quant.scaling import Scaling, no_torch
@@ -80,21 +81,14 @@ def feed_back(values: Floats, type_name: str, factor: Factor, *, n_threads: int 
     for start in range(0, columns, window):
         stop = min(start + window, columns)
         errors = np.zeros((stop - start, n_rows), np.float32)
+        near = np.ascontiguousarray(factor[start:stop, start:stop])
         for first in range(start, stop, form.n_elements):
             last = first + form.n_elements
             block = np.ascontiguousarray(np.clip(work[first:last].T, -65504, 65504))
             packed = encode_rows(block, type_name, weights[first:last], n_threads=n_threads)
             fields = form.read(packed)
-            grid = form.grid(fields)
-            codes = np.empty((form.n_elements, n_rows), np.int16)
-            for i in range(first, last):
-                group = (i - first) // form.group
-                offset = 0.0 if grid.offset is None else grid.offset[:, group]
-                codes[i - first], stands = nearest_codes(form, work[i], grid.scale[:, group], offset)
-                error = (work[i] - stands) / factor[i, i]
-                errors[i - start] = error
-                if i + 1 < stop:
-                    work[i + 1 : stop] -= factor[i, i + 1 : stop, None] * error
+            place = (first - start, last - start)
+            codes = round_columns(form, work[start:stop], near, form.grid(fields), *place, errors, n_threads=n_threads)
             out[:, first // form.n_elements] = form.write(fields.with_codes(np.ascontiguousarray(codes.T)))
         if stop < columns:
             work[stop:] -= factor[start:stop, stop:].T @ errors

@@ -20,9 +20,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rushlight import Error, Progress, Stop
+from rushlight.quant.activations import Activations, By, squares_of
 from rushlight.quant.blocks.format import Floats
 from rushlight.quant.ggml import RunningModel
 from rushlight.quant.ggml_tensor import Product
+from rushlight.quant.gguf_check import check
 from rushlight.quant.gguf_tensors import GgufTensors
 from rushlight.quant.gguf_types import MAX_TENSOR_NAME_BYTES
 from rushlight.quant.gguf_values import LongArray, open_regular
@@ -67,19 +69,17 @@ class ImportanceMatrix:
 
     def see(self, product: Product) -> None:
         """Add what one product shows."""
-        squares = np.square(product.inputs, dtype=np.float64)
-        entry = self.entries.get(product.weight)
-        if entry is None:
-            shape = (product.n_matrices, product.inputs.shape[1])
-            entry = self.entries[product.weight] = Entry(np.zeros(shape), np.zeros(product.n_matrices, np.int64))
-        if product.experts is None:
-            entry.sums[0] += squares.sum(axis=0)
-            entry.counts[0] += len(squares)
-            return
-        for expert in np.unique(product.experts):
-            rows = product.experts == expert
-            entry.sums[expert] += squares[rows].sum(axis=0)
-            entry.counts[expert] += int(rows.sum())
+        found = squares_of(product)
+        self.add(product.weight, Entry(found.sums, found.counts))
+
+    def add(self, name: str, entry: Entry) -> None:
+        """Add the sums of more text."""
+        known = self.entries.get(name)
+        if known is None:
+            self.entries[name] = entry
+        else:
+            known.sums += entry.sums
+            known.counts += entry.counts
 
 
 def windows(token_ids: Sequence[int], n_ctx: int, first_token: int | None) -> list[list[int]]:
@@ -101,14 +101,18 @@ def collect(
     with_head: bool = True,
     stop: Stop | None = None,
     on_progress: Callable[[Progress], None] | None = None,
+    by: By = "native",
 ) -> ImportanceMatrix:
     """The importance matrix of a model over a text. More than some 100,000 tokens bring little."""
     matrix = ImportanceMatrix(datasets=(dataset,) if dataset else (), chunk_size=n_ctx)
 
-    def wants(name: str) -> bool:
-        return name.startswith("blk.") or (with_head and name in HEADS)
-
-    with RunningModel(model, n_ctx=n_ctx, n_threads=n_threads, wants=wants, on_product=matrix.see) as running:
+    names = [
+        tensor.name
+        for tensor in check(model).tensors
+        if tensor.name.startswith("blk.") or (with_head and tensor.name in HEADS)
+    ]
+    activations = Activations(names, n_threads=n_threads, by=by)
+    with RunningModel(model, n_ctx=n_ctx, n_threads=n_threads, activations=activations) as running:
         pieces = windows(running.tokenize(text), n_ctx, running.first_token)[:most_windows]
         if not pieces:
             raise Error("There is no text to calibrate on.", "Give a text of some pages at least.", kind="no-text")
@@ -119,6 +123,8 @@ def collect(
             matrix.n_chunks += 1
             if on_progress is not None:
                 on_progress(Progress("Calibrating", done + 1, len(pieces), "windows"))
+    for name, found in activations.squares().items():
+        matrix.add(name, Entry(found.sums, found.counts))
     return matrix
 
 

@@ -13,37 +13,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rushlight import Error, Progress, Stop
+from rushlight.quant.activations import Activations, MomentKind
 from rushlight.quant.blocks.format import Floats
 from rushlight.quant.ggml import RunningModel
-from rushlight.quant.ggml_tensor import Product
 from rushlight.quant.imatrix import HEADS, windows
 
 Moments = NDArray[np.float32]  # (columns, columns): sums of products of inputs
 
 VALUE: Final = ".attn_v.weight"
-_FIRST_TOKEN: Final = 0.3  # of an attention's weight, roughly
-_ALONE: Final = 0.1
-
-
-def value_moments(inputs: Floats) -> Moments:
-    """H for the values of an attention, from the inputs of one text in order.
-
-    Nobody sees a value alone: attention hands on averages of the values before it, and much of it rests on the first
-    token (Xiao et al. 2023, arXiv:2309.17453, attention sinks). Errors that differ from token to token cancel out in
-    these averages, a common one does not. So the moments are those of running means, with the first token's beside
-    them and a little of each token's own. Measured on SmolLM2 as Q4_0, divergence against ggml's: 0.81 with plain
-    moments of the values, 0.60 with the search alone for them, 0.40 with these.
-    """
-    n = len(inputs)
-    means = np.cumsum(inputs, axis=0, dtype=np.float64) / np.arange(1, n + 1)[:, None]
-    first = inputs[0]
-    means = means.astype(np.float32)
-    found: Moments = (
-        means.T @ means
-        + np.float32(_FIRST_TOKEN * n) * np.outer(first, first)
-        + np.float32(_ALONE) * (inputs.T @ inputs)
-    )
-    return found
+# For the values of an attention. Nobody sees a value alone: attention hands on averages of the values before it, and
+# much of it rests on the first token (Xiao et al. 2023, arXiv:2309.17453, attention sinks). Errors that differ from
+# token to token cancel out in these averages, a common one does not. So the moments are those of running means, with
+# the first token's beside them and a little of each token's own. Measured on SmolLM2 as Q4_0, divergence against
+# ggml's: 0.81 with plain moments of the values, 0.60 with the search alone for them, 0.40 with these.
+VALUES: Final = MomentKind(own=0.1, mean=1.0, first=0.3)
 
 
 def collect_moments(
@@ -58,24 +41,9 @@ def collect_moments(
     on_progress: Callable[[Progress], None] | None = None,
 ) -> dict[str, Moments]:
     """H of each named weight over a text. Weights with the same inputs (query and key) share one array."""
-    wanted, sums = set(names), dict[str, Moments]()
-    owner_of, owner_at = dict[str, str](), dict[int, str]()
-
-    def see(product: Product) -> None:
-        if product.experts is not None:
-            return
-        is_value = product.weight.endswith(VALUE)
-        place = -product.address if is_value else product.address  # the others must not take the values' moments
-        owner = owner_of.setdefault(product.weight, owner_at.setdefault(place, product.weight))
-        if owner != product.weight:
-            return
-        inputs = np.ascontiguousarray(product.inputs)
-        found = value_moments(inputs) if is_value else inputs.T @ inputs
-        sums[owner] = sums[owner] + found if owner in sums else found
-
-    with RunningModel(
-        model, n_ctx=n_ctx, n_threads=n_threads, wants=lambda name: name in wanted, on_product=see
-    ) as running:
+    kinds = {name: VALUES if name.endswith(VALUE) else MomentKind() for name in names}
+    sums = Activations(moments=kinds, n_threads=n_threads)
+    with RunningModel(model, n_ctx=n_ctx, n_threads=n_threads, activations=sums) as running:
         pieces = windows(running.tokenize(text), n_ctx, running.first_token)[:most_windows]
         if not pieces:
             raise Error("There is no text to calibrate on.", "Give a text of some pages at least.", kind="no-text")
@@ -83,11 +51,10 @@ def collect_moments(
         for done, piece in enumerate(pieces):
             if stop is not None:
                 stop.check()
-            owner_at.clear()
             running.logits(piece, len(piece) if with_head else 1)
             if on_progress is not None:
                 on_progress(Progress("Calibrating", done + 1, len(pieces), "windows"))
-    return {name: sums[owner] for name, owner in owner_of.items() if owner in sums}
+    return sums.take_moments()
 
 
 def output_error(before: Floats, after: Floats, moments: Moments) -> float:

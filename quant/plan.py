@@ -29,6 +29,7 @@ from rushlight.quant.imatrix import ImportanceMatrix
 CANDIDATES: Final = ("Q2_K", "Q3_K", "Q4_0", "IQ4_NL", "Q4_K", "Q5_0", "Q5_K", "Q6_K", "Q8_0")
 PROBES: Final = ("Q3_K", "IQ4_NL")  # what a group is quantized to alone: the first that its rows allow
 N_PARTS: Final = 3  # of the depth
+HEAD_RESERVE_BYTES: Final = 4096  # keys that are added
 _SAMPLED_ROWS: Final = 128
 _AT_ONCE: Final = 6  # models open side by side
 _LAYER: Final = re.compile(r"blk\.(\d+)\.(.+)")
@@ -128,24 +129,29 @@ def make_plan(
     most_windows: int = 4,
     n_threads: int = 1,
     folder: Path | None = None,
+    known: Mapping[str, float] | None = None,
+    on_measured: Callable[[dict[str, float]], None] | None = None,
     stop: Stop | None = None,
     on_progress: Callable[[Progress], None] | None = None,
 ) -> Plan:
     """The best types for a file of at most `budget_bytes`. `folder` is where the trial files lie meanwhile; each is as
-    large as the source."""
+    large as the source. `on_measured` hears what is known of the groups so far; given back as `known`, that is not
+    measured again."""
     allowed = {name for name, kind in ggml.mixture_types(source, "Q8_0").items() if kind not in PLAIN}
     with GgufTensors(source) as opened:
         tensors = {name: tensor for name, tensor in opened.tensors.items() if name in allowed}
         fixed = [tensor.info for name, tensor in opened.tensors.items() if name not in allowed]
-        head_bytes = opened.file.data_offset + 4096  # keys that are added
+        head_bytes = opened.file.data_offset + HEAD_RESERVE_BYTES
         n_layers = 1 + max((int(m[1]) for name in tensors if (m := _LAYER.fullmatch(name))), default=0)
-        known = {name: importance.importance(name) if importance else None for name in tensors}
+        weighted = {name: importance.importance(name) if importance else None for name in tensors}
         errors: dict[str, dict[str, float]] = {}
         for done, (name, tensor) in enumerate(tensors.items()):
             if stop is not None:
                 stop.check()
             usable = [one for one in (*candidates, *PROBES) if fits(tensor.info.shape[0], one)]
-            errors[name] = {one: relative_error(tensor, one, known[name], n_threads) for one in dict.fromkeys(usable)}
+            errors[name] = {
+                one: relative_error(tensor, one, weighted[name], n_threads) for one in dict.fromkeys(usable)
+            }
             if on_progress is not None:
                 on_progress(Progress("Looking at weights", done + 1, len(tensors), "tensors"))
         infos = {name: tensor.info for name, tensor in tensors.items()}
@@ -154,7 +160,11 @@ def make_plan(
         probe = next((one for one in PROBES if fits(info.shape[0], one)), None)
         if probe is not None:
             groups.setdefault(group_of(name, n_layers), {})[name] = probe
-    measured = _measure(source, text, groups, importance, n_ctx, most_windows, n_threads, folder, stop, on_progress)
+    measured = {name: value for name, value in (known or {}).items() if name in groups}
+    left = {name: group for name, group in groups.items() if name not in measured}
+    _measure(
+        measured, source, text, left, importance, n_ctx, most_windows, n_threads, folder, on_measured, stop, on_progress
+    )
     choices = {name: _choices(info, errors[name], candidates) for name, info in infos.items()}
     for group, probes in groups.items():
         per_error = measured[group] / max(1e-30, sum(errors[name][probe] for name, probe in probes.items()))
@@ -176,12 +186,13 @@ def _choices(info: TensorInfo, errors: Mapping[str, float], candidates: Sequence
 
 
 def _measure(
-    source: Path, text: str, groups: Mapping[str, Mapping[str, str]], importance: ImportanceMatrix | None, n_ctx: int,
-    most_windows: int, n_threads: int, folder: Path | None, stop: Stop | None,
+    measured: dict[str, float], source: Path, text: str, groups: Mapping[str, Mapping[str, str]],
+    importance: ImportanceMatrix | None, n_ctx: int, most_windows: int, n_threads: int, folder: Path | None,
+    on_measured: Callable[[dict[str, float]], None] | None, stop: Stop | None,
     on_progress: Callable[[Progress], None] | None,
-) -> dict[str, float]:  # fmt: skip
-    """The divergence of the model with each group quantized alone."""
-    measured: dict[str, float] = {}
+) -> None:  # fmt: skip
+    """The divergence of the model with each group quantized alone, into `measured`."""
+    n_known = len(measured)
     names = list(groups)
     with tempfile.TemporaryDirectory(prefix="rushlight-plan-", dir=folder) as place:
         for start in range(0, len(names), _AT_ONCE):
@@ -195,6 +206,7 @@ def _measure(
                 source, files, text, n_ctx=n_ctx, most_windows=most_windows, n_threads=n_threads, stop=stop
             )
             measured |= {group: one.divergence for group, one in zip(some, found, strict=True)}
+            if on_measured is not None:
+                on_measured(measured)
             if on_progress is not None:
-                on_progress(Progress("Measuring", len(measured), len(names), "groups"))
-    return measured
+                on_progress(Progress("Measuring", len(measured), n_known + len(names), "groups"))

@@ -4,7 +4,6 @@ Knows tensors, types and importance matrices; how blocks are made is told by `bl
 rows, whatever the size of the tensors.
 """
 
-import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -19,7 +18,7 @@ from rushlight.quant.block_encoding import By, encode_rows, fits
 from rushlight.quant.blocks.format import Bytes, Floats
 from rushlight.quant.gguf_copy import copied_head, padded, size_as
 from rushlight.quant.gguf_tensors import GgufRows, GgufTensors
-from rushlight.quant.gguf_values import TensorInfo
+from rushlight.quant.gguf_values import TensorInfo, read_at
 from rushlight.quant.imatrix import ImportanceMatrix
 from rushlight.quant.rows import SLAB_BYTES
 from rushlight.quant.whole_file import whole_file
@@ -46,13 +45,62 @@ class Made:
     _n_weights: int = 0
 
 
+# One type for every matrix, where llama.cpp has only mixtures or none: what rows that do not divide get instead, and
+# llama.cpp's nearest mixture.
+_PURE: Final[Mapping[str, tuple[str, str]]] = {
+    "Q3_K": ("IQ4_NL", "Q3_K_S"),
+    "Q4_K": ("Q5_0", "Q4_K_S"),
+    "Q5_K": ("Q5_1", "Q5_K_S"),
+    "MXFP4": ("F16", "MXFP4_MOE"),
+}
+TYPES: Final = (*ggml.MIXTURES, *_PURE)  # what a file can be made to
+
+
 def file_type_of(mixture: str) -> int:
-    """llama.cpp's number of a mixture."""
-    if mixture not in ggml.MIXTURES:
+    """llama.cpp's number of a mixture, or of the one that is nearest to a single type."""
+    if mixture not in TYPES:
+        raise Error(f"There is no type {mixture[:20]!r}.", f"Known ones: {', '.join(TYPES)}.", kind="unknown-type")
+    return ggml.MIXTURES[_PURE[mixture][1] if mixture in _PURE else mixture]
+
+
+def types_of(source: Path, mixture: str, *, has_importance: bool = False) -> dict[str, str]:
+    """The type that each tensor of a file gets in a mixture, or as a single type such as "MXFP4"."""
+    file_type_of(mixture)
+    if mixture not in _PURE:
+        types = ggml.mixture_types(source, mixture, has_importance=has_importance)
+    else:
+        types = ggml.mixture_types(source, "Q8_0")
+        with GgufTensors(source) as opened:
+            for name, tensor in opened.tensors.items():
+                if types[name] == "Q8_0":
+                    wanted = (mixture, _PURE[mixture][0])
+                    types[name] = next((one for one in wanted if fits(tensor.info.shape[0], one)), "F16")
+    if not has_importance and ggml.NEED_IMPORTANCE & set(types.values()):
         raise Error(
-            f"There is no mixture {mixture!r}.", f"Known ones: {', '.join(ggml.MIXTURES)}.", kind="unknown-type"
+            f"{mixture} needs an importance matrix.",
+            "Make one with rushlight quant calibrate and give it with --imatrix, or choose Q2_K.",
+            kind="no-matrix",
         )
-    return ggml.MIXTURES[mixture]
+    return types
+
+
+def nearest_mixture(source: Path, types: Mapping[str, str]) -> str:
+    """What a file of these types is said to be: the mixture of the type that most of its weights have."""
+    with GgufTensors(source) as opened:
+        counts: dict[str, int] = {}
+        for tensor in opened.tensors.values():
+            if len(tensor.shape) > 1:
+                kind = types.get(tensor.info.name, tensor.info.type_name)
+                counts[kind] = counts.get(kind, 0) + tensor.info.n_elements
+    most = max(counts, key=lambda kind: counts[kind], default="F32")
+    return next((one for one in (f"{most}_M", f"{most}_S", most) if one in ggml.MIXTURES), "Q4_0")
+
+
+def size_of(source: Path, types: Mapping[str, str]) -> int:
+    """Bytes of the file that `make` writes with these types, but for the keys it adds."""
+    with GgufTensors(source) as opened:
+        infos = [tensor.info for tensor in opened.tensors.values()]
+        return opened.file.data_offset + sum(padded(size_as(one, types.get(one.name, one.type_name))) for one in infos)
 
 
 def make(
@@ -75,7 +123,7 @@ def make(
     """
     number = file_type_of(mixture)
     if types is None:
-        types = ggml.mixture_types(source, mixture, has_importance=importance is not None)
+        types = types_of(source, mixture, has_importance=importance is not None)
     with GgufTensors(source) as opened:
         infos = [tensor.info for tensor in opened.tensors.values()]
         types = {info.name: types.get(info.name, info.type_name) for info in infos}
@@ -177,7 +225,5 @@ def copied_bytes(tensor: GgufRows) -> Iterator[Bytes]:
     """A tensor's bytes as they lie in the file."""
     for start in range(0, tensor.info.size_bytes, _COPY_BYTES):
         wanted = min(_COPY_BYTES, tensor.info.size_bytes - start)
-        data = os.pread(tensor.fd, wanted, tensor.info.offset + start)
-        if len(data) != wanted:
-            raise Error(f"Cannot read {tensor.path.name}: it became shorter while it was read.", kind="bad-file")
+        data = read_at(tensor.fd, tensor.info.offset + start, wanted, tensor.path)
         yield np.frombuffer(data, np.uint8)

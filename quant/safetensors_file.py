@@ -19,7 +19,7 @@ import numpy as np
 
 from rushlight import Error, Progress, Stop
 from rushlight.quant.encoding import encode, from_bf16
-from rushlight.quant.gguf_values import open_regular
+from rushlight.quant.gguf_values import open_regular, read_at
 from rushlight.quant.rows import Floats, Rows, n_rows, row_length, slabs
 from rushlight.quant.whole_file import whole_file
 
@@ -57,7 +57,7 @@ class StoredTensor:
         code, size = _DTYPES[self.dtype]
         length = row_length(self.shape)
         n_bytes = max(0, stop - start) * length * size
-        data = _read(self.fd, self.offset + start * length * size, n_bytes, self.path)
+        data = read_at(self.fd, self.offset + start * length * size, n_bytes, self.path)
         stored = np.frombuffer(data, code).reshape(max(0, stop - start), length)
         if self.dtype == "BF16":
             return from_bf16(stored)
@@ -88,22 +88,6 @@ class SafetensorsFile:
         self.close()
 
 
-def _read(fd: int, offset: int, n_bytes: int, path: Path) -> bytes:
-    pieces, done = [], 0
-    while done < n_bytes:
-        try:
-            piece = os.pread(fd, min(n_bytes - done, 1 << 30), offset + done)
-        except OSError as error:
-            raise Error(
-                f"Cannot read {path.name}: {error.strerror}.", "Check the disk it lies on.", kind="bad-file"
-            ) from None
-        if not piece:
-            raise Error(f"Cannot read {path.name}: it became shorter while it was read.", kind="bad-file")
-        pieces.append(piece)
-        done += len(piece)
-    return pieces[0] if len(pieces) == 1 else b"".join(pieces)
-
-
 def _bad(path: Path, what: str) -> NoReturn:
     raise Error(
         f"Cannot use {path.name}: {what}.", "The file is damaged or no safetensors file; get it again.", kind="bad-file"
@@ -113,11 +97,11 @@ def _bad(path: Path, what: str) -> NoReturn:
 def _read_header(fd: int, size: int, path: Path) -> tuple[dict[str, str], dict[str, StoredTensor]]:
     if size < 8:
         _bad(path, "it has no header")
-    (length,) = struct.unpack("<Q", _read(fd, 0, 8, path))
+    (length,) = struct.unpack("<Q", read_at(fd, 0, 8, path))
     if length > min(size - 8, MAX_HEADER_BYTES):
         _bad(path, f"its header should be {length:,} bytes long")
     try:
-        header = json.loads(_read(fd, 8, length, path))
+        header = json.loads(read_at(fd, 8, length, path))
     except (ValueError, RecursionError):
         _bad(path, "its header is no JSON")
     if not isinstance(header, dict):

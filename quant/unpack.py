@@ -4,8 +4,9 @@ Weights are dequantized exactly, tensor by tensor; settings and tokenizer are re
 appears when it is whole.
 """
 
+import contextlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -52,6 +53,41 @@ def unpack(
     dtype = dtype.upper()
     if dtype not in DTYPES:
         raise Error(f"Cannot unpack to {dtype[:20]!r}.", f"Choose one of {', '.join(DTYPES)}.", kind="unknown-type")
+    with opened(path, dtype) as source:
+        with whole_folder(folder) as staged:
+            write_shards(staged, source.tensors, dtype, shard_bytes=shard_bytes, stop=stop, on_progress=on_progress)
+            _write_json(staged / "config.json", source.settings)
+            source.write_companions(staged)
+        notices = () if source.vocabulary else ("The file holds no tokenizer.",)
+        architecture = source.settings["architectures"][0]
+        return Unpacked(folder, architecture, len(source.tensors), source.n_parameters, notices)
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A GGUF model in Hugging Face's terms, whose tensors are read when they are asked for."""
+
+    settings: dict[str, Any]  # config.json
+    tensors: list[tuple[str, Rows]]
+    vocabulary: Vocabulary | None
+    n_parameters: int
+    family: Family
+    metadata: Mapping[str, Any]
+
+    def write_companions(self, folder: Path) -> None:
+        """Tokenizer, chat templates, generation and pooling settings: everything but weights and config.json."""
+        if self.vocabulary is not None:
+            write_tokenizer(folder, self.vocabulary, self.metadata.get(f"{self.family.gguf}.context_length", 2048))
+            generation = _generation(self.vocabulary)
+            if self.family.is_generator and generation:
+                _write_json(folder / "generation_config.json", generation)
+        if not self.family.is_generator:
+            _write_pooling(folder, self.metadata.get(f"{self.family.gguf}.pooling_type"), self.settings)
+
+
+@contextlib.contextmanager
+def opened(path: Path, dtype: str = "F32") -> Iterator[Opened]:
+    """The model in the GGUF file `path` while the block lasts; `dtype` is what its settings name."""
     with GgufTensors(path) as source:
         if source.file.kind != "model":
             raise Error(f"Cannot unpack {path.name}: it holds no model.", "Give a model's file.", kind="bad-file")
@@ -59,19 +95,7 @@ def unpack(
         vocabulary = read_vocabulary(source.file)
         settings = _settings(family, source, vocabulary, dtype)
         tensors = arrange(family, Config(settings, family.defaults), dict(source.tensors))
-        with whole_folder(folder) as staged:
-            write_shards(staged, tensors, dtype, shard_bytes=shard_bytes, stop=stop, on_progress=on_progress)
-            _write_json(staged / "config.json", settings)
-            n_ctx = source.file.metadata.get(f"{family.gguf}.context_length", 2048)
-            if vocabulary is not None:
-                write_tokenizer(staged, vocabulary, n_ctx)
-                generation = _generation(vocabulary)
-                if family.is_generator and generation:
-                    _write_json(staged / "generation_config.json", generation)
-            if not family.is_generator:
-                _write_pooling(staged, source.file.metadata.get(f"{family.gguf}.pooling_type"), settings)
-        notices = () if vocabulary else ("The file holds no tokenizer.",)
-        return Unpacked(folder, settings["architectures"][0], len(tensors), source.n_parameters, notices)
+        yield Opened(settings, tensors, vocabulary, source.n_parameters, family, source.file.metadata)
 
 
 def arrange(family: Family, config: Config, left: dict[str, Rows]) -> list[tuple[str, Rows]]:

@@ -26,7 +26,7 @@ def whole_file(path: Path) -> Iterator[BinaryIO]:
     try:
         with _spoken_of(path):
             file = staged.open("xb", buffering=_BUFFER_BYTES)
-        with file, _spoken_of(path):
+        with _spoken_of(path), file:  # closing writes too
             yield file
             file.flush()
             os.fsync(file.fileno())

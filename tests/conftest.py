@@ -46,6 +46,7 @@ _NEEDS = {
     "netns": ("network namespaces (root, or user namespaces)", _can_unshare_network),
     "strace": ("strace that may trace", lambda: subprocess.run(["strace", "-o", "/dev/null", "true"]).returncode == 0
                if shutil.which("strace") else False),
+    "torch": ("torch (`TORCH=no` left it out)", lambda: importlib.util.find_spec("torch") is not None),
 }  # fmt: skip
 
 
@@ -79,6 +80,29 @@ def _beside(name: str) -> ModuleType:
 def gguf_builder() -> ModuleType:
     """tests/gguf_builder.py: functions that write small GGUF files which llama.cpp loads."""
     return _beside("gguf_builder")
+
+
+@pytest.fixture(scope="session")
+def gguf_mutants() -> ModuleType:
+    """tests/gguf_mutants.py: damaged files made out of good ones."""
+    return _beside("gguf_mutants")
+
+
+@pytest.fixture(scope="session")
+def gguf_seeds(
+    gguf_builder: ModuleType, gguf_mutants: ModuleType, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Any, ...]:
+    """Good files to be damaged: three small models, an embedder, and an adapter."""
+    folder = tmp_path_factory.mktemp("seeds")
+    small = {"n_vocab": 280, "n_embd": 32, "n_ff": 64, "n_layers": 2}
+    paths = [
+        gguf_builder.tiny_llama_gguf(folder / "plain.gguf", **small),
+        gguf_builder.tiny_llama_gguf(folder / "quantized.gguf", quantization="Q8_0", **small),
+        gguf_builder.tiny_llama_gguf(folder / "pieces.gguf", tokenizer="llama", **small),
+        gguf_builder.tiny_bert_gguf(folder / "bert.gguf"),
+        gguf_builder.tiny_lora_gguf(folder / "adapter.gguf"),
+    ]
+    return tuple(gguf_mutants.make_seed(gguf_builder, path, embeddings=path.stem == "bert") for path in paths)
 
 
 @pytest.fixture(scope="session")

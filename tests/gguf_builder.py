@@ -78,8 +78,11 @@ class _Weights:
         self._type = GGMLQuantizationType[quantization]
         self._random = np.random.default_rng(seed)
 
-    def matrix(self, name: str, n_rows: int, row_length: int, quantization: str | None = None) -> None:
-        values = self._random.normal(0.0, 0.1, (n_rows, row_length)).astype(np.float32)
+    def matrix(
+        self, name: str, n_rows: int, row_length: int, quantization: str | None = None, n_matrices: int = 0
+    ) -> None:
+        shape = (n_matrices, n_rows, row_length) if n_matrices else (n_rows, row_length)
+        values = self._random.normal(0.0, 0.1, shape).astype(np.float32)
         kind = GGMLQuantizationType[quantization] if quantization else self._type
         if kind == GGMLQuantizationType.F32:
             self._writer.add_tensor(name, values)
@@ -127,6 +130,7 @@ def tiny_llama_gguf(
     n_kv_heads: int = 2,
     n_ff: int = 128,
     n_ctx: int = 2048,
+    n_experts: int = 0,
     quantization: str = "F32",
     template: str | None = CHATML,
     tokenizer: str = "gpt2",
@@ -136,7 +140,7 @@ def tiny_llama_gguf(
     extra: Mapping[str, Any] | None = None,
 ) -> Path:
     """A llama model of a few hundred kilobytes. `quantization`: F32, F16, Q8_0, Q4_0 (rows must divide by 32);
-    `tokenizer`: gpt2 (byte-level pairs) or llama (SentencePiece)."""
+    `tokenizer`: gpt2 (byte-level pairs) or llama (SentencePiece); `n_experts`: each token goes to two of them."""
     writer = GGUFWriter(path, "llama")
     if alignment is not None:
         writer.add_custom_alignment(alignment)
@@ -153,6 +157,9 @@ def tiny_llama_gguf(
     writer.add_rope_freq_base(10_000.0)
     writer.add_layer_norm_rms_eps(1e-5)
     writer.add_vocab_size(n_vocab)
+    if n_experts:
+        writer.add_expert_count(n_experts)
+        writer.add_expert_used_count(2)
     writer.add_file_type({"F32": 0, "F16": 1, "Q4_0": 2, "Q8_0": 7}[quantization])
     writer.add_tokenizer_model(tokenizer)
     if tokenizer == "gpt2":
@@ -184,9 +191,12 @@ def tiny_llama_gguf(
         weights.matrix(f"{block}.attn_v.weight", n_kv, n_embd)
         weights.matrix(f"{block}.attn_output.weight", n_embd, n_embd)
         weights.ones(f"{block}.ffn_norm.weight", n_embd)
-        weights.matrix(f"{block}.ffn_gate.weight", n_ff, n_embd)
-        weights.matrix(f"{block}.ffn_up.weight", n_ff, n_embd)
-        weights.matrix(f"{block}.ffn_down.weight", n_embd, n_ff)
+        suffix = "_exps" if n_experts else ""
+        if n_experts:
+            weights.matrix(f"{block}.ffn_gate_inp.weight", n_experts, n_embd, "F32")
+        weights.matrix(f"{block}.ffn_gate{suffix}.weight", n_ff, n_embd, n_matrices=n_experts)
+        weights.matrix(f"{block}.ffn_up{suffix}.weight", n_ff, n_embd, n_matrices=n_experts)
+        weights.matrix(f"{block}.ffn_down{suffix}.weight", n_embd, n_ff, n_matrices=n_experts)
     weights.ones("output_norm.weight", n_embd)
     weights.matrix("output.weight", n_vocab, n_embd)
     _write(writer)

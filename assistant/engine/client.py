@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from rushlight import Error, Progress, Stop
-from rushlight.assistant.engine.frames import Cancel, Connection, Tokens, encode
+from rushlight.assistant.engine.frames import Cancel, Connection, Ready, Tokens, encode
 from rushlight.assistant.engine.request import EmbedRequest, GenerateRequest, ScoreRequest, TokenizeRequest
 from rushlight.assistant.events import (
     Embeddings,
@@ -37,8 +37,10 @@ class EngineClient:
     for event in client.generate(request, stop): ...
     """
 
-    def __init__(self, sock: socket.socket, explain: Callable[[], Error]) -> None:
+    def __init__(self, sock: socket.socket, explain: Callable[[], Error], ready: Ready | None = None) -> None:
         sock.setblocking(False)
+        self.ready = ready  # figures of the loaded model
+        self._notice = ready.notice if ready is not None else ""  # told with the first answer
         self._connection = Connection(sock)
         self._explain = explain
         self._sequence = 0
@@ -56,6 +58,9 @@ class EngineClient:
     # --- Engine -------------------------------------------------------------------------------------------------
     def generate(self, request: GenerateRequest, stop: Stop) -> Iterator[Event]:
         """The events of one answer. Closing the generator early cancels the request."""
+        if self._notice:
+            notice, self._notice = self._notice, ""
+            yield Notice("loaded", notice)
         for value in self._request(request, stop):
             match value:
                 case TextDelta() | ReasoningDelta() | Notice() | Progress() | Usage() | Finished():

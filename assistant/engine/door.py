@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from rushlight import Error
-from rushlight.assistant.engine.frames import Cancel, Connection, encode
+from rushlight.assistant.engine.frames import Cancel, Connection, Speed, encode
 from rushlight.assistant.engine.request import EmbedRequest, GenerateRequest, ScoreRequest, TokenizeRequest
 from rushlight.assistant.events import Failed, Finished, Notice, Usage
 
@@ -127,6 +127,8 @@ class Job:
     def send(self, value: object) -> None:
         """Say something to the client; it may be gone, which cancels the job before long."""
         self.client.send(value, self.sequence)
+        if isinstance(value, Usage) and value.n_completion_tokens > 1:
+            self.door.tell_speed(value)
 
     def can_send(self) -> bool:
         return not self.client.is_full
@@ -201,6 +203,17 @@ class Door:
             except OSError:
                 return  # said with the next change; or the host is gone, which ends the process
             self._told = state
+
+    def tell_speed(self, usage: Usage) -> None:
+        """Tell the host how fast an answer was; without waiting, and it does not matter if it is lost."""
+        n_computed = usage.n_prompt_tokens - usage.n_cached_tokens
+        prompt_per_s = n_computed / usage.prompt_s if usage.prompt_s > 0 else 0.0
+        with self._telling:
+            try:
+                speed = Speed(prompt_per_s, usage.tokens_per_second)
+                self._control.sock.send(encode(speed), socket.MSG_DONTWAIT)
+            except OSError:
+                pass
 
     def fail_all(self, why: Failed) -> None:
         """Tell everybody who waits that there will be no engine."""

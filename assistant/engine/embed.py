@@ -10,6 +10,7 @@ from rushlight import Error
 from rushlight.assistant.engine.abort import AbortFlag
 from rushlight.assistant.engine.context import Context
 from rushlight.assistant.engine.llama import POOLING, Model
+from rushlight.assistant.engine.pairs import PairMaker
 from rushlight.assistant.engine.request import EmbedRequest
 from rushlight.assistant.engine.sampling import check_embed
 from rushlight.assistant.events import Embeddings
@@ -32,7 +33,22 @@ def embed(request: EmbedRequest, model: Model, context: Context, flag: AbortFlag
     n_max = min(context.n_batch, context.n_ctx, model.n_ctx_train)
     texts: list[list[int]] = []
     truncated = []
+    pairs = None
+    if request.query:
+        if context.pooling != POOLING["rank"]:
+            raise Error(
+                f"{model.path.name} is no cross-encoder, so it cannot rank texts.",
+                hint="Choose a reranking model (a GGUF file with the pooling type rank).",
+                kind="wrong-model",
+            )
+        pairs = PairMaker(model, request.query, n_max=n_max)
     for index, text in enumerate(request.texts):
+        if pairs is not None:
+            token_ids, is_cut = pairs.tokens(text)
+            if is_cut:
+                truncated.append(index)
+            texts.append(token_ids)
+            continue
         token_ids = model.tokenize(text, parse_special=False, add_special=True)
         if len(token_ids) > n_max:
             truncated.append(index)

@@ -44,6 +44,15 @@ class Ready(Struct, frozen=True):
     description: str
     load_s: float
     system: str  # llama.cpp's own line about the processor
+    devices: str = ""  # where it computes: "CPU", "Vulkan0 (llvmpipe)"
+    notice: str = ""  # by the host: that less is on the graphics card than one might expect
+
+
+class Speed(Struct, frozen=True):
+    """Worker to host: how fast the last answer was."""
+
+    prompt_per_s: float  # tokens of the prompt that had to be computed
+    decode_per_s: float
 
 
 class Codec:
@@ -96,7 +105,7 @@ _HEAD = msgspec.msgpack.Decoder(tuple[str, int, msgspec.Raw])
 _ENCODER = msgspec.msgpack.Encoder()
 ENGINE_CODEC = Codec(
     (
-        Cancel, Tokens, Ready, Progress,
+        Cancel, Tokens, Ready, Speed, Progress,
         requests.LoadSettings, requests.GenerateRequest, requests.EmbedRequest, requests.ScoreRequest,
         requests.TokenizeRequest,
         events.TextDelta, events.ReasoningDelta, events.Notice, events.Usage, events.Finished, events.Failed,

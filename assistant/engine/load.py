@@ -11,6 +11,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from msgspec.structs import replace
+
 from rushlight import Error, Progress
 from rushlight.assistant.engine.request import LoadSettings
 
@@ -185,6 +187,13 @@ def load(
             pooling=settings.pooling,
             n_sequences=n_sequences,
         )
+    except Error as err:
+        if err.kind != "out-of-memory" or not model.gpu_layers or not _may_shrink(settings):
+            raise
+        words.join()
+        n_fewer = model.gpu_layers // 2
+        model.close()
+        return load(replace(settings, n_gpu_layers=n_fewer, fewer_gpu_layers=True), renderer, on_progress)
     finally:
         words.join()
     template = words.result()
@@ -220,8 +229,24 @@ def load(
         description=model.description,
         load_s=time.monotonic() - start,
         system=model.lib.describe(),
+        devices=_devices(model),
     )
     return loaded, ready
+
+
+def _devices(model: "Model") -> str:
+    """Where it computes."""
+    if not model.gpu_layers:
+        return "CPU"
+    from rushlight.assistant.engine.devices import devices
+
+    found = [device for device in devices(model.c) if device.kind != "cpu"]
+    own = [device for device in found if not device.is_shared] or found
+    return ", ".join(f"{device.name} ({device.description})" for device in own) or "CPU"
+
+
+def _may_shrink(settings: LoadSettings) -> bool:
+    return settings.n_gpu_layers < 0 or settings.fewer_gpu_layers
 
 
 def _disk(settings: LoadSettings) -> "KvDisk | None":
@@ -308,7 +333,7 @@ def _open_model(
             from rushlight.assistant.engine.llama import library
 
             if (
-                settings.n_gpu_layers >= 0
+                not _may_shrink(settings)
                 or n_gpu_layers == 0
                 or err.kind != "out-of-memory"
                 or not library().can_offload
@@ -350,7 +375,9 @@ def _check_kind(settings: LoadSettings, model: "Model") -> None:
                 kind="wrong-model",
             )
         return
-    if model.has_encoder or not model.has_decoder or model.is_diffusion:
+    # llama.cpp says of BERT that it has a decoder; what sees the whole text at once cannot write it on.
+    sees_all = model.metadata(f"{model.metadata('general.architecture')}.attention.causal") == "false"
+    if model.has_encoder or not model.has_decoder or model.is_diffusion or sees_all:
         raise Error(
             f"{model.path.name} is no model that writes text token by token ({model.description}).",
             hint="Choose a chat model for this; embedding models are used by document search.",

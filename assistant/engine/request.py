@@ -14,6 +14,7 @@ class LoadSettings(Struct, frozen=True):
     n_ctx: int = 0  # tokens; 0 = the smaller of the model's own and the setting `engine.context`
     n_batch: int = 512  # most tokens of one llama_decode
     n_gpu_layers: int = -1  # -1 = as many as fit
+    fewer_gpu_layers: bool = False  # where so many do not fit after all, fewer will do
     n_threads: int = 0  # 0 = physical cores
     kv_type: str = "f16"  # f16, q8_0, q4_0
     flash_attention: str = "auto"  # auto, on, off
@@ -113,10 +114,14 @@ class GenerateRequest(Struct, frozen=True):
 
 
 class EmbedRequest(Struct, frozen=True):
-    """Texts to turn into vectors with an engine loaded with `embeddings=True`."""
+    """Texts to turn into vectors with an engine loaded with `embeddings=True`.
+
+    With a `query` a cross-encoder reads each text together with it; its vector is then how well the text answers.
+    """
 
     texts: tuple[str, ...]
     normalize: bool = True
+    query: str = ""
 
 
 class ScoreRequest(Struct, frozen=True):

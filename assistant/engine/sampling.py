@@ -166,7 +166,7 @@ def check_embed(request: EmbedRequest) -> None:
         problems.append("no text is given")
     if len(request.texts) > 65_536:
         problems.append(f"{len(request.texts)} texts are given; 65536 are allowed in one request")
-    n_chars = sum(len(text) for text in request.texts)
+    n_chars = sum(len(text) for text in request.texts) + len(request.query)
     if n_chars > MAX_TEXT_BYTES:
         problems.append(f"the texts are {n_chars} characters long; {MAX_TEXT_BYTES} are allowed in one request")
     _raise(problems)

@@ -1,102 +1,139 @@
-"""Decides whether a model may be loaded: what it needs, what is free, and who has to go for it.
+"""Decides who may have memory: what is needed, what is free, and which idle models have to go for it.
 
-Pure decisions over figures; `engines.py` asks and acts. Knows no processes.
+Pure decisions over figures; `admission.py` asks and acts. Knows no processes. Main memory and the memory of graphics
+cards are two pools; something fits when it fits into both.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from rushlight import Error
 from rushlight.assistant.host import memory
+from rushlight.assistant.host.need import Claim, Limits, Need
 
 _MIB = 1024 * 1024
-_GIB = 1024 * _MIB
 _LEAST_LOW_BYTES = 64 * _MIB
 # A worker is beyond its estimate "by far" when its own memory is half as much again, and this more for what every
 # worker holds besides the model (Python, libraries, buffers of requests).
 _BEYOND_FACTOR = 1.5
 _BEYOND_BYTES = 256 * _MIB
+_BOUNDLESS = 1 << 62  # where the system does not say
 
 
 @dataclass(frozen=True, slots=True)
-class Claim:
-    """An engine as the arbiter sees it."""
+class Room:
+    """What is left beside everybody's claims. Below zero: a shortage, which those who go have to pay first."""
 
-    engine_id: int
-    name: str
-    need_bytes: int  # estimated
-    anonymous_bytes: int  # already taken from what the system calls available
-    in_use: bool
-    last_used_s: float  # monotonic
-
-    @property
-    def outstanding_bytes(self) -> int:
-        """Promised but still counted as available: what is being loaded, and mapped weights, which the kernel
-        counts as available although every token reads them."""
-        return max(0, self.need_bytes - self.anonymous_bytes)
-
-    @property
-    def returned_bytes(self) -> int:
-        """What its end gives back."""
-        return max(self.need_bytes, self.anonymous_bytes)
+    main_bytes: int
+    card_bytes: int
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """`admitted`, or after `evict` has gone it will be; neither: it cannot be loaded now."""
+    """`admitted`, or after `evict` has gone it will be; neither: it cannot be had now.
+
+    `need` is the way that fits, the best of those given; without one, the way that asks least of the main memory.
+    """
 
     admitted: bool
+    need: Need
     evict: tuple[int, ...] = ()
     free_bytes: int = 0
+    free_card_bytes: int = 0
+    parked_bytes: int = 0  # granted of `need.parked_bytes`
+
+    @property
+    def possible(self) -> bool:
+        return self.admitted or bool(self.evict)
 
 
 class Arbiter:
-    """Memory for engines: the system's available memory, less the reserve, less what is promised."""
+    """Memory for models and jobs: what the system has available, less the reserve, within the budget, less what is
+    promised; and the cards' memory."""
 
-    def __init__(self, reserve_bytes: int, *, available: Callable[[], int | None] = memory.available_bytes) -> None:
-        self.reserve_bytes = reserve_bytes
+    def __init__(
+        self,
+        reserve_bytes: int,
+        *,
+        available: Callable[[], int | None] = memory.available_bytes,
+        total: Callable[[], int | None] = memory.total_bytes,
+    ) -> None:
+        self.limits = Limits(reserve_bytes=reserve_bytes)
         self._available = available
+        self._total = total
+        self._our_card_bytes = 0  # free when last looked at, and held by ourselves then
+
+    @property
+    def budget_bytes(self) -> int:
+        """The most that everybody together may hold of the main memory; 0: no such limit."""
+        limits = self.limits
+        found = [limits.budget_bytes] if limits.budget_bytes else []
+        total = self._total() if limits.budget_percent else None
+        if total:
+            found.append(total * limits.budget_percent // 100)
+        return min(found, default=0)
+
+    def saw_cards(self, free_bytes: int, claims: Sequence[Claim]) -> None:
+        """The cards had so much free while those of `claims` that are loaded held theirs."""
+        self._our_card_bytes = free_bytes + sum(claim.card_bytes for claim in claims)
+
+    def room(self, claims: Sequence[Claim]) -> Room:
+        """What a further one may need. Where the system does not say, there is no end to it."""
+        available = self._available()
+        main = _BOUNDLESS
+        if available is not None:
+            main = available - self.limits.reserve_bytes - sum(claim.outstanding_bytes for claim in claims)
+        budget = self.budget_bytes
+        if budget:
+            main = min(main, budget - sum(claim.held_bytes for claim in claims))
+        cards = self._our_card_bytes
+        if self.limits.card_budget_bytes:
+            cards = min(cards, self.limits.card_budget_bytes)
+        return Room(main, cards - sum(claim.card_bytes for claim in claims))
 
     def free_bytes(self, claims: Sequence[Claim]) -> int | None:
-        """What a further engine may need; None where the system does not say."""
-        available = self._available()
-        if available is None:
-            return None
-        return max(0, available - self.reserve_bytes - sum(claim.outstanding_bytes for claim in claims))
+        """Main memory for a further one; None where the system does not say and nothing limits it."""
+        main = self.room(claims).main_bytes
+        return None if main == _BOUNDLESS else max(0, main)
 
-    def decide(self, need_bytes: int, claims: Sequence[Claim]) -> Verdict:
-        """Whether an engine of `need_bytes` fits beside `claims`, and which idle ones must end for it, those
-        unused for longest first. Nothing is evicted where that would not be enough."""
-        available = self._available()
-        if available is None:
-            return Verdict(True)
-        # Not clamped at zero: a shortage has to be paid by those who go.
-        free = available - self.reserve_bytes - sum(claim.outstanding_bytes for claim in claims)
-        if need_bytes <= free:
-            return Verdict(True, free_bytes=free)
+    def decide(self, needs: Sequence[Need], claims: Sequence[Claim]) -> Verdict:
+        """Whether one of `needs`, the best first, fits beside `claims`, and which idle ones must end for it, those
+        unused for longest first. Nobody goes where that would not be enough, and nobody for parked conversations."""
+        room = self.room(claims)
         idle = sorted((claim for claim in claims if not claim.in_use), key=lambda claim: claim.last_used_s)
+        reach = room
+        for claim in idle:
+            reach = _without(reach, claim)
+        need = next((need for need in needs if _fits(need, reach)), None)
+        free, free_card = max(0, room.main_bytes), max(0, room.card_bytes)
+        if need is None:
+            least = min(needs, key=lambda need: need.main_bytes)
+            return Verdict(False, least, (), free, free_card)
+        if _fits(need, room):
+            parked = max(0, min(need.parked_bytes, room.main_bytes - need.main_bytes))
+            return Verdict(True, need, (), free, free_card, parked)
         evict: list[Claim] = []
-        freed = free
         for claim in idle:
             evict.append(claim)
-            freed += claim.returned_bytes
-            if need_bytes <= freed:
+            room = _without(room, claim)
+            if _fits(need, room):
                 break
-        else:
-            return Verdict(False, (), max(0, freed))
         for claim in reversed(evict[:-1]):  # a large one may have made the small ones before it needless
-            if need_bytes <= freed - claim.returned_bytes:
+            if _fits(need, _with(room, claim)):
                 evict.remove(claim)
-                freed -= claim.returned_bytes
-        return Verdict(False, tuple(claim.engine_id for claim in evict), max(0, free))
+                room = _with(room, claim)
+        return Verdict(False, need, tuple(claim.claim_id for claim in evict), free, free_card)
+
+    def can_ever(self, needs: Sequence[Need], claims: Sequence[Claim]) -> bool:
+        """Whether it would fit if everybody who holds memory now were gone."""
+        return self.decide(needs, [replace(claim, in_use=False) for claim in claims]).possible
 
     def is_low(self) -> bool:
         """Whether the machine runs out of memory now."""
         available = self._available()
-        return available is not None and available < max(_LEAST_LOW_BYTES, self.reserve_bytes // 4)
+        return available is not None and available < max(_LEAST_LOW_BYTES, self.limits.reserve_bytes // 4)
 
     def worst(self, claims: Sequence[Claim]) -> Claim | None:
-        """The engine that is furthest beyond its estimate, if any is by far."""
+        """The one that is furthest beyond its estimate, if any is by far."""
         beyond = [claim for claim in claims if claim.anonymous_bytes > limit_bytes(claim.need_bytes)]
         return max(beyond, key=lambda claim: claim.anonymous_bytes - claim.need_bytes, default=None)
 
@@ -106,20 +143,14 @@ def limit_bytes(need_bytes: int) -> int:
     return int(need_bytes * _BEYOND_FACTOR) + _BEYOND_BYTES
 
 
-def does_not_fit(name: str, need_bytes: int, free_bytes: int, reserve_bytes: int, in_use: Sequence[str]) -> Error:
-    """The refusal with both figures."""
-    message = (
-        f"Cannot load {name}: it needs {size_text(need_bytes)}, {size_text(free_bytes)} are free"
-        f" (beside the {size_text(reserve_bytes)} that memory.reserve_mib keeps)."
-    )
-    hint = "Choose a smaller quantization or lower the context length (engine.context)."
-    if in_use:
-        hint += f" Or wait until what is in use is done: {', '.join(in_use)}."
-    return Error(message, hint=hint, kind="out-of-memory")
+def _fits(need: Need, room: Room) -> bool:
+    return need.main_bytes <= room.main_bytes and need.card_bytes <= max(0, room.card_bytes)
 
 
-def size_text(size_bytes: int) -> str:
-    """A size as people read it."""
-    if size_bytes >= _GIB:
-        return f"{size_bytes / _GIB:.1f} GiB"
-    return f"{round(size_bytes / _MIB)} MiB"
+def _without(room: Room, claim: Claim) -> Room:
+    """The room when that one has gone."""
+    return Room(room.main_bytes + claim.held_bytes, room.card_bytes + claim.card_bytes)
+
+
+def _with(room: Room, claim: Claim) -> Room:
+    return Room(room.main_bytes - claim.held_bytes, room.card_bytes - claim.card_bytes)

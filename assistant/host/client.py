@@ -5,7 +5,6 @@ over the engine's own socket (`engine/client.py`).
 """
 
 import os
-import select
 import socket
 import time
 from collections.abc import Callable, Iterator
@@ -17,26 +16,29 @@ from rushlight import Error, Progress, Stop, __version__
 from rushlight.assistant.engine.frames import Cancel
 from rushlight.assistant.engine.request import LoadSettings
 from rushlight.assistant.events import Failed
+from rushlight.assistant.host.link import HostLost, HostRefused, Link
+from rushlight.assistant.host.need import limits_of
 from rushlight.assistant.host.protocol import (
-    HOST_CODEC,
+    AskMemory,
+    AskPlan,
     AskStatus,
     Explained,
     ExplainEngine,
-    Hello,
     HostStatus,
     JobOrder,
     JobOrdered,
+    LoadPlan,
+    MemoryGranted,
+    MemoryWaits,
     Opened,
     OpenEngine,
-    Refused,
     Shutdown,
     Unload,
     Unloaded,
-    Welcome,
 )
 from rushlight.assistant.host.record import read_record
 from rushlight.assistant.host.start import HostSettings, Starting, try_start_lock
-from rushlight.assistant.host.transport import dial, receive_with_fds
+from rushlight.assistant.host.transport import dial
 from rushlight.assistant.paths import Paths
 
 if TYPE_CHECKING:
@@ -45,113 +47,9 @@ if TYPE_CHECKING:
 _CONNECT_S = 30.0  # to reach a host, starting one included; a busy machine starts slowly
 _GREETING_S = 10.0  # from Hello to Welcome
 _ANSWER_S = 10.0  # for answers that need no work
+_PLAN_S = 90.0  # for those that look at a file and ask the cards
 _STOP_S = 2.0  # for the host to take back a request
 _POLL_S = 0.01
-
-
-class HostLost(Exception):
-    """The connection ended where an answer was expected. Never leaves the host package."""
-
-
-class Link:
-    """One greeted, blocking connection to a host."""
-
-    def __init__(self, sock: socket.socket, token: str, version: str = __version__) -> None:
-        self._sock = sock
-        self._in = bytearray()
-        self._fds: list[int] = []
-        self._sequence = 0
-        self.closed = False
-        sock.settimeout(None)
-        try:
-            self.send(Hello(token, version, os.getpid()))
-            _, answer = self.receive(time.monotonic() + _GREETING_S)
-            if isinstance(answer, Refused):
-                raise HostRefused(answer)
-            if not isinstance(answer, Welcome):
-                raise HostLost
-        except BaseException:
-            self.close()
-            raise
-        self.instance = answer.instance
-        self.pid = answer.pid
-
-    def send(self, value: object, sequence: int = 0) -> None:
-        try:
-            self._sock.sendall(HOST_CODEC.encode(value, sequence))
-        except OSError as err:
-            raise HostLost from err
-
-    def request(self, value: object) -> int:
-        """Send a request; its answers carry the returned number."""
-        self._sequence += 1
-        self.send(value, self._sequence)
-        return self._sequence
-
-    def receive(self, deadline_s: float | None = None, wake_fd: int = -1) -> tuple[int, Any]:
-        """The next frame. `(0, None)` once `wake_fd` is readable; TimeoutError at the deadline."""
-        while True:
-            frame = HOST_CODEC.take(self._in)
-            if frame is not None:
-                return frame
-            timeout_s = None if deadline_s is None else max(0.0, deadline_s - time.monotonic())
-            readers = [self._sock.fileno(), wake_fd] if wake_fd >= 0 else [self._sock.fileno()]
-            ready = _wait_readable(readers, timeout_s)
-            if not ready:
-                raise TimeoutError
-            if wake_fd in ready:
-                return 0, None
-            try:
-                data, fds = receive_with_fds(self._sock, 65536)
-            except OSError as err:
-                raise HostLost from err
-            self._fds += fds
-            if not data:
-                raise HostLost
-            self._in += data
-
-    def answer(self, sequence: int, timeout_s: float) -> Any:
-        """The one answer to a request without progress."""
-        deadline_s = time.monotonic() + timeout_s
-        while True:
-            try:
-                number, value = self.receive(deadline_s)
-            except TimeoutError:
-                self.close()  # a late answer would be in the way of the next one
-                raise Error(
-                    f"The Rushlight host (process {self.pid}) does not answer.",
-                    hint=f"If that lasts, end it with: kill {self.pid}",
-                    kind="host-unreachable",
-                ) from None
-            if number == sequence:
-                if isinstance(value, Failed):
-                    raise Error(value.message, value.hint, kind=value.kind)
-                return value
-
-    def take_fd(self) -> int:
-        """The descriptor that came with the frame just received."""
-        if not self._fds:
-            raise HostLost
-        return self._fds.pop(0)
-
-    def is_alive(self) -> bool:
-        """False once the other end has closed. Between requests nothing else can be there to read."""
-        return not self.closed and not _wait_readable([self._sock.fileno()], 0)
-
-    def close(self) -> None:
-        self.closed = True
-        self._sock.close()
-        while self._fds:
-            os.close(self._fds.pop())
-
-
-class HostRefused(Exception):
-    """The host said no to our Hello. Never leaves the host package."""
-
-    def __init__(self, answer: Refused) -> None:
-        super().__init__(answer.message)
-        self.error = Error(answer.message, answer.hint, kind=answer.kind)
-        self.ending = answer.ending
 
 
 Dial = Callable[[bool], Link]  # may it start a host?
@@ -249,16 +147,22 @@ class HostClient:
         load: LoadSettings,
         stop: Stop | None = None,
         on_progress: Callable[[Progress], None] = lambda _progress: None,
+        *,
+        keep_alive_s: float | None = None,
     ) -> "EngineClient":
-        """An engine with this model, shared with all who load it with equal settings. Blocks until it is loaded."""
+        """An engine with this model, shared with all who load it with equal settings. Blocks until it is loaded.
+
+        `keep_alive_s`: how long it stays loaded unused, < 0 = always; without it, the setting engine.keep_alive_s.
+        """
         from rushlight.assistant.engine.client import EngineClient
 
         stop = stop or Stop()
         stop.check()
         request = OpenEngine(
             load,
-            keep_alive_s=float(self._settings.number("engine.keep_alive_s")),
+            keep_alive_s=float(self._settings.number("engine.keep_alive_s") if keep_alive_s is None else keep_alive_s),
             n_waiting=self._settings.number("engine.queue"),
+            limits=limits_of(self._settings),
         )
         with self._link() as link:
             sequence = link.request(request)
@@ -266,7 +170,41 @@ class HostClient:
             sock = socket.socket(fileno=link.take_fd())
             instance = link.instance
         engine_id = opened.engine_id
-        return EngineClient(sock, lambda: self._explain(instance, engine_id))
+        return EngineClient(sock, lambda: self._explain(instance, engine_id), ready=opened.ready)
+
+    def plan(self, load: LoadSettings) -> LoadPlan:
+        """What loading would take, and whom it would unload; nothing is loaded."""
+        plan: LoadPlan = self._ask(AskPlan(load, limits_of(self._settings)), LoadPlan, _PLAN_S)
+        return plan
+
+    @contextmanager
+    def memory(
+        self,
+        name: str,
+        main_bytes: int,
+        card_bytes: int = 0,
+        *,
+        pid: int = 0,
+        stop: Stop | None = None,
+        on_wait: Callable[[str], None] = lambda _why: None,
+    ) -> Iterator[None]:
+        """Memory for work of this process (or of `pid`) that is no engine, for as long as the block runs.
+
+        Idle models are unloaded for it; what is in use is waited for. Raises `Error(kind="out-of-memory")` where it
+        can never be had, `Error(kind="stopped")` once `stop` is set.
+        """
+        stop = stop or Stop()
+        stop.check()
+        request = AskMemory(name, main_bytes, card_bytes, pid or os.getpid(), limits_of(self._settings))
+        link = self._dial(self._start)
+        try:
+            sequence = link.request(request)
+            _await(link, sequence, stop, on_wait, f"Waiting for memory for {name}", MemoryGranted)
+            yield
+        except HostLost:
+            raise _ended() from None
+        finally:
+            link.close()  # which gives it back
 
     def status(self) -> HostStatus:
         """What is running and loaded."""
@@ -303,9 +241,9 @@ class HostClient:
         while self._idle:
             self._idle.pop().close()
 
-    def _ask(self, request: object, expected: type[Any]) -> Any:
+    def _ask(self, request: object, expected: type[Any], timeout_s: float = _ANSWER_S) -> Any:
         with self._link() as link:
-            value = link.answer(link.request(request), _ANSWER_S)
+            value = link.answer(link.request(request), timeout_s)
             if not isinstance(value, expected):
                 raise HostLost
             return value
@@ -346,11 +284,7 @@ class HostClient:
             yield link
         except HostLost:
             link.close()
-            raise Error(
-                "The Rushlight host ended before it answered.",
-                hint="Try again: a new one starts by itself.",
-                kind="host-died",
-            ) from None
+            raise _ended() from None
         except Error as err:
             if err.kind == "bad-frame":
                 link.close()
@@ -365,6 +299,14 @@ class HostClient:
 
 def _await_engine(link: Link, sequence: int, stop: Stop, on_progress: Callable[[Progress], None], name: str) -> Opened:
     """Wait for the engine; a set `stop` takes the request back."""
+    opened: Opened = _await(link, sequence, stop, on_progress, f"Loading {name}", Opened)
+    return opened
+
+
+def _await(
+    link: Link, sequence: int, stop: Stop, on_meanwhile: Callable[[Any], None], doing: str, expected: type[Any]
+) -> Any:
+    """Wait for the answer of that type; a set `stop` takes the request back."""
     wake_read, wake_write = os.pipe()
     forget = stop.on_set(lambda: _wake(wake_write))
     stopped_s: float | None = None  # until when the host may answer that it stopped
@@ -374,7 +316,7 @@ def _await_engine(link: Link, sequence: int, stop: Stop, on_progress: Callable[[
                 number, value = link.receive(stopped_s, wake_fd=-1 if stopped_s else wake_read)
             except TimeoutError:
                 link.close()
-                raise _stopped(name) from None
+                raise _stopped(doing) from None
             if value is None:
                 stopped_s = time.monotonic() + _STOP_S
                 link.send(Cancel(), sequence)
@@ -382,13 +324,14 @@ def _await_engine(link: Link, sequence: int, stop: Stop, on_progress: Callable[[
             if number != sequence:
                 continue
             match value:
-                case Progress():
+                case Progress() | MemoryWaits():
                     if stopped_s is None:
-                        on_progress(value)
-                case Opened():
+                        on_meanwhile(value if isinstance(value, Progress) else value.why)
+                case Opened() | MemoryGranted() if isinstance(value, expected):
                     if stopped_s:  # too late to take back: not wanted any more
-                        os.close(link.take_fd())
-                        raise _stopped(name)
+                        if isinstance(value, Opened):
+                            os.close(link.take_fd())
+                        raise _stopped(doing)
                     return value
                 case Failed():
                     raise Error(value.message, value.hint, kind=value.kind)
@@ -400,8 +343,16 @@ def _await_engine(link: Link, sequence: int, stop: Stop, on_progress: Callable[[
         os.close(wake_write)
 
 
-def _stopped(name: str) -> Error:
-    return Error(f"Loading {name} was stopped.", kind="stopped")
+def _ended() -> Error:
+    return Error(
+        "The Rushlight host ended before it answered.",
+        hint="Try again: a new one starts by itself.",
+        kind="host-died",
+    )
+
+
+def _stopped(doing: str) -> Error:
+    return Error(f"{doing} was stopped.", kind="stopped")
 
 
 def _wake(fd: int) -> None:
@@ -409,11 +360,3 @@ def _wake(fd: int) -> None:
         os.write(fd, b"s")
     except OSError:
         pass  # the request ended in this moment
-
-
-def _wait_readable(fds: list[int], timeout_s: float | None) -> list[int]:
-    """Those of `fds` that are readable; poll, because select refuses high descriptors."""
-    poller = select.poll()
-    for fd in fds:
-        poller.register(fd, select.POLLIN)
-    return [fd for fd, _ in poller.poll(None if timeout_s is None else timeout_s * 1000)]

@@ -11,8 +11,22 @@ from typing import TypeAlias
 
 from rushlight import Error
 from rushlight.assistant.engine.request import LoadSettings
+from rushlight.assistant.host.need import Need
 
-Estimate: TypeAlias = Callable[[LoadSettings], int]
+# What a worker holds beside the model: Python, llama.cpp's own code, the vocabulary in both of their forms.
+_WORKER_BYTES = 64 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Estimated:
+    """Ways to load a model, the best first: the more of it on the graphics card, the better."""
+
+    needs: tuple[Need, ...]
+    card_free_bytes: int | None = None  # when they were worked out; None: no card is wanted, or there is none
+    build: str = ""  # the kind of card that llama.cpp was built for, "" = the processor alone
+
+
+Estimate: TypeAlias = Callable[[LoadSettings], Estimated]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,41 +52,46 @@ def identify(path: str) -> FileIdentity:
     return FileIdentity(status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns)
 
 
-def need_bytes(load: LoadSettings) -> int:
-    """Main memory that the engine will need. Raises `Error(kind="bad-file")` for what is no model."""
+def needs_of(load: LoadSettings) -> Estimated:
+    """The ways to load the model. Raises `Error(kind="bad-file")` for what is no model."""
     # Here, and not above: they cost more than the rest of the host together, and the worker starts meanwhile.
-    from rushlight.assistant.models.fit import estimate
-    from rushlight.assistant.models.memory import nvidia_gpus
+    from rushlight.assistant.host.cards import gpu_build, usable_cards
+    from rushlight.assistant.models.fit import CARD_RESERVE_BYTES, choices
     from rushlight.assistant.models.split import all_parts
     from rushlight.quant.gguf_check import check
 
     files = [check(part) for part in all_parts(Path(load.path))]
-    n_gpu_layers, gpu_free_bytes = 0, 0
-    if load.n_gpu_layers != 0 and _computes_on_gpus():
-        n_gpu_layers, gpu_free_bytes = load.n_gpu_layers, sum(gpu.free_bytes for gpu in nvidia_gpus())
-    return estimate(
+    cards = usable_cards() if load.n_gpu_layers != 0 else ()
+    is_shared = any(card.is_shared for card in cards)
+    fits = choices(
         files,
         n_ctx=load.n_ctx,
         kv_type=load.kv_type,
-        n_gpu_layers=n_gpu_layers,
+        n_gpu_layers=load.n_gpu_layers if cards else 0,
         n_batch=load.n_batch,
         flash_attention=load.flash_attention,
-        gpu_free_bytes=gpu_free_bytes,
-    ).main_bytes
+    )
+    needs = tuple(
+        Need(
+            # A card that shares the machine's memory takes from it.
+            main_bytes=_WORKER_BYTES + (fit.total_bytes if is_shared else fit.main_bytes),
+            parked_bytes=0 if load.embeddings else load.kv_ram_bytes,
+            card_bytes=fit.gpu_bytes,
+            gpu_layers=fit.gpu_layers,
+            n_layers=fit.n_layers + 1 if cards else 0,
+            weights_bytes=fit.weights_bytes,
+            context_bytes=fit.kv_bytes,
+            compute_bytes=fit.compute_bytes,
+            n_ctx=fit.n_ctx,
+        )
+        for fit in fits
+    )
+    free = sum(max(0, card.free_bytes - CARD_RESERVE_BYTES) for card in cards)
+    return Estimated(needs, free if cards else None, gpu_build())
 
 
-def _computes_on_gpus() -> bool:
-    """Whether llama.cpp was built for NVIDIA cards: told by its files, since the host loads no native code."""
-    from importlib.util import find_spec
-
-    spec = find_spec("llama_cpp")
-    if spec is None or spec.origin is None:
-        return False
-    return any((Path(spec.origin).parent / "lib").glob("*ggml-cuda*"))
-
-
-def in_background(work: Estimate, load: LoadSettings, done: Callable[[int | Error], None]) -> None:
-    """Call `done` with the bytes or the error, from another thread."""
+def in_background(work: Estimate, load: LoadSettings, done: Callable[[Estimated | Error], None]) -> None:
+    """Call `done` with the needs or the error, from another thread."""
     import threading  # not needed before the first model
 
     def run() -> None:

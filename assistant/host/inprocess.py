@@ -10,9 +10,10 @@ from functools import partial
 
 from rushlight import Error
 from rushlight.assistant.host.arbiter import Arbiter
-from rushlight.assistant.host.client import HostClient, HostLost, Link
+from rushlight.assistant.host.client import HostClient
 from rushlight.assistant.host.engines import Engines
-from rushlight.assistant.host.estimate import Estimate, need_bytes
+from rushlight.assistant.host.estimate import Estimate, needs_of
+from rushlight.assistant.host.link import HostLost, Link
 from rushlight.assistant.host.logfile import LogFile
 from rushlight.assistant.host.loop import Loop
 from rushlight.assistant.host.server import Server, report_bug
@@ -35,8 +36,9 @@ class InProcessHost(HostClient):
         settings: HostSettings,
         *,
         command: WorkerCommand = engine_command,
-        need: Estimate = need_bytes,
+        need: Estimate = needs_of,
         arbiter: Arbiter | None = None,
+        patience_s: float | None = None,
     ) -> None:
         fill_standard_fds()
         self._log = LogFile(paths.logs / "engine.log")
@@ -51,6 +53,7 @@ class InProcessHost(HostClient):
                 on_change=on_change,
                 command=command,
                 need=need,
+                **({} if patience_s is None else {"patience_s": patience_s}),
             ),
             log=self._log.write,
             idle_s=_NEVER_S,

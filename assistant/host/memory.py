@@ -32,6 +32,22 @@ def available_bytes() -> int | None:
     return min(found) if found else None
 
 
+def total_bytes() -> int | None:
+    """All of the machine's memory, or the control group's limit, if that is less."""
+    if sys.platform.startswith("linux"):
+        kib = _fields(_PROC / "meminfo", "MemTotal:").get("MemTotal:")
+        found = [kib * 1024] if kib is not None else []
+    else:
+        import psutil
+
+        found = [int(psutil.virtual_memory().total)]
+    for folder, version in _groups():
+        limit = _number(folder / ("memory.max" if version == 2 else "memory.limit_in_bytes"))
+        if limit is not None and limit < _UNLIMITED:
+            found.append(limit)
+    return min(found) if found else None
+
+
 def resident(pid: int) -> Resident | None:
     """What process `pid` holds, or None where that cannot be told."""
     fields = _fields(_PROC / str(pid) / "status", "RssAnon:", "RssShmem:", "RssFile:")

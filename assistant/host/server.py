@@ -14,43 +14,23 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rushlight import Error, Progress, __version__
-from rushlight.assistant.engine.frames import Cancel, Ready
-from rushlight.assistant.events import Failed
-from rushlight.assistant.host.channel import Channel
+from rushlight import Error, __version__
+from rushlight.assistant.host.front import Front
 from rushlight.assistant.host.lock import FileLock, wait_lock
 from rushlight.assistant.host.logfile import LogFile
 from rushlight.assistant.host.loop import READ, Loop
 from rushlight.assistant.host.protocol import (
-    GREETING_CODEC,
-    HOST_CODEC,
-    AskStatus,
-    Ending,
-    Explained,
-    ExplainEngine,
-    Hello,
     HostStatus,
-    JobOrder,
-    JobOrdered,
-    Opened,
-    OpenEngine,
     Refused,
-    Shutdown,
-    Unload,
-    Unloaded,
-    Welcome,
 )
 from rushlight.assistant.host.record import HostRecord, read_record, remove_record, write_record
 from rushlight.assistant.host.transport import dial, is_own_user, listen
 from rushlight.assistant.paths import Paths
 
 if TYPE_CHECKING:
-    from rushlight.assistant.host.engine import Opening
     from rushlight.assistant.host.engines import Engines
     from rushlight.assistant.jobs.service import JobService
 
-_GREETING_S = 5.0  # from connecting to Hello
-_FAREWELL_S = 5.0  # from the last word to a front to cutting it off
 _FIRST_FRONT_S = 10.0  # a host that nobody comes to, whatever host.idle_s says
 _END_S = 3.0  # for workers to die; a process stuck in the kernel does not hold up the end
 _LOCK_S = 5.0  # for an ending host to let go of the lock
@@ -58,132 +38,6 @@ _LOCK_LOOK_S = 0.05  # until looking whether its owner lives
 _WARM_S = 0.005  # from listening to the worker started ahead: the first greeting goes before
 _LOOK_S = 1.0  # from listening to a look whether jobs of an earlier host are to go on: the first answer goes before
 _MAX_FRONTS = 256
-_MAX_PENDING = 32  # unanswered requests of one front
-
-
-class Front:
-    """One connected front process, and what it waits for."""
-
-    def __init__(self, server: "Server", sock: socket.socket) -> None:
-        self._server = server
-        self._openings: dict[int, Opening] = {}
-        self.greeted = False
-        self.channel = Channel(server.loop, sock, GREETING_CODEC, on_frame=self._frame, on_end=self._ended)
-        self._timer = server.loop.call_later(_GREETING_S, self.drop)
-
-    def drop(self) -> None:
-        """Cut it off without a word."""
-        if not self.channel.closed:
-            self.channel.close()
-            self._ended("")
-
-    def farewell(self, last_word: object | None = None) -> None:
-        """Say `last_word` and close."""
-        if last_word is not None:
-            self.channel.send(last_word)
-        self._timer.cancel()
-        self._timer = self._server.loop.call_later(_FAREWELL_S, self.drop)
-        self.channel.finish()
-
-    def _ended(self, _why: str) -> None:
-        self._timer.cancel()
-        self._openings.clear()
-        self._server.front_ended(self)
-
-    def _frame(self, sequence: int, value: Any) -> None:
-        if not self.greeted:
-            self._greet(value)
-            return
-        match value:
-            case OpenEngine():
-                self._open(sequence, value)
-            case Cancel():
-                opening = self._openings.pop(sequence, None)
-                if opening is not None:
-                    self._server.engines.give_up(opening)
-                    self._failed(sequence, Error("Stopped.", kind="stopped"))
-            case AskStatus():
-                self.channel.send(self._server.status(), sequence)
-            case Unload():
-                self._server.engines.unload(
-                    value.path,
-                    lambda n_engines: self.channel.send(Unloaded(n_engines), sequence),
-                    lambda err: self._failed(sequence, err),
-                )
-            case ExplainEngine():
-                self._server.engines.explain(
-                    value.engine_id,
-                    lambda reason: self.channel.send(Explained(reason.message, reason.hint, reason.kind), sequence),
-                )
-            case JobOrder():
-                self._order_job(sequence, value)
-            case Shutdown():
-                self.channel.send(Ending(), sequence)
-                self._server.end()
-            case _:
-                self.drop()  # a frame that only a host sends
-
-    def _greet(self, hello: Hello) -> None:
-        import hmac  # no timing tells how much of a token was right
-
-        self._timer.cancel()
-        refusal = None
-        if not hmac.compare_digest(hello.token.encode("utf-8", "replace"), self._server.token.encode()):
-            refusal = Refused("The Rushlight host does not know this token.", "Try again.", "bad-token")
-        elif hello.version != self._server.version:
-            refusal = self._server.refuse_version(hello.version)
-        elif self._server.ending:
-            refusal = Refused("The Rushlight host is ending.", "Try again.", "host-ending", ending=True)
-        if refusal is not None:
-            self.farewell(refusal)
-            return
-        self.greeted = True
-        self.channel.codec = HOST_CODEC
-        self.channel.send(Welcome(self._server.version, os.getpid(), self._server.instance))
-        self._server.front_greeted()
-
-    def _open(self, sequence: int, request: OpenEngine) -> None:
-        if sequence in self._openings or len(self._openings) >= _MAX_PENDING:
-            self._failed(sequence, Error("This program waits for too many engines.", kind="busy"))
-            return
-
-        def opened(engine_id: int, pid: int, ready: Ready, sock: socket.socket) -> None:
-            self._openings.pop(sequence, None)
-            self.channel.send(Opened(engine_id, pid, ready), sequence, (sock.detach(),))
-
-        def failed(err: Error) -> None:
-            self._openings.pop(sequence, None)
-            self._failed(sequence, err)
-
-        def progressed(progress: Progress) -> None:
-            self.channel.send(progress, sequence)
-
-        from rushlight.assistant.host.engine import Opening
-
-        opening = Opening(self, request.load, request.keep_alive_s, request.n_waiting, progressed, opened, failed)
-        self._openings[sequence] = opening
-        self._server.engines.open(opening)
-
-    def _order_job(self, sequence: int, value: JobOrder) -> None:
-        jobs = self._server.jobs
-        match value.order:
-            case _ if jobs is None:
-                self._failed(sequence, Error("This host runs no jobs.", kind="no-jobs"))
-            case "pause" | "resume" | "cancel":
-                jobs.order(
-                    value.job_id,
-                    value.order,
-                    lambda state: self.channel.send(JobOrdered(state), sequence),
-                    lambda err: self._failed(sequence, err),
-                )
-            case "look":
-                jobs.look()
-                self.channel.send(JobOrdered(), sequence)
-            case _:
-                self.drop()
-
-    def _failed(self, sequence: int, err: Error) -> None:
-        self.channel.send(Failed(err.message, err.hint, err.kind), sequence)
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,6 +84,8 @@ class Server:
         self._idle = loop.call_later(max(idle_s, _FIRST_FRONT_S), self._idle_end)
         self._close_listener: Callable[[], None] = lambda: None
         self.jobs = make_jobs(loop, self._changed) if make_jobs is not None else None
+        if self.jobs is not None:
+            self.jobs.lender = lambda: self.engines
 
     @property
     def engines(self) -> "Engines":
@@ -307,6 +163,7 @@ class Server:
             free_bytes=self.engines.free_bytes(),
             engines=self.engines.status(),
             n_jobs=self.jobs.n_running if self.jobs is not None else 0,
+            budget_bytes=self.engines.budget_bytes,
         )
 
     def end(self) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any, Protocol, TypeAlias
 
 from rushlight import Error, Progress
-from rushlight.assistant.engine.frames import ENGINE_CODEC, Ready
+from rushlight.assistant.engine.frames import ENGINE_CODEC, Ready, Speed
 from rushlight.assistant.engine.request import LoadSettings
 from rushlight.assistant.events import Failed, Notice
 from rushlight.assistant.host.channel import Channel
@@ -39,6 +39,9 @@ class WorkerOwner(Protocol):
 
     def on_use(self, busy: bool) -> None:
         """It began to answer, or has nothing left to answer."""
+
+    def on_speed(self, speed: Speed) -> None:
+        """How fast its last answer was."""
 
     def on_exit(self, status: int | None) -> None: ...
 
@@ -124,6 +127,8 @@ class Worker:
                 owner.on_use(True)
             case Notice(kind="idle"):
                 owner.on_use(False)
+            case Speed():
+                owner.on_speed(value)
             case _:
                 pass  # a worker may say more than this host wants to know
 

@@ -48,13 +48,14 @@ class JobContext:
         tell: Callable[[JobEvent], None],
         save: Callable[[str], None],
         further: Callable[[], None],
+        ask_memory: Callable[[int, int], None] = lambda _main_bytes, _card_bytes: None,
     ) -> None:
         self.app = app
         self.job_id = job_id
         self.folder = folder
         self.stop = stop
         self.checkpoint: Any = None if checkpoint is None else json.loads(checkpoint)
-        self._tell, self._save, self._further = tell, save, further
+        self._tell, self._save, self._further, self._ask_memory = tell, save, further, ask_memory
         self._further_s = -_FURTHER_S
 
     def tell(self, event: JobEvent) -> None:
@@ -69,6 +70,15 @@ class JobContext:
         self._further()
         self.stop.check()
 
+    def need_memory(self, main_bytes: int, card_bytes: int = 0) -> None:
+        """Ask the host before taking much memory; returns when it is granted. Idle models are unloaded for it, what is
+        in use is waited for. It is given back when the process ends, or asked for anew with another amount.
+
+        A kind that knows beforehand has `memory_bytes(arguments)` instead. Raises `Error(kind="out-of-memory")`.
+        """
+        self._ask_memory(main_bytes, card_bytes)
+        self.stop.check()
+
     def got_further(self) -> None:
         """Say that a restart would not begin before this point. For work whose checkpoint is what it has written."""
         if time.monotonic() - self._further_s >= _FURTHER_S:
@@ -76,8 +86,16 @@ class JobContext:
             self._further()
 
 
+class NeedsMemory(Protocol):
+    """A kind whose runs are started only when the host has granted them memory."""
+
+    def memory_bytes(self, arguments: Any) -> int:
+        """Main memory that a run with these arguments takes, beside that of any process. Asked in the job's process,
+        so it may look at files; raises `Error`."""
+
+
 class JobKind(Protocol):
-    """One kind of background work."""
+    """One kind of background work. It may be a `NeedsMemory`, too."""
 
     name: str
     arguments: type[msgspec.Struct]  # what it is told, checked before the job is stored

@@ -18,6 +18,13 @@ _BUILT_IN = {
     "conversation-import": "rushlight.assistant.jobs.kinds.conversation_import",
     "quant-convert": "rushlight.assistant.jobs.kinds.quant_convert",
     "quant-unpack": "rushlight.assistant.jobs.kinds.quant_unpack",
+    "quant-adapter": "rushlight.assistant.jobs.kinds.quant_adapter",
+    "quant-calibrate": "rushlight.assistant.jobs.kinds.quant_calibrate",
+    "quant-make": "rushlight.assistant.jobs.kinds.quant_make",
+    "quant-plan": "rushlight.assistant.jobs.kinds.quant_plan",
+    "quant-compare": "rushlight.assistant.jobs.kinds.quant_compare",
+    "quant-smaller": "rushlight.assistant.jobs.kinds.quant_smaller",
+    "quant-proof": "rushlight.assistant.jobs.kinds.quant_proof",
 }
 
 

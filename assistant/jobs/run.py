@@ -4,9 +4,11 @@ Every order is obeyed within a second: the process is asked first; after `PATIEN
 (SIGSTOP) or, where it must not be or is to end, killed. Knows one job; places, restarts and the store are the runner's.
 """
 
+import json
 from collections.abc import Callable
 from typing import Literal, Protocol, TypeAlias
 
+from rushlight import Error
 from rushlight.assistant.host.loop import Loop, Timer
 from rushlight.assistant.jobs import wire
 from rushlight.assistant.jobs.job import Job, JobState
@@ -27,6 +29,9 @@ class RunOwner(Protocol):
 
     def state_changed(self, run: "Run") -> str:
         """Write the run's state; returns the kind of the `Error` that prevented it, or ""."""
+
+    def asks_memory(self, run: "Run", asked: wire.MemoryAsked) -> None:
+        """It waits until it hears `grant` or `refuse`."""
 
     def ended(self, run: "Run", status: int | None) -> None:
         """The process is gone."""
@@ -121,6 +126,16 @@ class Run:
     def renice(self, priority: int) -> None:
         self._process.renice(priority)
 
+    def grant_memory(self) -> None:
+        self.log("host", "Memory was granted.")
+        self._process.order("granted")
+
+    def waits_for_memory(self, why: str) -> None:
+        self.on_event(wire.Noticed("memory", f"It waits for memory. {why}"))
+
+    def refuse_memory(self, err: Error) -> None:
+        self._process.order("refused " + json.dumps([err.message, err.hint or "", err.kind]))
+
     def _leave(self) -> None:
         if self._is_frozen:
             self._process.kill()
@@ -177,6 +192,8 @@ class Run:
                     self.notices.append(event.text)
             case wire.GotFurther():
                 self.got_further = True
+            case wire.MemoryAsked():
+                self._owner.asks_memory(self, event)
             case wire.Held():
                 if self.asked == "pause" and not self.is_paused:
                     self._keep_patience()

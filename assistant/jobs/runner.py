@@ -18,6 +18,7 @@ from rushlight.assistant.jobs.death import died
 from rushlight.assistant.jobs.job import Job, JobState, Order
 from rushlight.assistant.jobs.joblog import log_path
 from rushlight.assistant.jobs.ledger import Ledger
+from rushlight.assistant.jobs.memory import JobMemory
 from rushlight.assistant.jobs.records import JobRecords
 from rushlight.assistant.jobs.resting import after_death, after_order
 from rushlight.assistant.jobs.run import Run
@@ -44,7 +45,9 @@ class Runner:
         log: Callable[[str, str], None],
         at_once: Callable[[], int],
         on_change: Callable[[], None],
+        job_memory: JobMemory | None = None,
     ) -> None:
+        self._job_memory = job_memory
         self._loop = loop
         self._paths = paths
         self._log = log
@@ -248,8 +251,16 @@ class Runner:
     def state_changed(self, run: Run) -> str:
         return self._ledger.write(run.job.id, state=run.state, **ledger.progress(run))
 
+    def asks_memory(self, run: Run, asked: wire.MemoryAsked) -> None:
+        if self._job_memory is None:
+            run.grant_memory()
+        else:
+            self._job_memory.ask(run, asked)
+
     def ended(self, run: Run, status: int | None) -> None:
         job_id = run.job.id
+        if self._job_memory is not None:
+            self._job_memory.give_back(run)
         del self._runs[job_id]
         columns = ledger.progress(run)
         match run.end:

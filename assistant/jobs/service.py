@@ -15,6 +15,7 @@ from rushlight.assistant.paths import Paths
 
 if TYPE_CHECKING:
     from rushlight.assistant.jobs.job import Order
+    from rushlight.assistant.jobs.memory import Lender
     from rushlight.assistant.jobs.runner import Runner
 
 Log = Callable[[str, str], None]
@@ -34,6 +35,7 @@ class JobService:
         self._n_asked = 0
         self._n_answered = 0
         self._runner_is_busy = False
+        self.lender: Callable[[], Lender] | None = None  # whom jobs ask for memory; None: they may have it
         self.n_running = 0
         self.has_looked = False
         self.has_ended = False
@@ -107,15 +109,24 @@ class JobService:
 
     def _in_thread(self, loop: Loop) -> None:
         try:
+            from rushlight.assistant.host.need import limits_of
+            from rushlight.assistant.jobs.memory import JobMemory
             from rushlight.assistant.jobs.runner import Runner
-            from rushlight.assistant.settings import read_settings
+            from rushlight.assistant.settings import Settings, read_settings
 
+            def settings() -> Settings:
+                return read_settings(self._paths)[0]
+
+            memory = None
+            if self.lender is not None:
+                memory = JobMemory(self.lender, self._server_loop, loop, lambda: limits_of(settings()))
             self._runner = Runner(
                 loop,
                 self._paths,
                 log=self._log,
-                at_once=lambda: read_settings(self._paths)[0].number("jobs.at_once"),
+                at_once=lambda: settings().number("jobs.at_once"),
                 on_change=self._changed,
+                job_memory=memory,
             )
         except Exception as err:
             self._report_bug(err)

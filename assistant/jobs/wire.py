@@ -39,6 +39,14 @@ class GotFurther(msgspec.Struct, frozen=True, tag_field="event", tag="further"):
     """What is done now will not be done again, whatever happens."""
 
 
+class MemoryAsked(msgspec.Struct, frozen=True, tag_field="event", tag="memory"):
+    """It waits until it may take that much; answered by "granted", or by "refused" with JSON of [message, hint, kind].
+    A second one replaces the first."""
+
+    main_bytes: int
+    card_bytes: int = 0
+
+
 class Held(msgspec.Struct, frozen=True, tag_field="event", tag="held"):
     """It waits at a pause point."""
 
@@ -61,7 +69,7 @@ class Stopped(msgspec.Struct, frozen=True, tag_field="event", tag="stopped"):
     """The end: it was asked to."""
 
 
-WireEvent: TypeAlias = Started | Progressed | Noticed | GotFurther | Held | Result | JobFailed | Stopped
+WireEvent: TypeAlias = Started | Progressed | Noticed | GotFurther | MemoryAsked | Held | Result | JobFailed | Stopped
 End: TypeAlias = Result | JobFailed | Stopped
 ENDS = (Result, JobFailed, Stopped)
 

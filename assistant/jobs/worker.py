@@ -4,7 +4,9 @@ It writes nothing of the job's row but the checkpoint; the rest is the runner's.
 runner gave, or else to standard output; whatever libraries print goes to standard error, and so into the job's log.
 """
 
+import json
 import os
+import queue
 import signal
 import socket
 import sys
@@ -30,6 +32,7 @@ _USAGE = (
     "[--channel FD] [--nice N]"
 )
 _LOCK_S = 10.0  # for an earlier process of this job, whose host was killed, to be gone
+_LISTEN_S = 0.2  # while it waits for memory: to the next look whether it is to stop
 _PROGRESS_S = 0.1  # between two reports of progress of the same work
 
 
@@ -89,12 +92,16 @@ def _do(what: str, job_id: str, paths: Paths, outlet: "_Outlet") -> wire.End:
                 tell=outlet.report,
                 save=lambda checkpoint: records.save_checkpoint(job_id, checkpoint),
                 further=lambda: outlet.tell(wire.GotFurther()),
+                ask_memory=lambda main_bytes, card_bytes: outlet.ask_memory(main_bytes, card_bytes, stop),
             )
             if what == "clean":
                 kind.clean(context, arguments, for_good=job.state == "cancelled")
                 return wire.Result({})
             outlet.tell(wire.Started(kind.pause, kind.may_freeze))
             outlet.listen(stop, kind.pause)
+            ask = getattr(kind, "memory_bytes", None)  # only some kinds know it beforehand
+            if ask is not None:
+                context.need_memory(ask(arguments))
             return _run(kind, context, arguments, outlet.report)
     finally:
         lock.release()
@@ -137,6 +144,7 @@ class _Outlet:
         self._lock = threading.Lock()
         self._last: Progress | None = None
         self._last_s = 0.0
+        self._answers: queue.SimpleQueue[Error | None] = queue.SimpleQueue()  # to what was asked of the memory
 
     def tell(self, event: wire.WireEvent) -> None:
         data = memoryview(wire.line(event))
@@ -163,6 +171,21 @@ class _Outlet:
         total = None if event.total is None else float(event.total)
         self.tell(wire.Progressed(event.what[: wire.MAX_TEXT_CHARS], float(event.done), total, event.unit))
 
+    def ask_memory(self, main_bytes: int, card_bytes: int, stop: JobStop) -> None:
+        """Wait until it is granted. Without a runner nobody has to be asked."""
+        if self._socket is None:
+            return
+        self.tell(wire.MemoryAsked(main_bytes, card_bytes))
+        while True:
+            stop.check()
+            try:
+                refusal = self._answers.get(timeout=_LISTEN_S)
+            except queue.Empty:
+                continue
+            if refusal is not None:
+                raise refusal
+            return
+
     def listen(self, stop: JobStop, pause: str) -> None:
         """Obey the runner from now on, in a thread."""
         if self._socket is not None:
@@ -179,6 +202,11 @@ class _Outlet:
                     stop.set()
                 case b"resume":
                     stop.release()
+                case b"granted":
+                    self._answers.put(None)
+                case refusal if refusal.startswith(b"refused "):
+                    message, hint, kind = json.loads(refusal[8:])
+                    self._answers.put(Error(message, hint, kind=kind))
         os._exit(1)  # the runner is gone
 
 

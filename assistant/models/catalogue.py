@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rushlight import Error
-from rushlight.assistant.models.model import Model, ModelFile, check_id, short_forms
+from rushlight.assistant.models.model import Model, ModelFile, Remote, check_id, short_forms
 from rushlight.assistant.paths import Paths
 from rushlight.assistant.store.database import Row, Store, Value
+from rushlight.quant.proof_file import proof_path
 
 HOW_TO_IMPORT = (
     "Import a GGUF file: rushlight models import FILE (rushlight models find lists those of other programs)."
@@ -39,6 +40,7 @@ class NewModel:
     chat_template_sha256: str
     license: str
     sampling: Mapping[str, float]
+    remote: Remote | None = None  # runs on another machine; then there are no files
 
 
 class Catalogue:
@@ -81,12 +83,20 @@ class Catalogue:
         return found[0] if found else None
 
     def default(self) -> Model:
-        """The model that answers when none is named: alias "default", else the chat model added last."""
+        """The model that answers when none is named: alias "default", else the chat model added last. One that runs on
+        another machine is only taken where it was chosen: adding it must not send anybody's words there."""
         found = self._load("WHERE id = (SELECT model_id FROM model_aliases WHERE alias = 'default')", ())
         if not found:
-            found = self._load("WHERE purpose = 'chat' ORDER BY added_at DESC, rowid DESC LIMIT 1", ())
+            here = "purpose = 'chat' AND id NOT IN (SELECT model_id FROM remote_models)"
+            found = self._load(f"WHERE {here} ORDER BY added_at DESC, rowid DESC LIMIT 1", ())
         if found:
             return found[0]
+        if self.store.rows("SELECT 1 FROM models JOIN remote_models ON model_id = id WHERE purpose = 'chat' LIMIT 1"):
+            raise Error(
+                "There is no model on this machine that can chat; those elsewhere only answer when they are named.",
+                hint="Choose one for always: rushlight models default NAME",
+                kind="no-model",
+            )
         if self.store.rows("SELECT 1 FROM models LIMIT 1"):
             raise Error(
                 "There is no model that can chat; those in the catalogue only make embeddings.",
@@ -118,6 +128,10 @@ class Catalogue:
                 ),
             )
             self._insert_files(new.id, new.files, new.owned)
+            if new.remote is not None:
+                self.store.execute(
+                    "INSERT INTO remote_models VALUES (?, ?, ?)", (new.id, new.remote.url, new.remote.model)
+                )
             for name, value in new.sampling.items():
                 self.store.execute("INSERT INTO model_sampling VALUES (?, ?, 'file', ?)", (new.id, name, float(value)))
             if new.chat_template_sha256:
@@ -141,8 +155,13 @@ class Catalogue:
         with self.store.transaction():
             self.store.execute("DELETE FROM models WHERE id = ?", (model.id,))
         if model.owned:
+            self._delete(proof_path(model.path))
             for file in reversed(model.files):
                 self._delete(file.path)
+        if model.is_remote:
+            from rushlight.assistant.models import remote_tokens
+
+            remote_tokens.forget(self.paths, model.id)
         return model
 
     def alias(self, name: str, alias: str) -> Model:
@@ -188,6 +207,17 @@ class Catalogue:
                         "INSERT OR REPLACE INTO model_sampling VALUES (?, ?, 'user', ?)",
                         (model.id, field, float(value)),
                     )
+        return self.find(model.id)
+
+    def set_load(self, name: str, values: Mapping[str, str | None]) -> Model:
+        """Set how the model is loaded unless told otherwise; None takes an option back."""
+        model = self.find(name)
+        with self.store.transaction():
+            for option, value in values.items():
+                if value is None:
+                    self.store.execute("DELETE FROM model_load WHERE model_id = ? AND name = ?", (model.id, option))
+                else:
+                    self.store.execute("INSERT OR REPLACE INTO model_load VALUES (?, ?, ?)", (model.id, option, value))
         return self.find(model.id)
 
     def sampling_sources(self, model: Model) -> dict[str, str]:
@@ -252,16 +282,18 @@ class Catalogue:
                 (model_id,),
             )
         )
-        if not files:
+        remote = None if files else self._remote(str(model_id))
+        if not files and remote is None:
             return None
         aliases = self.store.rows("SELECT alias FROM model_aliases WHERE model_id = ? ORDER BY alias", (model_id,))
         # "file" sorts before "user", so the user's value is the one that stays.
         defaults = self.store.rows(
             "SELECT name, value FROM model_sampling WHERE model_id = ? ORDER BY source, name", (model_id,)
         )
+        load = self.store.rows("SELECT name, value FROM model_load WHERE model_id = ? ORDER BY name", (model_id,))
         return Model(
             id=str(model_id),
-            path=files[0].path,
+            path=files[0].path if files else Path("remote:" + str(model_id)),
             size_bytes=int(size_bytes),  # type: ignore[arg-type]
             sha256=str(sha256),
             architecture=str(architecture),
@@ -276,7 +308,13 @@ class Catalogue:
             sampling={str(name): _number(str(name), float(value)) for name, value in defaults},  # type: ignore[arg-type]
             purpose=str(purpose),
             files=files,
+            remote=remote,
+            load={str(name): str(value) for name, value in load},
         )
+
+    def _remote(self, model_id: str) -> Remote | None:
+        rows = self.store.rows("SELECT url, name FROM remote_models WHERE model_id = ?", (model_id,))
+        return Remote(str(rows[0][0]), str(rows[0][1])) if rows else None
 
     def _file_path(self, stored: Value, owned: bool) -> Path:
         assert isinstance(stored, bytes)

@@ -22,6 +22,7 @@ FILE_TYPES = {
     39: "NVFP4", 40: "Q1_0", 41: "Q2_0",
 }  # fmt: skip
 
+_RANK = 4  # llama.cpp's pooling type of a cross-encoder
 _ENCODERS = frozenset(
     {
         "bert",
@@ -55,7 +56,7 @@ class Facts:
     n_params: int
     n_ctx_train: int
     quantization: str
-    purpose: str  # chat or embedding
+    purpose: str  # chat, embedding or rerank
     chat_template: str
     license: str
     organization: str
@@ -84,13 +85,16 @@ def read_facts(files: Sequence[GgufFile]) -> Facts:
             hint="Convert the model again, or get another file of it.",
             kind="bad-file",
         )
-    embedding = architecture in _ENCODERS or f"{architecture}.pooling_type" in head.metadata
+    pooling = head.metadata.get(f"{architecture}.pooling_type")
+    purpose = "embedding" if architecture in _ENCODERS or pooling is not None else "chat"
+    if pooling == _RANK:
+        purpose = "rerank"
     return Facts(
         architecture=architecture,
         n_params=sum(tensor.n_elements for file in files for tensor in file.tensors),
         n_ctx_train=whole(head, f"{architecture}.context_length"),
         quantization=quantization(files),
-        purpose="embedding" if embedding else "chat",
+        purpose=purpose,
         chat_template=text(head, "tokenizer.chat_template", limit=None),
         license=text(head, "general.license") or text(head, "general.license.name"),
         organization=text(head, "general.organization"),

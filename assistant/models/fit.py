@@ -9,6 +9,7 @@ since the originals are then no longer needed in memory.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 
 from rushlight import Error
 from rushlight.assistant.models.layers import LayerMemory, Shape, read_shape
@@ -19,7 +20,7 @@ from rushlight.quant.gguf_values import GgufFile
 
 KV_TYPES = ("f32", "f16", "bf16", "q8_0", "q5_1", "q5_0", "q4_1", "q4_0", "iq4_nl")
 _CELL_STEP = 256  # llama.cpp rounds a context up to this
-_GPU_RESERVE_BYTES = 300 * 1024 * 1024  # driver, kernels, the display
+CARD_RESERVE_BYTES = 300 * 1024 * 1024  # driver, kernels, the display
 DEFAULT_RESERVE_BYTES = 512 * 1024 * 1024
 
 FITS, TIGHT, TOO_LARGE = "fits", "tight", "does-not-fit"
@@ -78,9 +79,28 @@ def estimate(
     return _Estimator(files, n_ctx, kv_type, n_batch, flash_attention, full_windows).fit(n_gpu_layers, gpu_free_bytes)
 
 
+def choices(
+    files: Sequence[GgufFile],
+    *,
+    n_ctx: int,
+    kv_type: str = "f16",
+    n_gpu_layers: int = -1,
+    n_batch: int = 512,
+    flash_attention: str = "auto",
+    full_windows: bool = True,
+) -> tuple[Fit, ...]:
+    """The ways to share a model between card and main memory, most layers on the card first.
+
+    There is one where `n_gpu_layers` says how many; with -1 there is one for each number.
+    """
+    estimator = _Estimator(list(files), n_ctx, kv_type, n_batch, flash_attention, full_windows)
+    return estimator.choices(n_gpu_layers)
+
+
 def judge(fit: Fit, memory: Memory, *, reserve_bytes: int = DEFAULT_RESERVE_BYTES) -> Verdict:
     """Compare with what is free."""
-    need, free = fit.main_bytes, memory.available_bytes
+    is_shared = any(gpu.is_shared for gpu in memory.gpus)  # what is on the card is in main memory, too
+    need, free = fit.total_bytes if is_shared else fit.main_bytes, memory.available_bytes
     figures = (
         f"it needs {in_words(need)} of memory ({in_words(fit.weights_bytes)} weights, "
         f"{in_words(fit.kv_bytes)} for {fit.n_ctx:,} tokens of context, {in_words(fit.compute_bytes)} to "
@@ -171,33 +191,40 @@ class _Estimator:
         self.v_width = 0 if self.flash else max((layer.v_width for layer in self.shape.layers), default=0)
 
     def fit(self, n_gpu_layers: int, gpu_free_bytes: int) -> Fit:
+        found = self.choices(n_gpu_layers)
+        if n_gpu_layers >= 0:
+            return found[0]
+        room = gpu_free_bytes - CARD_RESERVE_BYTES
+        return next(fit for fit in found if fit.gpu_bytes <= room or not fit.gpu_layers)
+
+    def choices(self, n_gpu_layers: int) -> tuple[Fit, ...]:
+        """One for that number of layers on the card; below zero one for each number, the largest first."""
         n_layers = len(self.shape.layers)
         kv = [self._kv_bytes(layer) for layer in self.shape.layers]
-        weights, per_layer, output = self._weights(n_layers)
-        compute = self._compute_bytes()
+        weights, per_layer, output, copied = self._weights(n_layers)
+        compute, sum_kv = self._compute_bytes(), sum(kv)
 
-        def on_card(n: int) -> int:
-            """Bytes on the card with the last `n` layers there, the output being the very last."""
-            if n == 0:
-                return 0
-            first = max(0, n_layers + 1 - n)
-            return output + compute + sum(per_layer[first:]) + sum(kv[first:])
+        # From each layer to the last one, so that the many choices of a deep model cost no more than a few.
+        tails = [*accumulate((size + kv[i] for i, size in reversed(list(enumerate(per_layer)))), initial=0)]
 
-        if n_gpu_layers < 0:
-            room = gpu_free_bytes - _GPU_RESERVE_BYTES
-            n_gpu_layers = next((n for n in range(n_layers + 1, 0, -1) if on_card(n) <= room), 0)
-        n_gpu_layers = min(n_gpu_layers, n_layers + 1)
-        return Fit(
-            weights,
-            sum(kv),
-            compute,
-            n_layers,
-            n_gpu_layers,
-            on_card(n_gpu_layers),
-            self.n_ctx,
-            self.shape.n_ctx_train,
-            self.kv_type,
-        )
+        def with_layers(n: int) -> Fit:
+            """With the last `n` layers on the card, the output being the very last."""
+            on_card = output + compute + tails[min(n - 1, n_layers)] if n else 0
+            return Fit(
+                weights + (copied if n else 0),
+                sum_kv,
+                compute,
+                n_layers,
+                n,
+                on_card,
+                self.n_ctx,
+                self.shape.n_ctx_train,
+                self.kv_type,
+            )
+
+        if n_gpu_layers >= 0:
+            return (with_layers(min(n_gpu_layers, n_layers + 1)),)
+        return tuple(with_layers(n) for n in range(n_layers + 1, -1, -1))
 
     def _kv_bytes(self, layer: LayerMemory) -> int:
         cells = self.cells
@@ -210,8 +237,8 @@ class _Estimator:
         elements, size = type_size(self.kv_type.upper())
         return -(-width // elements) * size
 
-    def _weights(self, n_layers: int) -> tuple[int, list[int], int]:
-        """(all, per layer, output). A tied embedding serves as the output and is copied to the card for it."""
+    def _weights(self, n_layers: int) -> tuple[int, list[int], int, int]:
+        """(all, per layer, output, copied). A tied embedding serves as the output: the card gets a copy of it."""
         total, per_layer, output, embedding = 0, [0] * n_layers, 0, 0
         for file in self.files:
             for tensor in file.tensors:
@@ -225,7 +252,8 @@ class _Estimator:
                 elif tensor.name == "token_embd.weight":
                     embedding = tensor.size_bytes
         tied = not any(file.tensor("output.weight") for file in self.files)
-        return total, per_layer, output + (embedding if tied else 0)
+        copied = embedding if tied else 0
+        return total, per_layer, output + copied, copied
 
     def _compute_bytes(self) -> int:
         """The scheduler's buffer: the larger of the output's logits and one layer's working set, for a full batch."""

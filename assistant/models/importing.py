@@ -5,9 +5,10 @@ the folder, record it, and only then remove the original of a move. A file that 
 complete; importing again finds and records it.
 """
 
+import contextlib
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal, TypeAlias
 
@@ -22,6 +23,7 @@ from rushlight.assistant.models.split import all_parts, check_parts
 from rushlight.assistant.models.verify import OK, fingerprint, hash_file, look
 from rushlight.quant.gguf_check import check
 from rushlight.quant.gguf_values import GgufFile
+from rushlight.quant.proof_file import proof_path, read_proof, refuse_failed, write_proof
 
 How: TypeAlias = Literal["copy", "move", "in-place"]
 
@@ -92,6 +94,7 @@ class _Import:
         self.parts = self._resolve(all_parts(self.given))
         self.files: list[GgufFile] = [check(part) for part in self.parts]
         check_parts(self.files)
+        refuse_failed(self.parts[0])
         self.facts: Facts = read_facts(self.files)
         self.size_bytes = sum(file.size_bytes for file in self.files)
         self.place = place or publisher_and_model(self.facts, self.given.name)
@@ -129,6 +132,7 @@ class _Import:
             model = self.catalogue.add(self._record(files, sha256, owned))
         if self.alias:
             model = self.catalogue.alias(model.id, self.alias)
+        self._carry_proof(files[0])
         if self.how == "move" and owned:
             self._remove_sources(files)
         return Imported(model, already_there=False, notices=notices)
@@ -300,12 +304,20 @@ class _Import:
             sampling=facts.sampling,
         )
 
+    def _carry_proof(self, file: ModelFile) -> None:
+        """What was proved of these very bytes holds for the copy. A proof that cannot be copied is missed, no more."""
+        proof = read_proof(self.parts[0])
+        if proof is not None and proof.sha256 == file.sha256 and file.path != self.parts[0]:
+            with contextlib.suppress(Error):
+                write_proof(file.path, replace(proof, file=file.path.name))
+
     def _remove_sources(self, files: tuple[ModelFile, ...]) -> None:
         """The last step of a move; the model is safe by now."""
         ours = {file.path for file in files}
         for part in self.parts:
             if part not in ours:
                 part.unlink(missing_ok=True)
+                proof_path(part).unlink(missing_ok=True)
 
 
 def _recorded(path: Path, sha256: str) -> ModelFile:

@@ -17,6 +17,7 @@ class Gpu:
     name: str
     total_bytes: int
     free_bytes: int
+    is_shared: bool = False  # its memory is the machine's main memory
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,14 +37,21 @@ class Memory:
 def available_memory(
     *, gpus: bool = False, proc: Path = Path("/proc"), cgroups: Path = Path("/sys/fs/cgroup")
 ) -> Memory:
-    """Free main memory under the tightest limit; with `gpus`, cards too (that starts a program and takes a moment)."""
+    """Free main memory under the tightest limit; with `gpus`, the cards that the engine here can use, too (where it was
+    built for any, that starts a program and takes a moment)."""
     available, total = _main_memory(proc)
     limit = "memory"
     for free, group_total in _group_limits(proc, cgroups):
         total = min(total, group_total)
         if free < available:
             available, limit = free, "control group"
-    return Memory(available, total, limit, nvidia_gpus() if gpus else ())
+    return Memory(available, total, limit, _usable_cards() if gpus else ())
+
+
+def _usable_cards() -> tuple[Gpu, ...]:
+    from rushlight.assistant.host.cards import usable_cards  # a caller that wants none needs no processes
+
+    return usable_cards()
 
 
 def nvidia_gpus() -> tuple[Gpu, ...]:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from rushlight import Error, Progress, Stop
 from rushlight.assistant.models.model import Model, ModelFile
+from rushlight.quant.proof_file import refuse_failed
 
 EDGE_BYTES = 64 * 1024
 BLOCK_BYTES = 4 * 1024 * 1024
@@ -28,10 +29,12 @@ class Verdict:
 
 
 def quick_check(model: Model) -> None:
-    """Raise `Error` (kind "model-missing", "model-truncated", "model-changed") unless the files look as recorded."""
+    """Raise `Error` (kind "model-missing", "model-truncated", "model-changed") unless the files look as recorded, and
+    (kind "failed-proof") where the export of the file was found to answer otherwise than its source."""
     verdict = look(model)
     if verdict.state != OK:
         raise explain(model, verdict)
+    refuse_failed(model.path)
 
 
 def look(model: Model) -> Verdict:

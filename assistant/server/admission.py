@@ -33,6 +33,11 @@ class Gate:
     def is_unused(self) -> bool:
         return not self.n_inside and not self._line
 
+    @property
+    def is_full(self) -> bool:
+        """Whether `check` would raise."""
+        return bool(self.n_loading) or (self.n_inside >= self.n_parallel and len(self._line) >= self.n_waiting)
+
     def check(self) -> None:
         """Raise where `enter` would refuse; costs nothing, so that a flood is refused before anything is read."""
         if self.n_loading:

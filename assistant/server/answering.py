@@ -18,6 +18,7 @@ from rushlight.assistant.app import App
 from rushlight.assistant.ask_options import AskOptions
 from rushlight.assistant.engine.request import GenerateRequest, Grammar, Message
 from rushlight.assistant.events import Finished, Notice, ReasoningDelta, TextDelta, Usage
+from rushlight.assistant.server import remote_answering
 from rushlight.assistant.server.engine_use import EngineUse
 from rushlight.assistant.server.errors import bad
 from rushlight.assistant.server.model_names import Named, adapters
@@ -44,6 +45,9 @@ _NAME_TOKENS = 24  # in which an object must name its tool
 
 def answer(app: App, named: Named, ask: ChatAsk, stop: Stop, loading: Loading) -> Iterator[Piece]:
     """The pieces of every choice, one choice after the other; each ends with `Ended`."""
+    if named.model.is_remote:
+        yield from remote_answering.answer(app, named, ask, stop)
+        return
     lora = (*named.lora, *adapters(app.paths, ask.lora))
     engine = EngineUse(app, named.model, stop, loading)
     form = find_form(template_of(named.model) if ask.tools or _has_calls(ask.messages) else "")

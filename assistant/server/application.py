@@ -20,8 +20,10 @@ from rushlight.assistant.server.fields import schema_of
 from rushlight.assistant.server.figures import Figures
 from rushlight.assistant.server.guard import Guard
 from rushlight.assistant.server.messages import CountBody, MessagesBody, count_tokens, messages
+from rushlight.assistant.server.rerank import RerankBody, rerank
 from rushlight.assistant.server.responses import Kept, ResponsesBody, responses
 from rushlight.assistant.server.service import Service
+from rushlight.assistant.server.turnstile import Turnstile
 
 Handler = Callable[[Service, Request], Awaitable[Response]]
 
@@ -48,7 +50,7 @@ ENDPOINTS = (
     Endpoint("POST", "/v1/responses", responses, ResponsesBody),
     Endpoint("POST", "/v1/messages", messages, MessagesBody),
     Endpoint("POST", "/v1/messages/count_tokens", count_tokens, CountBody),
-    Endpoint("POST", "/v1/rerank", small.rerank, small.RerankBody),
+    Endpoint("POST", "/v1/rerank", rerank, RerankBody),
     Endpoint("POST", "/v1/audio/transcriptions", small.transcriptions),
     Endpoint("GET", "/tokenizer_info", small.tokenizer_info),
     Endpoint("POST", "/tokenize", small.tokenize, small.TokenizeBody),
@@ -94,7 +96,7 @@ def make_application(
 
     app.openapi = openapi  # type: ignore[method-assign]
     return Guard(
-        app,
+        Turnstile(app, service.is_any_full, service.check),
         token=token,
         names=names,
         origins=origins,

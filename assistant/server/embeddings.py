@@ -17,9 +17,10 @@ from rushlight.assistant.events import Embeddings
 from rushlight.assistant.server.chat_fields import Name
 from rushlight.assistant.server.endpoint import body_of, exchange_of, json_response
 from rushlight.assistant.server.engine_use import EngineUse
-from rushlight.assistant.server.errors import bad
+from rushlight.assistant.server.errors import Refusal, bad
 from rushlight.assistant.server.model_names import Named
 from rushlight.assistant.server.service import Exchange, Loading, Service
+from rushlight.assistant.server.templates import is_cross_encoder
 
 MAX_TEXTS = 2048
 
@@ -63,6 +64,13 @@ async def embeddings(service: Service, request: Request) -> Response:
 
 async def _embed(service: Service, exchange: Exchange, name: str, ask: EmbedRequest) -> Embeddings:
     def work(app: App, named: Named, stop: Stop, loading: Loading) -> Iterator[Embeddings]:
+        if is_cross_encoder(named.model):
+            raise Refusal(
+                f"{named.name} is a cross-encoder: it makes no vectors.",
+                "Ask /v1/rerank for it, or name an embedding model.",
+                kind="not-supported",
+                param="model",
+            )
         yield EngineUse(app, named.model, stop, loading, embeddings=True).embed(ask)
 
     async for found in service.ask(exchange, name, work):

@@ -10,7 +10,7 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 
 from rushlight import Error
-from rushlight.assistant.server.errors import headers_of, status_of
+from rushlight.assistant.server.errors import UNREAD, headers_of, status_of
 from rushlight.assistant.server.fields import read_body
 from rushlight.assistant.server.figures import RequestRecord
 from rushlight.assistant.server.guard import error_body
@@ -57,7 +57,10 @@ def refusing(request: Request) -> Callable[[Error], Response]:
 
     def refuse(err: Error) -> Response:
         record_of(request).error = err.kind
-        return json_response(error_body(err, request.scope), status_of(err), headers_of(err))
+        headers = headers_of(err)
+        if err.kind in UNREAD:
+            headers["connection"] = "close"
+        return json_response(error_body(err, request.scope), status_of(err), headers)
 
     return refuse
 

@@ -37,8 +37,22 @@ _STATUS: dict[str, tuple[int, str]] = {
     "unloaded": (503, "server_error"),
     "host-ended": (503, "server_error"),
     "host-ending": (503, "server_error"),
+    "host-died": (503, "server_error"),
+    "host-unreachable": (503, "server_error"),
+    "connection-lost": (503, "server_error"),
     "out-of-memory": (503, "server_error"),
+    "remote-off": (403, "invalid_request_error"),
+    "remote-bad-request": (400, "invalid_request_error"),
+    "remote-not-found": (404, "invalid_request_error"),
+    "remote-busy": (503, "server_error"),
+    "remote-refused": (502, "server_error"),
+    "remote-unreachable": (502, "server_error"),
+    "remote-tls": (502, "server_error"),
+    "remote-broken": (502, "server_error"),
+    "remote-failed": (502, "server_error"),
+    "remote-silent": (504, "server_error"),
 }
+UNREAD = frozenset({"too-slow", "too-large"})  # the rest of the body is not waited for, so the connection must end
 # OpenAI's own codes, where clients compare them.
 _CODES = {
     "model-not-found": "model_not_found",

@@ -7,6 +7,7 @@ from typing import Any
 
 _BUCKETS_S = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0)
 MAX_RECORDS = 500
+_QUIET = frozenset({"/health", "/metrics", "/requests"})  # who only watches must not push the others out of the ring
 
 
 @dataclass(slots=True)
@@ -74,7 +75,8 @@ class Figures:
         self._number += 1
         self.n_running += 1
         record = RequestRecord(self._number, method, path, time.time(), time.monotonic())
-        self.records.append(record)
+        if path not in _QUIET:
+            self.records.append(record)
         return record
 
     def end(self, record: RequestRecord, known_path: bool) -> None:

@@ -6,11 +6,13 @@ for a reader that never reads; here both end.
 
 import asyncio
 import contextlib
+import gc
 import ipaddress
 import os
 import signal
 import socket
 import stat
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +28,7 @@ READ_LIMIT_S = 30.0  # a client that takes nothing of what waits for it
 MAX_CONNECTIONS = 256
 MAX_HEADER_BYTES = 64 * 1024
 _END_S = 3  # for running answers to end
+_SWITCH_S = 0.001  # most that one thread of Python holds the others up; Python's own default is five times that
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,8 +202,11 @@ class HttpServer:
         *,
         on_started: Callable[[], None] = lambda: None,
         on_ending: Callable[[], None] = lambda: None,
+        is_alone: bool = False,
     ) -> None:
+        """`is_alone`: this process does nothing else, so it may be arranged for the server."""
         self._place = place
+        self._is_alone = is_alone
         self._on_started = on_started
         self._on_ending = on_ending
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -224,6 +230,13 @@ class HttpServer:
     def run(self) -> None:
         """Serve. `on_started` is called once it listens, `on_ending` when the end begins."""
         asyncio.run(self._serve())
+
+    def _prepare(self) -> None:
+        """What keeps answers of the loop quick: it need not wait long for threads that ask engines, nor for a garbage
+        collection that walks through everything that was imported (tens of milliseconds on a busy machine)."""
+        sys.setswitchinterval(_SWITCH_S)
+        gc.collect()
+        gc.freeze()
 
     def end(self) -> None:
         """Ask it to end; from any thread."""
@@ -249,5 +262,7 @@ class HttpServer:
         while not self._server.started and not task.done():
             await asyncio.sleep(0.005)
         if not task.done():
+            if self._is_alone:
+                self._prepare()
             self._on_started()
         await task

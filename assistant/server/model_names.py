@@ -4,7 +4,7 @@ A name is looked up, never used as a path; a path must lie inside the data folde
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from rushlight import Error
@@ -22,10 +22,16 @@ class Named:
     name: str
     model: Model
     lora: tuple[LoraUse, ...] = ()
+    n_slots: int = 1  # how many answers its engine writes at the same time
 
 
 def find_named(app: App, name: str) -> Named:
     """The model of that name, "" = the default. Raises `Error` of kind "model-not-found" for any other."""
+    named = _named(app, name)
+    return replace(named, n_slots=app.load_settings(named.model).n_slots)
+
+
+def _named(app: App, name: str) -> Named:
     if not name:
         model = app.model()
         return Named(model.id, model)

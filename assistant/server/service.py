@@ -31,7 +31,7 @@ _MAX_NAMES = 256
 class Limits:
     """How much at once."""
 
-    n_parallel: int = 4  # requests that one model answers at a time
+    n_parallel: int = 0  # requests that one model answers at a time; 0 = as many as its engine has slots
     n_waiting: int = 8  # that wait for it; further ones are refused
 
 
@@ -107,6 +107,7 @@ class Service:
         self._short = Workers(make_app, 1)  # the catalogue: never behind an answer
         self._gates: dict[str, Gate] = {}
         self._names: dict[str, tuple[float, Named]] = {}
+        self._finding: dict[str, asyncio.Task[Named]] = {}
         self._is_ending = False
 
     async def short(self, work: Callable[[App], T]) -> T:
@@ -125,21 +126,45 @@ class Service:
         return await self.short(lambda app: app.models)
 
     async def find(self, name: str) -> Named:
-        """The model (and adapter) of that name; the answer is kept for a second."""
+        """The model (and adapter) of that name; the answer is kept for a second. Many who ask at once ask once."""
         kept = self._names.get(name)
         if kept is not None and time.monotonic() - kept[0] < _NAME_KEPT_S:
             return kept[1]
-        named = await self.short(lambda app: find_named(app, name))
+        task = self._finding.get(name)
+        if task is None:
+            task = self._finding[name] = asyncio.ensure_future(self._look_up(name))
+            task.add_done_callback(lambda done: self._found(name, done))
+        return await asyncio.shield(task)  # who waits may leave; the others still want it
+
+    async def _look_up(self, name: str) -> Named:
+        return await self.short(lambda app: find_named(app, name))
+
+    def _found(self, name: str, task: "asyncio.Task[Named]") -> None:
+        del self._finding[name]
+        if task.cancelled() or task.exception() is not None:
+            self._names.pop(name, None)
+            return
         if len(self._names) >= _MAX_NAMES:
             self._names.clear()
-        self._names[name] = (time.monotonic(), named)
-        return named
+        self._names[name] = (time.monotonic(), task.result())
+
+    def is_any_full(self) -> bool:
+        """Whether some model takes nobody more."""
+        return any(gate.is_full for gate in self._gates.values())
+
+    def check(self, name: str) -> None:
+        """Refuse by what the name stood for last, without a look at the catalogue: in a flood that would be a wait."""
+        kept = self._names.get(name)
+        gate = self._gates.get(str(kept[1].model.path)) if kept is not None else None
+        if gate is not None:
+            gate.check()
 
     async def ask(self, exchange: Exchange, name: str, work: "Work[T]") -> AsyncIterator[T]:
         """What `work` says for the model called `name`. Close the iterator early to end the work.
 
         The place in the line is given back when the thread is done, not when the client has read everything.
         """
+        self.check(name)
         named = await exchange.unless_gone(self.find(name))
         exchange.record.model = named.name
         gate = self._gate(named)
@@ -175,7 +200,8 @@ class Service:
         if key not in self._gates:
             for other in [other for other, gate in self._gates.items() if gate.is_unused and not gate.n_loading]:
                 del self._gates[other]
-            self._gates[key] = Gate(self._limits.n_parallel, self._limits.n_waiting)
+            self._gates[key] = Gate(1, self._limits.n_waiting)
+        self._gates[key].n_parallel = self._limits.n_parallel or named.n_slots
         return self._gates[key]
 
     def gauges(self) -> dict[str, tuple[str, float]]:

@@ -1,10 +1,11 @@
 """The small endpoints: models, health, metrics, request log, tokenize, and clear words for what is not there yet."""
 
 from collections.abc import Iterator
-from typing import Annotated, Any
+from itertools import islice
+from typing import Any
 
 from fastapi import Request
-from msgspec import Meta, Struct
+from msgspec import Struct
 from starlette.responses import Response
 
 from rushlight import Error, Stop
@@ -15,6 +16,7 @@ from rushlight.assistant.server.chat_fields import MessageField, Name, read_mess
 from rushlight.assistant.server.endpoint import body_of, exchange_of, json_response
 from rushlight.assistant.server.engine_use import EngineUse
 from rushlight.assistant.server.errors import Refusal, bad
+from rushlight.assistant.server.figures import MAX_RECORDS
 from rushlight.assistant.server.model_names import Named
 from rushlight.assistant.server.service import Loading, Service
 from rushlight.assistant.server.templates import template_of, token_text
@@ -44,6 +46,7 @@ def _model_json(model: Model, name: str = "") -> dict[str, Any]:
         "n_params": model.n_params,
         "size_bytes": model.size_bytes,
         "context_length": model.n_ctx_train,
+        "is_remote": model.is_remote,  # what it is asked leaves this machine
     }
 
 
@@ -59,13 +62,18 @@ async def metrics(service: Service, request: Request) -> Response:
 
 
 async def requests_log(service: Service, request: Request) -> Response:
-    """The last requests, newest first; no text of them."""
-    return json_response({"object": "list", "data": [record.as_json() for record in reversed(service.figures.records)]})
+    """The last requests, newest first; no text of them. `?limit=N`: so many at most."""
+    limit = request.query_params.get("limit", "")
+    most = int(limit) if limit.isdecimal() and len(limit) < 6 else MAX_RECORDS
+    newest = islice(reversed(service.figures.records), most)
+    return json_response({"object": "list", "data": [record.as_json() for record in newest]})
 
 
 async def tokenizer_info(service: Service, request: Request) -> Response:
     """What evaluation harnesses want to know of a tokenizer before they use /tokenize (vLLM's interface)."""
     named = await service.find(request.query_params.get("model", ""))
+    if named.model.is_remote:
+        raise Refusal(f"{named.name} runs on another machine; its tokenizer is not here.", kind="not-supported")
 
     def look(_app: App) -> dict[str, Any]:
         made: dict[str, Any] = {f"{key}_token": token_text(named.model, key) for key in ("bos", "eos")}
@@ -122,27 +130,6 @@ async def count(service: Service, request: Request, name: str, ask: TokenizeRequ
     finally:
         exchange.close()
     raise Error("The server is ending.", kind="stopped")
-
-
-class RerankBody(Struct, kw_only=True):
-    """POST /v1/rerank"""
-
-    query: str
-    documents: Annotated[list[str | dict[str, Any]], Meta(min_length=1, max_length=10_000)]
-    model: Name | None = None
-    top_n: int | None = None
-
-
-async def rerank(service: Service, request: Request) -> Response:
-    """Refused until there is a cross-encoder."""
-    body = await body_of(request, RerankBody)
-    named = await service.find(body.model or "")
-    raise Refusal(
-        f"{named.name} is no cross-encoder, so it cannot rank documents.",
-        "Import a reranking model (a GGUF file with the pooling type rank) and name it.",
-        kind="not-supported",
-        param="model",
-    )
 
 
 async def transcriptions(service: Service, request: Request) -> Response:

@@ -1,4 +1,4 @@
-"""What a model file says of its text: chat template, first and last token. Read by our own checker, never rendered."""
+"""What a model file says of itself: chat template, marks, whether it ranks. Read by our own checker, never rendered."""
 
 from functools import lru_cache
 from pathlib import Path
@@ -6,9 +6,13 @@ from pathlib import Path
 from rushlight.assistant.models.model import Model
 from rushlight.quant.gguf_check import LongArray, check
 
+_RANK = 4  # llama.cpp's pooling type of a cross-encoder
+
 
 def template_of(model: Model) -> str:
-    """The text of the template that the file brings, "" where there is none."""
+    """The text of the template that the file brings, "" where there is none, and for models of other machines."""
+    if model.is_remote:
+        return ""
     try:
         status = model.path.stat()
     except OSError:
@@ -20,6 +24,23 @@ def template_of(model: Model) -> str:
 def _read(path: Path, _size_bytes: int, _mtime_ns: int) -> str:
     template = check(path).metadata.get("tokenizer.chat_template")
     return template if isinstance(template, str) else ""
+
+
+def is_cross_encoder(model: Model) -> bool:
+    """Whether the model reads a query and a text together and says how well they fit."""
+    if model.is_remote:
+        return False
+    try:
+        status = model.path.stat()
+    except OSError:
+        return model.purpose == "rerank"
+    return _pooling(model.path, status.st_size, status.st_mtime_ns) == _RANK
+
+
+@lru_cache(maxsize=16)
+def _pooling(path: Path, _size_bytes: int, _mtime_ns: int) -> object:
+    metadata = check(path).metadata
+    return metadata.get(f"{metadata.get('general.architecture')}.pooling_type")
 
 
 def token_text(model: Model, key: str) -> str | None:

@@ -33,6 +33,11 @@ def find_token(paths: Paths) -> Token:
     given = os.environ.get(VARIABLE)
     if given is not None:
         return Token(_checked(given.strip(), f"The environment variable {VARIABLE}"), None)
+    return file_token(paths)
+
+
+def file_token(paths: Paths) -> Token:
+    """The token in the file, whatever the environment says; made where there is none."""
     path = paths.server_token
     found = _read(path)
     return Token(found if found else _make(path), path)
@@ -63,7 +68,12 @@ def _read(path: Path) -> str:
     return _checked(text, f"The token file {path}") if text else ""
 
 
-def _make(path: Path) -> str:
+def renew_token(paths: Paths) -> Token:
+    """Another token in the file. Whoever serves now keeps the one before until it is started again."""
+    return Token(_make(paths.server_token, replaces=True), paths.server_token)
+
+
+def _make(path: Path, replaces: bool = False) -> str:
     """A new token, written whole or not at all; of two programs that start together one wins and both use its token."""
     text = secrets.token_urlsafe(32)
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -75,6 +85,9 @@ def _make(path: Path) -> str:
             os.fsync(fd)
         finally:
             os.close(fd)
+        if replaces:
+            staged.replace(path)
+            return text
         try:
             os.link(staged, path)  # unlike a rename it does not replace what another start has just made
         except FileExistsError:

@@ -302,3 +302,28 @@ def m007_jobs(db: apsw.Connection) -> None:
         CREATE INDEX jobs_to_do ON jobs (priority DESC, number) WHERE state NOT IN ('done', 'failed', 'cancelled');
         CREATE INDEX jobs_to_clean ON jobs (number) WHERE needs_cleaning = 1;
     """)
+
+
+@migration
+def m008_remote_models(db: apsw.Connection) -> None:
+    """Models that run on other machines: their row is in `models`, without files. Tokens are not kept here."""
+    db.execute("""
+        CREATE TABLE remote_models (
+            model_id TEXT PRIMARY KEY REFERENCES models (id) ON DELETE CASCADE,
+            url TEXT NOT NULL,                               -- http://machine:8000/v1
+            name TEXT NOT NULL                               -- the model's name there; '' = the only one there
+        ) STRICT, WITHOUT ROWID;
+    """)
+
+
+@migration
+def m009_model_load(db: apsw.Connection) -> None:
+    """How the user wants a model to be loaded: options that stand in the place of settings."""
+    db.execute("""
+        CREATE TABLE model_load (
+            model_id TEXT NOT NULL REFERENCES models (id) ON DELETE CASCADE,
+            name TEXT NOT NULL,                              -- context, kv_type, keep_alive_s, ...
+            value TEXT NOT NULL,                             -- as the user wrote it, checked
+            PRIMARY KEY (model_id, name)
+        ) STRICT, WITHOUT ROWID;
+    """)

@@ -31,7 +31,7 @@ bool is_supported(CpuPath path) noexcept {
         case CpuPath::avx512:
             return __builtin_cpu_supports("avx512f") != 0;
         case CpuPath::avx2:
-            return __builtin_cpu_supports("avx2") != 0;
+            return __builtin_cpu_supports("avx2") != 0 && __builtin_cpu_supports("fma") != 0;
         case CpuPath::scalar:
             break;
     }

@@ -1,11 +1,9 @@
-// Names and sizes of the block types, and the threads that share out the blocks.
+// Names and sizes of the block types, and the sharing out of blocks among threads.
 #include "kquant.h"
 
-#include <algorithm>
-#include <atomic>
 #include <cstring>
-#include <thread>
-#include <vector>
+
+#include "sharing.h"
 
 namespace rushlight {
 
@@ -56,23 +54,9 @@ bool block_type_from(const char *name, BlockType &type) noexcept {
 bool quantize_rows(const QuantizeTask &task, std::size_t n_threads, CpuPath path) {
 #if defined(__GNUC__) || defined(__clang__)
     const std::size_t n_blocks = task.n_rows * (task.n_columns / shape_of(task.type).n_elements);
-    std::atomic<std::size_t> next{0};
-    const auto work = [&]() noexcept {
-        for (;;) {
-            const std::size_t first = next.fetch_add(kShare);
-            if (first >= n_blocks) return;
-            quantize_some(task, first, std::min(first + kShare, n_blocks), path);
-        }
-    };
-    const std::size_t n_others = std::min(n_threads, (n_blocks + kShare - 1) / kShare);
-    std::vector<std::thread> others;
-    try {
-        for (std::size_t i = 1; i < n_others; ++i) others.emplace_back(work);
-    } catch (...) {
-        // Those that did start, and this one, do the work of the others too.
-    }
-    work();
-    for (std::thread &other : others) other.join();
+    share_out(n_blocks, kShare, n_threads, [&](std::size_t first, std::size_t last) noexcept {
+        quantize_some(task, first, last, path);
+    });
     return true;
 #else
     static_cast<void>(task), static_cast<void>(n_threads), static_cast<void>(path);

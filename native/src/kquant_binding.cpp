@@ -7,6 +7,7 @@
 #include <string>
 
 #include "kquant.h"
+#include "lent.h"
 #include "token_ids.h"
 
 namespace nb = nanobind;
@@ -15,40 +16,6 @@ using namespace nb::literals;
 namespace rushlight {
 
 namespace {
-
-// A contiguous buffer lent by Python.
-class Lent {
-  public:
-    Lent(nb::handle source, const char *name, char letter, std::size_t item_bytes, bool is_written) {
-        const int flags = PyBUF_C_CONTIGUOUS | PyBUF_FORMAT | (is_written ? PyBUF_WRITABLE : 0);
-        if (PyObject_GetBuffer(source.ptr(), &view_, flags) != 0) throw nb::python_error();
-        if (reinterpret_cast<std::uintptr_t>(view_.buf) % item_bytes != 0 && view_.len != 0) {
-            PyBuffer_Release(&view_);
-            throw nb::value_error((std::string(name) + " must lie at a multiple of its element size.").c_str());
-        }
-        const char *format = view_.format == nullptr ? "B" : view_.format;
-        if (*format == '@' || *format == '=' || *format == '<') ++format;
-        if (*format == letter && format[1] == '\0' && static_cast<std::size_t>(view_.itemsize) == item_bytes) return;
-        const std::string found(format);
-        PyBuffer_Release(&view_);  // the destructor of a half-built object does not run
-        throw nb::type_error((std::string(name) + " must hold elements of the format \"" + letter + "\", not \"" +
-                              found + "\".")
-                                 .c_str());
-    }
-    ~Lent() { PyBuffer_Release(&view_); }
-    Lent(const Lent &) = delete;
-    Lent &operator=(const Lent &) = delete;
-
-    void *data() const noexcept { return view_.buf; }
-    std::size_t size() const noexcept {
-        return static_cast<std::size_t>(view_.len) / static_cast<std::size_t>(view_.itemsize);
-    }
-
-  private:
-    Py_buffer view_{};
-};
-
-[[noreturn]] void refuse(const std::string &text) { throw nb::value_error(text.c_str()); }
 
 constexpr float kLargestValue = 65504.0f;  // of a float16; larger ones would overflow the scales of some types
 constexpr float kLargestImportance = 1e8f;
@@ -76,8 +43,8 @@ bool quantize_lent_rows(nb::handle values, nb::handle n_columns, const char *typ
     const BlockShape shape = shape_of(type);
     const std::size_t columns = size_from(n_columns, "n_columns", 1, std::size_t{1} << 40, "be at least 1");
     const std::size_t threads = size_from(n_threads, "n_threads", 1, 1024, "be between 1 and 1024");
-    const Lent from(values, "values", 'f', sizeof(float), false);
-    const Lent to(out, "out", 'B', 1, true);
+    const Lent from(values, "values", {'f'}, sizeof(float), false);
+    const Lent to(out, "out", {'B'}, 1, true);
     if (columns % shape.n_elements != 0)
         refuse("n_columns is " + std::to_string(columns) + "; a block of " + type_name + " has " +
                std::to_string(shape.n_elements) + ".");
@@ -86,8 +53,8 @@ bool quantize_lent_rows(nb::handle values, nb::handle n_columns, const char *typ
     const std::size_t n_bytes = from.size() / shape.n_elements * shape.n_bytes;
     if (to.size() != n_bytes)
         refuse("out must have " + std::to_string(n_bytes) + " bytes, not " + std::to_string(to.size()) + ".");
-    QuantizeTask task{type, static_cast<const float *>(from.data()), from.size() / columns, columns, nullptr,
-                      static_cast<std::uint8_t *>(to.data())};
+    QuantizeTask task{type, from.data<const float>(), from.size() / columns, columns, nullptr,
+                      to.data<std::uint8_t>()};
     const CpuPath path = path_of_module();
     const auto run = [&] {
         bool is_good, is_done;
@@ -100,8 +67,8 @@ bool quantize_lent_rows(nb::handle values, nb::handle n_columns, const char *typ
         return is_done;
     };
     if (importance.is_none()) return run();
-    const Lent weights(importance, "importance", 'f', sizeof(float), false);
-    task.importance = static_cast<const float *>(weights.data());
+    const Lent weights(importance, "importance", {'f'}, sizeof(float), false);
+    task.importance = weights.data<const float>();
     if (weights.size() != columns)
         refuse("importance must have " + std::to_string(columns) + " numbers, not " + std::to_string(weights.size()) +
                ".");

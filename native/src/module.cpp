@@ -15,7 +15,9 @@
 #include "common_prefix.h"
 #include "cpu.h"
 #include "kquant_binding.h"
+#include "merging_binding.h"
 #include "ngram_index.h"
+#include "quant_binding.h"
 #include "token_ids.h"
 
 namespace nb = nanobind;
@@ -157,6 +159,8 @@ NB_MODULE(_kernels, m) {
           "How many leading token ids the two have in common.");
     m.def("cpu_path", [] { return name_of(path_in_use()); }, "The instruction set in use: scalar, avx2 or avx512.");
     bind_kquant(m, &path_in_use);
+    bind_quant(m, &path_in_use);
+    bind_merging(m);
 
     nb::class_<SharedIndex>(m, "NgramIndex", nb::is_final(),
                             "Proposes draft tokens: what followed the latest earlier occurrence of the last tokens.")

@@ -36,6 +36,7 @@ def _run(script: str, environment: dict[str, str], *arguments: str) -> None:
 
 def _fill(home: Path) -> str:
     """A home with conversations, models and jobs; the ids of what is shown, as name=id pairs."""
+    import quant_sample
     import sample
 
     from rushlight.assistant.paths import find_paths
@@ -45,6 +46,7 @@ def _fill(home: Path) -> str:
         sample.gone_model(app, home)
         file = sample.import_demo(app)  # the last one is the default
         sample.some_jobs(app, file, home)
+        quant_sample.quantized(app)
         ids = {"long": sample.long_conversation(app, 1000), **sample.fill(app)}
     return ",".join(f"{name}={one}" for name, one in ids.items())
 

@@ -208,3 +208,22 @@ def some_jobs(app: App, model: Path, folder: Path) -> None:
             break
         if job.is_over:
             raise SystemExit(f"The large import ended too soon: {job.message}")
+
+
+def requests(url: str) -> None:
+    """What clients might ask of the server at that address."""
+    import httpx
+
+    from rushlight.assistant.paths import find_paths
+    from rushlight.assistant.server.token import find_token
+
+    asked = [
+        ("/v1/chat/completions", {"messages": [{"role": "user", "content": "Name three kinds of wax."}]}),
+        ("/v1/completions", {"prompt": "The wax of a candle"}),
+        ("/v1/chat/completions", {"model": "gpt-4o", "messages": [{"role": "user", "content": "Hello"}]}),
+        ("/v1/chat/completions", {"messages": [{"role": "user", "content": "Hello"}], "service_tier": "auto"}),
+    ]
+    head = {"authorization": f"Bearer {find_token(find_paths()).text}"}
+    with httpx.Client(base_url=url, headers=head, timeout=120.0, trust_env=False) as client:
+        for path, body in asked:
+            client.post(path, json={**body, "max_tokens": 24})

@@ -12,6 +12,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TypeAlias
 
+from sample import requests
+
 from rushlight.assistant.paths import find_paths
 from rushlight.ui.desk.background import open_face_app
 
@@ -71,6 +73,26 @@ async def _palette(app: Any, pilot: Any, ids: dict[str, str]) -> None:
 async def _models(app: Any, pilot: Any, ids: dict[str, str]) -> None:
     app.show_page("models")
     await asyncio.sleep(2.0)
+
+
+@scene(
+    "terminal-quantize", "Quantizing in the terminal: target, forecast, what was made and how it compares.", (120, 40)
+)
+async def _quantize(app: Any, pilot: Any, ids: dict[str, str]) -> None:
+    app.show_page("quantize")
+    await asyncio.sleep(0.5)
+    await _until(lambda: app._pages["quantize"].desk.state.can_make, "the sizes are worked out")
+
+
+@scene("terminal-server", "The server in the terminal.", (120, 30))
+async def _server(app: Any, pilot: Any, ids: dict[str, str]) -> None:
+    app.show_page("server")
+    await asyncio.sleep(0.5)
+    desk = app._pages["server"].desk
+    desk.start()
+    await _until(lambda: desk.state.server is not None and desk.state.models, "the server serves")
+    await asyncio.to_thread(requests, desk.state.server.url)
+    await _until(lambda: len(desk.state.requests) >= 4, "the requests are seen")
 
 
 @scene("terminal-jobs", "Jobs in the terminal.", (120, 36))

@@ -9,11 +9,13 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 os.environ["QT_QPA_PLATFORM"] = "offscreen"
 
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QWidget
+from sample import requests
 
 from rushlight import Error
 from rushlight.assistant.paths import find_paths
@@ -205,6 +207,54 @@ def _model(ids: dict[str, str]) -> Stage:
 @scene("models", "Models: memory, what fits, speed measured here.")
 def _models(ids: dict[str, str]) -> Stage:
     return _page("models")
+
+
+@scene("model-card", "The card of a model: what loading takes, and how it is loaded unless told otherwise.")
+def _model_card(ids: dict[str, str]) -> Stage:
+    stage = _page("models")
+    page: Any = stage.window.page()
+    page.show_model(next(row.id for row in page.desk.state.rows if row.is_default))
+    stage.wait(lambda: page.panel.isVisible(), "the card is shown")
+    page.panel.plan_button.click()
+    stage.wait(lambda: page.panel.plan_lines.text(), "the plan is told")
+    return stage
+
+
+@scene("quantize", "Quantizing: a target and what to expect of it, what was made with its proof.")
+def _quantize(ids: dict[str, str]) -> Stage:
+    stage = _page("quantize")
+    page: Any = stage.window.page()
+    stage.wait(lambda: page.desk.state.can_make, "the sizes are worked out")
+    return stage
+
+
+@scene("quantize-comparison", "Quality against size of what was made, as plot and table.")
+def _comparison(ids: dict[str, str]) -> Stage:
+    stage = _quantize(ids)
+    page: Any = stage.window.page()
+    stage.rest()
+    page._column.show_widget(page.comparison)
+    return stage
+
+
+@scene("server", "The server: where it is reached, its figures, the last requests.")
+def _server(ids: dict[str, str]) -> Stage:
+    stage = _page("server")
+    page: Any = stage.window.page()
+    page.desk.start()
+    stage.wait(lambda: page.desk.state.server is not None and page.desk.state.models, "the server serves")
+    requests(page.desk.state.server.url)
+    stage.wait(lambda: len(page.desk.state.requests) >= 4, "the requests are seen")
+    stage.rest(1.5)
+    return stage
+
+
+@scene("server-dark", "The server at rest, dark theme.")
+def _server_dark(ids: dict[str, str]) -> Stage:
+    stage = Stage("dark")
+    stage.window.show_page("server")
+    stage.rest(2.0)
+    return stage
 
 
 @scene("jobs", "Jobs: what runs in the background, with rate and remaining time.")

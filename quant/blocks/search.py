@@ -1,4 +1,4 @@
-"""Finds scales and offsets of blocks: the slow, obvious version of native/src/kquant_search.inc, equal to the last bit.
+"""Finds scales and offsets of blocks: the slow, obvious version of native/src/kquant_lanes.h, equal to the last bit.
 
 Arrays are (elements of a group, groups, blocks), so that the C++ side can give one lane to a block. Every operation
 is one float32 operation and sums run from the first element to the last: then numpy, plain C++, AVX2 and AVX-512

@@ -17,7 +17,7 @@ def add_special(found: Vocabulary, folder: Path, config: Config, said: dict[str,
     generation = _optional(folder / "generation_config.json")
     numbers = {text: number for number, text in enumerate(found.tokens)}
     for name in _NAMES:
-        text = _content(said.get(f"{name}_token")) or _content(mapped.get(f"{name}_token"))
+        text = content_of(said.get(f"{name}_token")) or content_of(mapped.get(f"{name}_token"))
         number = numbers.get(text) if text else None
         if number is None and text is None:
             number = _first_number(config.get(f"{name}_token_id"), len(found.tokens))
@@ -25,7 +25,7 @@ def add_special(found: Vocabulary, folder: Path, config: Config, said: dict[str,
             found.special[name] = number
             if found.types[number] in (NORMAL, USER_DEFINED):
                 found.types[number] = UNKNOWN if name == "unk" and found.model in ("llama", "t5") else CONTROL
-    found.templates.update(_templates(folder, said))
+    found.templates.update(chat_templates(folder, said))
     _end_of_turn(found, generation, config)
     _around(found, said, written)
     if found.model == "bert":
@@ -37,7 +37,7 @@ def _optional(path: Path) -> dict[str, Any]:
     return read_json(path) if path.exists() else {}
 
 
-def _content(token: Any) -> str | None:
+def content_of(token: Any) -> str | None:
     if isinstance(token, dict):
         token = token.get("content")
     return token if isinstance(token, str) and token else None
@@ -52,7 +52,7 @@ def _first_number(value: Any, n_tokens: int) -> int | None:
     return next((number for number in _numbers(value) if 0 <= number < n_tokens), None)
 
 
-def _templates(folder: Path, said: dict[str, Any]) -> dict[str, str]:
+def chat_templates(folder: Path, said: dict[str, Any]) -> dict[str, str]:
     found: dict[str, str] = {}
     stated = said.get("chat_template")
     if stated is None:

@@ -129,12 +129,13 @@ def test_a_model_that_was_unloaded_meanwhile_is_loaded_again_by_itself(model: Mo
 
 
 def test_an_engine_that_is_gone_at_once_is_not_tried_for_ever(model: Model) -> None:
-    gone = Unloaded()
-    gone.answers = 1
-    opener = Opener(gone)
+    engines = [Unloaded(), Unloaded(), Unloaded()]
+    for engine in engines:
+        engine.answers = 1
+    opener = Opener(*engines)
     with fake_app(opener) as app, pytest.raises(Error) as caught:
         list(app.ask("One"))
-    assert caught.value.kind == "unloaded" and len(opener.loads) == 1
+    assert caught.value.kind == "unloaded" and len(opener.loads) == 2, "another model may have needed the room"
 
 
 def test_a_file_that_changed_is_refused_before_anybody_loads_it(model: Model, own_home: Path) -> None:

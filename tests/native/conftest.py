@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import re
 import shutil
 import subprocess
 from collections.abc import Callable, Sequence
@@ -15,7 +16,7 @@ from rushlight.native import _fallback, _kernels
 ROOT = Path(__file__).resolve().parents[2]
 SANITIZERS = ("-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-D_GLIBCXX_ASSERTIONS")
 WARNINGS = ("-Wall", "-Wextra", "-Wpedantic", "-Wshadow", "-Werror")
-_BINDINGS = ("module.cpp", "token_ids.cpp", "kquant_binding.cpp")  # these need Python
+_BINDINGS = ("module.cpp", "token_ids.cpp", "kquant_binding.cpp", "quant_binding.cpp")  # these need Python
 
 
 @pytest.fixture(params=["compiled", "fallback"])
@@ -36,6 +37,12 @@ def cpp_sources() -> Path:
 
 
 @pytest.fixture(scope="session")
+def bindings() -> tuple[str, ...]:
+    """The sources that need Python."""
+    return _BINDINGS
+
+
+@pytest.fixture(scope="session")
 def compiler() -> str:
     found = os.environ.get("CXX") or shutil.which("g++") or shutil.which("clang++")
     assert found, "a C++ compiler is missing; on Debian and Ubuntu: apt-get install g++"
@@ -47,21 +54,31 @@ def warning_flags() -> Sequence[str]:
     return WARNINGS
 
 
+def _with_headers(file: Path, found: set[Path] | None = None) -> set[Path]:
+    """The file and the headers of ours that it includes, and those that they include."""
+    found = set() if found is None else found
+    if file not in found:
+        found.add(file)
+        for name in re.findall(r'^#include "(.+)"', file.read_text(), re.MULTILINE):
+            _with_headers((file.parent / name).resolve(), found)
+    return found
+
+
 @pytest.fixture(scope="session")
 def build_check(compiler: str, tmp_path_factory: pytest.TempPathFactory) -> Callable[[Path, Path], Path]:
     """build_check(sources, folder) compiles src/tests/check.cpp and the kernels with sanitizers into `folder`. A file
-    that is, with all headers, as it was in an earlier call is not compiled again."""
+    that is, with the headers it includes, as it was in an earlier call is not compiled again."""
     objects = tmp_path_factory.mktemp("objects")
     flags = ["-std=c++17", "-O1", "-g", "-pthread", *WARNINGS, "-Wconversion", *SANITIZERS]
 
     def build(sources: Path, folder: Path) -> Path:
         program = folder / "check"
-        headers = b"".join(header.read_bytes() for header in sorted(sources.rglob("*.h")))
         made = []
         for file in [*sorted(sources.glob("*.cpp")), sources / "tests/check.cpp"]:
             if file.name in _BINDINGS:
                 continue
-            made.append(objects / f"{hashlib.sha256(headers + file.read_bytes()).hexdigest()}.o")
+            content = b"".join(part.read_bytes() for part in sorted(_with_headers(file)))
+            made.append(objects / f"{file.stem}-{hashlib.sha256(content).hexdigest()}.o")
             if not made[-1].exists():
                 command = [compiler, *flags, "-I", sources, "-c", file, "-o", made[-1]]
                 done = subprocess.run(command, capture_output=True, text=True, timeout=240)

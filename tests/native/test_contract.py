@@ -12,7 +12,10 @@ import pytest
 import rushlight.native
 from rushlight.native import _fallback, _kernels
 
-_FUNCTIONS = ("abort_callback_address", "common_prefix_length", "cpu_path", "quantize_rows")
+_FUNCTIONS = (
+    "abort_callback_address", "add_moments", "common_prefix_length", "count_sizes", "cpu_path", "merge_trimmed",
+    "quantize_rows", "round_with_feedback", "score_logits",
+)  # fmt: skip
 
 
 def test_the_compiled_module_is_in_use() -> None:

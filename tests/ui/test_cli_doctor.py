@@ -123,3 +123,29 @@ def test_speed_is_measured_with_a_real_answer(rushlight: Any, real_model: Model)
     done = rushlight("doctor", "--speed", "--json")
     (speed,) = [check for check in json.loads(done.stdout)["checks"] if check["name"] == "speed"]
     assert speed["state"] == "ok" and "tokens/s" in speed["found"] and real_model.id in speed["found"]
+
+
+DEVICE = {"name": "Vulkan0", "description": "Card", "kind": "gpu", "total_bytes": 8_000_000_000,
+          "free_bytes": 6_000_000_000, "is_shared": False}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("build", "devices", "present", "state", "words"),
+    [
+        ("vulkan", [DEVICE], [], "ok", "built for vulkan; Vulkan0 (Card): 6.0 GB of 8.0 GB free"),
+        ("vulkan", [], [], "warn", "finds no graphics card"),
+        ("", [], ["RTX, 24 GB"], "warn", "not used: RTX, 24 GB"),
+        ("", [], [], "ok", "built for the processor only"),
+    ],
+)
+def test_what_the_engine_can_use_of_a_card(
+    monkeypatch: pytest.MonkeyPatch, build: str, devices: list[Any], present: list[str], state: str, words: str
+) -> None:
+    from rushlight.assistant.host import cards
+    from rushlight.ui.cli import doctor_graphics
+
+    monkeypatch.setattr(cards, "gpu_build", lambda: build)
+    monkeypatch.setattr(doctor_graphics, "_nvidia", lambda: present)
+    monkeypatch.setattr(doctor_graphics, "_vulkan", lambda: ["Vulkan: llvmpipe (LLVM 19)"])
+    check = doctor_graphics.engine_gpu({"can_offload": bool(devices), "devices": devices})
+    assert check.state == state and words in check.found

@@ -192,19 +192,33 @@ def test_fit(cli: Run, ok: Ok, js: Js, tiny_gguf: Path) -> None:
     assert cli("fit", "t", "--context", "many")[0] == 2
 
 
-@pytest.mark.parametrize(("answer", "layers"), [('{"can_offload": true}', 3), ('{"can_offload": false}', 0), ("", 0)])
+_DEVICE = {"name": "Vulkan0", "description": "Card", "kind": "gpu", "total_bytes": 8 << 30, "free_bytes": 8 << 30,
+           "is_shared": False}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("build", "info", "layers"),
+    [
+        ("cuda", "", 3),
+        ("vulkan", json.dumps({"can_offload": True, "devices": [_DEVICE]}), 3),
+        ("vulkan", json.dumps({"can_offload": False, "devices": []}), 0),
+        ("vulkan", "", 0),
+        ("", "", 0),
+    ],
+)
 def test_a_card_counts_only_if_the_engine_can_use_it(
-    js: Js, ok: Ok, tiny_gguf: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, answer: str, layers: int
+    js: Js, ok: Ok, tiny_gguf: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, build: str, info: str, layers: int
 ) -> None:
-    """A machine with a card: `nvidia-smi` answers, and so does the engine's own process."""
-    from rushlight.assistant.host import spawn
+    """A machine with a card: `nvidia-smi` answers, and so does a process with the engine's library."""
+    from rushlight.assistant.host import cards
 
     tool = tmp_path / "bin/nvidia-smi"
     tool.parent.mkdir()
     tool.write_text("#!/bin/sh\necho 'Card, 8192, 8000'\n")
     tool.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tool.parent}:/usr/bin:/bin")
-    monkeypatch.setattr(spawn, "own_command", lambda *words: ["/bin/echo", answer])
+    monkeypatch.setattr(cards, "gpu_build", lambda: build)
+    monkeypatch.setattr(cards, "own_command", lambda *words: ["/bin/echo", info])
     ok("import", tiny_gguf, "--alias", "t")
     found = js("fit", "t", "--context", 512)
     assert found["gpu_layers"] == layers and (found["gpu_bytes"] > 0) == (layers > 0)

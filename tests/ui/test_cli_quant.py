@@ -1,4 +1,7 @@
-"""`rushlight quant`: there and back, as JSON, in the background, and what it says when it cannot."""
+"""`rushlight quant`: there and back, smaller, compared, as JSON, in the background, and what it says when it cannot.
+
+Every verb that makes something is a job, with a process of its own: so one test goes a long way.
+"""
 
 import json
 from collections.abc import Callable
@@ -9,8 +12,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from rushlight.quant import imatrix
 from rushlight.quant.gguf_tensors import GgufTensors
-from rushlight.quant.proof import Check, Proof
+from rushlight.quant.proof_file import Check, Proof, read_proof
 from rushlight.quant.rows import whole
 from rushlight.ui.cli.main import run
 
@@ -18,7 +22,7 @@ Cli = Callable[..., tuple[int, str, str]]
 
 
 @pytest.fixture
-def cli(capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Cli:
+def cli(capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, no_host_left: None) -> Cli:
     """cli("quant", "show", path) -> (exit code, stdout, stderr), in a folder of its own."""
     monkeypatch.chdir(tmp_path)
 
@@ -30,26 +34,79 @@ def cli(capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.
     return call
 
 
-def test_a_model_goes_there_and_back(cli: Cli, tiny_gguf: Path, tmp_path: Path) -> None:
-    code, out, _ = cli("quant", "unpack", tiny_gguf, "--out", "hf")
+def test_a_model_goes_there_and_back_and_becomes_smaller(cli: Cli, gguf_builder: ModuleType, tmp_path: Path) -> None:
+    source = gguf_builder.tiny_llama_gguf(tmp_path / "m.gguf", n_embd=256, n_ff=512, n_layers=1, n_vocab=600)
+    code, out, _ = cli("quant", "unpack", "--threads", "1", source, "--out", "hf")
     assert code == 0
-    assert "LlamaForCausalLM" in out
-    code, out, _ = cli("quant", "convert", "hf", "--type", "f32", "--out", "again.gguf", "--json")
+    assert "LlamaForCausalLM" in out and "proven" in out
+    code, out, _ = cli("quant", "convert", "--threads", "1", "hf", "--type", "f32", "--out", "again.gguf", "--json")
     assert code == 0
-    assert json.loads(out)["architecture"] == "llama"
-    with GgufTensors(tiny_gguf) as a, GgufTensors(tmp_path / "again.gguf") as b:
+    said = json.loads(out)
+    assert said["architecture"] == "llama" and said["proof"]["state"] in ("passed", "partial")
+    with GgufTensors(source) as a, GgufTensors(tmp_path / "again.gguf") as b:
         for name in a.tensors:
             np.testing.assert_array_equal(whole(a.tensors[name]), whole(b.tensors[name]))
+
+    (tmp_path / "notes.txt").write_text("The capital of France is Paris, and the world is a user of words. " * 60)
+    code, out, _ = cli(
+        "quant",
+        "calibrate",
+        "--threads",
+        "1",
+        "again.gguf",
+        "--text",
+        "notes.txt",
+        "--tokens",
+        "512",
+        "--out",
+        "i.gguf",
+    )
+    assert code == 0 and "tokens of notes.txt" in out
+    assert imatrix.read(tmp_path / "i.gguf").entries
+    code, out, _ = cli(
+        "quant", "make", "--threads", "1", "again.gguf", "--type", "iq2_xs", "--imatrix", "i.gguf", "--out", "two.gguf"
+    )
+    assert code in (0, 1) and "IQ2_XS" in out
+    said = json.loads(cli("quant", "show", "two.gguf", "--json")[1])
+    assert "IQ2_XS" in said["types"] and said["proof"]["state"] in ("passed", "failed")
+
+    code, out, _ = cli("quant", "plan", "--threads", "1", "again.gguf", "--like", "Q4_K_M", "--text", "notes.txt",
+                       "--windows", "1", "--out", "p.json")  # fmt: skip
+    assert code == 0 and "expected divergence" in out
+    code, out, _ = cli(
+        "quant", "make", "--threads", "1", "again.gguf", "--plan", "p.json", "--out", "planned.gguf", "--json"
+    )
+    assert json.loads(out)["type"] == "plan"
+    code, out, _ = cli("quant", "compare", "--threads", "1", "again.gguf", "two.gguf", "planned.gguf",
+                       "--text", "notes.txt", "--tokens", "512", "--plot", "plot.svg")  # fmt: skip
+    assert code == 0
+    assert "MEAN KL" in out and "planned.gguf" in out and "t/s" in out
+    assert (tmp_path / "plot.svg").read_text().startswith("<svg")
 
 
 def test_an_adapter_goes_there_and_back(cli: Cli, tiny_gguf: Path, gguf_builder: ModuleType, tmp_path: Path) -> None:
     lora = gguf_builder.tiny_lora_gguf(tmp_path / "lora.gguf")
-    assert cli("quant", "adapter", lora, "--base", tiny_gguf, "--out", "peft")[0] == 0
+    code, out, _ = cli("quant", "adapter", "--threads", "1", lora, "--base", tiny_gguf, "--out", "peft")
+    assert code == 0 and "proven" in out
     assert json.loads((tmp_path / "peft" / "adapter_config.json").read_text())["r"] == 4
-    assert cli("quant", "adapter", "peft", "--base", tiny_gguf, "--out", "again.gguf")[0] == 0
+    assert cli("quant", "adapter", "--threads", "1", "peft", "--base", tiny_gguf, "--out", "again.gguf")[0] == 0
     with GgufTensors(lora) as a, GgufTensors(tmp_path / "again.gguf") as b:
         for name in a.tensors:
             np.testing.assert_array_equal(whole(a.tensors[name]), whole(b.tensors[name]))
+    proof = read_proof(tmp_path / "again.gguf", with_digest=True)
+    assert proof is not None and proof.state == "passed"
+
+
+def test_a_file_of_another_source_fails_its_proof_and_is_not_served(
+    cli: Cli, gguf_builder: ModuleType, tmp_path: Path
+) -> None:
+    one, other = (gguf_builder.tiny_llama_gguf(tmp_path / f"{seed}.gguf", seed=seed) for seed in (1, 2))
+    code, out, err = cli("quant", "proof", one, "--source", other)
+    assert code == 1
+    assert "weights   NO" in out and "is not to be used" in err
+    assert cli("quant", "proof", one)[0] == 1
+    code, _, err = cli("models", "import", one)
+    assert code == 1 and "does not answer as its source does" in err
 
 
 def test_what_is_in_a_file_is_shown(cli: Cli, tiny_gguf: Path, tmp_path: Path) -> None:
@@ -80,6 +137,9 @@ def test_a_failed_proof_is_shown(cli: Cli, tiny_gguf: Path, tmp_path: Path) -> N
         (["convert", "empty"], "config.json"),
         (["unpack", "noise.gguf"], "this is no GGUF file"),
         (["show", "noise.gguf"], "this is no GGUF file"),
+        (["show", "nothing.gguf"], "There is no file nothing.gguf"),
+        (["make", "noise.gguf", "--type", "Q4_0"], "this is no GGUF file"),
+        (["proof", "noise.gguf"], "was not proven as it is now"),
     ],
 )
 def test_what_cannot_be_done_is_told(cli: Cli, tmp_path: Path, words: list[str], said: str) -> None:
@@ -90,11 +150,28 @@ def test_what_cannot_be_done_is_told(cli: Cli, tmp_path: Path, words: list[str],
     assert said in err
 
 
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["make", "m.gguf"], "Name a type with --type"),
+        (["plan", "m.gguf"], "Give one of --size, --card and --like"),
+        (["plan", "m.gguf", "--size", "much"], "'much' is no size"),
+        (["make", "m.gguf", "--type", "Q4_0", "--out", "m.gguf"], "is the model itself"),
+        (["make", "m.gguf", "--type", "Q4_0", "--for-my-use", "--text", "m.gguf"], "leave --text"),
+    ],
+)
+def test_wrong_usage_starts_nothing(cli: Cli, tiny_gguf: Path, tmp_path: Path, words: list[str], said: str) -> None:
+    (tmp_path / "m.gguf").write_bytes(tiny_gguf.read_bytes())
+    code, out, err = cli("quant", *words)
+    assert (code, out) == (2, "")
+    assert said in err
+
+
 def test_it_goes_on_in_the_background(cli: Cli, tiny_gguf: Path, tmp_path: Path, stopped_host: Any) -> None:
-    code, out, _ = cli("quant", "unpack", tiny_gguf, "--out", "hf", "--background")
+    code, out, _ = cli("quant", "unpack", "--threads", "1", tiny_gguf, "--out", "hf", "--background")
     assert code == 0
     assert cli("jobs", "follow", out.strip())[0] == 0
-    code, out, _ = cli("quant", "convert", "hf", "--background")
+    code, out, _ = cli("quant", "convert", "--threads", "1", "hf", "--background")
     assert code == 0
     assert cli("jobs", "follow", out.strip())[0] == 0
     assert (tmp_path / "hf.F16.gguf").exists()

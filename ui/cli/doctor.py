@@ -8,6 +8,7 @@ from rushlight import Error
 from rushlight.assistant.paths import Paths, find_paths
 from rushlight.ui.cli import doctor_checks as checks
 from rushlight.ui.cli.doctor_checks import Check
+from rushlight.ui.cli.doctor_graphics import check_graphics
 from rushlight.ui.cli.output import ProgressLine, print_json, say
 from rushlight.ui.words import plural, text
 
@@ -63,7 +64,7 @@ def _all_checks(paths: Paths, speed: bool) -> Iterator[Check]:
     yield from checks.check_engine()
     yield from checks.check_native()
     yield from checks.check_sandbox()
-    yield from checks.check_graphics()
+    yield from check_graphics()
     yield from checks.check_memory(paths)
     yield from checks.check_folders(paths)
     yield from checks.check_settings(paths)

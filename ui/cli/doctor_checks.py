@@ -130,13 +130,9 @@ def check_engine() -> Iterator[Check]:
         answer = {"error": str(err)}
     if "description" in answer:
         yield Check("engine", "ok", str(answer["description"]))
-        yield Check(
-            "engine gpu",
-            "ok",
-            text("built with support for graphics cards")
-            if answer.get("can_offload")
-            else text("built for the processor only"),
-        )
+        from rushlight.ui.cli.doctor_graphics import engine_gpu
+
+        yield engine_gpu(answer)
         return
     reason = answer.get("error") or text("the process ended with {code}", code=done.returncode)
     yield Check(
@@ -184,59 +180,6 @@ def check_sandbox() -> Iterator[Check]:
             "; ".join(broken),
             text("Tools that run code stay off. On Debian and Ubuntu: apt install bubblewrap"),
         )
-
-
-def check_graphics() -> Iterator[Check]:
-    found = _nvidia() + _vulkan()
-    nodes = sorted(Path("/dev/dri").glob("renderD*")) if Path("/dev/dri").is_dir() else []
-    unreadable = [str(node) for node in nodes if not os.access(node, os.R_OK | os.W_OK)]
-    if unreadable:
-        yield Check(
-            "graphics",
-            "warn",
-            text("{nodes} cannot be opened", nodes=", ".join(unreadable)),
-            text("Add yourself to its group: sudo usermod -aG render,video $USER"),
-        )
-    elif found or nodes:
-        yield Check("graphics", "ok", "; ".join(found) or ", ".join(str(node) for node in nodes))
-    else:
-        yield Check("graphics", "ok", text("none found; models run on the processor"))
-
-
-def _output_of(command: list[str]) -> str:
-    import shutil
-    import subprocess
-
-    program = shutil.which(command[0])
-    if program is None:
-        return ""
-    try:
-        done = subprocess.run(
-            [program, *command[1:]],
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            errors="replace",
-            timeout=10,
-            check=False,
-        )
-    except (OSError, subprocess.TimeoutExpired):
-        return ""
-    return done.stdout if done.returncode == 0 else ""
-
-
-def _nvidia() -> list[str]:
-    lines = _output_of(["nvidia-smi", "--query-gpu=name,memory.total,driver_version", "--format=csv,noheader"])
-    return [line.strip() for line in lines.splitlines() if line.strip()]
-
-
-def _vulkan() -> list[str]:
-    names = []
-    for line in _output_of(["vulkaninfo", "--summary"]).splitlines():
-        name, _, value = line.partition("=")
-        if name.strip() == "deviceName":
-            names.append(f"Vulkan: {value.strip()}")
-    return names
 
 
 def check_memory(paths: Paths) -> Iterator[Check]:
@@ -361,6 +304,8 @@ def _fits(app: "App") -> Iterator[Check]:
 
     try:
         model = app.model()
+        if model.is_remote:
+            return
         reserve_bytes = app.settings.number("memory.reserve_mib") * 1024 * 1024
         verdict = judge(app.fit(model), available_memory(), reserve_bytes=reserve_bytes)
     except Error as err:

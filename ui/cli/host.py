@@ -48,7 +48,7 @@ def status(as_json: bool) -> int:
     if as_json:
         print_json(status_json(found))
         return 0
-    say(text("The host runs (process {pid}, {time}).", pid=found.pid, time=_duration(found.running_s)))
+    say(text("The host runs (process {pid}, {time}).", pid=found.pid, time=duration(found.running_s)))
     if not found.engines:
         say(text("No model is loaded."))
         return 0
@@ -60,7 +60,7 @@ def status(as_json: bool) -> int:
                 one.state,
                 size_text(one.resident_bytes),
                 str(_context(one)),
-                text("in use") if one.in_use else _duration(one.unused_s),
+                text("in use") if one.in_use else duration(one.unused_s),
             ]
             for one in found.engines
         ],
@@ -131,7 +131,8 @@ def _file_name(one: "EngineStatus") -> str:
     return one.load.path.replace("\\", "/").rsplit("/", 1)[-1]
 
 
-def _duration(seconds: float) -> str:
+def duration(seconds: float) -> str:
+    """A time in words: 14 s, 2 min, 1 hour."""
     if seconds < 60:
         return text("{count} s", count=int(seconds))
     if seconds < 3600:

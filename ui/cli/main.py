@@ -71,10 +71,18 @@ def _hidden_verb(name: str) -> Callable[[list[str]], int] | None:
         from rushlight.assistant.engine.template_process import main as templates_main
 
         return templates_main
+    if name == "_sql":
+        from rushlight.assistant.sql.worker import main as sql_main
+
+        return sql_main
     if name == "_engine-info":
         from rushlight.ui.cli.engine_info import main as info_main
 
         return info_main
+    if name == "_quant-forecast":
+        from rushlight.ui.cli.quant_forecast import main as forecast_main
+
+        return forecast_main
     return None
 
 

@@ -23,6 +23,8 @@ def model_json(model: "Model") -> dict[str, Any]:
         "added_at": time_text(model.added_at), "sampling": model.sampling,
         "files": [{"path": str(file.path), "size_bytes": file.size_bytes, "sha256": file.sha256}
                   for file in model.files],
+        "is_remote": model.is_remote,  # what it is asked leaves this machine
+        "url": model.remote.url if model.remote else None,
     }  # fmt: skip
 
 
@@ -75,16 +77,44 @@ def model_row(model: "Model", default_id: str) -> list[str]:
     mark = " *" if model.id == default_id else ""
     return [
         model.id + mark,
-        size_text(model.size_bytes),
-        params_text(model.n_params),
+        text("elsewhere") if model.is_remote else size_text(model.size_bytes),
+        params_text(model.n_params) if model.n_params else "",
         model.quantization,
-        str(model.n_ctx_train),
+        str(model.n_ctx_train or ""),
         ", ".join(model.aliases),
     ]
 
 
+def _show_rows(rows: list[tuple[str, str]]) -> None:
+    width = max(len(name) for name, _ in rows)
+    for name, value in rows:
+        say(f"{name:<{width}}  {value}")
+
+
+def _show_remote(model: "Model", sources: dict[str, str]) -> None:
+    """The page of a model on another machine."""
+    assert model.remote is not None
+    context = text("{count} tokens", count=model.n_ctx_train) if model.n_ctx_train else text("not known here")
+    _show_rows(
+        [
+            (text("id"), model.id),
+            (text("aliases"), ", ".join(model.aliases) or text("none")),
+            (text("purpose"), model.purpose),
+            (text("runs at"), model.remote.url),
+            (text("called there"), model.remote.model or text("the only one there is")),
+            (text("attention"), text("what is written to it leaves this machine")),
+            (text("context"), context),
+            (text("sampler"), _sampling_text(model, sources)),
+            (text("added"), time_text(model.added_at)),
+        ]
+    )
+
+
 def show_model(model: "Model", sources: dict[str, str], template_bytes: int) -> None:
     """The page of one model."""
+    if model.is_remote:
+        _show_remote(model, sources)
+        return
     template = text("none in the file")
     if model.chat_template_sha256:
         template = text(
@@ -111,9 +141,7 @@ def show_model(model: "Model", sources: dict[str, str], template_bytes: int) -> 
     ]
     if len(model.files) > 1:
         rows.append((text("parts"), str(len(model.files))))
-    width = max(len(name) for name, _ in rows)
-    for name, value in rows:
-        say(f"{name:<{width}}  {value}")
+    _show_rows(rows)
 
 
 def params_text(n_params: int) -> str:

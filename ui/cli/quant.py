@@ -1,37 +1,45 @@
-"""`rushlight quant`: convert Hugging Face folders to GGUF, unpack GGUF files, carry adapters over, show files."""
+"""`rushlight quant`: convert Hugging Face folders to GGUF, unpack GGUF files, carry adapters over, prove, show.
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+What makes smaller files is in `quant_make`.
+"""
+
 from pathlib import Path
 from typing import Any
 
 import click
 
-from rushlight import Progress, Stop
-from rushlight.ui.cli.output import ProgressLine, print_json, print_table, say, size_text, tell
+from rushlight import Error
+from rushlight.ui.cli.output import print_json, print_table, say, size_text
+from rushlight.ui.cli.quant_jobs import as_json as _AS_JSON
+from rushlight.ui.cli.quant_jobs import background as _BACKGROUND
+from rushlight.ui.cli.quant_jobs import made_line, model_path, no_proof, proof_word, run_job, threads
+from rushlight.ui.cli.quant_make import calibrate, compare, make, plan
 from rushlight.ui.words import text
 
 _EPILOG = text("""\b
 A session:
-  $ rushlight quant convert ~/runs/poet --type Q8_0 --out poet.gguf
-  poet.gguf  llama  Q8_0  143.1 MB
-  $ rushlight models import poet.gguf
-  $ rushlight quant unpack SmolLM2-135M-Instruct.Q4_1.gguf --out smol
-  smol  LlamaForCausalLM  272 tensors
+  $ rushlight quant convert ~/runs/poet --type F16 --out poet.gguf
+  $ rushlight quant calibrate smollm2.gguf --text docs --tokens 8k
+  smollm2.imatrix.gguf  7,680 tokens of docs  211 tensors
+  $ rushlight quant make smollm2.gguf --type IQ4_NL --imatrix smollm2.imatrix.gguf
+  smollm2.IQ4_NL.gguf  IQ4_NL  91.7 MB  proven
+  $ rushlight quant compare smollm2.gguf smollm2.IQ4_NL.gguf --chats
+  $ rushlight models import smollm2.IQ4_NL.gguf
+  $ rushlight quant unpack smollm2.gguf --out smol
   $ rushlight quant adapter ~/runs/poet/adapter --base smol --out poet-lora.gguf""")
-_AS_JSON = click.option("--json", "as_json", is_flag=True, help=text("Print JSON."))
-_BACKGROUND = click.option(
-    "--background", is_flag=True, help=text("Do it in the background, and print the id of the job; see: rushlight jobs")
-)
 _SOURCE = click.Path(exists=True, path_type=Path)
 
 
-@click.group(epilog=_EPILOG, help=text("Model formats: into GGUF and back, with nothing lost on the way."))
+@click.group(epilog=_EPILOG, help=text("Model formats: into GGUF and back, smaller, and with proof."))
 def quant() -> None:
     """The noun; its verbs follow."""
 
 
-@quant.command(help=text("Convert the model in a Hugging Face FOLDER to a GGUF file."))
+for _verb in (calibrate, make, plan, compare):
+    quant.add_command(_verb)
+
+
+@quant.command(help=text("Convert the model in a Hugging Face FOLDER to a GGUF file, and hold it against the folder."))
 @click.argument("folder", type=_SOURCE)
 @click.option(
     "--out", "target", type=click.Path(path_type=Path), help=text("The file to make; FOLDER.TYPE.gguf if not given.")
@@ -46,48 +54,31 @@ def quant() -> None:
 )
 @click.option("--name", default="", help=text("What the model is called in the file."))
 @click.option("--mmproj", is_flag=True, help=text("Convert the eyes of a model that sees, instead of the model."))
+@no_proof
+@threads
 @_BACKGROUND
 @_AS_JSON
 def convert(
-    folder: Path, target: Path | None, type_name: str, name: str, mmproj: bool, background: bool, as_json: bool
-) -> int:
-    from rushlight.quant.convert.to_gguf import convert as run
-
+    folder: Path, target: Path | None, type_name: str, name: str, mmproj: bool, no_proof: bool, n_threads: int,
+    background: bool, as_json: bool,
+) -> int:  # fmt: skip
     folder = folder.expanduser().absolute()
     beginning = "mmproj-" if mmproj else ""
     target = (target or Path(f"{beginning}{folder.name}.{type_name}.gguf")).expanduser().absolute()
-    if mmproj and background:
-        raise click.UsageError(text("The eyes are small: convert them without --background."))
-    if background:
-        arguments = {"source": str(folder), "target": str(target), "type_name": type_name, "name": name}
-        return _start_job("quant-convert", arguments, as_json)
-    with _progress() as (stop, report):
-        if mmproj:
-            from rushlight.quant.convert.to_mmproj import convert_mmproj
 
-            made = convert_mmproj(folder, target, type_name, stop=stop, on_progress=report)
-        else:
-            made = run(folder, target, type_name, name=name, stop=stop, on_progress=report)
-    _tell_all(made.notices)
-    if as_json:
-        print_json(
-            {
-                "path": str(made.path),
-                "architecture": made.architecture,
-                "type": made.type_name,
-                "tensors": made.n_tensors,
-                "parameters": made.n_parameters,
-                "size_bytes": made.size_bytes,
-                "notices": list(made.notices),
-            }
-        )
-        return 0
-    say(f"{made.path}  {made.architecture}  {made.type_name}  {size_text(made.size_bytes)}")
-    return 0
+    def show(made: dict[str, Any]) -> None:
+        say(made_line(made["path"], made["architecture"], made["type"], size_bytes=made["size_bytes"],
+                      proof=made["proof"]))  # fmt: skip
+
+    arguments = {
+        "source": str(folder), "target": str(target), "type_name": type_name, "name": name, "mmproj": mmproj,
+        "prove": not no_proof, "n_threads": n_threads,
+    }  # fmt: skip
+    return run_job("quant-convert", arguments, show, background=background, as_json=as_json)
 
 
 @quant.command(help=text("Unpack a GGUF FILE into a new Hugging Face folder, so that the model can be trained."))
-@click.argument("file", type=_SOURCE)
+@click.argument("file")
 @click.option(
     "--out",
     "target",
@@ -102,73 +93,115 @@ def convert(
     show_default=True,
     help=text("How its weights are stored; F32 is exact."),
 )
+@no_proof
+@threads
 @_BACKGROUND
 @_AS_JSON
-def unpack(file: Path, target: Path | None, dtype: str, background: bool, as_json: bool) -> int:
-    from rushlight.quant.unpack import unpack as run
+def unpack(
+    file: str, target: Path | None, dtype: str, no_proof: bool, n_threads: int, background: bool, as_json: bool
+) -> int:
+    path = model_path(file)
+    target = (target or Path(path.name.removesuffix(".gguf"))).expanduser().absolute()
 
-    file = file.expanduser().absolute()
-    target = (target or Path(file.name.removesuffix(".gguf"))).expanduser().absolute()
-    if background:
-        return _start_job("quant-unpack", {"source": str(file), "target": str(target), "dtype": dtype}, as_json)
-    with _progress() as (stop, report):
-        made = run(file, target, dtype, stop=stop, on_progress=report)
-    _tell_all(made.notices)
-    if as_json:
-        print_json(
-            {
-                "path": str(made.folder),
-                "architecture": made.architecture,
-                "tensors": made.n_tensors,
-                "parameters": made.n_parameters,
-                "notices": list(made.notices),
-            }
-        )
-        return 0
-    say(text("{folder}  {architecture}  {n} tensors", folder=made.folder, architecture=made.architecture,
-             n=made.n_tensors))  # fmt: skip
-    return 0
+    def show(made: dict[str, Any]) -> None:
+        count = text("{n} tensors", n=made["tensors"])
+        say(made_line(made["path"], made["architecture"], count, proof=made["proof"]))
+
+    arguments = {
+        "source": str(path), "target": str(target), "dtype": dtype, "prove": not no_proof, "n_threads": n_threads
+    }  # fmt: skip
+    return run_job("quant-unpack", arguments, show, background=background, as_json=as_json)
 
 
 @quant.command(
     help=text("Carry a LoRA adapter over: a PEFT folder into a GGUF file, or a GGUF file into a PEFT folder.")
 )
 @click.argument("source", type=_SOURCE)
-@click.option("--base", required=True, type=_SOURCE, help=text("The model it belongs to: its folder or its GGUF file."))
+@click.option("--base", required=True, help=text("The model it belongs to: its folder, its GGUF file or its name."))
 @click.option("--out", "target", required=True, type=click.Path(path_type=Path), help=text("What to make."))
+@no_proof
+@threads
+@_BACKGROUND
 @_AS_JSON
-def adapter(source: Path, base: Path, target: Path, as_json: bool) -> int:
-    from rushlight.quant.adapters import adapter_to_gguf, adapter_to_peft
+def adapter(
+    source: Path, base: str, target: Path, no_proof: bool, n_threads: int, background: bool, as_json: bool
+) -> int:
+    def show(made: dict[str, Any]) -> None:
+        count = text("{n} matrices", n=made["matrices"])
+        say(made_line(made["path"], made["architecture"], count, proof=made["proof"]))
 
-    with _progress() as (stop, _):
-        if source.is_dir():
-            made = adapter_to_gguf(source, base, target, stop=stop)
-        else:
-            made = adapter_to_peft(source, base, target, stop=stop)
-    if as_json:
-        print_json(
-            {
-                "path": str(made.path),
-                "architecture": made.architecture,
-                "matrices": made.n_matrices,
-                "ranks": list(made.ranks),
-                "alpha": made.alpha,
-            }
+    arguments = {
+        "source": str(source.expanduser().absolute()), "base": str(model_path(base)),
+        "target": str(target.expanduser().absolute()), "prove": not no_proof, "n_threads": n_threads,
+    }  # fmt: skip
+    return run_job("quant-adapter", arguments, show, background=background, as_json=as_json)
+
+
+@quant.command(
+    help=text(
+        "Hold a FILE against what it was made of: weights, tokens, chat template, answers. Without --source, show what "
+        "was found before. A file that fails is marked, and is not served."
+    )
+)
+@click.argument("file")
+@click.option("--source", help=text("What it was made of: a Hugging Face folder, a GGUF file or a model's name."))
+@click.option("--base", help=text("For an adapter: the model it belongs to."))
+@threads
+@_BACKGROUND
+@_AS_JSON
+def proof(file: str, source: str | None, base: str | None, n_threads: int, background: bool, as_json: bool) -> int:
+    path = model_path(file)
+    if source is None:
+        return _show_known_proof(path, as_json)
+    arguments = {
+        "path": str(path), "source": str(model_path(source)), "base": "" if base is None else str(model_path(base)),
+        "n_threads": n_threads,
+    }  # fmt: skip
+
+    def show(made: dict[str, Any]) -> None:
+        _show_proof(made["proof"])
+
+    return run_job("quant-proof", arguments, show, background=background, as_json=as_json)
+
+
+def _show_known_proof(path: Path, as_json: bool) -> int:
+    from rushlight.assistant.jobs.kinds.quant_parts import proof_json
+    from rushlight.quant.proof_file import read_proof
+
+    found = proof_json(read_proof(path, with_digest=True))
+    if found is None:
+        raise Error(
+            text("{name} was not proven as it is now.", name=path.name),
+            text("Name what it was made of: rushlight quant proof FILE --source SOURCE"),
+            kind="no-proof",
         )
-        return 0
-    say(text("{path}  {architecture}  {n} matrices", path=made.path, architecture=made.architecture,
-             n=made.n_matrices))  # fmt: skip
-    return 0
+    if as_json:
+        print_json({"path": str(path), "proof": found})
+    else:
+        _show_proof(found)
+    return 1 if found["state"] == "failed" else 0
+
+
+def _show_proof(found: dict[str, Any]) -> None:
+    say(text("{type} of {source}: {state}", type=found["type"], source=found["source"], state=proof_word(found)))
+    words = {True: text("yes"), False: text("NO"), None: "-"}
+    rows = [[one["name"], words[one["passed"]], one["detail"]] for one in found["checks"]]
+    print_table([text("COMPARED"), text("ALIKE"), text("WHAT WAS FOUND")], rows)
+    for one in found["checks"]:
+        figures = ", ".join(f"{name.replace('_', ' ')} {value:.3g}" for name, value in one["figures"].items())
+        if figures:
+            say(f"{one['name']}: {figures}")
 
 
 @quant.command(help=text("Show what is in a GGUF FILE: its settings, its tensors by type, its proof."))
-@click.argument("file", type=_SOURCE)
+@click.argument("name", metavar="FILE")
 @_AS_JSON
-def show(file: Path, as_json: bool) -> int:
+def show(name: str, as_json: bool) -> int:
     from rushlight.quant.gguf_check import check
     from rushlight.quant.gguf_values import LongArray
-    from rushlight.quant.proof import read_proof
+    from rushlight.quant.proof_file import read_proof
 
+    file = model_path(name)
     found = check(file)
     types: dict[str, list[int]] = {}
     for tensor in found.tensors:
@@ -176,7 +209,7 @@ def show(file: Path, as_json: bool) -> int:
         row[0] += 1
         row[1] += tensor.n_elements
         row[2] += tensor.size_bytes
-    proof = read_proof(file)
+    known = read_proof(file)
     if as_json:
         values: dict[str, Any] = {
             key: f"{len(value)} values" if isinstance(value, LongArray) else value
@@ -191,7 +224,9 @@ def show(file: Path, as_json: bool) -> int:
                 "types": {
                     name: {"tensors": row[0], "parameters": row[1], "size_bytes": row[2]} for name, row in types.items()
                 },
-                "proof": None if proof is None else {"passed": proof.passed, "failures": proof.failures},
+                "proof": None
+                if known is None
+                else {"state": known.state, "passed": known.passed, "failures": known.failures},
             }
         )
         return 0
@@ -204,12 +239,14 @@ def show(file: Path, as_json: bool) -> int:
         [[name, str(row[0]), f"{row[1]:,}", size_text(row[2])] for name, row in types.items()],
         right=(1, 2, 3),
     )
-    if proof is not None:
+    if known is not None:
         say()
         say(
-            text("Its proof passed.")
-            if proof.passed
-            else text("Its proof failed: {why}", why="; ".join(proof.failures))
+            text("Its proof failed: {why}", why="; ".join(known.failures))
+            if known.failures
+            else text("Its proof passed.")
+            if known.passed
+            else text("What could be compared of it was alike.")
         )
     return 0
 
@@ -219,33 +256,3 @@ def _cut(value: Any, limit: int = 100) -> str:
 
     line = plain_line(str(value))
     return line if len(line) <= limit else line[: limit - 1] + "…"
-
-
-def _tell_all(notices: tuple[str, ...]) -> None:
-    for sentence in notices:
-        tell(text(sentence))
-
-
-def _start_job(kind: str, arguments: dict[str, str], as_json: bool) -> int:
-    from rushlight.assistant.app import open_app
-    from rushlight.ui.cli.job_views import print_started
-
-    with open_app() as app:
-        return print_started(app.jobs.start(kind, arguments), as_json)
-
-
-@contextmanager
-def _progress() -> Iterator[tuple[Stop, Callable[[Progress], None]]]:
-    """A line of progress, and Ctrl+C as a stop that cleans up."""
-    from rushlight.ui.cli.interrupt import InterruptStops
-
-    line, stop = ProgressLine(), Stop()
-
-    def report(progress: Progress) -> None:
-        line.show(text(progress.what), progress.fraction)
-
-    try:
-        with InterruptStops(stop):
-            yield stop, report
-    finally:
-        line.clear()

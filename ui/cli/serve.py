@@ -36,12 +36,16 @@ A session:
               help=text("Serve on a UNIX socket at this path instead."))  # fmt: skip
 @click.option("--show-token", is_flag=True, help=text("Print the token too."))
 @click.option("--json", "as_json", is_flag=True, help=text("Print one line of JSON when it is ready."))
-def serve(port: int | None, host: str, socket_path: Path | None, show_token: bool, as_json: bool) -> int:
+@click.option("--leash", is_flag=True, hidden=True)  # of a face that begins it: see assistant/server/leash.py
+def serve(port: int | None, host: str, socket_path: Path | None, show_token: bool, as_json: bool, leash: bool) -> int:
+    from rushlight import __version__
     from rushlight.assistant.app import open_app
     from rushlight.assistant.paths import find_paths
     from rushlight.assistant.server.application import make_application
     from rushlight.assistant.server.figures import Figures
     from rushlight.assistant.server.http_server import HttpServer, listen, listen_unix
+    from rushlight.assistant.server.leash import hold
+    from rushlight.assistant.server.running import Note, announce
     from rushlight.assistant.server.service import Limits, Service
     from rushlight.assistant.server.token import find_token
     from rushlight.assistant.settings import load_settings
@@ -56,7 +60,7 @@ def serve(port: int | None, host: str, socket_path: Path | None, show_token: boo
     else:
         place = listen(host, settings.number("server.port") if port is None else port, token_given=token.given)
     figures = Figures()
-    limits = Limits(settings.number("server.parallel"), settings.number("server.queue"))
+    limits = Limits(n_waiting=settings.number("server.queue"))
     service = Service(lambda: open_app(paths), limits, figures)
     application = make_application(
         service,
@@ -66,14 +70,21 @@ def serve(port: int | None, host: str, socket_path: Path | None, show_token: boo
         origins=settings.text("server.origins").split(),
         any_host=place.is_unix,
     )
+    notes: list[Note] = []
+
+    def started() -> None:
+        starter_pid = os.getppid() if leash else 0
+        notes.append(announce(paths, place.url, token, version=__version__, starter_pid=starter_pid))
+        _greet(place, token, show_token=show_token, as_json=as_json)
+
+    server = HttpServer(application, place, on_started=started, on_ending=service.stop_all, is_alone=True)
+    if leash:
+        hold(0, server.end)
     try:
-        HttpServer(
-            application,
-            place,
-            on_started=lambda: _greet(place, token, show_token=show_token, as_json=as_json),
-            on_ending=service.stop_all,
-        ).run()
+        server.run()
     finally:
+        for note in notes:
+            note.withdraw()
         if place.is_unix and socket_path is not None:
             socket_path.unlink(missing_ok=True)
     return 0

@@ -9,9 +9,9 @@ from typing import Literal, TypeAlias
 from rushlight import Error
 from rushlight.ui.words import text
 
-# Where the keys work. app: everywhere. chat, models, jobs: while that page is shown. list: while the conversation list
-# has the focus. empty-input: in the composer while nothing is typed (so never bound as a shortcut of a window).
-Scope: TypeAlias = Literal["app", "chat", "models", "jobs", "list", "empty-input"]
+# Where the keys work. app: everywhere. chat, models, quantize, server, jobs: while that page is shown. list: while the
+# list of conversations has the focus. empty-input: in the composer while nothing is typed (never for a whole window).
+Scope: TypeAlias = Literal["app", "chat", "models", "quantize", "server", "jobs", "list", "empty-input"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,7 @@ class Action:
 
 def actions() -> tuple[Action, ...]:
     """All of them, group by group, in the order of menus."""
-    return (*_chats(), *_message(), *_view(), *_go(), *_models(), *_jobs(), *_application())
+    return (*_chats(), *_message(), *_view(), *_go(), *_models(), *_quantize(), *_server(), *_jobs(), *_application())
 
 
 def action(action_id: str) -> Action:
@@ -107,6 +107,8 @@ def _go() -> tuple[Action, ...]:
     return (
         Action("page.chat", text("Chat"), group, ("Ctrl+1",), ("f1",)),
         Action("page.models", text("Models"), group, ("Ctrl+2",), ("f2",)),
+        Action("page.quantize", text("Quantize"), group, ("Ctrl+4",), ("f6",)),
+        Action("page.server", text("Server"), group, ("Ctrl+5",), ("f7",)),
         Action("page.jobs", text("Jobs"), group, ("Ctrl+3",), ("f3",)),
         Action("page.settings", text("Settings"), group, ("Ctrl+,",), ("f4",)),
         Action("chat.next", text("Next chat"), group, ("Ctrl+Tab",), ("ctrl+tab", "alt+down")),
@@ -121,7 +123,31 @@ def _models() -> tuple[Action, ...]:
         Action("models.import", text("Import a model file"), group, ("Ctrl+I",), ("ctrl+a",), "models"),
         Action("models.get", text("Get a model"), group, ("Ctrl+G",), ("ctrl+g",), "models"),
         Action("models.find", text("Find models of other programs"), group, ("Ctrl+D",), ("ctrl+d",), "models"),
+        Action(
+            "models.bench", text("Measure how fast the model is here"), group, ("Ctrl+Alt+B",), ("alt+t",), "models"
+        ),
         Action("models.unload-all", text("Unload all models"), group, scope="models"),
+    )
+
+
+def _quantize() -> tuple[Action, ...]:
+    group = text("Quantize")
+    return (
+        Action("quantize.make", text("Make the smaller model"), group, ("Ctrl+Alt+M",), ("m",), "quantize"),
+        Action("quantize.compare", text("Compare what was made"), group, ("Ctrl+Alt+V",), ("v",), "quantize"),
+    )
+
+
+def _server() -> tuple[Action, ...]:
+    group = text("Server")
+    return (
+        Action("server.toggle", text("Start or stop the server"), group, ("Ctrl+Alt+S",), ("s",), "server"),
+        Action("server.restart", text("Begin the server again"), group, ("Ctrl+Alt+R",), ("r",), "server"),
+        Action("server.copy-address", text("Copy the server's address"), group, ("Ctrl+Alt+C",), ("y",), "server"),
+        Action("server.copy-example", text("Copy an example for the shell"), group, ("Ctrl+Alt+E",), ("e",), "server"),
+        Action("server.token", text("Show or hide the server's token"), group, ("Ctrl+Alt+T",), ("t",), "server"),
+        Action("server.copy-token", text("Copy the server's token"), group, ("Ctrl+Alt+K",), ("k",), "server"),
+        Action("server.renew-token", text("Make a new token for the server"), group, (), ("n",), "server"),
     )
 
 

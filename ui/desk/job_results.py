@@ -16,6 +16,18 @@ def result_text(job: Job) -> str:
         if job.result.get("already_there"):
             return text("{model} was in the catalogue already.", model=plain_line(model))
         return text("{model} is ready.", model=plain_line(model))
+    if job.kind in ("quant-make", "quant-smaller", "quant-convert", "quant-plan", "quant-calibrate"):
+        path = job.result.get("path")
+        return text("Made: {path}", path=plain_line(path)) if isinstance(path, str) and path else ""
+    if job.kind == "quant-compare":
+        models = job.result.get("models")
+        return text("Compared: {count} files.", count=len(models)) if isinstance(models, list) else ""
+    if job.kind == "quant-proof":
+        proof = job.result.get("proof")
+        state = proof.get("state") if isinstance(proof, dict) else ""
+        return {"passed": text("Proven."), "partial": text("Proven in part."), "failed": text("The proof failed.")}.get(
+            str(state), ""
+        )
     if job.kind == "conversation-import":
         parts = [
             plural("{count} chat", "{count} chats", _number(job.result.get("imported"))),
@@ -33,7 +45,7 @@ def result_text(job: Job) -> str:
 
 def result_model(job: Job) -> str:
     """The id of the model that the job made, or ""."""
-    found = job.result.get("id") if job.kind in ("model-import", "model-download") else ""
+    found = job.result.get("id") if job.kind in ("model-import", "model-download", "quant-smaller") else ""
     return found if job.state == "done" and isinstance(found, str) else ""
 
 

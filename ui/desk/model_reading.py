@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from rushlight import Error
 from rushlight.assistant.safety.plain import plain, plain_line
 from rushlight.ui.desk.figures import context_text, params_text, size_text
+from rushlight.ui.desk.model_loading import Live, live_of
 from rushlight.ui.desk.model_values import Fits, MemoryBar, MemoryPart, ModelCard, ModelRow
 from rushlight.ui.desk.turns import label_of
 from rushlight.ui.words import text
@@ -36,7 +37,7 @@ class Measured:
     fits: dict[str, tuple[Fits, str, str]]  # (fits, text, detail)
     problems: dict[str, tuple[str, str]]  # (message, hint)
     speeds: dict[str, float]
-    loaded: dict[str, bool]  # by file: is it in use?
+    loaded: dict[str, Live]  # by file
     bars: tuple[MemoryBar, ...]
 
 
@@ -74,6 +75,8 @@ def row_of(model: "Model", is_default: bool = False) -> ModelRow:
         aliases=tuple(alias for alias in model.aliases if alias != "default"),
         owned=model.owned,
         is_default=is_default,
+        is_remote=model.is_remote,
+        url=model.remote.url if model.remote else "",
     )
 
 
@@ -89,6 +92,9 @@ def measure(app: "App", fits: FitCache) -> Measured:
     found: dict[str, tuple[Fits, str, str]] = {}
     problems: dict[str, tuple[str, str]] = {}
     for model in app.catalogue.list():
+        if model.remote is not None:
+            found[model.id] = remote_fit(app, model.remote.url)
+            continue
         try:
             quick_check(model)
             found[model.id] = fit_of(app, model, room, fits)
@@ -98,7 +104,7 @@ def measure(app: "App", fits: FitCache) -> Measured:
         fits=found,
         problems=problems,
         speeds=measured_speeds(app.store),
-        loaded={one.load.path: one.in_use for one in engines if one.state == "ready"},
+        loaded=live_of(engines),
         bars=memory_bars(app, engines, memory),
     )
 
@@ -113,7 +119,8 @@ def merged(
             fits, fit_text, fit_detail = measured.fits.get(row.id, ("unknown", "", ""))
             problem, hint = measured.problems.get(row.id, ("", ""))
             path = str(row.path.absolute())
-            is_loaded = path in measured.loaded
+            live = measured.loaded.get(path)
+            is_loaded = live is not None
             row = replace(
                 row,
                 fits="yes" if is_loaded else fits,
@@ -121,7 +128,9 @@ def merged(
                 fit_detail=fit_detail,
                 speed=measured.speeds.get(row.id),
                 is_loaded=is_loaded,
-                in_use=measured.loaded.get(path, False),
+                in_use=live is not None and live.in_use,
+                speed_now=live.speed if live is not None else 0.0,
+                live_text=live.text if live is not None else "",
                 problem=problem,
                 hint=hint,
             )
@@ -164,6 +173,14 @@ def usable_memory(app: "App") -> "Memory":
     wants_card = app.settings.number("engine.gpu_layers") != 0
     memory = available_memory(gpus=wants_card)
     return replace(memory, gpus=()) if memory.gpus and not _can_use_card() else memory
+
+
+def remote_fit(app: "App", url: str) -> tuple[Fits, str, str]:
+    """Where the fit of others stands: that this one is not here, and what that means."""
+    if app.settings.flag("engine.allow_remote"):
+        return "yes", text("leaves this machine"), text("It runs at {url}. What is written to it goes there.", url=url)
+    detail = text("It runs at {url}. Allow remote models with the setting engine.allow_remote.", url=url)
+    return "no", text("remote models are off"), detail
 
 
 def fit_of(app: "App", model: "Model", memory: "Memory", cache: FitCache) -> tuple[Fits, str, str]:
@@ -230,14 +247,18 @@ def memory_bars(app: "App", engines: "Sequence[EngineStatus]", memory: "Memory")
     parts += [MemoryPart(text("other programs"), other, "other"), MemoryPart(text("free"), free, "free")]
     bars = [MemoryBar(text("Memory"), memory.total_bytes, tuple(parts))]
     for gpu in memory.gpus:
-        taken = MemoryPart(text("in use"), gpu.total_bytes - gpu.free_bytes, "other")
-        bars.append(
-            MemoryBar(
-                text("Graphics memory · {name}", name=gpu.name),
-                gpu.total_bytes,
-                (taken, MemoryPart(text("free"), gpu.free_bytes, "free")),
-            )
-        )
+        taken_bytes = max(0, gpu.total_bytes - gpu.free_bytes)
+        held = []
+        # With several cards nobody says which of them a model lies on.
+        for one in engines if len(memory.gpus) == 1 else ():
+            size = min(one.card_bytes, taken_bytes)
+            if size:
+                held.append(MemoryPart(labels.get(one.load.path, Path(one.load.path).stem), size, "model"))
+                taken_bytes -= size
+        rest = MemoryPart(text("in use"), taken_bytes, "other")
+        free_part = MemoryPart(text("free"), gpu.free_bytes, "free")
+        name = text("Graphics memory · {name}", name=gpu.name)
+        bars.append(MemoryBar(name, gpu.total_bytes, (*held, rest, free_part)))
     return tuple(bars)
 
 
@@ -250,6 +271,8 @@ def read_card(app: "App", model_id: str) -> ModelCard:
     sources = app.catalogue.sampling_sources(model)
     seen = app.catalogue.templates_seen(model.id)
     template, problem = "", ""
+    if model.remote is not None:
+        return _remote_card(model, sources)
     try:
         template = metadata_text(check(model.path), "tokenizer.chat_template", limit=None)
     except (Error, OSError) as err:
@@ -276,6 +299,26 @@ def read_card(app: "App", model_id: str) -> ModelCard:
         sampling=tuple((name, f"{value:g}", sources.get(name, "file")) for name, value in model.sampling.items()),
         template=plain(template),
         notices=tuple(plain_line(notice) for notice in notices),
+        load=tuple((name, plain_line(value)) for name, value in model.load.items()),
+    )
+
+
+def _remote_card(model: "Model", sources: dict[str, str]) -> ModelCard:
+    """Everything about a model on another machine."""
+    assert model.remote is not None
+    facts = (
+        (text("Id"), model.id),
+        (text("Aliases"), ", ".join(model.aliases)),
+        (text("Runs at"), model.remote.url),
+        (text("Called there"), model.remote.model),
+        (text("Context"), context_text(model.n_ctx_train) if model.n_ctx_train else ""),
+    )
+    return ModelCard(
+        row=row_of(model),
+        facts=tuple((label, plain_line(value)) for label, value in facts if value),
+        sampling=tuple((name, f"{value:g}", sources.get(name, "file")) for name, value in model.sampling.items()),
+        template="",
+        notices=(text("What is written to this model leaves this machine."),),
     )
 
 

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TypeAlias
 
+from rushlight.ui.desk.model_loading import PlanRow
+
 Fits: TypeAlias = Literal["yes", "no", "unknown"]
 
 
@@ -20,7 +22,7 @@ class ModelRow:
     size_bytes: int
     n_ctx: int  # tokens that it was trained for
     path: Path
-    purpose: str = "chat"  # chat, embedding
+    purpose: str = "chat"  # chat, embedding, rerank
     aliases: tuple[str, ...] = ()
     owned: bool = True  # False: used in place, where another program keeps it
     fits: Fits = "unknown"
@@ -35,6 +37,10 @@ class ModelRow:
     is_default: bool = False
     problem: str = ""  # its file is gone or was changed; loading failed
     hint: str = ""
+    is_remote: bool = False  # it runs on another machine: what is written to it leaves this one
+    url: str = ""  # where, of a remote model
+    speed_now: float = 0.0  # tokens a second of its last answer, while it is loaded
+    live_text: str = ""  # how it runs: where, for whom, how long yet
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +70,7 @@ class ModelsState:
     is_loading: bool = True  # nothing has come yet
     is_measuring: bool = False  # fits and memory are being worked out
     undo: str = ""  # what was removed and can still be brought back; "" = nothing
+    plan: PlanRow | None = None  # loading would cost something: the user is to decide
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +82,7 @@ class ModelCard:
     sampling: tuple[tuple[str, str, str], ...]
     template: str  # "" = the file brings none
     notices: tuple[str, ...] = ()
+    load: tuple[tuple[str, str], ...] = ()  # how it is loaded, as the user has said
 
 
 @dataclass(frozen=True, slots=True)

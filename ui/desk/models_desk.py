@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from rushlight import Error, Progress, Stop
 from rushlight.ui.desk.background import Background, Running
+from rushlight.ui.desk.model_loading import PlanRow, plan_of
 from rushlight.ui.desk.model_reading import FitCache, Measured, measure, merged, read_card, read_rows, running_host
 from rushlight.ui.desk.model_values import (
     DownloadPlan,
@@ -65,6 +66,7 @@ class ModelsDesk:
         self._loading: dict[str, float | None] = {}
         self._loads: dict[str, Running] = {}
         self._failures: dict[str, Error] = {}
+        self._plan: PlanRow | None = None
         self._removing: tuple[str, str, Running] | None = None  # id, label, the wait
         self._is_reading = self._is_stale = self._is_measuring = self._wants_measure = self._follows = False
         self._is_closed = False
@@ -104,13 +106,14 @@ class ModelsDesk:
         if model_id in self._loads:
             return
         self._failures.pop(model_id, None)
+        self._plan = None
         self._loading[model_id] = None
         self._show()
 
         def work(app: "App", stop: Stop, report: Callable[[Progress], None]) -> None:
             # It stays with the host for as long as the setting says; no connection need hold it.
             model = app.catalogue.find(model_id)
-            app.forget(app.engine(model, embeddings=model.purpose == "embedding", stop=stop, on_progress=report))
+            app.forget(app.engine(model, embeddings=model.purpose != "chat", stop=stop, on_progress=report))
 
         def progress(progress: Progress) -> None:
             self._loading[model_id] = progress.fraction
@@ -125,6 +128,51 @@ class ModelsDesk:
             self.refresh()
 
         self._loads[model_id] = self._background.task(work, lambda _done: over(None), over, progress)
+
+    def wish_to_load(self, model_id: str) -> None:
+        """Load it if that costs nobody anything; else say what it would take, and wait for `load` or `leave_plan`."""
+        row = self.row(model_id)
+        if row is None or model_id in self._loads:
+            return
+        if row.is_remote:
+            self.load(model_id)
+            return
+        self._plan = None
+        self._failures.pop(model_id, None)
+
+        def planned(plan: PlanRow) -> None:
+            if plan.state in ("loaded", "fits"):
+                self.load(model_id)
+            else:
+                self._plan = plan
+                self._show()
+
+        self.plan(model_id, planned, lambda _err: self.load(model_id))  # what is wrong is then said in its row
+
+    def plan(
+        self, model_id: str, then: Callable[[PlanRow], None], failed: Callable[[Error], None] | None = None
+    ) -> None:
+        """What loading it would take."""
+        row = self.row(model_id)
+        label = model_id if row is None else row.label
+        self._background.task(lambda app, _stop: plan_of(app, model_id, label), then, failed)
+
+    def leave_plan(self) -> None:
+        """It is not loaded after all."""
+        self._plan = None
+        self._show()
+
+    def set_load_options(self, model_id: str, options: Mapping[str, str | None]) -> None:
+        """How the model is loaded, as typed; None or "" takes one back, so that the settings hold again."""
+
+        def work(app: "App") -> None:
+            from rushlight.assistant.models.load_defaults import parse
+
+            app.catalogue.set_load(
+                model_id, {name: str(parse(name, value)) if value else None for name, value in options.items()}
+            )
+
+        self._do(work)
 
     def stop_loading(self, model_id: str) -> None:
         if model_id in self._loads:
@@ -318,6 +366,7 @@ class ModelsDesk:
             is_loading=False,
             is_measuring=self._is_measuring and self._measured is None,
             undo=text("“{name}” will be removed.", name=label) if going else "",
+            plan=self._plan,
         )
         if state != self.state and not self._is_closed:
             self.state = state

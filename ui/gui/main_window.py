@@ -118,7 +118,7 @@ class MainWindow(QMainWindow):
         self._place_side()
         self.shortcuts.refresh()
         self._show_title()
-        if info.place != "hidden":
+        if info.place != "hidden" or info.under:
             self.memory.set("page", page_id)
 
     def open_conversation(self, conversation_id: str | None, message_id: str | None = None) -> None:
@@ -178,7 +178,8 @@ class MainWindow(QMainWindow):
             conversation_id = self.memory.get("conversation", "") or None
         else:
             wanted = CHAT
-        if wanted != CHAT and wanted in self._infos and self._infos[wanted].place != "hidden":
+        info = self._infos.get(wanted)
+        if wanted != CHAT and info is not None and (info.place != "hidden" or info.under):
             self.show_page(wanted)
         elif CHAT in self._infos:
             self.open_conversation(conversation_id)

@@ -84,6 +84,7 @@ class PageInfo:
     order: int
     make: "Callable[[Frame], QWidget]"
     has_conversations: bool = False  # the side column with the conversations stands beside it
+    under: str = ""  # the page in the rail that this hidden one belongs to
 
 
 _pages: dict[str, PageInfo] = {}

@@ -33,6 +33,7 @@ class Rail(QFrame):
         self._group = QButtonGroup(self)
         self.buttons: dict[str, IconButton] = {}
         self._titles = {page.id: page.title for page in pages}
+        self._above = {page.id: page.under for page in pages if page.under}
         self._keys = {one.id.removeprefix("page."): one.window_keys[:1] for one in actions() if one.id[:5] == "page."}
         self._column = QVBoxLayout(self)
         self._column.addWidget(self._sign)
@@ -46,8 +47,8 @@ class Rail(QFrame):
         theme.changed.connect(self._dress)
 
     def show_current(self, page_id: str) -> None:
-        """Mark that page's button; none for a page that has no button."""
-        button = self.buttons.get(page_id)
+        """Mark that page's button, or that of the page it belongs to; none for a page that has no button."""
+        button = self.buttons.get(self._above.get(page_id, page_id))
         if button is not None:
             button.setChecked(True)
             return

@@ -33,6 +33,8 @@ def bind(window: "MainWindow") -> None:
         "view.theme": lambda: next_theme(window),
         "page.chat": lambda: window.show_page("chat"),
         "page.models": lambda: window.show_page("models"),
+        "page.quantize": lambda: window.show_page("quantize"),
+        "page.server": lambda: window.show_page("server"),
         "page.jobs": lambda: window.show_page("jobs"),
         "page.settings": lambda: window.show_page("settings"),
         "chat.new": lambda: window.open_conversation(None),

@@ -31,6 +31,7 @@ from rushlight.ui.tui.crossing import Crossing, Delivered
 from rushlight.ui.tui.desk_views import Later
 from rushlight.ui.tui.gate import Gate
 from rushlight.ui.tui.look import theme_of
+from rushlight.ui.tui.page_making import make_page
 from rushlight.ui.tui.panel import Panel, TextPanel
 from rushlight.ui.tui.side_list import SideList
 from rushlight.ui.tui.status_line import PageLine, StatusLine
@@ -46,6 +47,7 @@ if TYPE_CHECKING:
 _NARROW = 100  # columns; below, the list at the left shows only when asked for
 _ROOMY = 30  # lines; from there on, lines and gaps are not spared
 _REFRESH_S = 4.0
+_WITH_ORDERS = ("models", "quantize", "server", "jobs")  # pages that do actions of their own name
 _LEAST_SIDE, _MOST_SIDE = 20, 60  # cells
 
 
@@ -128,7 +130,7 @@ class RushlightTerminal(App[None]):
         self.widen_side(0)
         self._is_wide = self.size.width >= _NARROW
         self.side.display = self._side_wanted and self._is_wide
-        self.models.on_changed = self._models_changed
+        self.models.on_changed = self.models_changed
         wanted = self._wanted_conversation or self.remembered.get("conversation", "")
         self.chat.open(wanted or None)
         self.conversations.refresh()
@@ -201,7 +203,7 @@ class RushlightTerminal(App[None]):
 
     def knows(self, action_id: str) -> bool:
         kind = action_id.partition(".")[0]
-        return kind in ("page", "models", "jobs") or action_id in KNOWN or self.deeds.can(action_id)
+        return kind == "page" or kind in _WITH_ORDERS or action_id in KNOWN or self.deeds.can(action_id)
 
     def copy(self, copied: str, what: str) -> None:
         if copied:
@@ -212,7 +214,7 @@ class RushlightTerminal(App[None]):
 
     def show_page(self, page_id: str) -> None:
         if page_id not in self._pages:
-            page = self._make_page(page_id)
+            page = make_page(self, page_id)
             self._pages[page_id] = page
             self._pages_box.mount(page)
         for known, widget in self._pages.items():
@@ -272,8 +274,8 @@ class RushlightTerminal(App[None]):
             self._panel.action_done()  # Ctrl+S while a text is written means: done
         elif kind == "page":
             self.show_page(what)
-        elif kind in ("models", "jobs"):
-            page = kind if self._page != "first-run" or kind == "jobs" else "first-run"
+        elif kind in _WITH_ORDERS:
+            page = kind if self._page != "first-run" or kind != "models" else "first-run"
             if self._page != page:
                 self.show_page(page)
             shown = self._pages[page]
@@ -288,32 +290,6 @@ class RushlightTerminal(App[None]):
             AppDeeds(self).do(action_id)
 
     # --- inside -------------------------------------------------------------------------------------------------
-    def _make_page(self, page_id: str) -> Widget:
-        if page_id == "models":
-            from rushlight.ui.tui.models_page import ModelsPage
-
-            models = ModelsPage(self)
-            self.call_after_refresh(lambda: models.show(self.models.state))
-            return models
-        if page_id == "jobs":
-            from rushlight.ui.tui.jobs_page import JobsPage
-
-            jobs = JobsPage(self)
-            self.call_after_refresh(lambda: jobs.show(self.jobs.state))
-            return jobs
-        if page_id == "first-run":
-            from rushlight.ui.tui.first_run_page import FirstRunPage
-
-            first = FirstRunPage(self)
-            first.desk.on_done = self._first_model
-            self.call_after_refresh(first.desk.look)
-            return first
-        from rushlight.ui.tui.settings_page import SettingsPage
-
-        settings = SettingsPage(self)
-        settings.desk.on_changed = lambda _name: self._models_changed()
-        return settings
-
     def _take_focus(self) -> None:
         if self._panel is not None and self._panel.is_attached:
             self._panel.take_focus()
@@ -358,14 +334,15 @@ class RushlightTerminal(App[None]):
             self.chat.open(None)
         self.tell(text("It is in the trash. Alt+Z brings it back."))
 
-    def _models_changed(self) -> None:
+    def models_changed(self) -> None:
         """Another default model or another setting: who answers may be another one."""
         if self.chat.state.conversation_id is None and not self.chat.state.queue:
             self.chat.set_model("")
 
-    def _first_model(self, _model_id: str) -> None:
+    def first_model(self, _model_id: str) -> None:
+        """The first start has its model."""
         self.models.refresh()
-        self._models_changed()
+        self.models_changed()
         if self._page == "first-run":
             self.show_page("chat")
 

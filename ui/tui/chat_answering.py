@@ -20,7 +20,7 @@ class ChatAnswering:
 
     def choose_model(self) -> None:
         """Another model, from the next answer on."""
-        from rushlight.ui.tui.models_page import model_rows
+        from rushlight.ui.tui.model_rows import model_rows
 
         rows = model_rows([one for one in self.frame.models.state.rows if one.purpose == "chat"], self.desk.state.model)
         if not rows:

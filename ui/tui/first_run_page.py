@@ -12,7 +12,7 @@ from textual.widgets import Static
 from rushlight.assistant.safety.plain import plain, plain_line
 from rushlight.ui.desk.first_run import FirstRun, FirstRunState
 from rushlight.ui.tui.bars import meter
-from rushlight.ui.tui.models_page import found_rows
+from rushlight.ui.tui.model_rows import found_rows
 from rushlight.ui.tui.panel import path_panel
 from rushlight.ui.tui.row_list import ListRow, RowList, heading, row
 from rushlight.ui.words import text

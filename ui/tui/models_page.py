@@ -1,6 +1,5 @@
 """The models page: memory, the models there are, what can be done with each. Draws what `ModelsDesk` says."""
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
@@ -12,11 +11,16 @@ from textual.content import Content
 from textual.widgets import Static
 
 from rushlight.assistant.safety.plain import plain, plain_line
-from rushlight.ui.desk.figures import context_text, size_text, speed_text
+from rushlight.ui.desk.actions import action
+from rushlight.ui.desk.bench_desk import BenchDesk, BenchState
+from rushlight.ui.desk.figures import size_text
+from rushlight.ui.desk.model_loading import PlanRow
 from rushlight.ui.desk.model_values import DownloadPlan, ModelCard, ModelRow, ModelsState, OnDisk
 from rushlight.ui.tui.bars import parts
+from rushlight.ui.tui.keys import key_text
+from rushlight.ui.tui.model_rows import bench_lines, found_rows, model_rows
 from rushlight.ui.tui.panel import ChoicePanel, LinePanel, ReadPanel, path_panel
-from rushlight.ui.tui.row_list import ListRow, RowLine, RowList, Words, row
+from rushlight.ui.tui.row_list import ListRow, RowLine, RowList, row
 from rushlight.ui.words import text
 
 if TYPE_CHECKING:
@@ -26,41 +30,10 @@ if TYPE_CHECKING:
 _BAR_CELLS = 24
 
 
-def model_rows(models: Sequence[ModelRow], current: str = "") -> list[ListRow]:
-    """Rows of models: name and state, then size, context, fit, speed."""
-    rows = []
-    for one in models:
-        head: list[tuple[str, str]] = [(plain_line(one.label) or one.id, "strong")]
-        if one.is_default:
-            head.append((f"  {text('default')}", "accent"))
-        if one.is_loaded:
-            head.append((f"  ● {text('loaded')}", "good"))
-        if one.is_loading:
-            done = f" {one.load_fraction:.0%}" if one.load_fraction is not None else ""
-            head.append((f"  {text('loading')}{done}", "accent"))
-        lines = [RowLine(tuple(head), _fit(one)), RowLine(((_figures(one), "muted"),))]
-        if one.problem:
-            lines.append(RowLine(((f"✗ {plain_line(one.problem)}", "bad"), (f" {plain_line(one.hint)}", "muted"))))
-        rows.append(ListRow(one.id, tuple(lines), is_current=bool(current) and one.id == current))
-    return rows
-
-
-def _fit(one: ModelRow) -> Words:
-    meaning = {"yes": "good", "no": "bad", "unknown": "muted"}[one.fits]
-    return ((plain_line(one.fit_text), meaning),) if one.fit_text else ()
-
-
-def _figures(one: ModelRow) -> str:
-    known = [
-        size_text(one.size_bytes),
-        text("{count} context", count=context_text(one.n_ctx)) if one.n_ctx else "",
-        speed_text(one.speed),
-        ", ".join(one.adapters),
-        ", ".join(name for name in one.aliases if name != "default"),
-        "" if one.owned else text("used in place"),
-        text("for embeddings") if one.purpose != "chat" else "",
-    ]
-    return "  " + " · ".join(plain_line(part) for part in known if part)
+def pages_beside() -> str:
+    """The pages under this one, with their keys."""
+    beside = [action(f"page.{one}") for one in ("quantize", "server")]
+    return " · ".join(f"{key_text(one.terminal_keys[0])} {one.title}" for one in beside)
 
 
 class ModelsPage(Vertical):
@@ -84,15 +57,20 @@ class ModelsPage(Vertical):
     def __init__(self, frame: "Frame") -> None:
         super().__init__(id="models")
         self.frame = frame
+        self._planned: PlanRow | None = None
+        self._bench = BenchDesk(frame.background, self._show_bench)
         self._bars = Static(id="bars")
         self._list = RowList(id="model-list")
         self._keys = Static(id="model-keys")
 
     def compose(self) -> ComposeResult:
-        yield Static(Content(text("Models")), classes="page-title")
+        yield Static(Content(f"{text('Models')}   {pages_beside()}"), classes="page-title")
         yield self._bars
         yield self._list
         yield self._keys
+
+    def on_unmount(self) -> None:
+        self._bench.close()
 
     def take_focus(self) -> None:
         self._list.focus()
@@ -115,6 +93,9 @@ class ModelsPage(Vertical):
             )
             rows = [ListRow("", (RowLine(((said, "muted"),)),))]
         self._list.show_rows(rows)
+        if state.plan is not None and state.plan != self._planned:
+            self._decide(state.plan)
+        self._planned = state.plan
         keys = text("Enter: what can be done · L: load or unload · D: default · I: card · X: remove")
         undo = f"{plain_line(state.undo)}  Z: {text('bring it back')}\n" if state.undo else ""
         adding = text("Ctrl+A: take in a file · Ctrl+G: get one · Ctrl+D: find those of other programs")
@@ -133,6 +114,8 @@ class ModelsPage(Vertical):
                 self.frame.models.discover(self._show_found)
             case "models.unload-all":
                 self.frame.models.unload("")
+            case "models.bench":
+                self._measure(self.frame.models.row(self._list.chosen))
 
     @on(RowList.Chosen)
     def _chosen(self, event: RowList.Chosen) -> None:
@@ -144,7 +127,11 @@ class ModelsPage(Vertical):
             row("load", text("Unload: give its memory back") if one.is_loaded else text("Load it now")),
             row("default", text("Make it the default")),
             row("card", text("Its card: everything that is known of it")),
+            row("plan", text("What loading it takes")),
+            row("options", text("How it is loaded")),
             row("sampler", text("Its sampler defaults")),
+            row("bench", text("Measure how fast it is here")),
+            row("smaller", text("Make a smaller one of it")),
             row("alias", text("Give it another name")),
             row("remove", text("Remove it from the list, with its file if that is ours")),
         ]
@@ -164,7 +151,15 @@ class ModelsPage(Vertical):
             case "load" if one.is_loading:
                 models.stop_loading(one.id)
             case "load":
-                (models.unload if one.is_loaded else models.load)(one.id)
+                (models.unload if one.is_loaded else models.wish_to_load)(one.id)
+            case "plan":
+                models.plan(one.id, self._show_load_plan)
+            case "options":
+                models.card(one.id, self._ask_options)
+            case "bench":
+                self._measure(one)
+            case "smaller":
+                self._make_smaller(one.id)
             case "default":
                 models.set_default(one.id)
             case "card":
@@ -178,6 +173,70 @@ class ModelsPage(Vertical):
                 )
             case "remove":
                 models.remove(one.id)
+
+    def _measure(self, one: ModelRow | None) -> None:
+        """How fast it is here; a second time stops it."""
+        if self._bench.state.is_running:
+            self._bench.stop()
+        elif one is not None:
+            self._bench.start(one.id, one.label)
+
+    def _show_bench(self, state: BenchState) -> None:
+        if state.is_running:
+            done = "…" if state.fraction is None else f"{state.fraction:.0%}"
+            self.frame.tell(text("Measuring {model}: {done}. Alt+T stops it.", model=state.label, done=done))
+        elif state.problem:
+            self.frame.tell(f"✗ {state.problem} {state.hint}", "bad")
+        elif state.rows:
+            said = text("How fast {model} is here", model=state.label)
+            self.frame.ask(ReadPanel(said, "\n".join(bench_lines(state))))
+
+    def _show_load_plan(self, plan: PlanRow) -> None:
+        self.frame.ask(ReadPanel(plain_line(plan.label), "\n".join((plan.sentence, *plan.lines))))
+
+    def _decide(self, plan: PlanRow) -> None:
+        """Loading it would cost something."""
+        cannot = plan.state == "does-not-fit"
+        rows = [
+            row("leave", text("Leave it")),
+            row("load", text("Try it all the same") if cannot else text("Load it")),
+        ]
+        if cannot:
+            rows.insert(1, row("smaller", text("Make a smaller one of it")))
+
+        def decided(what: str) -> None:
+            self.frame.models.leave_plan()
+            if what == "load":
+                self.frame.models.load(plan.model_id)
+            elif what == "smaller":
+                self._make_smaller(plan.model_id)
+
+        panel = ChoicePanel("\n".join((plain_line(plan.label), plan.sentence, *plan.lines[:2])), rows, decided)
+        panel.on_closed = self.frame.models.leave_plan
+        self.frame.ask(panel)
+
+    def _make_smaller(self, model_id: str) -> None:
+        self.frame.remembered.set("quant_model", model_id)  # which that page looks at when it is gone to
+        self.frame.show_page("quantize")
+
+    def _ask_options(self, card: ModelCard) -> None:
+        """name=value pairs, as `rushlight models set` takes them."""
+
+        def set_all(typed: str) -> None:
+            options: dict[str, str | None] = dict.fromkeys((name for name, _ in card.load), None)
+            for word in typed.split():
+                name, _, value = word.partition("=")
+                options[name] = value or None
+            self.frame.models.set_load_options(card.row.id, options)
+
+        panel = LinePanel(
+            text("How {model} is loaded", model=plain_line(card.row.label)),
+            set_all,
+            value=" ".join(f"{name}={value}" for name, value in card.load),
+            placeholder="context=8192 kv_type=q8_0 gpu_layers=20 keep_alive_s=-1",
+            hint=text("name=value, with blanks between · empty: as the settings have it · Enter · Esc"),
+        )
+        self.frame.ask(panel)
 
     def _show_card(self, card: ModelCard) -> None:
         lines = [f"{plain_line(label)}: {plain_line(value)}" for label, value in card.facts]
@@ -261,26 +320,6 @@ class ModelsPage(Vertical):
 
     def _take_in(self, path: str) -> None:
         self.frame.models.import_file(Path(path), how="in-place")
-
-
-def found_rows(found: Sequence[OnDisk], recommended: int = -1) -> list[ListRow]:
-    """Rows of model files on the disk, by path."""
-    rows = []
-    for at, one in enumerate(found):
-        head: list[tuple[str, str]] = [(plain_line(one.name), "strong")]
-        if at == recommended:
-            head.append((f"  ✦ {text('a good one to begin with')}", "accent"))
-        if one.is_known:
-            head.append((f"  {text('there already')}", "good"))
-        if one.problem:
-            head.append((f"  ✗ {plain_line(one.problem)}", "bad"))
-        fit = plain_line(one.fit_text)
-        meaning = {"yes": "good", "no": "bad", "unknown": "muted"}[one.fits]
-        figures = f"  {size_text(one.size_bytes)} · {plain_line(one.origin)}"
-        is_usable = one.is_complete and not one.problem
-        lines = (RowLine(tuple(head), ((fit, meaning),) if fit else ()), RowLine(((figures, "muted"),)))
-        rows.append(ListRow(str(one.path) if is_usable else "", lines))
-    return rows
 
 
 def _part_colour(kind: str, at: int) -> str:

@@ -6,6 +6,7 @@
 
 #include "kquant_operations.h"
 #include "operations.h"
+#include "quant_operations.h"
 
 using namespace rushlight;
 using namespace rushlight::test;
@@ -91,6 +92,9 @@ int main(int argc, char **argv) {
         const std::size_t n = random() % 3000;
         play_prefix(n, random() % (n + 1), random() % 16, static_cast<std::uint32_t>(random()));
         if (round % 4 == 0) play_quantizer(random);
+        if (round % 4 == 1) play_scores(random), play_collector(random);
+        if (round % 4 == 2) play_feedback(random);
+        if (round % 8 == 3) play_moments(random);
     }
     std::printf("ok: %" PRIu64 " rounds, best path %s\n", rounds, name_of(choose_cpu_path(nullptr)));
     return 0;

@@ -14,7 +14,9 @@ from rushlight.assistant.engine.request import LoadSettings
 from rushlight.assistant.host import client, start
 from rushlight.assistant.host.arbiter import Arbiter
 from rushlight.assistant.host.client import HostClient
+from rushlight.assistant.host.estimate import Estimated
 from rushlight.assistant.host.inprocess import InProcessHost
+from rushlight.assistant.host.need import Need
 from rushlight.assistant.paths import Paths, find_paths
 
 HERE = Path(__file__).parent
@@ -25,7 +27,10 @@ class PlainSettings:
     """The settings that the host and its client look at."""
 
     def __init__(self, **changes: int) -> None:
-        self.values = {"engine.keep_alive_s": 300, "engine.queue": 8, "host.idle_s": 20, "memory.reserve_mib": 0}
+        self.values = {
+            "engine.keep_alive_s": 300, "engine.queue": 8, "host.idle_s": 20, "memory.reserve_mib": 0,
+            "memory.budget_mib": 0, "memory.budget_percent": 0, "memory.card_budget_mib": 0,
+        }  # fmt: skip
         self.values |= {name.replace("__", "."): value for name, value in changes.items()}
 
     def number(self, name: str) -> int:
@@ -131,24 +136,42 @@ def engines_closed(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 def host(paths: Paths, fake_command: Any) -> Iterator[Callable[..., InProcessHost]]:
     """host(available_mib=3000, keep_alive=300): an in-process host over fake workers.
 
-    The order "need=100" in a model file says how many MiB it is estimated to need.
+    The order "need=100" in a model file says how many MiB it is estimated to need (at least one a token of context),
+    "parks=50" how many it would like for parked conversations, "card=80" how many of its MiB are for a graphics card,
+    where that has room (`card_mib`: what it has free when the first, the second, ... is asked for).
     """
     made: list[InProcessHost] = []
 
-    def need(load: LoadSettings) -> int:
-        orders = [order.partition("=") for order in Path(load.path).read_text().split()]
-        return next((int(value) for word, _, value in orders if word == "need"), 1) * MIB
-
     def make(
-        available_mib: int | Callable[[], int] = 100_000, keep_alive: int = 300, reserve_mib: int = 0
+        available_mib: int | Callable[[], int] = 100_000,
+        keep_alive: int = 300,
+        reserve_mib: int = 0,
+        card_mib: tuple[int, ...] = (),
+        patience_s: float = 0.0,
+        **settings: int,
     ) -> InProcessHost:
+        frees = list(card_mib)
+
+        def need(load: LoadSettings) -> Estimated:
+            orders = [order.partition("=") for order in Path(load.path).read_text().split()]
+            sizes = {word: int(value) * MIB for word, _, value in orders if word in ("need", "parks", "card")}
+            main, parked, card = (
+                max(sizes.get("need", MIB), load.n_ctx * MIB),
+                sizes.get("parks", 0),
+                sizes.get("card", 0),
+            )
+            there = (Need(main - card, parked, card, 2, 2),) if card and card_mib else ()
+            free = frees.pop(0) * MIB if frees else None
+            return Estimated((*there, Need(main, parked, n_layers=2 if there else 0)), free, "vulkan" if there else "")
+
         available = available_mib if callable(available_mib) else lambda: available_mib
         made.append(
             InProcessHost(
                 paths,
-                PlainSettings(engine__keep_alive_s=keep_alive),
+                PlainSettings(engine__keep_alive_s=keep_alive, memory__reserve_mib=reserve_mib, **settings),
                 command=fake_command,
                 need=need,
+                patience_s=patience_s,
                 arbiter=Arbiter(reserve_mib * MIB, available=lambda: available() * MIB),
             )
         )

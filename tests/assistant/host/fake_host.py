@@ -6,6 +6,8 @@ from functools import partial
 from pathlib import Path
 
 from rushlight import __version__
+from rushlight.assistant.host.estimate import Estimated
+from rushlight.assistant.host.need import Need
 from rushlight.assistant.host.server import main, run
 
 
@@ -14,6 +16,10 @@ def command(control_fd: int, door_fd: int, n_waiting: int) -> list[str]:
     return [sys.executable, "-P", str(worker), "--control", str(control_fd), "--door", str(door_fd)]
 
 
+def need(_load: object) -> Estimated:
+    return Estimated((Need(1024),))
+
+
 if __name__ == "__main__":
-    serve = partial(run, version=os.environ.get("FAKE_VERSION", __version__), command=command, need=lambda load: 1024)
+    serve = partial(run, version=os.environ.get("FAKE_VERSION", __version__), command=command, need=need)
     sys.exit(main(sys.argv[1:], serve))

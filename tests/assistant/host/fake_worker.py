@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 from rushlight import Progress
-from rushlight.assistant.engine.frames import Cancel, Connection, Ready
+from rushlight.assistant.engine.frames import Cancel, Connection, Ready, Speed
 from rushlight.assistant.events import Failed, Finished, Notice, TextDelta
 
 
@@ -19,7 +19,8 @@ def main(argv: list[str]) -> None:
     first = control.receive()
     if first is None:
         return
-    orders = Path(first[1].path).read_text().split()
+    load = first[1]
+    orders = Path(load.path).read_text().split()
     for order in orders:
         word, _, value = order.partition("=")
         match word:
@@ -53,9 +54,9 @@ def main(argv: list[str]) -> None:
             n_layers=1,
             n_params=100,
             size_bytes=100,
-            gpu_layers=0,
+            gpu_layers=max(0, load.n_gpu_layers),
             template="file",
-            description="fake",
+            description=f"fake {load.kv_ram_bytes}",
             load_s=0.0,
             system="",
         )
@@ -92,12 +93,12 @@ def serve(control: Connection, door: socket.socket, reports: bool) -> None:
                 clients.remove(client)
                 client.close()
                 continue
-            answer(client, *frame)
+            answer(control, client, *frame)
             if reports:
                 control.send(Notice("idle", ""))
 
 
-def answer(client: Connection, sequence: int, value: object) -> None:
+def answer(control: Connection, client: Connection, sequence: int, value: object) -> None:
     if isinstance(value, Cancel):
         return
     word, _, rest = getattr(value, "prompt", "").partition("=")
@@ -110,6 +111,8 @@ def answer(client: Connection, sequence: int, value: object) -> None:
             os._exit(int(rest))
         case "sleep":
             time.sleep(float(rest))
+    if word == "speed":
+        control.send(Speed(100.0, float(rest)))
     client.send(TextDelta(str(os.getpid())), sequence)
     client.send(Finished("stop"), sequence)
 

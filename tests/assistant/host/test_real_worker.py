@@ -28,7 +28,8 @@ def test_it_answers_and_refuses(demo_model: Path, tmp_path: Path) -> None:
 
         with pytest.raises(Error) as caught:
             host.open_engine(LoadSettings(str(demo_model), n_ctx=16_000_000))
-        assert caught.value.kind == "busy", "the same file is in use, and both do not fit"
+        assert caught.value.kind == "out-of-memory"
+        assert [one.state for one in host.status().engines][:1] == ["ready"], "nothing goes for what cannot fit anyway"
 
         damaged = tmp_path / "damaged.gguf"
         damaged.write_bytes(demo_model.read_bytes()[:1_000_000])

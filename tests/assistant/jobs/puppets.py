@@ -22,6 +22,7 @@ class Puppet(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     steps: int = 3
     step_s: float = 0.0
     die_at: tuple[int, ...] = ()  # after these steps, once each
+    need_mib: int = 0  # memory it asks for before it begins
     file: str = ""  # written while at work, removed by `clean`
 
 
@@ -33,6 +34,9 @@ class PuppetKind:
 
     def title(self, arguments: Puppet) -> str:
         return f"Puppet: {arguments.does}"
+
+    def memory_bytes(self, arguments: Puppet) -> int:
+        return arguments.need_mib * 1024 * 1024
 
     def run(self, context: JobContext, arguments: Puppet) -> Iterator[JobEvent]:
         if arguments.file:

@@ -99,7 +99,7 @@ def schemathesis(quick: Any, folder: Path, n: int, phases: str) -> None:
     done = subprocess.run(
         [
             program, "run", f"{quick.url}/openapi.json", "--header", f"Authorization: Bearer {quick.token}",
-            "--checks", "not_a_server_error", "--max-examples", str(n), "--phases", phases, "--request-timeout", "120",
+            "--checks", "not_a_server_error", "--max-examples", str(n), "--phases", phases, "--request-timeout", "600",
             "--continue-on-failure", "--generation-deterministic", "--no-color",
         ],
         cwd=folder, capture_output=True, text=True, timeout=3500, check=False,

@@ -270,3 +270,69 @@ def test_nothing_is_left_behind(serve: Callable[..., Any], endless: Any) -> None
     after = count()
     assert after[0] <= before[0] + 1
     assert after[1] <= before[1]
+
+
+def test_a_flood_is_refused_before_anything_is_made_of_it(serve: Callable[..., Any], endless: Any) -> None:
+    """Beyond a full line not even the catalogue is asked; other models, and requests of no model, still are."""
+    words = endless()
+    served = serve(words, n_parallel=1, n_waiting=0)
+    held = raw_request(served, message(stream=True))
+    assert words.wait(lambda one: one.running == 1)
+    looked: list[str] = []
+    find = served.service.short
+
+    async def short(work: Any) -> Any:
+        looked.append("catalogue")
+        return await find(work)
+
+    served.service.short = short
+    for path, body in (
+        (CHAT, message()), (CHAT, {"messages": 5}), ("/v1/messages", message(max_tokens=5)),
+        ("/v1/completions", {"prompt": "x"}), ("/v1/responses", {"input": "x"}), ("/v1/embeddings", {"input": "x"}),
+    ):  # fmt: skip
+        answer = served.post(path, body)
+        assert answer.status_code == 429, path
+        assert "retry-after" in answer.headers
+    assert served.client.post("/v1/messages", json=message(max_tokens=5)).json()["error"]["type"] == "rate_limit_error"
+    assert not looked
+    assert served.chat(model="no-such-model").status_code == 404
+    assert served.post("/tokenize", {"text": "a"}).status_code in (400, 429)
+    assert served.client.post(CHAT, content=b"{", headers={"content-type": "application/json"}).status_code == 429
+    held.close()
+    assert words.wait(lambda one: one.running == 0)
+    wait_until(lambda: gauge(served, "requests_generating") == 0)
+    assert served.client.post(CHAT, content=b"{", headers={"content-type": "application/json"}).status_code == 400
+
+
+def test_many_who_ask_at_once_look_at_the_catalogue_once(serve: Callable[..., Any]) -> None:
+    served = serve()
+    looked = []
+    find = served.service.short
+
+    async def short(work: Any) -> Any:
+        looked.append(1)
+        return await find(work)
+
+    served.service.short = short
+    with ThreadPoolExecutor(8) as pool:
+        statuses = list(pool.map(lambda _: served.client.get("/v1/models/tiny-nothing").status_code, range(8)))
+    assert statuses == [404] * 8
+    before = len(looked)
+    with ThreadPoolExecutor(4) as pool:
+        assert set(pool.map(lambda _: served.chat().status_code, range(4))) == {200}
+    assert len(looked) - before <= 2
+
+
+def test_as_many_at_once_as_the_engine_has_slots(
+    serve: Callable[..., Any], endless: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RUSHLIGHT_ENGINE_SLOTS", "2")
+    words = endless()
+    served = serve(words, n_parallel=0, n_waiting=1)
+    held = [raw_request(served, message(stream=True)) for _ in range(3)]
+    assert words.wait(lambda one: one.running == 2)
+    wait_until(lambda: gauge(served, "requests_waiting") == 1)
+    assert served.chat().status_code == 429
+    for sock in held:
+        sock.close()
+    assert words.wait(lambda one: one.running == 0)

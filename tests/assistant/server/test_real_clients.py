@@ -192,20 +192,40 @@ def test_echo_gives_the_likelihoods_of_the_model(openai: Any) -> None:
 def test_likelihood_tells_sense_from_nonsense(openai: Any, real: Any) -> None:
     """lm-eval's loglikelihood: token ids of context and continuation, echo, one token more than wanted."""
 
-    def loglikelihood(context: str, continuation: str) -> float:
-        n = len(real.client.post("/tokenize", json={"content": context}).json()["tokens"])
-        ids = real.client.post("/tokenize", json={"content": context + continuation}).json()["tokens"]
-        made = openai.completions.create(model="smollm2", prompt=[ids], echo=True, max_tokens=1, logprobs=1, seed=1)
-        return float(sum(made.choices[0].logprobs.token_logprobs[n:-1]))
+    sense, nonsense = (likelihood_of(openai, real, "The capital of France is", word) for word in (" Paris", " Apples"))
+    assert sense > nonsense
 
-    assert loglikelihood("The capital of France is", " Paris") > loglikelihood("The capital of France is", " Apples")
+
+HARNESS = """
+import json, os, lm_eval
+done = lm_eval.simple_evaluate(
+    model="local-completions",
+    model_args={"model": "smollm2", "base_url": os.environ["URL"] + "/v1/completions", "tokenizer_backend": "remote",
+                "auth_token": os.environ["TOKEN"], "max_length": 2048, "num_concurrent": 2},
+    tasks=[json.loads(os.environ["TASK"])],
+    log_samples=True,
+)
+print(json.dumps({"acc": done["results"]["ours"]["acc,none"],
+                  "likelihoods": [[one[0] for one in sample["filtered_resps"]] for sample in done["samples"]["ours"]]}))
+"""
 
 
 @pytest.mark.slow
-@pytest.mark.filterwarnings("default")
-def test_lm_eval_itself(real: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The harness with a task of ours: multiple choice, by loglikelihood through echo."""
-    lm_eval = pytest.importorskip("lm_eval")
+@pytest.mark.timeout(1200)
+def test_lm_eval_itself(real: Any, openai: Any, tmp_path: Path) -> None:
+    """The harness in an environment of its own, with a task of ours: multiple choice, by loglikelihood through echo."""
+    import importlib.util
+    import os
+
+    where = Path(__file__).parents[2] / "bench" / "rivals" / "environment.py"
+    spec = importlib.util.spec_from_file_location("rival_environment", where)
+    assert spec is not None and spec.loader is not None
+    environment = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(environment)
+    try:
+        python = environment.rival_python("lm-eval", builds_llama=False)
+    except environment.RivalMissing as err:
+        pytest.skip(f"lm-eval does not install here: {err}")
     items = [
         {"q": "The capital of France is", "options": [" Paris", " Apples"], "answer": 0},
         {"q": "Two and two is", "options": [" purple", " four"], "answer": 1},
@@ -218,15 +238,23 @@ def test_lm_eval_itself(real: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPat
         "test_split": "test", "output_type": "multiple_choice", "doc_to_text": "{{q}}", "doc_to_choice": "{{options}}",
         "doc_to_target": "{{answer}}", "target_delimiter": "", "metric_list": [{"metric": "acc"}],
     }  # fmt: skip
-    monkeypatch.setenv("OPENAI_API_KEY", real.token)
-    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
-    done = lm_eval.simple_evaluate(
-        model="local-completions",
-        model_args={"model": "smollm2", "base_url": f"{real.url}/v1/completions", "tokenizer_backend": "remote",
-                    "auth_token": real.token, "max_length": 2048},
-        tasks=[task],
-    )  # fmt: skip
-    assert done["results"]["ours"]["acc,none"] >= 2 / 3
+    env = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "HF_HUB_OFFLINE": "1", "URL": real.url,
+           "TOKEN": real.token, "OPENAI_API_KEY": real.token, "TASK": json.dumps(task)}  # fmt: skip
+    done = subprocess.run([python, "-c", HARNESS], env=env, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-4000:]
+    found = json.loads(done.stdout.splitlines()[-1])
+    assert found["acc"] == 1.0
+    for item, likelihoods in zip(items, found["likelihoods"], strict=True):
+        for option, likelihood in zip(item["options"], likelihoods, strict=True):
+            assert likelihood == pytest.approx(likelihood_of(openai, real, str(item["q"]), str(option)), abs=0.3)
+
+
+def likelihood_of(openai: Any, real: Any, context: str, continuation: str) -> float:
+    """What the server says when it is asked as the harness asks."""
+    n = len(real.client.post("/tokenize", json={"content": context}).json()["tokens"])
+    ids = real.client.post("/tokenize", json={"content": context + continuation}).json()["tokens"]
+    made = openai.completions.create(model="smollm2", prompt=[ids], echo=True, max_tokens=1, logprobs=1, seed=1)
+    return float(sum(made.choices[0].logprobs.token_logprobs[n:-1]))
 
 
 # --- anthropic ------------------------------------------------------------------------------------------------------
@@ -293,6 +321,19 @@ def test_langchain(real: Any) -> None:
     assert set(called.tool_calls[0]["args"]) == {"name", "age"}
     person = chat.with_structured_output(PERSON | {"title": "Person"}, method="json_schema").invoke("Ada, 36 years old")
     assert set(person) == {"name", "age"}
+    gathered = None
+    for chunk in chat.bind_tools([TOOL], tool_choice="add_person").stream("Add Ada, 36 years old."):
+        gathered = chunk if gathered is None else gathered + chunk
+    assert gathered is not None and set(gathered.tool_calls[0]["args"]) == {"name", "age"}
+    made = langchain.OpenAIEmbeddings(
+        base_url=real.url + "/v1", api_key=real.token, model="smollm2", max_retries=0, check_embedding_ctx_length=False
+    )
+    assert len(made.embed_documents(["a", "b"])) == 2
+    openai_package = pytest.importorskip("openai")
+    with pytest.raises(openai_package.NotFoundError):
+        langchain.ChatOpenAI(base_url=real.url + "/v1", api_key=real.token, model="gpt-9", max_retries=0).invoke("x")
+    with pytest.raises(openai_package.AuthenticationError):
+        langchain.ChatOpenAI(base_url=real.url + "/v1", api_key="wrong", model="smollm2", max_retries=0).invoke("x")
 
 
 NODE = """
@@ -307,10 +348,22 @@ for await (const chunk of await client.chat.completions.create(
 const tool = JSON.parse(process.env.TOOL);
 const called = await client.chat.completions.create({ model: "smollm2", tools: [tool], tool_choice: "required",
   parallel_tool_calls: false, messages: [{ role: "user", content: "Add Ada, 36 years old." }] });
+let args = "";
+const ada = [{ role: "user", content: "Add Ada, 36 years old." }];
+for await (const chunk of await client.chat.completions.create({ model: "smollm2", tools: [tool], stream: true,
+    tool_choice: "required", parallel_tool_calls: false, messages: ada }))
+  args += chunk.choices[0]?.delta?.tool_calls?.[0]?.function?.arguments ?? "";
+const person = await client.chat.completions.create({ model: "smollm2", messages,
+  response_format: { type: "json_schema",
+                     json_schema: { name: "p", strict: true, schema: tool.function.parameters } } });
+let status = 0;
+try { await new OpenAI({ baseURL: process.env.URL + "/v1", apiKey: "wrong", maxRetries: 0 }).models.list(); }
+catch (e) { status = e.status; }
 const vectors = await client.embeddings.create({ model: "smollm2", input: ["a"] });
 let code = "";
 try { await client.chat.completions.create({ model: "gpt-9", messages }); } catch (e) { code = e.code; }
-console.log(JSON.stringify({ said: said.choices[0].message.content, streamed, code,
+console.log(JSON.stringify({ said: said.choices[0].message.content, streamed, code, status,
+  streamedCall: JSON.parse(args), person: JSON.parse(person.choices[0].message.content),
   call: JSON.parse(called.choices[0].message.tool_calls[0].function.arguments), n: vectors.data[0].embedding.length }));
 """
 
@@ -334,7 +387,8 @@ def test_npm_openai(real: Any, tmp_path: Path) -> None:
     said = json.loads(done.stdout)
     assert "Paris" in said["said"]
     assert said["streamed"] == said["said"]
-    assert set(said["call"]) == {"name", "age"}
+    assert set(said["call"]) == set(said["streamedCall"]) == set(said["person"]) == {"name", "age"}
+    assert said["status"] == 401
     assert said["code"] == "model_not_found"
     assert said["n"] > 100
 

@@ -12,7 +12,8 @@ import pytest
 from rushlight import Error
 from rushlight.quant.convert.to_gguf import convert
 from rushlight.quant.numpy_model import NumpyModel
-from rushlight.quant.proof import Proof, proof_path, prove, read_proof, refusal_of
+from rushlight.quant.proof import prove
+from rushlight.quant.proof_file import Proof, proof_path, read_proof, refusal_of
 from rushlight.quant.proof_texts import HARD_TEXTS
 from rushlight.quant.unpack import unpack
 

@@ -5,21 +5,24 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from rushlight import Error, Progress
 from rushlight.assistant.app import App
 from rushlight.assistant.engine.request import LoadSettings
 from rushlight.assistant.events import Usage
-from rushlight.assistant.host.protocol import EngineStatus, HostStatus
+from rushlight.assistant.host.protocol import EngineStatus, Holder, HostStatus, LoadPlan
 from rushlight.assistant.jobs.jobs import Jobs
 from rushlight.assistant.models.hub import HubFile
 from rushlight.assistant.models.importing import import_model
+from rushlight.assistant.models.load_defaults import OPTIONS
 from rushlight.assistant.models.memory import Gpu, Memory
 from rushlight.assistant.models.model import Model
 from rushlight.ui.desk import model_reading, models_desk
 from rushlight.ui.desk.background import Background
 from rushlight.ui.desk.model_finding import find_on_disk
+from rushlight.ui.desk.model_loading import load_options, plan_row
 from rushlight.ui.desk.models_desk import ModelRow, ModelsDesk, ModelsState
 from rushlight.ui.desk.waiting import wait
 
@@ -425,3 +428,59 @@ def test_it_follows_the_catalogue(desk: ModelsDesk, measured: Any, desk_app: App
     import_model(desk_app.catalogue, make_gguf("new.gguf"), how="in-place")
     pump(lambda: desk.state.rows and desk.state.rows[0].fits == "yes")
     assert changes
+
+
+# --- what loading takes ---------------------------------------------------------------------------------------------
+def load_plan(state: str, **values: Any) -> LoadPlan:
+    given: dict[str, Any] = {
+        "main_bytes": 3 * _GB, "parked_bytes": 0, "card_bytes": 0, "weights_bytes": 2 * _GB, "context_bytes": _GB,
+        "compute_bytes": 0, "n_ctx": 4096, "gpu_layers": 0, "n_layers": 0, "free_bytes": 4 * _GB,
+        "free_card_bytes": 0, "reserve_bytes": 0, "budget_bytes": 0,
+    }  # fmt: skip
+    return LoadPlan("tiny", state, **{**given, **values})
+
+
+@pytest.mark.parametrize("state", ["fits", "unloads", "does-not-fit"])
+def test_loading_that_costs_something_is_asked_first(
+    desk: ModelsDesk, measured: Any, desk_model: Model, pump: Any, monkeypatch: pytest.MonkeyPatch, state: str
+) -> None:
+    holders = (Holder("other <model>", _GB, 0, False, 5.0, state == "unloads"),)
+    found = load_plan(state, holders=holders, message="It needs 3 GB.", hint="Lower the context.")
+    loaded: list[str] = []
+    monkeypatch.setattr(models_desk, "plan_of", lambda _app, model_id, label: plan_row(found, model_id, label))
+    monkeypatch.setattr(desk, "load", loaded.append)
+    measured()
+    desk.wish_to_load(desk_model.id)
+    if state == "fits":
+        pump(lambda: loaded)
+        assert loaded == [desk_model.id] and desk.state.plan is None
+        return
+    pump(lambda: desk.state.plan is not None)
+    plan = desk.state.plan
+    assert plan is not None and plan.state == state and not loaded
+    wanted = "other <model> is unloaded" if state == "unloads" else "It needs 3 GB. Lower the context."
+    assert wanted in plan.sentence and "4,096 tokens of context" in plan.lines[0]
+    desk.leave_plan()
+    assert desk.state.plan is None
+
+
+def test_how_a_loaded_model_runs(measured: Any, desk_model: Model, host: Any) -> None:
+    host(msgspec.structs.replace(engine(desk_model.path.absolute(), in_use=True), decode_per_s=52.4))
+    (row,) = measured()
+    assert row.speed_now == pytest.approx(52.4) and "last answer 52 tok/s" in row.live_text
+    assert "answers 1 user" in row.live_text
+
+
+def test_load_options_are_checked_and_taken_back(
+    desk: ModelsDesk, measured: Any, desk_app: App, desk_model: Model, pump: Any, background: Background
+) -> None:
+    measured()
+    desk.set_load_options(desk_model.id, {"context": "2048", "kv_type": "q8_0"})
+    pump(lambda: dict(desk_app.catalogue.find(desk_model.id).load) == {"context": "2048", "kv_type": "q8_0"})
+    desk.set_load_options(desk_model.id, {"kv_type": None})
+    pump(lambda: dict(desk_app.catalogue.find(desk_model.id).load) == {"context": "2048"})
+    cards: list[Any] = []
+    desk.card(desk_model.id, cards.append)
+    pump(lambda: cards)
+    assert cards[0].load == (("context", "2048"),)
+    assert {one.name for one in load_options()} == set(OPTIONS)

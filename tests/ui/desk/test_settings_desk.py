@@ -59,7 +59,7 @@ def test_every_setting_has_a_title_of_its_own(desk: SettingsDesk) -> None:
 
 
 def test_search_looks_among_all(desk: SettingsDesk) -> None:
-    desk.search("graphics CARD")
+    desk.search("layers graphics CARD")
     assert [one.name for one in desk.state.rows] == ["engine.gpu_layers"]
     desk.search("nothing of the kind")
     assert desk.state.rows == ()

@@ -31,7 +31,12 @@ from rushlight.ui.gui.main_window import MainWindow
 
 CODE = "Yes: [the way](https://example.org/way).\n\n```python\nprint('wax')\n```\n"
 _PATIENCE = 45  # presses of Tab without anything new
-_PAGE_OF = {"models": "models", "jobs": "jobs"}  # of a scope; all others work on the chat page
+_PAGE_OF = {
+    "models": "models",
+    "quantize": "quantize",
+    "server": "server",
+    "jobs": "jobs",
+}  # of a scope; all others work on the chat page
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PySide6.QtCore import Qt
 
 from rushlight import Error
 from rushlight.assistant.app import App
@@ -41,7 +42,7 @@ class _NoDesk:
         self.then: Callable[[DownloadPlan], None] = lambda _plan: None
         self.failed: Callable[[Error], None] | None = None
 
-    def load(self, model_id: str) -> None:
+    def wish_to_load(self, model_id: str) -> None:
         self.asked.append(("load", model_id))
 
     def unload(self, model_id: str) -> None:
@@ -396,3 +397,79 @@ def test_at_200_percent_in_a_small_window_nothing_lies_beside_the_page(
         qtbot.waitUntil(lambda: column.widget().minimumSizeHint().width() <= column.viewport().width())
     finally:
         frame.theme.set_scale(1.0)
+
+
+# --- what loading takes ---------------------------------------------------------------------------------------------
+def test_a_remote_model_says_that_it_leaves_this_machine(table: Any) -> None:
+    shown, _desk, _opened = table
+    shown.show_rows([_row(is_remote=True, url="http://far:1/v1", fit_text="leaves this machine"), _row("b/c@F16")])
+    far, near = shown.lines.values()
+    assert not far.remote.isHidden() and near.remote.isHidden()
+    assert far.load.isHidden() and not near.load.isHidden() and far.size.isHidden()
+
+
+def test_what_runs_says_how_and_how_fast(table: Any) -> None:
+    shown, _desk, _opened = table
+    shown.show_rows([_row(is_loaded=True, in_use=True, speed=40.0, speed_now=52.0, live_text="on the processor")])
+    (line,) = shown.lines.values()
+    assert line.speed.text() == "52 tok/s now" and line.fits.toolTip() == "on the processor"
+
+
+def test_what_does_not_fit_leads_to_a_smaller_one(theme: Any, qtbot: Any) -> None:
+    from rushlight.ui.gui.models.model_table import ModelTable
+
+    wanted: list[str] = []
+    shown = ModelTable(theme, _NoDesk(), lambda _id: None, wanted.append)
+    qtbot.addWidget(shown)
+    shown.resize(1200, 300)
+    shown.show()
+    shown.show_rows([_row(fits="no", fit_text="needs 43 GB, 27 GB free")])
+    (line,) = shown.lines.values()
+    line.smaller.click()
+    assert wanted == ["acme/big@Q4_K_M"]
+
+
+def test_a_plan_is_shown_before_loading_costs_anything(theme: Any, qtbot: Any) -> None:
+    from rushlight.ui.desk.model_loading import PlanRow
+    from rushlight.ui.gui.models.plan_card import PlanCard
+
+    done: list[str] = []
+
+    class Desk:
+        def load(self, model_id: str) -> None:
+            done.append(f"load {model_id}")
+
+        def leave_plan(self) -> None:
+            done.append("leave")
+
+    card = PlanCard(theme, Desk(), lambda model_id: done.append(f"smaller {model_id}"))
+    qtbot.addWidget(card)
+    card.show_plan(PlanRow("a", "A <b>", "unloads", "It fits once B is unloaded.", ("3 GB of memory",)))
+    assert card.isVisible() and card.title.text() == "Loading A <b>" and not card.smaller_button.isVisible()
+    card.load_button.click()
+    card.show_plan(PlanRow("a", "A", "does-not-fit", "It needs 43 GB.", ()))
+    assert card.load_button.text() == "Try it all the same"
+    card.smaller_button.click()
+    qtbot.keyClick(card, Qt.Key.Key_Escape)
+    card.show_plan(None)
+    assert done == ["load a", "smaller a", "leave"] and not card.isVisible()
+
+
+def test_how_a_model_is_loaded_is_set_field_by_field(theme: Any, qtbot: Any) -> None:
+    from rushlight.ui.gui.models.load_form import LoadForm
+
+    heard: list[tuple[str, str]] = []
+    form = LoadForm(theme, lambda name, value: heard.append((name, value)))
+    qtbot.addWidget(form)
+    form.show()
+    form.show_values((("context", "4096"),))
+    context, kv = form.rows["context"], form.rows["kv_type"]
+    assert context.widget.text() == "4096" and kv.choice is not None
+    context.widget.setText("lots")
+    context.widget.editingFinished.emit()
+    assert context.problem.isVisible() and heard == []
+    context.widget.setText("")
+    context.widget.editingFinished.emit()
+    at = kv.widget.findData("q8_0")
+    kv.widget.activated.emit(at)
+    assert heard == [("context", ""), ("kv_type", "q8_0")] and not context.problem.isVisible()

@@ -23,7 +23,8 @@ Perform = Callable[..., None]
 # What only a window can do: a terminal has its own text size and its own windows.
 WINDOW_ONLY = {"view.larger", "view.smaller", "view.normal-size", "app.new-window"}
 HERE = [one for one in actions() if one.id not in WINDOW_ONLY]
-PAGES = ("chat", "models", "jobs", "settings", "first-run")
+PAGES = ("chat", "models", "quantize", "server", "jobs", "settings", "first-run")
+WITH_KEYS = ("quantize", "server", "jobs")  # pages whose keys are their own
 
 
 @pytest.fixture
@@ -44,7 +45,7 @@ def conversation_id(assistant: App) -> str:
 
 
 def page_of(one: Action) -> str:
-    return one.scope if one.scope in ("models", "jobs") else "chat"
+    return one.scope if one.scope in ("models", *WITH_KEYS) else "chat"
 
 
 async def show(stage: Any, page: str) -> None:
@@ -62,8 +63,8 @@ def test_every_key_reaches_its_action(perform: Perform, model: Model, conversati
         for one in HERE:
             for key in one.terminal_keys:
                 await show(stage, page_of(one))
-                if one.scope == "jobs":
-                    stage.app._pages["jobs"].do = reached.append
+                if one.scope in WITH_KEYS:
+                    stage.app._pages[one.scope].do = reached.append
                 if one.scope != "empty-input":
                     await stage.press(key)
                     assert reached == [one.id], f"{key} is {reached} and not {one.id}"

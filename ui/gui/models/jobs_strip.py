@@ -1,6 +1,6 @@
-"""The imports and downloads of models, in the page where they were begun. The jobs page has all others too."""
+"""The jobs of some kinds, in the page where they were begun: imports, downloads. The jobs page has all others too."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
@@ -18,14 +18,22 @@ class JobsStrip(QWidget):
     """What is under way, and what has ended since the page was made, until it is put away."""
 
     def __init__(
-        self, theme: Theme, background: Background, on_model: Callable[[str], None], parent: QWidget | None = None
+        self,
+        theme: Theme,
+        background: Background,
+        on_model: Callable[[str], None],
+        *,
+        kinds: Sequence[str] = KINDS,
+        name: str = "",
+        parent: QWidget | None = None,
     ) -> None:
         super().__init__(parent)
+        self._kinds = frozenset(kinds)
         self._theme = theme
         self._on_model = on_model
         self._seen: set[str] = set()
         self.cards: dict[str, JobCard] = {}
-        self.setAccessibleName(text("Imports and downloads"))
+        self.setAccessibleName(name or text("Imports and downloads"))
         self._column = QVBoxLayout(self)
         self._column.setContentsMargins(0, 0, 0, 0)
         self._column.setSpacing(theme.px(12))
@@ -51,7 +59,7 @@ class JobsStrip(QWidget):
         self.setVisible(bool(rows))
 
     def _is_shown(self, row: JobRow) -> bool:
-        if row.job.kind not in KINDS:
+        if row.job.kind not in self._kinds:
             return False
         if not row.job.is_over:
             self._seen.add(row.id)

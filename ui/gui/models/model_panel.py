@@ -13,8 +13,10 @@ from PySide6.QtWidgets import QFormLayout, QHBoxLayout, QLineEdit, QPlainTextEdi
 from rushlight import Error, Progress, Stop
 from rushlight.assistant.safety.plain import plain_line
 from rushlight.ui.desk.background import Background, Running
+from rushlight.ui.desk.model_loading import PlanRow
 from rushlight.ui.desk.model_values import ModelCard, ModelRow
 from rushlight.ui.gui.announce import announce
+from rushlight.ui.gui.models.load_form import LoadForm
 from rushlight.ui.gui.models.sampler_form import SamplerForm
 from rushlight.ui.gui.theme import Theme
 from rushlight.ui.gui.widgets import Card, Chip, ErrorPanel, FlowLayout, IconButton, button, label, with_role
@@ -36,6 +38,8 @@ class ModelPanel(Card):
         background: Background,
         *,
         on_close: Callable[[], None] = lambda: None,
+        on_smaller: Callable[[str], None] = lambda _model_id: None,
+        on_bench: Callable[[str], None] = lambda _model_id: None,
         parent: QWidget | None = None,
     ) -> None:
         super().__init__(theme, " ", parent=parent)
@@ -59,9 +63,17 @@ class ModelPanel(Card):
         self.default_button = button(text("Make it the default"), lambda: desk.set_default(self.model_id))
         self.check_button = button(text("Check the file"), self._check)
         self.template_button = button(text("Show the template"), self._show_template)
+        self.plan_button = button(text("What loading takes"), self._ask_plan)
+        self.bench_button = button(text("Measure its speed"), lambda: on_bench(self.model_id))
+        self.smaller_button = button(text("Make a smaller one"), lambda: on_smaller(self.model_id))
         self.remove_button = button(text("Remove"), self._remove, "danger")
-        for one in (self.default_button, self.check_button, self.template_button, self.remove_button):
+        for one in (self.default_button, self.plan_button, self.bench_button, self.smaller_button, self.check_button,
+                    self.template_button, self.remove_button):  # fmt: skip
             flow.addWidget(one)
+        self.live = label("", "good", wrap=True)
+        self.plan_lines = label("", "muted", wrap=True)
+        self.load_form = LoadForm(theme, lambda name, value: desk.set_load_options(self.model_id, {name: value}))
+        self._load_head = label(text("How it is loaded"), "strong")
         self.checked = label("", "muted", wrap=True)
         self.template = QPlainTextEdit()
         self.template.setReadOnly(True)
@@ -78,17 +90,20 @@ class ModelPanel(Card):
         self.new_name.setPlaceholderText(text("another name"))
         self.new_name.setAccessibleName(text("Another name for the model"))
         self.new_name.returnPressed.connect(self._add_name)
-        for widget in (self.problem, self.notices, self.fit, buttons, self.checked, self.template, self._facts_box):
+        for widget in (self.problem, self.notices, self.live, self.fit, buttons, self.plan_lines, self.checked,
+                       self.template, self._facts_box):  # fmt: skip
             self.body.addWidget(widget)
         self.body.addWidget(label(text("Other names"), "strong"))
         self.body.addWidget(self.names)
         self.body.addWidget(self.new_name)
+        self.body.addWidget(self._load_head)
+        self.body.addWidget(self.load_form)
         self.body.addWidget(label(text("Sampler defaults"), "strong"))
         self.body.addWidget(
             label(text("They hold for every chat with this model that sets no others."), "small", wrap=True)
         )
         self.body.addWidget(self.sampler)
-        for hidden in (self.problem, self.notices, self.fit, self.checked, self.template):
+        for hidden in (self.problem, self.notices, self.live, self.fit, self.plan_lines, self.checked, self.template):
             hidden.hide()
         self._dress_panel()
         theme.changed.connect(self._dress_panel)
@@ -100,6 +115,7 @@ class ModelPanel(Card):
             self._stop_check()
             self.checked.hide()
             self.template.hide()
+            self.plan_lines.hide()
         self.model_id = model_id
         self.read()
 
@@ -143,6 +159,7 @@ class ModelPanel(Card):
         self.template_button.setEnabled(bool(card.template))
         self.template.setPlainText(card.template)
         self.sampler.show_values(card.sampling)
+        self.load_form.show_values(card.load)
         self._show_names(card.row)
         self.show()
         if is_first:
@@ -156,6 +173,11 @@ class ModelPanel(Card):
         self.set_title(plain_line(row.label))
         self.default_button.setEnabled(not row.is_default and row.purpose == "chat")
         self.default_button.setText(text("It is the default") if row.is_default else text("Make it the default"))
+        self.live.setText(plain_line(row.live_text))
+        self.live.setVisible(bool(row.live_text))
+        for one in (self.plan_button, self.bench_button, self.smaller_button, self.check_button, self.load_form,
+                    self._load_head):  # fmt: skip
+            one.setVisible(not row.is_remote)
         self.fit.setText(plain_line(row.fit_detail))
         self.fit.setVisible(bool(row.fit_detail))
         if row.problem:
@@ -190,6 +212,22 @@ class ModelPanel(Card):
         model_id = self.model_id
         self.close_panel()
         self._desk.remove(model_id)
+
+    def _ask_plan(self) -> None:
+        """What loading it would take; nothing is loaded."""
+        model_id = self.model_id
+
+        def show(plan: PlanRow) -> None:
+            if model_id == self.model_id:
+                self.plan_lines.setText("\n".join((plan.sentence, *plan.lines)))
+                self.plan_lines.show()
+                announce(self.plan_button, plan.sentence)
+
+        def failed(err: Error) -> None:
+            self.plan_lines.setText(plain_line(f"{err.message} {err.hint or ''}"))
+            self.plan_lines.show()
+
+        self._desk.plan(model_id, show, failed)
 
     def _show_template(self) -> None:
         is_shown = self.template.isHidden()

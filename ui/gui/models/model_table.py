@@ -26,7 +26,7 @@ _FIT_ROLES = {"yes": "chip-good", "no": "chip-bad", "unknown": "chip"}
 class Loading(Protocol):
     """Whoever does what the buttons say: `ModelsDesk`."""
 
-    def load(self, model_id: str) -> None: ...
+    def wish_to_load(self, model_id: str) -> None: ...
     def unload(self, model_id: str) -> None: ...
     def stop_loading(self, model_id: str) -> None: ...
     def remove(self, model_id: str) -> None: ...
@@ -36,28 +36,38 @@ class _Line:
     """The widgets of one model."""
 
     def __init__(
-        self, theme: Theme, row: ModelRow, desk: Loading, on_open: Callable[[str], None], parent: QWidget
+        self,
+        theme: Theme,
+        row: ModelRow,
+        desk: Loading,
+        on_open: Callable[[str], None],
+        on_smaller: Callable[[str], None],
+        parent: QWidget,
     ) -> None:
         self._theme = theme
         self.row = row
         self._named = QWidget(parent)
         self.name = button("", lambda: on_open(self.row.id), "name", parent=self._named)
         self.mark = label(text("default"), "chip-accent", parent=self._named)
+        self.remote = label(text("leaves this machine"), "chip-bad", parent=self._named)
+        self.remote.setToolTip(text("It runs on another machine: what is written to it goes there."))
         named = QHBoxLayout(self._named)
         named.setContentsMargins(0, 0, 0, 0)
         named.addWidget(self.name)
         named.addWidget(self.mark)
+        named.addWidget(self.remote)
         named.addStretch(1)
         self.type, self.size, self.context, self.speed, self.adapters = (label("", parent=parent) for _ in range(5))
         self.fits = label("", "chip", parent=parent)
         self._buttons = QWidget(parent)
-        self.load = button(text("Load"), lambda: desk.load(self.row.id), parent=self._buttons)
+        self.load = button(text("Load"), lambda: desk.wish_to_load(self.row.id), parent=self._buttons)
         self.unload = button(text("Unload"), lambda: desk.unload(self.row.id), parent=self._buttons)
         self.stop = button(text("Stop"), lambda: desk.stop_loading(self.row.id), parent=self._buttons)
         buttons = QHBoxLayout(self._buttons)
         buttons.setContentsMargins(0, 0, 0, 0)
         self.forget = button(text("Forget it"), lambda: desk.remove(self.row.id), parent=self._buttons)
-        for one in (self.load, self.unload, self.stop, self.forget):
+        self.smaller = button(text("Make a smaller one"), lambda: on_smaller(self.row.id), "link", parent=self._buttons)
+        for one in (self.load, self.unload, self.stop, self.smaller, self.forget):
             buttons.addWidget(one)
         self.problem = label("", "bad", wrap=True, parent=parent)
         middle = [self.type, self.size, self.context, self.fits, self.speed, self.adapters]
@@ -80,23 +90,28 @@ class _Line:
         self.name.setAccessibleName(text("Card of {model}", model=name))
         self.name.setToolTip(plain_line(row.id).replace("<", "‹"))
         self.mark.setVisible(row.is_default)
+        self.remote.setVisible(row.is_remote)
         for words, header, value in (
             (self.type, text("Type"), row.quantization),
-            (self.size, text("Size"), size_text(row.size_bytes)),
+            (self.size, text("Size"), "" if row.is_remote else size_text(row.size_bytes)),
             (self.context, text("Context"), context_text(row.n_ctx)),
             (self.fits, text("Fits"), _fit_words(row)),
-            (self.speed, text("Speed here"), speed_text(row.speed)),
+            (self.speed, text("Speed here"), _speed_words(row)),
             (self.adapters, text("Adapters"), ", ".join(row.adapters)),
         ):
             _say(words, header, plain_line(value))
         with_role(self.fits, "chip-bad" if row.problem else _FIT_ROLES[row.fits])
-        self.fits.setToolTip(plain_line(row.fit_detail).replace("<", "‹"))
-        had_focus = any(one.hasFocus() for one in (self.load, self.unload, self.stop, self.forget))
-        can_load = not row.is_loaded and not row.is_loading and row.purpose == "chat" and not _is_gone(row)
+        detail = plain_line(row.live_text or row.fit_detail)
+        self.fits.setToolTip(detail.replace("<", "‹"))
+        self.fits.setAccessibleDescription(detail)
+        had_focus = any(one.hasFocus() for one in (self.load, self.unload, self.stop, self.smaller, self.forget))
+        is_idle = not row.is_loaded and not row.is_loading and not row.is_remote and not _is_gone(row)
+        can_load = is_idle and row.purpose == "chat"
         for one, is_shown in (
             (self.load, can_load),
             (self.unload, row.is_loaded),
             (self.stop, row.is_loading),
+            (self.smaller, can_load and row.fits == "no"),
             (self.forget, _is_gone(row)),
         ):
             one.setVisible(is_shown)
@@ -111,7 +126,15 @@ class _Line:
 
     def _words(self) -> tuple[object, ...]:
         shown = (self.type, self.size, self.context, self.fits, self.speed, self.adapters, self.name)
-        return (*(one.text() for one in shown), self.row.is_loaded, self.row.is_loading, self.row.is_default)
+        row = self.row
+        return (*(one.text() for one in shown), row.is_loaded, row.is_loading, row.is_default, row.is_remote, row.fits)
+
+
+def _speed_words(row: ModelRow) -> str:
+    """What it writes now, else what it wrote before."""
+    if row.in_use and row.speed_now:
+        return text("{speed} now", speed=speed_text(row.speed_now))
+    return speed_text(row.speed_now if row.speed_now else row.speed)
 
 
 def _fit_words(row: ModelRow) -> str:
@@ -137,13 +160,19 @@ class ModelTable(RowTable):
     """table.show_rows(state.rows)"""
 
     def __init__(
-        self, theme: Theme, desk: Loading, on_open: Callable[[str], None], parent: QWidget | None = None
+        self,
+        theme: Theme,
+        desk: Loading,
+        on_open: Callable[[str], None],
+        on_smaller: Callable[[str], None] = lambda _model_id: None,
+        parent: QWidget | None = None,
     ) -> None:
         headers = (text("Model"), text("Type"), text("Size"), text("Context"), text("Fits"), text("Speed here"),
                    text("Adapters"), "")  # fmt: skip
         super().__init__(theme, headers, parent)
         self._desk = desk
         self._on_open = on_open
+        self._on_smaller = on_smaller
         self.lines: dict[str, _Line] = {}
         theme.changed.connect(self._again)
 
@@ -155,7 +184,7 @@ class ModelTable(RowTable):
         for row in rows:
             line = self.lines.get(row.id)
             if line is None:
-                line = _Line(self._theme, row, self._desk, self._on_open, self)
+                line = _Line(self._theme, row, self._desk, self._on_open, self._on_smaller, self)
             elif line.row != row:
                 needs_room |= line.show_row(row)
             lines[row.id] = line
@@ -164,7 +193,7 @@ class ModelTable(RowTable):
             self.set_rows([line.table_row for line in lines.values()])
             buttons: list[QPushButton] = []
             for line in lines.values():
-                buttons += [line.name, line.load, line.unload, line.stop, line.forget]
+                buttons += [line.name, line.load, line.unload, line.stop, line.smaller, line.forget]
             for before, after in itertools.pairwise(buttons):
                 QWidget.setTabOrder(before, after)
         elif needs_room:

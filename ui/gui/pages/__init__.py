@@ -23,6 +23,18 @@ def _models(frame: "Frame") -> "QWidget":
     return ModelsPage(frame)
 
 
+def _quantize(frame: "Frame") -> "QWidget":
+    from rushlight.ui.gui.pages.quantize import QuantizePage
+
+    return QuantizePage(frame)
+
+
+def _server(frame: "Frame") -> "QWidget":
+    from rushlight.ui.gui.pages.server import ServerPage
+
+    return ServerPage(frame)
+
+
 def _jobs(frame: "Frame") -> "QWidget":
     from rushlight.ui.gui.pages.jobs import JobsPage
 
@@ -45,6 +57,8 @@ def register_all() -> None:
     """Their titles are words of the user's language, so this is called again where the language has changed."""
     register(PageInfo("chat", text("Chat"), "message-square", "top", 10, _chat, has_conversations=True))
     register(PageInfo("models", text("Models"), "box", "top", 60, _models))
+    register(PageInfo("quantize", text("Quantize"), "layers", "hidden", 61, _quantize, under="models"))
+    register(PageInfo("server", text("Server"), "hard-drive", "hidden", 63, _server, under="models"))
     register(PageInfo("jobs", text("Jobs"), "align-left", "bottom", 10, _jobs))
     register(PageInfo("settings", text("Settings"), "settings", "bottom", 20, _settings))
     register(PageInfo("first-run", text("Welcome"), "sparkles", "hidden", 10, _first_run))

@@ -11,18 +11,22 @@ from PySide6.QtGui import QDragEnterEvent, QDragLeaveEvent, QDropEvent, QHideEve
 from PySide6.QtWidgets import QFileDialog, QFrame, QHBoxLayout, QVBoxLayout, QWidget
 
 from rushlight import Error
+from rushlight.assistant.safety.plain import plain_line
 from rushlight.ui.desk.background import Running
 from rushlight.ui.desk.model_values import ModelsState, OnDisk
 from rushlight.ui.desk.models_desk import ModelsDesk
+from rushlight.ui.gui.models.bench_card import BenchCard
 from rushlight.ui.gui.models.disk_list import DiskList
 from rushlight.ui.gui.models.get_panel import GetPanel
 from rushlight.ui.gui.models.jobs_strip import JobsStrip
 from rushlight.ui.gui.models.memory_card import MemoryCard
 from rushlight.ui.gui.models.model_panel import ModelPanel
 from rushlight.ui.gui.models.model_table import ModelTable
+from rushlight.ui.gui.models.plan_card import PlanCard
+from rushlight.ui.gui.models.tabs import add_tabs
 from rushlight.ui.gui.page import Frame
 from rushlight.ui.gui.pages.parts import PageColumn, PageHead, View
-from rushlight.ui.gui.pages.showing import shows_items
+from rushlight.ui.gui.pages.showing import show_item, shows_items
 from rushlight.ui.gui.widgets import Card, EmptyState, IconButton, button, label
 from rushlight.ui.words import plural, text
 
@@ -47,6 +51,7 @@ class ModelsPage(QWidget):
         self.desk = ModelsDesk(frame.background, View(self.show_state))
         self.desk.on_job = lambda job: self.jobs.expect(job.id)
         self._head = PageHead(theme, text("Models"))
+        self.tabs = add_tabs(self._head, frame, "models")
         self.find_button = button(text("Find on this disk"), self.find_on_disk)
         self.import_button = button(text("Import…"), self.import_files)
         self.get_button = button(text("Get a model…"), self.get, "primary")
@@ -60,10 +65,15 @@ class ModelsPage(QWidget):
         self.memory = MemoryCard(theme)
         self._table_card = Card(theme)
         self._table_card.setAccessibleName(text("Models on this machine"))
-        self.table = ModelTable(theme, self.desk, self.show_model)
+        self.plan = PlanCard(theme, self.desk, self._make_smaller)
+        self.table = ModelTable(theme, self.desk, self.show_model, self._make_smaller)
         self._table_card.body.addWidget(self.table)
         self._table_card.hide()
-        self.panel = ModelPanel(theme, self.desk, frame.background, on_close=self._panel_closed)
+        self.panel = ModelPanel(
+            theme, self.desk, frame.background, on_close=self._panel_closed, on_smaller=self._make_smaller,
+            on_bench=self.measure_speed,
+        )  # fmt: skip
+        self.bench = BenchCard(theme, frame.background, on_close=lambda: self.get_button.setFocus())
         self.empty = EmptyState(
             theme,
             text("No model yet"),
@@ -74,8 +84,8 @@ class ModelsPage(QWidget):
             icon_name="box",
         )  # fmt: skip
         self.empty.hide()
-        for widget in (self.undo_bar, self.jobs, self.get_panel, self.disk, self.memory, self._table_card, self.panel,
-                       self.empty):  # fmt: skip
+        for widget in (self.undo_bar, self.jobs, self.get_panel, self.disk, self.memory, self.plan, self._table_card,
+                       self.bench, self.panel, self.empty):  # fmt: skip
             self._column.body.addWidget(widget)
         self._drop_here = label(text("Drop the GGUF file to import it"), "title", parent=self)
         self._drop_here.setAlignment(Qt.AlignmentFlag.AlignCenter)
@@ -92,6 +102,7 @@ class ModelsPage(QWidget):
             ("models.get", self.get),
             ("models.find", self.find_on_disk),
             ("models.unload-all", lambda: self.desk.unload("")),
+            ("models.bench", self.measure_default),
         ):
             frame.bind(action_id, slot, self)
         shows_items(frame, "models", self.show_model)
@@ -103,6 +114,7 @@ class ModelsPage(QWidget):
             self._timer.setInterval(every_ms)
         self.memory.show_bars(state.bars)
         self.table.show_rows(state.rows)
+        self.plan.show_plan(state.plan)
         self._table_card.setVisible(bool(state.rows))
         self.empty.setVisible(not state.rows and not state.is_loading and not state.undo)
         self.undo_bar.setVisible(bool(state.undo))
@@ -117,6 +129,21 @@ class ModelsPage(QWidget):
         self.panel.open(model_id)
         # Its height is known once it is filled and laid out.
         QTimer.singleShot(0, self, lambda: self._column.show_widget(self.panel))
+
+    def measure_speed(self, model_id: str) -> None:
+        """How fast that one reads and writes here."""
+        row = self.desk.row(model_id)
+        if row is not None:
+            self.bench.measure(model_id, plain_line(row.label))
+            self._column.show_widget(self.bench)
+
+    def measure_default(self) -> None:
+        """The model whose card is open, else the default one."""
+        default = next((row.id for row in self.desk.state.rows if row.is_default), "")
+        self.measure_speed(self.panel.model_id or default)
+
+    def _make_smaller(self, model_id: str) -> None:
+        show_item(self._frame, "quantize", model_id)
 
     def import_files(self) -> None:
         """Choose GGUF files; each becomes a job."""
@@ -236,6 +263,7 @@ class ModelsPage(QWidget):
     def leave(self) -> None:
         self._timer.stop()
         self.jobs.desk.close()
+        self.bench.desk.close()
         self.desk.close()
 
 

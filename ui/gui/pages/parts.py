@@ -38,6 +38,7 @@ class PageHead(QFrame):
         self.setProperty("role", "head")
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
         self.title = label(title, "heading", parent=self)
+        self._tabs: list[QWidget] = []
         self._widgets: list[QWidget] = []
         self._is_wide = True
         self._column = QVBoxLayout(self)
@@ -57,6 +58,11 @@ class PageHead(QFrame):
         self._widgets.append(widget)
         self._row.addWidget(widget)
 
+    def add_tab(self, widget: QWidget) -> None:
+        """A chip that leads to a page beside this one, after the title."""
+        self._tabs.append(widget)
+        self._row.insertWidget(len(self._tabs), widget)
+
     def add_field(self, widget: QWidget) -> None:
         """A field, which takes the room that is free and stays beside the title."""
         self._row.addWidget(widget, 4)
@@ -71,7 +77,8 @@ class PageHead(QFrame):
     def minimumSizeHint(self) -> QSize:
         """What the two lines need, so that a page can be made narrower than all buttons beside each other."""
         margins = self._column.contentsMargins()
-        widest = max((widget.sizeHint().width() for widget in self._widgets if not is_off(widget)), default=0)
+        movable = (*self._tabs, *self._widgets)
+        widest = max((widget.sizeHint().width() for widget in movable if not is_off(widget)), default=0)
         across = max(widest, self._first_line_width()) + margins.left() + margins.right()
         return QSize(across, super().minimumSizeHint().height())
 
@@ -86,7 +93,8 @@ class PageHead(QFrame):
         for at in range(self._row.count()):
             item = self._row.itemAt(at)
             widget = item.widget() if item is not None else None
-            if widget is not None and widget not in self._widgets and not is_off(widget):
+            is_fixed = widget is not None and widget not in self._widgets and widget not in self._tabs
+            if widget is not None and is_fixed and not is_off(widget):
                 width += max(widget.minimumSizeHint().width(), widget.minimumWidth()) + self._row.spacing()
         return width
 
@@ -94,16 +102,20 @@ class PageHead(QFrame):
         margins = self._column.contentsMargins()
         room = self.width() - margins.left() - margins.right()
         gap = self._row.spacing()
-        needed = sum(widget.sizeHint().width() + gap for widget in self._widgets if not is_off(widget))
+        movable = (*self._tabs, *self._widgets)
+        needed = sum(widget.sizeHint().width() + gap for widget in movable if not is_off(widget))
         needed += self._first_line_width()
         is_wide = needed <= room
         if is_wide == self._is_wide:
             return
         self._is_wide = is_wide
-        for widget in self._widgets:
+        for widget in movable:
             if is_wide:
                 self._flow.removeWidget(widget)
-                self._row.addWidget(widget)
+                if widget in self._tabs:
+                    self._row.insertWidget(1 + self._tabs.index(widget), widget)
+                else:
+                    self._row.addWidget(widget)
             else:
                 self._row.removeWidget(widget)
                 self._flow.addWidget(widget)

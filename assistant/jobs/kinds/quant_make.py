@@ -1,0 +1,233 @@
+"""The job that quantizes a GGUF file and proves it: by search, with error feedback, or by ggml; also for the user's own
+use, where it calibrates on their chats first and looks at other ones afterwards.
+
+Tensors that took long are kept until the file is whole, so a killed job goes on after the last one.
+"""
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import msgspec
+
+from rushlight import Error
+from rushlight.assistant.events import Notice
+from rushlight.assistant.jobs.kind import JobContext, JobEvent, JobResult, PauseBy
+from rushlight.assistant.jobs.kinds import quant_parts
+from rushlight.assistant.jobs.kinds.model_memory import WORK_BYTES
+
+if TYPE_CHECKING:
+    from rushlight.quant.imatrix import ImportanceMatrix
+    from rushlight.quant.quantize import Encoder
+
+_N_CTX = 512
+_CALIBRATION_WINDOWS = 64
+_EVALUATION_WINDOWS = 16
+
+
+class QuantMake(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What `rushlight quant make` is told."""
+
+    source: str  # absolute
+    target: str  # absolute
+    type_name: str = ""  # may be left out with a plan
+    method: Literal["search", "gptq", "ggml"] = "search"
+    imatrix: str = ""
+    plan: str = ""
+    texts: list[str] = []
+    chats: bool = False
+    for_my_use: bool = False
+    prove: bool = True
+    n_threads: int = 0
+
+
+class QuantMakeKind:
+    name = "quant-make"
+    arguments = QuantMake
+    pause: PauseBy = "exit"
+    may_freeze = True
+
+    def title(self, arguments: QuantMake) -> str:
+        return f"Quantize {Path(arguments.source).name} to {arguments.type_name or 'a plan'}"
+
+    def memory_bytes(self, arguments: QuantMake) -> int:
+        return WORK_BYTES * (4 if arguments.method == "gptq" else 1)
+
+    def run(self, context: JobContext, arguments: QuantMake) -> Iterator[JobEvent]:
+        work = _Work(context, arguments)
+        yield from work.warnings()
+        state: dict[str, Any] = dict(context.checkpoint or {})
+        if "result" not in state or not work.target.exists():
+            state = {"parts": state.get("parts", 0)}
+            state["result"] = work.make(state)
+            context.save_checkpoint(state)
+        shutil.rmtree(_kept(context), ignore_errors=True)
+        proof = None
+        if arguments.prove:
+            proof = quant_parts.prove_export(context, work.target, work.source, work.n_threads)
+        notice = quant_parts.proof_notice(proof)
+        if notice is not None:
+            yield notice
+        result = {**state["result"], "proof": quant_parts.proof_json(proof)}
+        if arguments.for_my_use:
+            result["own_use"] = work.own_use()
+        yield JobResult(result)
+
+    def clean(self, context: JobContext, arguments: QuantMake, *, for_good: bool) -> None:
+        quant_parts.clean_beside(Path(arguments.target))
+        if for_good:
+            shutil.rmtree(_kept(context), ignore_errors=True)
+
+
+class _Work:
+    """One quantization; the fields are what it was told, `make` its steps in order."""
+
+    def __init__(self, context: JobContext, arguments: QuantMake) -> None:
+        self.context, self.arguments = context, arguments
+        self.source, self.target = Path(arguments.source), Path(arguments.target)
+        self.n_threads = quant_parts.threads(context.app, arguments.n_threads)
+        if arguments.method == "ggml" and arguments.for_my_use:
+            raise Error("--for-my-use calibrates, then searches or feeds errors back.", kind="bad-arguments")
+
+    def warnings(self) -> Iterator[Notice]:
+        from rushlight.quant.export_proof import mixture_of
+        from rushlight.quant.gguf_check import check
+
+        kind = mixture_of(check(self.source))
+        if kind not in ("F32", "F16", "BF16"):
+            yield Notice("requantized", f"{self.source.name} is quantized itself ({kind}); what that lost stays lost.")
+        if self.arguments.method == "gptq" and not self.arguments.for_my_use:
+            notice = quant_parts.given_text(self.arguments.texts, self.arguments.chats)
+            if notice is not None:
+                yield notice
+
+    def make(self, state: dict[str, Any]) -> dict[str, Any]:
+        from rushlight.quant import quantize
+        from rushlight.quant.proof_file import proof_path
+
+        mixture, types = self._types()
+        importance = self._importance(state)
+        if types is None:
+            types = quantize.types_of(self.source, mixture, has_importance=importance is not None)
+        made = quantize.make(
+            self.source,
+            self.target,
+            mixture,
+            types=types,
+            importance=importance,
+            n_threads=self.n_threads,
+            by="ggml" if self.arguments.method == "ggml" else "rushlight",
+            encoder=self._encoder(types, state),
+            stop=self.context.stop,
+            on_progress=self.context.tell,
+        )
+        proof_path(self.target).unlink(missing_ok=True)  # of an earlier file of that name
+        counts: dict[str, int] = {}
+        for kind in made.types.values():
+            counts[kind] = counts.get(kind, 0) + 1
+        return {
+            "path": str(made.path),
+            "type": self.arguments.type_name or "plan",
+            "method": self.arguments.method,
+            "types": counts,
+            "size_bytes": made.size_bytes,
+            "bits_per_weight": made.bits_per_weight,
+        }
+
+    def _types(self) -> tuple[str, dict[str, str] | None]:
+        """(the mixture that the file is said to be, types by tensor where a plan names them)"""
+        from rushlight.quant import quantize
+        from rushlight.quant.plan_file import read_plan
+
+        given = self.arguments.type_name
+        if not self.arguments.plan:
+            quantize.file_type_of(given)
+            return given, None
+        types = dict(read_plan(Path(self.arguments.plan)).types)
+        return given or quantize.nearest_mixture(self.source, types), types
+
+    def _importance(self, state: dict[str, Any]) -> "ImportanceMatrix | None":
+        from rushlight.quant import calibrating, imatrix
+
+        if self.arguments.imatrix:
+            return imatrix.read(Path(self.arguments.imatrix))
+        if not self.arguments.for_my_use:
+            return None
+
+        def on_part(n_parts: int) -> None:
+            state["parts"] = n_parts
+            self.context.save_checkpoint(state)
+
+        text, name = self._text()
+        return calibrating.collect_in_parts(
+            self.source,
+            text,
+            self.context.folder,
+            dataset=name,
+            done_parts=int(state["parts"]),
+            n_ctx=_N_CTX,
+            most_windows=_CALIBRATION_WINDOWS,
+            n_threads=self.n_threads,
+            stop=self.context.stop,
+            on_progress=self.context.tell,
+            on_part=on_part,
+        )
+
+    def _encoder(self, types: dict[str, str], state: dict[str, Any]) -> "Encoder | None":
+        if self.arguments.method != "gptq":
+            return None
+        from rushlight.quant.gptq import ErrorFeedback
+        from rushlight.quant.kept_rows import KeptRows
+
+        text, _ = self._text()
+        feedback = ErrorFeedback(
+            self.source,
+            text,
+            types,
+            n_ctx=_N_CTX,
+            most_windows=_CALIBRATION_WINDOWS,
+            n_threads=self.n_threads,
+            stop=self.context.stop,
+            on_progress=self.context.tell,
+        )
+        return KeptRows(feedback, _kept(self.context), lambda n_kept: self.context.save_checkpoint(state))
+
+    def _text(self) -> tuple[str, str]:
+        return quant_parts.text_for(
+            self.context.app, self.arguments.texts, self.arguments.chats or self.arguments.for_my_use, "calibrate"
+        )
+
+    def own_use(self) -> dict[str, Any]:
+        """How far the file is from its source on chats that it was not calibrated on."""
+        from rushlight.quant.compare import compare
+
+        if self.arguments.texts:
+            raise Error("--for-my-use looks at your chats.", "Leave --text out.", kind="bad-arguments")
+        text, _ = quant_parts.text_for(self.context.app, [], True, "evaluate")
+        (found,) = compare(
+            self.source,
+            [self.target],
+            text,
+            n_ctx=_N_CTX,
+            most_windows=_EVALUATION_WINDOWS,
+            n_threads=self.n_threads,
+            keep=self.context.folder / "own-use.npz",
+            stop=self.context.stop,
+            on_progress=self.context.tell,
+        )
+        return {
+            "positions": found.n_positions,
+            "divergence": found.divergence,
+            "divergence_99": found.divergence_99,
+            "agreement": found.agreement,
+            "perplexity": found.perplexity,
+            "source_perplexity": found.reference_perplexity,
+        }
+
+
+def _kept(context: JobContext) -> Path:
+    return context.folder / "tensors"
+
+
+KIND = QuantMakeKind()

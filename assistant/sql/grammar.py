@@ -1,0 +1,287 @@
+"""A grammar for the queries that one question may become: only names that exist, only where their table stands.
+
+Each join tree has its own rules, so that a column never stands without its table; each text column has its own
+literals. Columns are always written with their table (visit.fee_eur), so rules of one column serve all trees.
+The dialect is llguidance's Lark. The rules by their letter, `k` for a tree and `n` for a column:
+
+    qk query  ik item  ek expression  gk group  ak aggregate  ck column  xk number  nk number column  dk date column
+    ok order of groups  vk order of rows
+
+Terminals are cut so that none goes on where another one may end: llguidance's lexer looks one letter ahead, no more.
+"visit.day BETWEEN " beside "visit.day" would make every other comparison impossible.
+    pk predicate of a tree   sn what is said of a column alone   pn the same or with a query inside   Ln its texts
+"""
+
+import json
+import time
+from collections.abc import Iterable
+
+from msgspec import Struct
+
+from rushlight.assistant.engine.request import Grammar
+from rushlight.assistant.sql.linking import Linked
+from rushlight.assistant.sql.trees import Node, Tree, join_trees, name_of, table_text
+from rushlight.assistant.sql.values import Column
+
+MAX_RULES = 480  # the engine takes 500
+MAX_BYTES = 240_000
+_COMPARE = '(" = " | " <> " | " < " | " > " | " <= " | " >= ")'
+_EQUAL = '(" = " | " <> ")'
+# Rare forms stand in the grammar only where the question has a word for them: a small model would take any.
+_SHARE_WORDS = ("share", "percent", "percentage", "ratio", "proportion", "rate", "%")
+_SPAN_WORDS = (
+    "days",
+    "long",
+    "longest",
+    "duration",
+    "between",
+    "nights",
+    "late",
+    "delay",
+    "before",
+    "after",
+    "time",
+    "last",
+)
+_RANK_WORDS = ("rank", "ranking", "place", "position")
+_RUNNING_WORDS = ("running", "cumulative", "accumulated")
+_NUMBER_WORDS = ("two", "three", "four", "five", "ten")
+_LIMIT_WORDS = ("first", "last", "top", "most", "least", "best", "worst", "only", "which", *_NUMBER_WORDS)
+_BEFORE_WORDS = ("before", "previous", "change", "growth")
+_TERMINALS = (
+    r"NUMBER: /[0-9]{1,9}(\.[0-9]{1,4})?/",
+    "COUNT: /[1-9][0-9]{0,2}/",
+    "YEAR: /'(19|20)[0-9]{2}'/",
+    "MONTH: /'(0[1-9]|1[0-2])'/",
+    "DATE: /'(19|20)[0-9]{2}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])'/",
+    "DATEPART: /'(19|20)[0-9]{2}(-(0[1-9]|1[0-2]))?-%'/",
+    r"PATTERN: /'%?[^'%\\\x00-\x1f\x7f-\x9f]{1,30}%?'/",
+)
+
+
+class SqlGrammar(Struct, frozen=True):
+    """The grammar with its size, for people and benchmarks."""
+
+    grammar: Grammar
+    n_trees: int
+    n_rules: int
+    n_bytes: int
+    seconds: float
+
+
+def sql_grammar(linked: Linked) -> SqlGrammar:
+    """Built anew for each question: what it names decides what the grammar holds. Fewer trees where it grows large."""
+    started = time.perf_counter()
+    trees = join_trees(linked)
+    least = len(linked.tables)
+    while True:
+        text = "\n".join(_Writer(linked, trees).lines()) + "\n"
+        n_rules, n_bytes = text.count("\n"), len(text.encode())
+        if len(trees) <= least or (n_rules <= MAX_RULES and n_bytes <= MAX_BYTES):
+            break
+        trees = trees[: max(least, len(trees) * 9 // 10)]
+    return SqlGrammar(Grammar("lark", text), len(trees), n_rules, n_bytes, time.perf_counter() - started)
+
+
+def kind_of(column: Column) -> str:
+    """text, number, date or flag: by the values, else by the declaration."""
+    if column.holds in ("number", "flag", "date"):
+        return column.holds
+    if column.holds == "time":
+        return "date"
+    if column.holds in ("text", "mixed"):
+        return "text"
+    declared = column.type.upper()
+    if any(word in declared for word in ("INT", "REAL", "NUM", "DEC", "DOUB", "FLOA")):
+        return "number"
+    return "date" if "DATE" in declared or "TIME" in declared else "text"
+
+
+def literal(value: str) -> str:
+    """A text as SQL writes it."""
+    return "'" + value.replace("'", "''") + "'"
+
+
+def _text(value: str) -> str:
+    """A terminal of fixed letters."""
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _any(parts: Iterable[str]) -> str:
+    return " | ".join(dict.fromkeys(part for part in parts if part))
+
+
+class _Writer:
+    """Writes the rules of one grammar."""
+
+    def __init__(self, linked: Linked, trees: list[Tree]) -> None:
+        self._linked = linked
+        self._trees = trees
+        self._limited = linked.says(*_LIMIT_WORDS) or any(
+            word.isdigit() or word.endswith("est") for word in linked.words
+        )
+        self._nodes: dict[str, Node] = {node.alias: node for tree in trees for node in tree.nodes}
+        self._tables = {
+            node.table.name: i for i, node in enumerate(self._nodes.values()) if node.alias == node.table.name
+        }
+        self._ids = {
+            (alias, column.name): f"{i}_{j}"
+            for i, (alias, node) in enumerate(self._nodes.items())
+            for j, column in enumerate(node.table.columns)
+        }
+        self._keys = {(table.name, one.name) for table in linked.tables for one in table.columns if one.key == 1}
+        self._keys |= {(owner, name) for owner, key in linked.keys for name in key.columns}
+        self._keys |= {(table.name, name) for table in linked.tables for key in table.keys for name in key.columns}
+
+    def lines(self) -> list[str]:
+        lines = ["start: " + _any(f"q{k}" for k in range(len(self._trees))), *_TERMINALS]
+        for alias, node in self._nodes.items():
+            for column in node.table.columns:
+                lines += self._column_rules(alias, node, column)
+        for name, i in self._tables.items():
+            columns = self._nodes[name].table.columns
+            lines.append(f"s_{i}: " + _any(f"s{self._ids[name, column.name]}" for column in columns))
+            lines.append(f'w_{i}: " WHERE " s_{i} (" AND " s_{i})?')
+        for k, tree in enumerate(self._trees):
+            lines += self._tree_rules(k, tree)
+        return lines
+
+    def _kind(self, node: Node, column: Column) -> str:
+        """text, number, date, flag or key: keys are compared and counted, not added up."""
+        return "key" if (node.table.name, column.name) in self._keys else kind_of(column)
+
+    # -- what is said of one column ---------------------------------------------------------------------------------
+
+    def _column_rules(self, alias: str, node: Node, column: Column) -> list[str]:
+        own, place = self._ids[alias, column.name], _place(alias, column)
+        kind = self._kind(node, column)
+        ways = [f'{_text(place)} (" IS NULL" | " IS NOT NULL")']
+        lines = []
+        if kind == "text":
+            held = self._linked.values.get(f"{node.table.name}.{column.name}", ())
+            texts = _any(_text(literal(value)) for value in held if value.isprintable())
+            if texts:
+                lines.append(f"L{own}: {texts}")
+                ways.append(f"{_text(place)} {_EQUAL} L{own}")
+                ways.append(f'{_text(place)} (" IN (" | " NOT IN (") L{own} (", " L{own}){{0,3}} ")"')
+            ways.append(f'{_text(place)} (" LIKE " | " NOT LIKE ") PATTERN')
+        elif kind == "date":
+            ways.append(f"{_text(place)} {_COMPARE} DATE")
+            ways.append(f'{_text(place)} " BETWEEN " DATE " AND " DATE')
+            ways.append(f'{_text(place)} " LIKE " DATEPART')
+            year, month = f"strftime('%Y', {place})", f"strftime('%m', {place})"
+            ways += [f"{_text(year)} {_COMPARE} YEAR", f"{_text(month)} {_EQUAL} MONTH"]
+        elif kind == "number":
+            ways.append(f"{_text(place)} {_COMPARE} NUMBER")
+            ways.append(f'{_text(place)} " BETWEEN " NUMBER " AND " NUMBER')
+        elif kind == "flag":
+            ways.append(f'{_text(place)} " = " ("0" | "1")')
+        else:
+            ways.append(f"{_text(place)} {_EQUAL} NUMBER")
+        if kind in ("number", "date"):
+            alike = [one for one in node.table.columns if one.name != column.name and self._kind(node, one) == kind]
+            ways += [f"{_text(place)} {_COMPARE} {_text(_place(alias, one))}" for one in alike[:4]]
+        lines.append(f"s{own}: " + _any(ways))
+        lines.append(f"p{own}: " + _any([f"s{own}", *self._inner(node, column, place, kind)]))
+        return lines
+
+    def _inner(self, node: Node, column: Column, place: str, kind: str) -> list[str]:
+        """Comparisons with what another query finds: the mean of the same column, or the keys of another table."""
+        table, ways = node.table, []
+        if kind in ("number", "date"):
+            source = f"({_place(table.name, column)}) FROM {table_text(self._linked, table)}"
+            what = '("AVG" | "MAX" | "MIN")' if kind == "number" else '("MAX" | "MIN")'
+            times = '("1.5 * " | "2 * ")? ' if kind == "number" else ""
+            inner = f'"(SELECT " {times}{what} {_text(source)} {self._where(table.name)} ")"'
+            ways.append(f'{_text(place)} (" = " | " < " | " > ") {inner}')
+        for owner, key in self._linked.keys:
+            if key.columns == (column.name,) and owner == table.name:
+                ways.append(self._in(place, key.table, key.to_columns[0]))
+            if key.to_columns == (column.name,) and key.table == table.name:
+                ways.append(self._in(place, owner, key.columns[0]))
+        return ways
+
+    def _in(self, place: str, table: str, column: str) -> str:
+        found = self._linked.table(table)
+        if found is None:
+            return ""
+        inner = f"SELECT {name_of(table)}.{name_of(column)} FROM {table_text(self._linked, found)}"
+        return f'{_text(place)} (" IN (" | " NOT IN (") {_text(inner)} {self._where(table)} ")"'
+
+    def _where(self, table: str) -> str:
+        return f"(w_{self._tables[table]})?" if table in self._tables else ""
+
+    # -- what is said of one tree -----------------------------------------------------------------------------------
+
+    def _tree_rules(self, k: int, tree: Tree) -> list[str]:
+        places: dict[str, list[str]] = {kind: [] for kind in ("text", "number", "flag", "date", "key")}
+        predicates = []
+        for node in tree.nodes:
+            for column in node.table.columns:
+                places[self._kind(node, column)].append(_place(node.alias, column))
+                predicates.append(f"p{self._ids[node.alias, column.name]}")
+        columns = [place for kind in places.values() for place in kind]
+        numbers, dates = places["number"] + places["flag"], places["date"]
+        has_values = bool(numbers or (dates and self._linked.says(*_SPAN_WORDS)))
+        lines = [
+            _query_rule(k, self._source(tree), limited=self._limited),
+            f"i{k}: " + _any([f"e{k}", *self._windows(k)]),
+            f"e{k}: " + _any([f"g{k}", f"a{k}", f"x{k}" if has_values else ""]),
+            f'o{k}: e{k} (" DESC" | " ASC")?',
+            f'v{k}: ({_any([f"g{k}", f"x{k}" if has_values else ""])}) (" DESC" | " ASC")?',
+            f"p{k}: " + _any(predicates),
+            f"c{k}: " + _any(_text(place) for place in columns),
+        ]
+        groups = [f"c{k}"]
+        aggregates = [
+            '"COUNT(*)"',
+            f'"COUNT(" ("DISTINCT ")? c{k} ")"',
+            f'("MIN(" | "MAX(") c{k} ")"',
+        ]
+        if self._linked.says(*_SHARE_WORDS):
+            aggregates.append(f'"100.0 * SUM(" p{k} ") / COUNT(*)"')
+        values = []
+        if numbers:
+            values += [f"n{k}", f'n{k} (" * " | " + " | " - ") n{k}']
+            lines.append(f"n{k}: " + _any(_text(place) for place in numbers))
+        if dates:
+            groups.append(f"""("strftime('%Y', " | "strftime('%m', " | "strftime('%Y-%m', ") d{k} ")\"""")
+            if self._linked.says(*_SPAN_WORDS):
+                values.append(f'"julianday(" d{k} ") - julianday(" d{k} ")"')
+            lines.append(f"d{k}: " + _any(_text(place) for place in dates))
+        if values:
+            aggregates.append(f'("SUM(" | "AVG(") x{k} ")"')
+            aggregates.append(f'"ROUND(" ("SUM(" | "AVG(") x{k} "), " ("0" | "1" | "2") ")"')
+            lines.append(f"x{k}: " + _any(values))
+        return [*lines, f"g{k}: " + _any(groups), f"a{k}: " + _any(aggregates)]
+
+    def _windows(self, k: int) -> list[str]:
+        """Ranks and running totals, where the question asks for such."""
+        ways = []
+        if self._linked.says(*_RANK_WORDS):
+            ways.append(f'"RANK() OVER (ORDER BY " e{k} (" DESC")? ")"')
+        if self._linked.says(*_RUNNING_WORDS):
+            ways.append(f'"SUM(" a{k} ") OVER (ORDER BY " g{k} ")"')
+        if self._linked.says(*_BEFORE_WORDS):
+            ways.append(f'"LAG(" a{k} ") OVER (ORDER BY " g{k} ")"')
+        return ways
+
+    def _source(self, tree: Tree) -> str:
+        """FROM with its joins: text that must come, once the tree is decided."""
+        first = _text(" FROM " + table_text(self._linked, tree.nodes[0].table))
+        return " ".join([first, *(f'(" JOIN " | " LEFT JOIN ") {_text(join)}' for join in tree.joins)])
+
+
+def _query_rule(k: int, source: str, *, limited: bool) -> str:
+    """Aggregates order groups only: without GROUP BY they would be misused where no other one stands."""
+    where = f'(" WHERE " p{k} ((" AND " | " OR ") p{k}){{0,3}})?'
+    group = f'" GROUP BY " g{k} (", " g{k}){{0,2}} (" HAVING " a{k} {_COMPARE} NUMBER)?'
+    by_group, by_row = (f'(" ORDER BY " {rule}{k} (", " {rule}{k})?)?' for rule in "ov")
+    limit = ' (" LIMIT " COUNT)?' if limited else ""
+    start = f'"SELECT " ("DISTINCT ")? i{k} (", " i{k}){{0,5}} {source} {where}'
+    return f"q{k}: {start} ({group} {by_group} | {by_row}){limit}"
+
+
+def _place(alias: str, column: Column) -> str:
+    """A column with its table, as SQL writes it."""
+    return f"{name_of(alias)}.{name_of(column.name)}"

@@ -1,0 +1,249 @@
+"""Which tables, columns and values of a database a question is about. Knows words and schemas; asks no model.
+
+A column scores by its name, its comment and the values it holds ("Oslo" finds the column that holds it); a table by its
+name and its columns. The best tables are joined by the ones that lie between them, and cut to what a grammar can hold.
+"""
+
+import re
+from collections import Counter, deque
+from collections.abc import Iterable, Mapping
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from rushlight.assistant.sql.protocol import Profiled
+from rushlight.assistant.sql.values import Column, Key, Table
+
+MAX_TABLES = 6
+MAX_COLUMNS = 40
+MAX_VALUES = 200
+_SHARE = 0.2  # of the best table's score that another one must have
+_POINTING = 3  # keys to one table that say as much as other columns
+_FEW = 12  # distinct texts of a column that are all given
+_WORD = re.compile(r"[^\W_]+")
+_NAMES = {"name", "title", "label", "city", "date", "day"}
+_COMMON_WORDS = """
+a all an and are at be by did do does each for from give has have how in is it list many more most much not number of on
+or per show than that the their there they to was were what when which who whose with no any me its as
+"""
+_COMMON = frozenset(_COMMON_WORDS.split())
+_ALSO: Mapping[str, tuple[str, ...]] = {
+    "mean": ("average",), "cost": ("price", "fee", "amount"), "costs": ("price", "fee", "amount"),
+    "money": ("price", "amount", "total"), "earn": ("salary", "wage"), "old": ("birth", "age"), "oldest": ("birth",),
+    "youngest": ("birth",), "when": ("date", "day"), "year": ("date", "day", "year"), "month": ("date", "day"),
+    "who": ("name",), "people": ("person",),
+}  # fmt: skip
+
+
+class Linked(Struct, frozen=True):
+    """What of a database is shown to the model and known to the grammar."""
+
+    tables: tuple[Table, ...]  # with the columns that were chosen; the best first
+    keys: tuple[tuple[str, Key], ...]  # (name of the table that has it, key), between these tables
+    values: dict[str, tuple[str, ...]]  # "table.column" -> texts it holds, those of the question first
+    found: tuple[tuple[str, str], ...]  # ("table.column", value): what the question named
+    words: frozenset[str] = frozenset()  # of the question, by their stems
+
+    def table(self, name: str) -> Table | None:
+        return next((one for one in self.tables if one.name == name), None)
+
+    def says(self, *words: str) -> bool:
+        """Whether the question has one of these words, in whatever form."""
+        return any(stem(word) in self.words for word in words)
+
+
+def link(
+    known: Profiled,
+    question: str,
+    *,
+    max_tables: int = MAX_TABLES,
+    max_columns: int = MAX_COLUMNS,
+    whole: bool = False,
+) -> Linked:
+    """What `question` is about; `whole`: everything that is there, without looking at the question."""
+    words = _words(question)
+    named = _named_values(known, question)
+    scores = {
+        (table.name, column.name): _column_score(column, words)
+        + 4.0 * any(place == f"{table.name}.{column.name}" for place, _ in named)
+        for table in known.schema.tables
+        for column in table.columns
+    }
+    keys = [(table.name, key) for table in known.schema.tables for key in _keys(table, known.schema.tables)]
+    pointing = Counter(key.table for _, key in keys)
+    for name, key in keys:  # where half of the database points to one table, pointing there says little
+        for column_name in key.columns:
+            scores[name, column_name] *= min(1.0, _POINTING / pointing[key.table])
+    if whole:
+        chosen, named = list(known.schema.tables), []
+    else:
+        chosen = _choose_tables(known.schema.tables, keys, scores, words, max_tables)
+    tables = _choose_columns(chosen, scores, max_columns)
+    names = {table.name for table in tables}
+    inner = tuple((name, key) for name, key in keys if name in names and key.table in names)
+    kept = {f"{table.name}.{column.name}" for table in tables for column in table.columns}
+    found = tuple((place, value) for place, value in named if place in kept)
+    return Linked(
+        tables, inner, _values(known, kept, found), found, frozenset(map(stem, _WORD.findall(question.lower())))
+    )
+
+
+def _words(text: str) -> frozenset[str]:
+    """The words of a text by their stems, with what else they may mean."""
+    plain = [word for word in _WORD.findall(text.lower()) if word not in _COMMON or word in _ALSO]
+    found = {stem(word) for word in plain}
+    for word in plain:
+        found.update(stem(other) for other in _ALSO.get(word, ()))
+    return frozenset(found)
+
+
+def stem(word: str) -> str:
+    """A word without its English ending, roughly: categories, category and category's become categor."""
+    for ending in ("ies", "ing", "ed", "es", "s", "y", "e"):
+        if len(word) > len(ending) + 2 and word.endswith(ending):
+            return word[: -len(ending)]
+    return word
+
+
+def _name_words(name: str) -> set[str]:
+    return {stem(word.lower()) for word in re.findall(r"[A-Z]?[a-z]+|[A-Z]+|\d+|[^\W\d_a-zA-Z]+", name)}
+
+
+def _column_score(column: Column, words: frozenset[str]) -> float:
+    own = _name_words(column.name)
+    hits = own & words
+    score = 3.0 * len(hits) / len(own) + len(hits) if own else 0.0
+    if column.comment:
+        score += 0.7 * len(_words(column.comment) & words)
+    score += 0.8 * len({stem(value.lower()) for value in column.samples if value.isalpha()} & words)
+    return score
+
+
+def _named_values(known: Profiled, question: str) -> list[tuple[str, str]]:
+    """(column, value) for every text of the database that stands in the question, the longest first."""
+    folded = " ".join(_WORD.findall(question.casefold()))
+    padded, stems = f" {folded} ", {stem(word) for word in folded.split()}
+    found = []
+    for column in known.values:
+        for value in column.values:
+            plain = " ".join(_WORD.findall(value.casefold()))
+            if not plain or (len(plain) < 2 and value not in question) or plain in _COMMON:
+                continue
+            if f" {plain} " in padded or (" " not in plain and len(plain) > 3 and stem(plain) in stems):
+                found.append((f"{column.table}.{column.column}", value))
+    return sorted(found, key=lambda one: -len(one[1]))
+
+
+def _keys(table: Table, tables: Iterable[Table]) -> list[Key]:
+    """The declared keys; where a table has none, those that names show: city_id and a table city."""
+    if table.keys:
+        return [key for key in table.keys if key.to_columns and all(key.to_columns)]
+    found = []
+    for column in table.columns:
+        name = column.name.lower()
+        for other in tables:
+            if other.name == table.name:
+                continue
+            own = [one for one in other.columns if one.key == 1] or list(other.columns[:1])
+            target = own[0].name.lower() if own else ""
+            singular = other.name.lower().removesuffix("s")
+            if target and (
+                (name == target and name.endswith("id") and name != "id" and singular in name)
+                or (target in ("id", f"{singular}_id") and name == f"{singular}_id")
+            ):
+                found.append(Key((column.name,), other.name, (own[0].name,), declared=False))
+    return found
+
+
+def _choose_tables(
+    tables: tuple[Table, ...],
+    keys: list[tuple[str, Key]],
+    scores: Mapping[tuple[str, str], float],
+    words: frozenset[str],
+    most: int,
+) -> list[Table]:
+    def score(table: Table) -> float:
+        own = _name_words(table.name)
+        best = sorted((scores[table.name, column.name] for column in table.columns), reverse=True)
+        said = len(own & words) / len(own) if own else 0.0
+        return 5.0 * said + sum(best[:3]) + 0.5 * len(_words(table.comment) & words) - 0.1 * table.is_view
+
+    points = {table.name: score(table) for table in tables}
+    order = sorted(tables, key=lambda table: points[table.name], reverse=True)
+    least = _SHARE * max(points.values(), default=0.0)
+    if least <= 0:  # the question names nothing that is here
+        return order[:most]
+    by_name = {table.name: table for table in tables}
+    near: dict[str, set[str]] = {}
+    for name, key in keys:
+        near.setdefault(name, set()).add(key.table)
+        near.setdefault(key.table, set()).add(name)
+    chosen: list[str] = []
+    for table in order:
+        way = _way(near, chosen, table.name) if chosen else [table.name]
+        if points[table.name] >= least and len(set(chosen) | set(way)) <= most:
+            chosen += [name for name in way if name not in chosen and name in by_name]
+    return [by_name[name] for name in chosen[:most]]
+
+
+def _way(near: Mapping[str, set[str]], chosen: list[str], target: str) -> list[str]:
+    """The tables from the chosen ones to `target` along keys, at most three steps; else only itself."""
+    if target in chosen:
+        return []
+    waiting = deque([(name, [name]) for name in chosen])
+    seen = set(chosen)
+    while waiting:
+        name, way = waiting.popleft()
+        if name == target:
+            return [one for one in way if one not in chosen]
+        if len(way) <= 3:
+            for other in sorted(near.get(name, ())):
+                if other not in seen:
+                    seen.add(other)
+                    waiting.append((other, [*way, other]))
+    return [target]
+
+
+def _choose_columns(tables: list[Table], scores: Mapping[tuple[str, str], float], most: int) -> tuple[Table, ...]:
+    """The best columns over all tables, keys included; each table keeps at least one."""
+    ranked = []
+    for i, table in enumerate(tables):
+        for place, column in enumerate(table.columns):
+            score = scores[table.name, column.name] - 0.05 * place - 0.02 * i
+            score += 0.6 * bool(_name_words(column.name) & _NAMES) + 0.3 * bool(column.key)
+            ranked.append((score, i, place))
+    ranked.sort(reverse=True)
+    kept: dict[int, set[int]] = {i: set() for i in range(len(tables))}
+    for i in kept:  # the best of each table first
+        first = next((place for _, table, place in ranked if table == i), None)
+        if first is not None:
+            kept[i].add(first)
+    for _, i, place in ranked:
+        if sum(map(len, kept.values())) >= most:
+            break
+        kept[i].add(place)
+    return tuple(
+        replace(table, columns=tuple(column for place, column in enumerate(table.columns) if place in kept[i]))
+        for i, table in enumerate(tables)
+        if kept[i]
+    )
+
+
+def _values(known: Profiled, kept: set[str], found: tuple[tuple[str, str], ...]) -> dict[str, tuple[str, ...]]:
+    """The texts by column: those of the question, then all of columns that hold few, at most `MAX_VALUES`."""
+    values: dict[str, list[str]] = {}
+    left = MAX_VALUES
+    for place, value in found:
+        if left and value not in values.setdefault(place, []):
+            values[place].append(value)
+            left -= 1
+    few = [one for one in known.values if one.complete and len(one.values) <= _FEW]
+    for column in sorted(few, key=lambda one: len(one.values)):
+        place = f"{column.table}.{column.column}"
+        if place in kept:
+            own = values.setdefault(place, [])
+            for value in column.values:
+                if left and value not in own:
+                    own.append(value)
+                    left -= 1
+    return {place: tuple(own) for place, own in values.items() if own}

@@ -1,0 +1,111 @@
+"""Looks at the values of every column: what they are, which are frequent, which texts there are. Runs in the worker.
+
+Bounded in rows, values and time; a column that was not reached keeps what its declaration says.
+"""
+
+import re
+import time
+from collections import Counter
+from typing import Any
+
+import apsw
+import msgspec
+
+from rushlight.assistant.sql.guard import Guard
+from rushlight.assistant.sql.protocol import Profiled, Values
+from rushlight.assistant.sql.schema_read import place_of, quoted, read_schema
+from rushlight.assistant.sql.values import Column, Schema, Table
+
+_ROWS = 20_000  # of a table that are looked at
+_VALUES = 2_000  # distinct texts of a column that are kept for looking up
+_ALL_VALUES = 60_000  # in all columns together
+_VALUE_CHARS = 80
+_SAMPLES = 12
+_DATE = re.compile(r"\d{4}-\d\d-\d\d\Z")
+_TIME = re.compile(r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d")
+
+
+def profile(guard: Guard, seconds: float) -> Profiled:
+    """The schema with what its columns hold, and the texts by which a question may name them."""
+    guard.unlock()
+    try:
+        schema = read_schema(guard, seconds)
+    finally:
+        guard.lock(guard.tables)
+    end = time.monotonic() + seconds
+    tables: list[Table] = []
+    values: list[Values] = []
+    left = _ALL_VALUES
+    n_columns = sum(len(table.columns) for table in schema.tables)
+    for table in schema.tables:
+        columns: list[Column] = []
+        for column in table.columns:
+            share = (end - time.monotonic()) / max(1, min(n_columns, 20))
+            n_columns -= 1
+            found = _look(guard, table, column, share) if share > 0.002 else None
+            if found is None:
+                columns.append(column)
+                continue
+            looked, texts, complete = found
+            columns.append(looked)
+            if texts and left > 0:
+                texts = texts[:left]
+                left -= len(texts)
+                values.append(Values(table.source, table.name, column.name, tuple(texts), complete))
+        tables.append(msgspec.structs.replace(table, columns=tuple(columns)))
+    return Profiled(Schema(tuple(tables), schema.notes), tuple(values))
+
+
+def _look(guard: Guard, table: Table, column: Column, seconds: float) -> tuple[Column, list[str], bool] | None:
+    name = quoted(column.name)
+    guard.begin(max(0.01, seconds))
+    try:
+        rows = list(
+            guard.db.execute(
+                f"SELECT v, count(*) AS n FROM (SELECT {name} AS v FROM {place_of(guard, table)} LIMIT {_ROWS}) "
+                f"WHERE v IS NOT NULL AND length(v) <= 4000 GROUP BY v ORDER BY n DESC LIMIT {_ROWS}"
+            )
+        )
+    except (apsw.Error, UnicodeDecodeError, MemoryError):
+        return None
+    counts: Counter[Any] = Counter()
+    for value, n in rows:
+        counts[value] += n
+    plain = [value for value in counts if not isinstance(value, bytes)]
+    holds = _holds(counts)
+    numbers = [value for value in plain if isinstance(value, (int, float))]
+    texts = [value for value in plain if isinstance(value, str) and 0 < len(value) <= _VALUE_CHARS]
+    ordered: list[Any] = numbers if numbers else (texts if holds in ("date", "time") else [])
+    looked = msgspec.structs.replace(
+        column,
+        samples=tuple(_shown(value) for value in plain[:_SAMPLES]),
+        n_distinct=len(counts),
+        holds=holds,
+        low=min(ordered) if ordered else None,
+        high=max(ordered) if ordered else None,
+    )
+    kept = texts[:_VALUES] if holds in ("text", "mixed") else []
+    return looked, kept, len(kept) == len([v for v in plain if isinstance(v, str)])
+
+
+def _shown(value: object) -> str:
+    text = str(value)
+    return text if len(text) <= _VALUE_CHARS else text[: _VALUE_CHARS - 1] + "…"
+
+
+def _holds(counts: "Counter[Any]") -> str:
+    total = sum(counts.values())
+    if not total:
+        return "nothing"
+    texts = {value: n for value, n in counts.items() if isinstance(value, str)}
+    n_texts = sum(texts.values())
+    n_numbers = sum(n for value, n in counts.items() if isinstance(value, (int, float)))
+    if n_numbers == total:
+        return "flag" if set(counts) <= {0, 1} else "number"
+    if n_texts < total:
+        return "mixed"
+    if sum(n for value, n in texts.items() if _DATE.match(value)) >= 0.95 * total:
+        return "date"
+    if sum(n for value, n in texts.items() if _TIME.match(value)) >= 0.95 * total:
+        return "time"
+    return "text"

@@ -1,0 +1,90 @@
+"""What a front process and the worker that holds the databases say to each other. A closed set of plain values."""
+
+from typing import Any
+
+from msgspec import Struct
+
+from rushlight.assistant.engine.frames import Codec
+from rushlight.assistant.sql.values import Schema, Source
+
+MAX_FRAME_BYTES = 32 * 1024 * 1024
+
+
+class Open(Struct, frozen=True):
+    """First message: these files, the first as main. Answered with `Opened`."""
+
+    sources: tuple[Source, ...]
+    seconds: float
+
+
+class Opened(Struct, frozen=True):
+    schema: Schema
+
+
+class Run(Struct, frozen=True):
+    """One statement. Answered with `Begun`, any number of `Rows`, and `Ended`."""
+
+    sql: str
+    seconds: float
+    max_rows: int
+    cell_bytes: int
+
+
+class Begun(Struct, frozen=True):
+    columns: tuple[str, ...]
+
+
+class Rows(Struct, frozen=True):
+    rows: tuple[tuple[Any, ...], ...]  # of `Cell`; msgspec knows no union of text and bytes, so `database` checks
+
+
+class Ended(Struct, frozen=True):
+    more: bool
+    n_cut: int
+    seconds: float
+    peak_bytes: int  # resident, of the worker since it began
+
+
+class Profile(Struct, frozen=True):
+    """Look at values: samples, ranges, distinct texts. Answered with `Profiled`."""
+
+    seconds: float
+
+
+class Values(Struct, frozen=True):
+    """The distinct texts of one column, as far as they were looked at."""
+
+    source: str
+    table: str
+    column: str
+    values: tuple[str, ...]
+    complete: bool
+
+
+class Profiled(Struct, frozen=True):
+    schema: Schema
+    values: tuple[Values, ...]
+
+
+class Import(Struct, frozen=True):
+    """Make an SQLite file out of another kind of file. Answered with `Imported`."""
+
+    path: str
+    kind: str
+    target: str
+    table: str  # the name of its table, or of the tables' common beginning
+
+
+class Imported(Struct, frozen=True):
+    notes: tuple[str, ...]
+
+
+class Refused(Struct, frozen=True):
+    """In place of an answer: an error for people."""
+
+    message: str
+    hint: str
+    kind: str
+
+
+CODEC = Codec((Open, Opened, Run, Begun, Rows, Ended, Profile, Profiled, Import, Imported, Refused), MAX_FRAME_BYTES)

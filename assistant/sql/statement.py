@@ -1,0 +1,116 @@
+"""One statement run under the guard, its rows in batches. Runs in the worker."""
+
+import resource
+import time
+from collections.abc import Callable
+from typing import Any
+
+import apsw
+
+from rushlight import Error
+from rushlight.assistant.sql import limits
+from rushlight.assistant.sql.guard import Guard
+from rushlight.assistant.sql.problems import explain
+from rushlight.assistant.sql.protocol import Begun, Ended, Rows, Run
+from rushlight.assistant.sql.values import Cell
+
+
+def run_statement(guard: Guard, run: Run, send: Callable[[object], None]) -> None:
+    """Sends `Begun`, `Rows`... and `Ended`. Raises `Error` in their place, also in the middle."""
+    if not run.sql.strip():
+        raise Error("There is no statement.", hint='Such as: "SELECT count(*) FROM orders"', kind="sql-error")
+    started = time.monotonic()
+    guard.begin(run.seconds, run.sql)
+    sender = _Sender(run, send)
+    try:
+        cursor = guard.db.cursor()
+        cursor.exec_trace = _first_look(run.sql, sender)
+        cursor.execute(run.sql, can_cache=False)
+        for row in cursor:
+            if not sender.add(row):
+                break
+        cursor.close(True)
+    except Error:
+        raise
+    except (apsw.Error, UnicodeDecodeError, MemoryError) as failure:
+        raise explain(failure, refused=guard.refused, timed_out=guard.timed_out, seconds=run.seconds) from failure
+    sender.flush()
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    send(Ended(sender.more, sender.n_cut, time.monotonic() - started, peak))
+
+
+def _first_look(sql: str, sender: "_Sender") -> Callable[[Any, str, Any], bool]:
+    """Sees the statement before it runs: its columns, which are gone after it gave no row, and whether it is alone."""
+
+    def trace(cursor: Any, first: str, _bindings: Any) -> bool:
+        if not _is_blank(sql[sql.find(first) + len(first) :]):
+            raise Error(
+                "There is more than one statement; one at a time is run.",
+                hint="Leave out what follows the first semicolon.",
+                kind="sql-refused",
+            )
+        sender.begin(tuple(name for name, *_ in cursor.get_description()))
+        return True
+
+    return trace
+
+
+def _is_blank(rest: str) -> bool:
+    """Whether only blanks, semicolons and comments are left."""
+    at = 0
+    while at < len(rest):
+        if rest[at].isspace() or rest[at] == ";":
+            at += 1
+        elif rest.startswith("--", at):
+            end = rest.find("\n", at)
+            at = len(rest) if end < 0 else end
+        elif rest.startswith("/*", at):
+            end = rest.find("*/", at + 2)
+            at = len(rest) if end < 0 else end + 2
+        else:
+            return False
+    return True
+
+
+class _Sender:
+    """Gathers rows into messages of bounded size and cuts long cells."""
+
+    def __init__(self, run: Run, send: Callable[[object], None]) -> None:
+        self._run = run
+        self._send = send
+        self._batch: list[tuple[Cell, ...]] = []
+        self._bytes = 0
+        self._n = 0
+        self.more = False
+        self.n_cut = 0
+
+    def begin(self, columns: tuple[str, ...]) -> None:
+        self._send(Begun(columns))
+
+    def add(self, row: tuple[Any, ...]) -> bool:
+        """False when enough rows were sent."""
+        if self._n >= self._run.max_rows:
+            self.more = True
+            return False
+        self._n += 1
+        cells = tuple(self._cell(cell) for cell in row)
+        self._batch.append(cells)
+        self._bytes += sum(len(cell) if isinstance(cell, (str, bytes)) else 9 for cell in cells)
+        if self._bytes >= limits.BATCH_BYTES:
+            self.flush()
+        return True
+
+    def _cell(self, cell: Cell) -> Cell:
+        most = self._run.cell_bytes
+        if isinstance(cell, str) and len(cell) > most:
+            self.n_cut += 1
+            return f"{cell[:most]}… ({len(cell):,} characters)"
+        if isinstance(cell, bytes) and len(cell) > most:
+            self.n_cut += 1
+            return cell[:most]
+        return cell
+
+    def flush(self) -> None:
+        if self._batch:
+            self._send(Rows(tuple(self._batch)))
+            self._batch, self._bytes = [], 0

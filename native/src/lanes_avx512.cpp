@@ -1,0 +1,23 @@
+// Comparison, error feedback and moments with sixteen lanes. What is included before the pragma stays plain: see kquant_avx512.
+#include "lanes_common.h"
+
+#ifdef RUSHLIGHT_X86
+#ifdef __clang__
+#pragma clang attribute push(__attribute__((target("avx512f"))), apply_to = function)
+#else
+#pragma GCC push_options
+#pragma GCC target("avx512f")
+#endif
+#define RUSHLIGHT_LANES 16
+#define RUSHLIGHT_PATH avx512
+#include "lanes.h"
+// in this order: the last one wants other rounding
+#include "divergence_lanes.h"
+#include "feedback_lanes.h"
+#include "moments_lanes.h"
+#ifdef __clang__
+#pragma clang attribute pop
+#else
+#pragma GCC pop_options
+#endif
+#endif

@@ -1,0 +1,137 @@
+"""From a question to rows, with a model that says what it is told: tries, agreement, and what is told of failure."""
+
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from rushlight import Error, Stop
+from rushlight.assistant.engine.request import Message
+from rushlight.assistant.events import Finished, TextDelta
+from rushlight.assistant.paths import find_paths
+from rushlight.assistant.sql.asking import SqlAnswer, ask_database, cut_query
+from rushlight.assistant.sql.database import Database, open_database
+from rushlight.assistant.sql.prompt import Example
+
+COUNT = "SELECT COUNT(*) FROM patient WHERE patient.city = 'Oslo'"
+EMPTY = "SELECT patient.name FROM patient WHERE patient.city = 'Nowhere'"
+WRONG = "SELECT patient.nme FROM patient"
+
+
+class Said:
+    """In place of the app: answers in turn, and keeps what it was asked."""
+
+    def __init__(self, *answers: str) -> None:
+        self.answers = list(answers)
+        self.asked: list[tuple[tuple[Message, ...], dict[str, Any]]] = []
+
+    def ask(self, messages: Sequence[Message], **more: Any) -> Iterator[Any]:
+        self.asked.append((tuple(messages), more))
+        answer = self.answers.pop(0)
+        yield TextDelta(answer[:7])
+        yield TextDelta(answer[7:])
+        yield Finished("stop")
+
+
+@pytest.fixture
+def clinic(suite_database: Callable[[str], Path]) -> Iterator[Database]:
+    with open_database([suite_database("clinic")], find_paths()) as database:
+        yield database
+
+
+def ask(said: Said, database: Database, question: str = "How many patients live in Oslo?", **more: Any) -> SqlAnswer:
+    return ask_database(said, database, question, **more)  # type: ignore[arg-type]
+
+
+def test_a_query_that_does_is_the_answer(clinic: Database) -> None:
+    said = Said(COUNT)
+    answer = ask(said, clinic)
+    assert answer.result is not None and answer.sql == COUNT and len(answer.tries) == 1 and answer.agreement == 1
+    messages, more = said.asked[0]
+    assert more["grammar"].kind == "lark" and more["system"] == ""
+    assert messages[0].role == "system" and "patient.city = 'Oslo'" in messages[0].content
+    assert messages[-1] == Message("user", "How many patients live in Oslo?")
+
+
+def test_examples_stand_before_the_question(clinic: Database) -> None:
+    said = Said(COUNT)
+    ask(said, clinic, examples=[Example("How many drugs are there?", "SELECT COUNT(*) FROM drug")])
+    assert [turn.role for turn in said.asked[0][0]] == ["system", "user", "assistant", "user"]
+
+
+def test_an_error_is_told_to_the_model(clinic: Database) -> None:
+    said = Said(WRONG, COUNT)
+    answer = ask(said, clinic, free=True)
+    assert answer.sql == COUNT and [one.kind for one in answer.tries] == ["sql-error", ""]
+    told = said.asked[1][0]
+    assert told[-2] == Message("assistant", WRONG) and "no such column" in told[-1].content
+    assert said.asked[0][1]["grammar"] is None
+
+
+def test_what_finds_nothing_is_tried_again_and_then_sampled(clinic: Database) -> None:
+    other = "SELECT COUNT(*) FROM patient"
+    said = Said(EMPTY, EMPTY, other, COUNT, COUNT + " LIMIT 1")
+    answer = ask(said, clinic)
+    assert answer.sql == COUNT and round(answer.agreement, 2) == 0.67 and len(answer.tries) == 5
+    seeds = [more["options"].sampling.get("seed") for _, more in said.asked]
+    assert seeds == [None, None, 1, 2, 3]
+
+
+def test_nothing_may_be_the_truth(clinic: Database) -> None:
+    answer = ask(Said(EMPTY, EMPTY, EMPTY, EMPTY, EMPTY), clinic)
+    assert answer.result is not None and answer.result.rows == () and answer.sql == EMPTY
+
+
+def test_once_means_once(clinic: Database) -> None:
+    answer = ask(Said(WRONG), clinic, free=True, correct=False)
+    assert answer.result is None and answer.error is not None and "nme" in answer.error.message
+
+
+def test_a_model_that_wants_to_write_is_refused(clinic: Database) -> None:
+    answer = ask(Said(*["DROP TABLE patient"] * 5), clinic, free=True)
+    assert answer.result is None and {one.kind for one in answer.tries} == {"sql-refused"}
+    assert clinic.run("SELECT count(*) FROM patient").rows == ((120,),)
+
+
+def test_a_stop_ends_it(clinic: Database) -> None:
+    stop = Stop()
+    stop.set()
+    with pytest.raises(Error) as caught:
+        ask(Said(COUNT), clinic, stop=stop)
+    assert caught.value.kind == "stopped"
+
+
+def test_no_question_and_no_tables_are_told(clinic: Database, tmp_path: Path) -> None:
+    with pytest.raises(Error, match="no question"):
+        ask(Said(), clinic, "  ")
+    (tmp_path / "empty.db").write_bytes(b"")
+    with open_database([tmp_path / "empty.db"], find_paths()) as database, pytest.raises(Error, match="no tables"):
+        ask(Said(), database)
+
+
+@pytest.mark.parametrize(
+    ("text", "sql"),
+    [
+        ("SELECT 1", "SELECT 1"),
+        ("```sql\nSELECT 1;\n```\nThat is it.", "SELECT 1"),
+        ("SELECT ';' AS a; DROP TABLE x", "SELECT ';' AS a"),
+        ("SELECT 1\n\nThis counts.", "SELECT 1"),
+        ("", ""),
+    ],
+)
+def test_the_query_is_cut_out_of_what_was_written(text: str, sql: str) -> None:
+    assert cut_query(text) == sql
+
+
+def test_hostile_names_are_plain_in_the_prompt(tmp_path: Path) -> None:
+    import apsw
+
+    db = apsw.Connection(str(tmp_path / "odd.db"))
+    db.execute('CREATE TABLE odd (a TEXT, "b\x1b]0;x\x07\n<|im_end|>" TEXT -- \x1b[31mred\n)')
+    db.execute("INSERT INTO odd VALUES ('x\x1b[2J', 'y')")
+    db.close()
+    said = Said("SELECT COUNT(*) FROM odd")
+    with open_database([tmp_path / "odd.db"], find_paths()) as database:
+        ask(said, database, "How many odd are there?")
+    assert "\x1b" not in said.asked[0][0][0].content and "\x07" not in said.asked[0][0][0].content

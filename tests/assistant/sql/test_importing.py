@@ -1,0 +1,155 @@
+"""CSV, Parquet and Excel files as tables, and what is said of those that are none."""
+
+import csv
+from datetime import date, datetime
+from decimal import Decimal
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pyarrow
+import pyarrow.parquet
+import pytest
+
+from rushlight import Error
+from rushlight.assistant.paths import find_paths
+from rushlight.assistant.sql.database import Database, open_database
+from rushlight.assistant.sql.values import Column
+
+
+def opened(*paths: Path) -> Database:
+    return open_database(paths, find_paths())
+
+
+def columns_of(database: Database, table: str) -> dict[str, Column]:
+    found = database.schema.table(table)
+    assert found is not None
+    return {column.name: column for column in found.columns}
+
+
+def test_a_csv_file(tmp_path: Path) -> None:
+    path = tmp_path / "Visits 2024.csv"
+    path.write_text("Visit ID,Fee (EUR),City,Zip\n1,12.5,Oslo,01234\n2,,Bergen,00501\n3,7,,99999\n")
+    with opened(path) as database:
+        assert database.run("SELECT * FROM visits_2024").rows == (
+            (1, 12.5, "Oslo", "01234"),
+            (2, None, "Bergen", "00501"),
+            (3, 7.0, None, "99999"),
+        )
+        columns = columns_of(database, "visits_2024")
+        assert columns["fee_eur"].type == "REAL" and columns["fee_eur"].comment == "Fee (EUR)"
+        assert columns["zip"].type == "TEXT"
+
+
+@pytest.mark.parametrize(
+    ("text", "encoding", "rows"),
+    [
+        ("a;b\n1,5;01.02.2024\n1.234,25;15.12.2023\n", "utf-8", ((1.5, "2024-02-01"), (1234.25, "2023-12-15"))),
+        ("a\tb\nÄ\tü\n", "utf-8-sig", (("Ä", "ü"),)),
+        ("a|b\nÄ|ü\n", "cp1252", (("Ä", "ü"),)),
+        ("a,b\n漢,字\n", "utf-16", (("漢", "字"),)),
+        ('a,b\n"x, y\nz","q""q"\n', "utf-8", (("x, y\nz", 'q"q'),)),
+        ("1,2\n3,4\n", "utf-8", ((1, 2), (3, 4))),
+        ("a,b\n1\n1,2,3\n", "utf-8", ((1, None), (1, 2))),
+    ],
+)
+def test_csv_files_of_other_programs(
+    text: str, encoding: str, rows: tuple[tuple[Any, ...], ...], tmp_path: Path
+) -> None:
+    path = tmp_path / "t.csv"
+    path.write_bytes(text.encode(encoding))
+    with opened(path) as database:
+        assert database.run("SELECT * FROM t").rows == rows
+
+
+def test_a_parquet_file(tmp_path: Path) -> None:
+    table = pyarrow.table(
+        {
+            "n": [1, 2, None],
+            "price": [Decimal("1.50"), Decimal("2.25"), None],
+            "on": [date(2024, 1, 2), None, date(2025, 3, 4)],
+            "at": [datetime(2024, 1, 2, 3, 4, 5), None, None],
+            "tags": [["a", "b"], [], None],
+            "raw": [b"\x00", None, b"x"],
+            "ok": [True, False, None],
+        }
+    )
+    pyarrow.parquet.write_table(table, tmp_path / "data.parquet")
+    with opened(tmp_path / "data.parquet") as database:
+        assert database.run("SELECT * FROM data").rows[0] == (
+            1, 1.5, "2024-01-02", "2024-01-02 03:04:05", '["a", "b"]', b"\x00", 1,
+        )  # fmt: skip
+        types = {name: column.type for name, column in columns_of(database, "data").items()}
+        assert types == {
+            "n": "INTEGER", "price": "REAL", "on": "TEXT", "at": "TEXT", "tags": "TEXT", "raw": "BLOB", "ok": "INTEGER",
+        }  # fmt: skip
+
+
+def test_an_excel_file(sql_excel: ModuleType, tmp_path: Path) -> None:
+    book = sql_excel.write_excel(
+        tmp_path / "book.xlsx",
+        {"Orders": [["Order No", "Total"], [1, 9.5], [2, 3]], "City List": [["City"], ["Oslo"], ["Graz"]]},
+    )
+    with opened(book) as database:
+        assert database.run("SELECT * FROM orders").rows == ((1, 9.5), (2, 3.0))
+        assert database.run("SELECT city FROM city_list ORDER BY 1").rows == (("Graz",), ("Oslo",))
+
+
+def test_the_import_is_kept_until_the_file_changes(tmp_path: Path) -> None:
+    path, cache = tmp_path / "t.csv", find_paths().cache / "sql"
+    path.write_text("a\nx\n")
+    with opened(path) as database:
+        first = Path(database.sources[0].database)
+    made = first.stat().st_mtime_ns
+    with opened(path) as database:
+        assert Path(database.sources[0].database) == first and first.stat().st_mtime_ns == made
+    path.write_text("a\nx\ny\n")
+    with opened(path) as database:
+        assert database.run("SELECT count(*) FROM t").rows == ((2,),)
+    assert sorted(file.suffix for file in cache.iterdir()) == [".db", ".db", ".json", ".json"]
+
+
+def test_files_of_several_kinds_join(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("id,city\n1,Oslo\n2,Graz\n")
+    pyarrow.parquet.write_table(pyarrow.table({"id": [1, 2], "n": [10, 20]}), tmp_path / "b.parquet")
+    with opened(tmp_path / "a.csv", tmp_path / "b.parquet") as database:
+        assert database.run("SELECT city, n FROM a JOIN b.b ON b.id = a.id ORDER BY n").rows == (
+            ("Oslo", 10),
+            ("Graz", 20),
+        )
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "kind"),
+    [
+        ("missing.db", None, "no-file"),
+        ("empty.csv", b"", "file-empty"),
+        ("random.db", b"no database at all, but long enough" * 40, "not-a-database"),
+        ("random.parquet", b"PAR1 and nothing more", "file-damaged"),
+        ("random.xlsx", b"PK\x03\x04 and nothing more", "file-damaged"),
+        ("picture.png", b"\x00\x01\x02\x03" * 10, "unknown-file"),
+        ("archive.zip", b"PK\x03\x04" + b"x" * 100, "unknown-file"),
+    ],
+)
+def test_what_is_no_table_is_an_error_that_names_the_file(
+    name: str, content: bytes | None, kind: str, tmp_path: Path
+) -> None:
+    if content is not None:
+        (tmp_path / name).write_bytes(content)
+    with pytest.raises(Error) as caught:
+        opened(tmp_path / name)
+    assert caught.value.kind == kind and name in caught.value.message
+    left = find_paths().cache / "sql"
+    assert not left.exists() or list(left.iterdir()) == []
+
+
+def test_hostile_names_stay_names(tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    names = ['a"); DROP TABLE t; --', "b\x1b]0;owned\x07", "a b", "a_b", "1st", "-- c\nd", "select"]
+    with path.open("w", newline="") as file:
+        csv.writer(file).writerows([names, [1, 2, 3, 4, 5, 6, 7]])
+    with opened(path) as database:
+        found = columns_of(database, "t")
+        assert list(found) == ["a_drop_table_t", "b_0_owned", "a_b", "a_b_2", "c_1st", "c_d", "select"]
+        assert all(char.isprintable() for column in found.values() for char in column.comment)
+        assert database.run('SELECT "select" FROM t').rows == ((7,),)

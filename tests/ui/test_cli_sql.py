@@ -1,0 +1,111 @@
+"""`rushlight sql` as people type it: open, schema, run, export, and what hostile cells do (nothing)."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import apsw
+import pytest
+
+Cli = Callable[..., Any]
+
+
+class Done(NamedTuple):
+    code: int
+    out: str
+    err: str
+
+
+@pytest.fixture
+def cli(inside: Any) -> Cli:
+    """cli("sql", "open", path) runs the command in this process."""
+    return lambda *words: Done(*inside(*map(str, words)))
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Path:
+    path = tmp_path / "shop.db"
+    db = apsw.Connection(str(path))
+    db.execute("""
+        CREATE TABLE customer (customer_id INTEGER PRIMARY KEY, name TEXT, city TEXT -- where they live
+        );
+        CREATE TABLE purchase (purchase_id INTEGER PRIMARY KEY, customer_id INTEGER REFERENCES customer, total REAL);
+        INSERT INTO customer VALUES (1, 'Ada', 'Oslo'), (2, 'Ben', NULL);
+        INSERT INTO purchase VALUES (1, 1, 9.5), (2, 1, 3), (3, 2, 7.25);
+        CREATE TABLE hostile (x);
+    """)
+    db.execute("INSERT INTO hostile VALUES (?), (?), (?)", ("\x1b]0;owned\x07red\x1b[31m", "<b>x</b>", "=1+1"))
+    db.close()
+    return path
+
+
+def test_open_lists_tables(cli: Cli, shop: Path) -> None:
+    done = cli("sql", "open", shop)
+    assert done.code == 0 and "customer" in done.out and "customer_id, name, city" in done.out
+    found = json.loads(cli("sql", "open", shop, "--json").out)
+    assert [table["name"] for table in found["tables"]] == ["customer", "purchase", "hostile"]
+    assert found["files"][0]["kind"] == "sqlite" and found["tables"][1]["rows"] == 3
+
+
+def test_schema_shows_keys_comments_and_values(cli: Cli, shop: Path) -> None:
+    done = cli("sql", "schema", shop)
+    assert "→ customer" in done.out and "where they live" in done.out and "Oslo" in done.out and "3 … 9.5" in done.out
+    assert "\x1b" not in done.out
+    done = cli("sql", "schema", shop, "--table", "custmer")
+    assert done.code == 1 and "Did you mean customer?" in done.err
+
+
+def test_run_prints_rows(cli: Cli, shop: Path) -> None:
+    done = cli(
+        "sql", "run", shop, "SELECT city, sum(total) AS t FROM customer JOIN purchase USING (customer_id) GROUP BY 1"
+    )
+    assert done.out.splitlines() == ["city     t", "NULL  7.25", "Oslo  12.5"] and "2 rows" in done.err
+    found = json.loads(cli("sql", "run", shop, "SELECT name FROM customer", "--json", "-n", 1).out)
+    assert (found["columns"], found["rows"], found["more"]) == (["name"], [["Ada"]], True)
+
+
+def test_hostile_cells_are_shown_as_text(cli: Cli, shop: Path, tmp_path: Path) -> None:
+    done = cli("sql", "run", shop, "SELECT x FROM hostile")
+    assert done.out.splitlines() == ["x", "red", "<b>x</b>", "=1+1"]
+    assert "\x1b" not in cli("sql", "run", shop, "SELECT x FROM hostile", "--json").out
+    assert cli("sql", "export", shop, "SELECT x FROM hostile", tmp_path / "x.csv").code == 0
+    assert "'=1+1" in (tmp_path / "x.csv").read_text()
+    done = cli("sql", "run", shop, "SELECT printf('%.*c', 9000000, 'x') AS long")
+    assert len(done.out) < 500 and "1 long cell is cut" in done.err
+
+
+def test_writing_is_refused(cli: Cli, shop: Path) -> None:
+    before = shop.read_bytes()
+    done = cli("sql", "run", shop, "DELETE FROM customer")
+    assert done.code == 1 and "refused" in done.err
+    error = json.loads(cli("sql", "run", shop, "DROP TABLE customer", "--json").out)["error"]
+    assert error["kind"] == "sql-refused"
+    assert shop.read_bytes() == before
+
+
+def test_errors_name_the_file(cli: Cli, tmp_path: Path) -> None:
+    done = cli("sql", "open", tmp_path / "none.db")
+    assert done.code == 1 and "none.db" in done.err
+
+
+def test_ask_shows_query_explanation_rows_and_answer(cli: Cli, answering: Any, shop: Path) -> None:
+    sql = "SELECT COUNT(*) FROM customer WHERE customer.city = 'Oslo'"
+    cast = answering([sql])
+    done = cli("sql", "ask", shop, "How many customers live in Oslo?")
+    assert done.code == 0, done.err
+    assert done.out.splitlines() == [sql, "", "COUNT(*)", "       1", "", "The answer is 1."]
+    assert "Takes customer. Keeps rows with customer.city = 'Oslo'." in done.err and "first try" in done.err
+    (request,) = cast.engine.requests
+    assert request.grammar.kind == "lark" and "customer" in request.messages[0].content
+    found = json.loads(cli("sql", "ask", shop, "How many customers live in Oslo?", "--json").out)
+    assert (found["sql"], found["rows"], found["answer"]) == (sql, [[1]], "The answer is 1.")
+    assert found["grammar"]["joins"] >= 1 and found["error"] is None
+
+
+def test_ask_says_what_went_wrong(cli: Cli, answering: Any, shop: Path) -> None:
+    answering(["SELECT nme FROM customer"])
+    done = cli("sql", "ask", shop, "Who?", "--free", "--once")
+    assert done.code == 1 and done.out.splitlines()[0] == "SELECT nme FROM customer" and "no such column" in done.err
+    found = json.loads(cli("sql", "ask", shop, "Who?", "--free", "--once", "--json").out)
+    assert found["rows"] is None and found["error"]["kind"] == "sql-error"

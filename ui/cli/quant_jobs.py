@@ -1,0 +1,132 @@
+"""How the verbs of `rushlight quant` run: each as a job, followed here or left to the background.
+
+llama.cpp can end a process over a damaged file, so nothing of it runs in this one. What a job comes to is shown by the
+verb; knows no verb.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import click
+
+from rushlight import Error, Stop
+from rushlight.ui.cli.output import ProgressLine, print_json, size_text, tell
+from rushlight.ui.words import text
+
+_CANCEL_S = 10.0  # for a cancelled job to be gone
+_UNITS = {"": 1, "k": 1e3, "m": 1e6, "g": 1e9, "t": 1e12, "ki": 2**10, "mi": 2**20, "gi": 2**30, "ti": 2**40}
+_SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([kmgt]i?)?b?", re.IGNORECASE)
+
+as_json = click.option("--json", "as_json", is_flag=True, help=text("Print JSON."))
+background = click.option(
+    "--background", is_flag=True, help=text("Do it in the background, and print the id of the job; see: rushlight jobs")
+)
+threads = click.option(
+    "--threads", "n_threads", type=click.IntRange(0, 64), default=0, metavar="N",
+    help=text("Processor threads; 0 takes all there are.")
+)  # fmt: skip
+no_proof = click.option("--no-proof", is_flag=True, help=text("Do not hold the result against its source afterwards."))
+texts = click.option(
+    "--text", "texts", multiple=True, type=click.Path(exists=True, path_type=Path), metavar="FILE",
+    help=text("Text to work on: a file, or a folder of text files; may be repeated.")
+)  # fmt: skip
+chats = click.option("--chats", is_flag=True, help=text("Work on your own chats; they stay on this machine."))
+
+
+class Amount(click.ParamType):  # type: ignore[type-arg]  # generic only in newer versions
+    """A size or a count: 5G, 350M, 8k, 4GiB."""
+
+    name = "amount"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        if isinstance(value, int):
+            return value
+        match = _SIZE.fullmatch(str(value).strip())
+        if match is None:
+            self.fail(text("{value!r} is no size; expected something like 5G, 350M or 8k.", value=value), param, ctx)
+        return int(float(match[1]) * _UNITS[(match[2] or "").lower()])
+
+
+def model_path(name: str) -> Path:
+    """A file or folder of that name, or else the file of the model that the catalogue calls so."""
+    path = Path(name).expanduser()
+    if path.exists():
+        return path.absolute()
+    if "/" in name or name.endswith(".gguf"):
+        raise Error(
+            text("There is no file {path}.", path=name), text("Check the path, or name a model: rushlight models list"),
+            kind="bad-file")  # fmt: skip
+    from rushlight.assistant.app import open_app
+
+    with open_app() as app:
+        return app.catalogue.find(name).path
+
+
+def absolute(paths: tuple[Path, ...]) -> list[str]:
+    return [str(path.expanduser().absolute()) for path in paths]
+
+
+def run_job(
+    kind: str,
+    arguments: Mapping[str, Any],
+    show: Callable[[dict[str, Any]], None],
+    *,
+    background: bool,
+    as_json: bool,
+) -> int:
+    """Start the job and follow it; Ctrl+C cancels it. The exit code: 1 where what was made failed its proof."""
+    from rushlight.assistant.app import open_app
+    from rushlight.ui.cli.interrupt import InterruptStops
+    from rushlight.ui.cli.job_views import print_started, progress_line
+
+    stop, line = Stop(), ProgressLine()
+    with open_app() as app:
+        job = app.jobs.start(kind, arguments)
+        if background:
+            return print_started(job, as_json)
+        try:
+            with InterruptStops(stop):
+                for job in app.jobs.follow(job.id, stop):  # noqa: B020 - the last one is what it came to
+                    line.show(progress_line(job))
+        finally:
+            line.clear()
+        if not job.is_over:
+            app.jobs.cancel(job.id)
+            tell(text("Stopped. Nothing was left half-made."))
+            return 130
+    if job.state != "done":
+        raise Error(job.message or text("The job was cancelled."), job.hint, kind=job.error_kind or "cancelled")
+    for notice in job.notices:
+        tell(text(notice))
+    if as_json:
+        print_json(job.result)
+    else:
+        show(job.result)
+    proof = job.result.get("proof")
+    return 1 if isinstance(proof, dict) and proof.get("state") == "failed" else 0
+
+
+def proof_word(proof: Mapping[str, Any] | None) -> str:
+    """What came of a proof, in a word or two."""
+    if proof is None:
+        return text("not proven")
+    state = proof["state"]
+    return text("proven") if state == "passed" else text("failed its proof") if state == "failed" else text(
+        "proven in part"
+    )  # fmt: skip
+
+
+def shown(path: object) -> str:
+    """A path as one would type it here."""
+    found = Path(str(path))
+    return str(found.relative_to(Path.cwd())) if found.is_relative_to(Path.cwd()) else str(found)
+
+
+def made_line(path: object, *parts: object, size_bytes: float | None = None, proof: Mapping[str, Any] | None) -> str:
+    """One line for what was made: its path, what it is, its size, its proof."""
+    words = [shown(path), *(str(part) for part in parts)]
+    if size_bytes is not None:
+        words.append(size_text(size_bytes))
+    return "  ".join([*words, proof_word(proof)])

@@ -1,0 +1,224 @@
+"""`rushlight sql`: databases, CSV, Parquet and Excel files: look at them, read them, export what was read."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from rushlight.ui.cli.output import print_json, say, tell
+from rushlight.ui.words import plural, text
+
+if TYPE_CHECKING:
+    from rushlight.assistant.sql.database import Database
+
+_EPILOG = text("""\b
+A session:
+  $ rushlight sql open clinic.db
+  clinic.db (sqlite) as clinic
+  TABLE         ROWS  COLUMNS
+  doctor          12  doctor_id, name, specialty, hired_on
+  visit          900  visit_id, patient_id, doctor_id, day, fee_eur, diagnosis
+  $ rushlight sql run clinic.db "SELECT specialty, count(*) AS n FROM doctor GROUP BY 1"
+  specialty    n
+  cardiology   3
+  dermatology  2
+  $ rushlight sql ask clinic.db "How many doctors are there in each specialty?"
+Files are opened for reading only; SQLite itself refuses everything else.""")
+
+_AS_JSON = click.option("--json", "as_json", is_flag=True, help=text("Print JSON."))
+_FILES = click.argument("files", metavar="FILE...", nargs=-1, required=True)
+_FILE = click.argument("file", metavar="FILE")
+_WITH = click.option(
+    "--with", "others", metavar="FILE", multiple=True, help=text("Open this file as well; its tables are NAME.table.")
+)
+_SECONDS = click.option(
+    "--seconds", type=click.FloatRange(0.01, 600), default=None, metavar="S", help=text("Time for the statement.")
+)
+
+
+@click.group(
+    epilog=_EPILOG,
+    help=text("Read databases (SQLite), CSV, Parquet and Excel files. Nothing can be written through it."),
+)
+def sql() -> None:
+    """The noun; its verbs follow."""
+
+
+@sql.command("open", help=text("Open files and list their tables. What is no database is imported into the cache."))
+@_FILES
+@_AS_JSON
+def open_(files: tuple[str, ...], as_json: bool) -> int:
+    from rushlight.ui.cli.sql_views import print_sources, print_tables, schema_json, source_json
+
+    with _database(files) as database:
+        if as_json:
+            print_json({"files": [source_json(one) for one in database.sources], **schema_json(database.schema)})
+            return 0
+        print_sources(database.sources)
+        if database.schema.tables:
+            print_tables(database.schema)
+        else:
+            say(text("There are no tables in it."))
+    return 0
+
+
+@sql.command(help=text("Tables, columns, keys, comments and some values."))
+@_FILES
+@click.option("--table", "names", metavar="NAME", multiple=True, help=text("Only this table."))
+@_AS_JSON
+def schema(files: tuple[str, ...], names: tuple[str, ...], as_json: bool) -> int:
+    from rushlight.ui.cli.sql_views import print_schema, schema_json
+
+    with _database(files) as database:
+        known = database.known()
+        shown = known.schema if not names else _only(known.schema, names)
+    if as_json:
+        print_json(schema_json(shown))
+    elif shown.tables:
+        print_schema(shown)
+    else:
+        say(text("There are no tables in it."))
+    return 0
+
+
+@sql.command(help=text("Run one statement that reads."))
+@_FILE
+@click.argument("statement", metavar="STATEMENT")
+@_WITH
+@click.option(
+    "-n",
+    "--rows",
+    type=click.IntRange(1, 10_000),
+    default=1_000,
+    show_default=True,
+    metavar="N",
+    help=text("At most so many."),
+)
+@_SECONDS
+@_AS_JSON
+def run(file: str, statement: str, others: tuple[str, ...], rows: int, seconds: float | None, as_json: bool) -> int:
+    from rushlight.assistant.sql.limits import STATEMENT_S
+    from rushlight.ui.cli.sql_views import print_result, result_json
+
+    with _database((file, *others)) as database:
+        result = database.run(statement, seconds=seconds or STATEMENT_S, max_rows=rows)
+    if as_json:
+        print_json({"sql": statement, **result_json(result)})
+    else:
+        print_result(result)
+    return 0
+
+
+@sql.command(
+    help=text(
+        "Ask a question: a model writes the query, which is shown and run. Under a grammar made from the tables, no "
+        "query can name what is not there."
+    )
+)
+@_FILE
+@click.argument("question", metavar="QUESTION")
+@_WITH
+@click.option("-m", "--model", default="", metavar="NAME", help=text("The model that writes the query."))
+@click.option("--free", is_flag=True, help=text("Write without the grammar: any SQL, checked by running it."))
+@click.option("--once", is_flag=True, help=text("Do not try again where the query fails or finds nothing."))
+@_SECONDS
+@_AS_JSON
+def ask(
+    file: str,
+    question: str,
+    others: tuple[str, ...],
+    model: str,
+    free: bool,
+    once: bool,
+    seconds: float | None,
+    as_json: bool,
+) -> int:
+    from rushlight import Stop
+    from rushlight.assistant.app import open_app
+    from rushlight.assistant.sql.asking import ask_database
+    from rushlight.assistant.sql.database import open_database
+    from rushlight.assistant.sql.limits import STATEMENT_S
+    from rushlight.ui.cli.interrupt import InterruptStops
+    from rushlight.ui.cli.output import ProgressLine
+    from rushlight.ui.cli.sql_views import answer_json, print_answer
+
+    line = ProgressLine()
+    with open_app() as app, open_database((file, *others), app.paths) as database, InterruptStops(Stop()) as stop:
+        app.begin()
+        try:
+            answer = ask_database(
+                app,
+                database,
+                question,
+                model=model,
+                free=free,
+                correct=not once,
+                seconds=seconds or STATEMENT_S,
+                stop=stop,
+                on_progress=lambda progress: line.show(text(progress.what)),
+            )
+        finally:
+            line.clear()
+    if as_json:
+        print_json(answer_json(answer))
+    else:
+        print_answer(answer)
+    return 0 if answer.result is not None else 1
+
+
+@sql.command(
+    help=text("Run one statement that reads and write its rows to a file: .csv, .tsv, .md or .parquet by its ending.")
+)
+@_FILE
+@click.argument("statement", metavar="STATEMENT")
+@click.argument("target", metavar="TARGET", type=click.Path(path_type=Path, dir_okay=False))
+@_WITH
+@_SECONDS
+@click.option("--replace", is_flag=True, help=text("Replace a file of this name."))
+@_AS_JSON
+def export(
+    file: str,
+    statement: str,
+    target: Path,
+    others: tuple[str, ...],
+    seconds: float | None,
+    replace: bool,
+    as_json: bool,
+) -> int:
+    from rushlight.assistant.sql.export import export_rows
+
+    with _database((file, *others)) as database:
+        found = database.stream(statement, seconds=seconds or 60.0, max_rows=50_000_000)
+        n_rows = export_rows(found, target, replace=replace)
+    if as_json:
+        print_json({"file": str(target), "rows": n_rows})
+    else:
+        tell(plural("{count} row was written to {file}.", "{count} rows were written to {file}.", n_rows, file=target))
+    return 0
+
+
+def _database(files: tuple[str, ...]) -> "Database":
+    from rushlight.assistant.paths import find_paths
+    from rushlight.assistant.sql.database import open_database
+
+    return open_database(files, find_paths())
+
+
+def _only(schema: Any, names: tuple[str, ...]) -> Any:
+    import difflib
+
+    from rushlight import Error
+    from rushlight.assistant.sql.values import Schema
+
+    found = []
+    for name in names:
+        table = schema.table(name)
+        if table is None:
+            near = difflib.get_close_matches(name, [one.name for one in schema.tables], n=1)
+            raise Error(
+                text("There is no table {name}.", name=name),
+                hint=text("Did you mean {name}?", name=near[0]) if near else "",
+                kind="no-table",
+            )
+        found.append(table)
+    return Schema(tuple(found))

@@ -1,0 +1,87 @@
+"""Sentences about a query and its rows: made from the parsed query and the result, never by a model."""
+
+from collections.abc import Sequence
+
+from rushlight.assistant.sql.explain import Step
+from rushlight.assistant.sql.values import Cell, Result
+from rushlight.ui.words import plural, text
+
+_MAX_CELL = 60
+
+
+def explanation(steps: Sequence[Step]) -> str:
+    """What the query does, in the order in which it is done. "" for one that could not be read."""
+    sentences = [_sentence(step) for step in steps]
+    return " ".join(sentence for sentence in sentences if sentence)
+
+
+def _sentence(step: Step) -> str:
+    items = ", ".join(step.items)
+    match step.kind:
+        case "from":
+            return text("Takes {table}.", table=items)
+        case "join":
+            return text("Adds {table} where {condition}.", table=step.items[0], condition=step.items[1])
+        case "outer-join":
+            return text(
+                "Adds {table} where {condition}, and keeps rows without one.",
+                table=step.items[0],
+                condition=step.items[1],
+            )
+        case "where":
+            return text("Keeps rows with {conditions}.", conditions=text(" and ").join(step.items))
+        case "group":
+            return text("Makes one row for each {columns}.", columns=items)
+        case "having":
+            return text("Keeps groups with {conditions}.", conditions=text(" and ").join(step.items))
+        case "show":
+            return text("Shows {columns}.", columns=items)
+        case "distinct":
+            return text("Shows {columns}, each row once.", columns=items)
+        case "order":
+            return text("Sorts by {columns}.", columns=items)
+        case "limit":
+            if not items.isdigit():
+                return text("Gives at most {n} rows.", n=items)
+            return plural("Gives at most {count} row.", "Gives at most {count} rows.", int(items))
+        case "set":
+            return text("Then combines it ({operation}) with:", operation=items)
+        case "inner":
+            return text("From these rows:")
+        case "with":
+            return text("First makes {name}:", name=items)
+        case _:
+            return ""
+
+
+def statement(result: Result) -> str:
+    """The result in a sentence."""
+    n = len(result.rows)
+    if not n:
+        return text("There is nothing that fits.")
+    if n == 1 and len(result.columns) == 1:
+        return text("The answer is {value}.", value=cell_words(result.rows[0][0]))
+    first = _row(result.columns, result.rows[0])
+    if n == 1:
+        return text("There is one row: {row}.", row=first)
+    if len(result.columns) == 1 and n <= 8:
+        return text("{n} rows: {values}.", n=n, values=", ".join(cell_words(row[0]) for row in result.rows))
+    more = text("More than {n} rows", n=f"{n:,}") if result.more else plural("{count} row", "{count} rows", n)
+    return text("{rows}, the first: {row}.", rows=more, row=first)
+
+
+def _row(columns: Sequence[str], row: Sequence[Cell]) -> str:
+    return ", ".join(f"{name} {cell_words(cell)}" for name, cell in list(zip(columns, row, strict=True))[:6])
+
+
+def cell_words(cell: Cell) -> str:
+    """A cell inside a sentence."""
+    if cell is None:
+        return text("empty")
+    if isinstance(cell, bytes):
+        return text("{n} bytes", n=f"{len(cell):,}")
+    if isinstance(cell, float):
+        return f"{cell:,.2f}".rstrip("0").rstrip(".") if abs(cell) < 1e15 else f"{cell:.6g}"
+    if isinstance(cell, int):
+        return str(cell)
+    return cell if len(cell) <= _MAX_CELL else cell[: _MAX_CELL - 1] + "…"
