@@ -23,7 +23,7 @@ from rushlight.quant.block_encoding import SEARCHED, encode_rows
 from rushlight.quant.blocks import FORMATS
 from rushlight.quant.blocks.format import Bytes, Floats
 from rushlight.quant.compressed_tensors import Coded, as_stored
-from rushlight.quant.descent import descend, nearest_codes
+from rushlight.quant.descent import descend
 from rushlight.quant.feedback import round_columns
 from rushlight.quant.gguf_tensors import GgufRows, GgufTensors
 from rushlight.quant.moments import VALUE, Moments, collect_moments
