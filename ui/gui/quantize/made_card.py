@@ -3,7 +3,9 @@
 from collections.abc import Callable
 from typing import Protocol
 
-from PySide6.QtWidgets import QHBoxLayout, QWidget
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QFontMetrics
+from PySide6.QtWidgets import QWidget
 
 from rushlight.ui.desk.figures import size_text
 from rushlight.ui.desk.quant_values import MadeRow, QuantState
@@ -12,6 +14,7 @@ from rushlight.ui.gui.theme import Theme
 from rushlight.ui.gui.widgets import Card, FlowLayout, button, label, with_role
 from rushlight.ui.words import text
 
+_NAME_WIDTH = 176  # unscaled, at most; the whole name is in the tool tip
 _ROLES = {"passed": "chip-good", "failed": "chip-bad", "partial": "chip", "": "chip"}
 
 
@@ -30,12 +33,12 @@ class _Line:
         self, theme: Theme, row: MadeRow, desk: Proving, on_model: Callable[[str], None], parent: QWidget
     ) -> None:
         self.row = row
+        self._theme = theme
         self.name = button("", lambda: on_model(self.row.model_id), "name", parent=parent)
         self.type, self.size, self.quality = (label("", parent=parent) for _ in range(3))
         self.proof = label("", "chip", parent=parent)
         self._buttons = QWidget(parent)
-        buttons = QHBoxLayout(self._buttons)
-        buttons.setContentsMargins(0, 0, 0, 0)
+        buttons = FlowLayout(self._buttons)
         self.see = button(text("See the proof"), self._toggle, parent=self._buttons)
         self.again = button(text("Prove again"), lambda: desk.prove(self.row.path), parent=self._buttons)
         self.discard = button(text("Discard it"), lambda: desk.discard(self.row.job_id), "danger", parent=self._buttons)
@@ -51,7 +54,8 @@ class _Line:
 
     def show_row(self, row: MadeRow) -> None:
         self.row = row
-        self.name.setText(row.label.replace("&", "&&"))
+        self.name.setText(shortened(self._theme, row.label.rpartition("/")[2]).replace("&", "&&"))
+        self.name.setToolTip(row.label.replace("<", "‹"))
         self.name.setEnabled(bool(row.model_id))
         self.name.setAccessibleName(text("Card of {model}", model=row.label))
         self.type.setText(row.type_name)
@@ -71,6 +75,12 @@ class _Line:
         self.details.setVisible(self._is_open)
         self.see.setText(text("Hide the proof") if self._is_open else text("See the proof"))
         self.on_resized()
+
+
+def shortened(theme: Theme, name: str) -> str:
+    """The name as far as its column allows, cut in its middle."""
+    metrics = QFontMetrics(theme.font("list", bold=True))
+    return metrics.elidedText(name, Qt.TextElideMode.ElideMiddle, theme.px(_NAME_WIDTH))
 
 
 class MadeCard(Card):
@@ -94,6 +104,13 @@ class MadeCard(Card):
         self.body.addWidget(self.table)
         self.body.addWidget(last)
         self.hide()
+        theme.changed.connect(self._again)
+
+    def _again(self) -> None:
+        """Names are cut by the font's width."""
+        for line in self.lines.values():
+            line.show_row(line.row)
+        self.table.lay_out()
 
     def show_state(self, state: QuantState) -> None:
         self.setVisible(bool(state.made))
