@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Protocol
 
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QSize, Qt
 from PySide6.QtGui import QFontMetrics
 from PySide6.QtWidgets import QWidget
 
@@ -26,6 +26,23 @@ class Proving(Protocol):
     def compare(self) -> None: ...
 
 
+class _Buttons(QWidget):
+    """Beside each other where there is room, below each other where not."""
+
+    def __init__(self, parent: QWidget) -> None:
+        super().__init__(parent)
+        self._flow = FlowLayout(self)
+
+    def add(self, widget: QWidget) -> None:
+        self._flow.addWidget(widget)
+
+    def sizeHint(self) -> QSize:
+        hints = [item.sizeHint() for at in range(self._flow.count())
+                 if (item := self._flow.itemAt(at)) is not None and not item.isEmpty()]  # fmt: skip
+        width = sum(hint.width() for hint in hints) + 8 * max(0, len(hints) - 1)
+        return QSize(width, max((hint.height() for hint in hints), default=0))
+
+
 class _Line:
     """The widgets of one model."""
 
@@ -37,13 +54,12 @@ class _Line:
         self.name = button("", lambda: on_model(self.row.model_id), "name", parent=parent)
         self.type, self.size, self.quality = (label("", parent=parent) for _ in range(3))
         self.proof = label("", "chip", parent=parent)
-        self._buttons = QWidget(parent)
-        buttons = FlowLayout(self._buttons)
+        self._buttons = _Buttons(parent)
         self.see = button(text("See the proof"), self._toggle, parent=self._buttons)
         self.again = button(text("Prove again"), lambda: desk.prove(self.row.path), parent=self._buttons)
         self.discard = button(text("Discard it"), lambda: desk.discard(self.row.job_id), "danger", parent=self._buttons)
         for one in (self.see, self.again, self.discard):
-            buttons.addWidget(one)
+            self._buttons.add(one)
         self.details = label("", "muted", wrap=True, parent=parent)
         self.details.hide()
         self.table_row = TableRow([self.name, self.type, self.size, self.proof, self.quality, self._buttons],
@@ -54,7 +70,7 @@ class _Line:
 
     def show_row(self, row: MadeRow) -> None:
         self.row = row
-        self.name.setText(shortened(self._theme, row.label.rpartition("/")[2]).replace("&", "&&"))
+        self.name.setText(shortened(self._theme, row.label.rpartition("/")[2].partition("@")[0]).replace("&", "&&"))
         self.name.setToolTip(row.label.replace("<", "‹"))
         self.name.setEnabled(bool(row.model_id))
         self.name.setAccessibleName(text("Card of {model}", model=row.label))
