@@ -20,6 +20,7 @@ from rushlight.assistant.sql import limits
 from rushlight.assistant.sql.database import Database
 from rushlight.assistant.sql.grammar import SqlGrammar, sql_grammar
 from rushlight.assistant.sql.linking import Linked, link
+from rushlight.assistant.sql.memory import Kept, SqlMemory
 from rushlight.assistant.sql.prompt import Example, sql_messages
 from rushlight.assistant.sql.protocol import Profiled
 from rushlight.assistant.sql.values import Result
@@ -63,6 +64,8 @@ class SqlAnswer(Struct, frozen=True):
     seconds: float
     agreement: float = 1.0  # share of the samples that gave the same rows
     error: Error | None = None
+    remembered: Kept | None = None  # the accepted pair that answered it, without a model
+    n_examples: int = 0  # accepted pairs that the model was shown
 
     @property
     def unclear(self) -> tuple[Unclear, ...]:
@@ -88,6 +91,7 @@ def ask_database(
     model: str = "",
     options: AskOptions | None = None,
     examples: Sequence[Example] = (),
+    memory: SqlMemory | None = None,
     lora: Sequence[LoraUse] = (),
     free: bool = False,
     correct: bool = True,
@@ -99,7 +103,8 @@ def ask_database(
     """Ask the model for a query and run it. `free` writes without the grammar; `correct` tries again where it failed.
 
     A query that fails or finds nothing is told to the model once; then several are sampled, and the rows on which
-    most of them agree win.
+    most of them agree win. With a `memory`, a question that was accepted in other words is answered by its query, and
+    others see the pairs most like them.
     """
     started = time.monotonic()
     if not question.strip():
@@ -107,8 +112,46 @@ def ask_database(
     if not database.schema.tables:
         raise Error(f"{database.name} holds no tables, so nothing can be asked of it.", kind="no-table")
     linked = linker(database.known(), question)
+    if memory is not None:
+        remembered = _remembered(memory, database, question, linked, seconds, started)
+        if remembered is not None:
+            return remembered
+        examples = (*examples, *memory.alike(database, question, [value for _, value in linked.found]))
     grammar = None if free else sql_grammar(linked)
     writer = _Writer(app, model, options, grammar.grammar if grammar else None, tuple(lora), stop, on_progress)
+    answer = _written(database, writer, question, linked, grammar, examples, correct, seconds, started)
+    if memory is not None and answer.result is not None:
+        memory.asked(database, question, answer.sql)
+    return replace(answer, n_examples=len(examples))
+
+
+def _remembered(
+    memory: SqlMemory, database: Database, question: str, linked: Linked, seconds: float, started: float
+) -> SqlAnswer | None:
+    """The answer by the query that was accepted for the same question, run now; None where there is none that runs."""
+    kept = memory.same(database, question)
+    if kept is None:
+        return None
+    made, result, _ = _run(database, kept.sql, seconds)
+    if result is None:
+        return None
+    memory.asked(database, question, kept.sql)
+    took = time.monotonic() - started
+    return SqlAnswer(question, kept.sql, result, (made,), linked, None, took, remembered=kept)
+
+
+def _written(
+    database: Database,
+    writer: "_Writer",
+    question: str,
+    linked: Linked,
+    grammar: SqlGrammar | None,
+    examples: Sequence[Example],
+    correct: bool,
+    seconds: float,
+    started: float,
+) -> SqlAnswer:
+    """The model's query and its rows, with another try where it did not do."""
     tries: list[Try] = []
     results: list[tuple[str, Result]] = []
     failed: list[tuple[str, str]] = []

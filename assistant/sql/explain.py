@@ -56,13 +56,9 @@ def tables_of(sql: str) -> tuple[tuple[str, ...], tuple[tuple[str, str], ...]]:
 
 
 def _parsed(sql: str) -> Any:
-    try:
-        import sqlglot
-        from sqlglot.errors import SqlglotError
-    except ImportError as err:
-        raise Error(
-            "Explaining a query needs the package sqlglot.", hint="pip install 'rushlight[sql]'", kind="missing-package"
-        ) from err
+    import sqlglot
+    from sqlglot.errors import SqlglotError
+
     try:
         return sqlglot.parse_one(sql, dialect="sqlite")
     except (SqlglotError, RecursionError, ValueError):

@@ -327,3 +327,32 @@ def m009_model_load(db: apsw.Connection) -> None:
             PRIMARY KEY (model_id, name)
         ) STRICT, WITHOUT ROWID;
     """)
+
+
+@migration
+def m010_sql_examples(db: apsw.Connection) -> None:
+    """Questions to databases with the query that the user accepted, and the last question of each database."""
+    db.execute("""
+        CREATE TABLE sql_examples (
+            number INTEGER PRIMARY KEY AUTOINCREMENT,        -- the order of keeping
+            id TEXT NOT NULL UNIQUE,
+            question TEXT NOT NULL,
+            same TEXT NOT NULL,                              -- what questions share that ask the same
+            sql TEXT NOT NULL,
+            database TEXT NOT NULL,                          -- the name of its main file
+            schema_sha256 TEXT NOT NULL,                     -- of its tables and columns
+            result_sha256 TEXT NOT NULL,                     -- of what the query gave when it was kept
+            n_rows INTEGER NOT NULL,
+            source TEXT NOT NULL CHECK (source IN ('accepted', 'corrected', 'imported')),
+            created_at REAL NOT NULL,
+            UNIQUE (schema_sha256, same)
+        ) STRICT;
+        CREATE INDEX sql_examples_by_name ON sql_examples (database);
+
+        CREATE TABLE sql_asked (
+            schema_sha256 TEXT PRIMARY KEY,
+            question TEXT NOT NULL,
+            sql TEXT NOT NULL,
+            asked_at REAL NOT NULL
+        ) STRICT, WITHOUT ROWID;
+    """)

@@ -109,3 +109,26 @@ def test_ask_says_what_went_wrong(cli: Cli, answering: Any, shop: Path) -> None:
     assert done.code == 1 and done.out.splitlines()[0] == "SELECT nme FROM customer" and "no such column" in done.err
     found = json.loads(cli("sql", "ask", shop, "Who?", "--free", "--once", "--json").out)
     assert found["rows"] is None and found["error"]["kind"] == "sql-error"
+
+
+def test_what_is_accepted_answers_its_paraphrase(cli: Cli, answering: Any, shop: Path, tmp_path: Path) -> None:
+    wrong, right = "SELECT COUNT(*) FROM customer", "SELECT COUNT(*) FROM customer WHERE customer.city = 'Oslo'"
+    cast = answering([wrong])
+    assert cli("sql", "accept", shop).code == 1
+    cli("sql", "ask", shop, "How many customers live in Oslo?")
+    assert right in cli("sql", "accept", shop, right).out
+    done = cli("sql", "ask", shop, "Please tell me how many customers live in Oslo")
+    assert right in done.out and "no model was asked" in done.err and len(cast.engine.requests) == 1
+    found = json.loads(cli("sql", "ask", shop, "How many customers live in Oslo?", "--no-examples", "--json").out)
+    assert (found["sql"], found["remembered"]) == (wrong, None)
+    (one,) = json.loads(cli("sql", "examples", "list", shop, "--json").out)["examples"]
+    assert (one["sql"], one["source"]) == (right, "corrected")
+    assert cli("sql", "examples", "export", shop, tmp_path / "x.jsonl").code == 0
+    assert cli("sql", "examples", "remove", shop, one["id"][:12]).code == 0
+    assert "Nothing has been accepted" in cli("sql", "examples", "list", shop).out
+    with (tmp_path / "x.jsonl").open("a") as file:
+        file.write('{"question": "Drop?", "sql": "DROP TABLE customer"}\n')
+    done = cli("sql", "examples", "import", shop, tmp_path / "x.jsonl")
+    assert done.code == 0 and "1 example is kept" in done.err and "refused" in done.err
+    assert "imported" in cli("sql", "examples", "list", shop).out
+    assert cli("sql", "examples", "add", shop, "Total?", "SELECT sum(total) FROM purchase").code == 0

@@ -1,15 +1,14 @@
 """`rushlight sql`: databases, CSV, Parquet and Excel files: look at them, read them, export what was read."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from rushlight.ui.cli.output import print_json, say, tell
+from rushlight.ui.cli.sql_examples import accept, examples
+from rushlight.ui.cli.sql_options import AS_JSON, FILE, FILES, REPLACE, SECONDS, WITH, opened
 from rushlight.ui.words import plural, text
-
-if TYPE_CHECKING:
-    from rushlight.assistant.sql.database import Database
 
 _EPILOG = text("""\b
 A session:
@@ -23,17 +22,8 @@ A session:
   cardiology   3
   dermatology  2
   $ rushlight sql ask clinic.db "How many doctors are there in each specialty?"
+  $ rushlight sql accept clinic.db
 Files are opened for reading only; SQLite itself refuses everything else.""")
-
-_AS_JSON = click.option("--json", "as_json", is_flag=True, help=text("Print JSON."))
-_FILES = click.argument("files", metavar="FILE...", nargs=-1, required=True)
-_FILE = click.argument("file", metavar="FILE")
-_WITH = click.option(
-    "--with", "others", metavar="FILE", multiple=True, help=text("Open this file as well; its tables are NAME.table.")
-)
-_SECONDS = click.option(
-    "--seconds", type=click.FloatRange(0.01, 600), default=None, metavar="S", help=text("Time for the statement.")
-)
 
 
 @click.group(
@@ -44,13 +34,17 @@ def sql() -> None:
     """The noun; its verbs follow."""
 
 
+sql.add_command(accept)
+sql.add_command(examples)
+
+
 @sql.command("open", help=text("Open files and list their tables. What is no database is imported into the cache."))
-@_FILES
-@_AS_JSON
+@FILES
+@AS_JSON
 def open_(files: tuple[str, ...], as_json: bool) -> int:
     from rushlight.ui.cli.sql_views import print_sources, print_tables, schema_json, source_json
 
-    with _database(files) as database:
+    with opened(files) as database:
         if as_json:
             print_json({"files": [source_json(one) for one in database.sources], **schema_json(database.schema)})
             return 0
@@ -63,13 +57,13 @@ def open_(files: tuple[str, ...], as_json: bool) -> int:
 
 
 @sql.command(help=text("Tables, columns, keys, comments and some values."))
-@_FILES
+@FILES
 @click.option("--table", "names", metavar="NAME", multiple=True, help=text("Only this table."))
-@_AS_JSON
+@AS_JSON
 def schema(files: tuple[str, ...], names: tuple[str, ...], as_json: bool) -> int:
     from rushlight.ui.cli.sql_views import print_schema, schema_json
 
-    with _database(files) as database:
+    with opened(files) as database:
         known = database.known()
         shown = known.schema if not names else _only(known.schema, names)
     if as_json:
@@ -82,9 +76,9 @@ def schema(files: tuple[str, ...], names: tuple[str, ...], as_json: bool) -> int
 
 
 @sql.command(help=text("Run one statement that reads."))
-@_FILE
+@FILE
 @click.argument("statement", metavar="STATEMENT")
-@_WITH
+@WITH
 @click.option(
     "-n",
     "--rows",
@@ -94,13 +88,13 @@ def schema(files: tuple[str, ...], names: tuple[str, ...], as_json: bool) -> int
     metavar="N",
     help=text("At most so many."),
 )
-@_SECONDS
-@_AS_JSON
+@SECONDS
+@AS_JSON
 def run(file: str, statement: str, others: tuple[str, ...], rows: int, seconds: float | None, as_json: bool) -> int:
     from rushlight.assistant.sql.limits import STATEMENT_S
     from rushlight.ui.cli.sql_views import print_result, result_json
 
-    with _database((file, *others)) as database:
+    with opened((file, *others)) as database:
         result = database.run(statement, seconds=seconds or STATEMENT_S, max_rows=rows)
     if as_json:
         print_json({"sql": statement, **result_json(result)})
@@ -115,14 +109,16 @@ def run(file: str, statement: str, others: tuple[str, ...], rows: int, seconds: 
         "query can name what is not there."
     )
 )
-@_FILE
+@FILE
 @click.argument("question", metavar="QUESTION")
-@_WITH
+@WITH
 @click.option("-m", "--model", default="", metavar="NAME", help=text("The model that writes the query."))
 @click.option("--free", is_flag=True, help=text("Write without the grammar: any SQL, checked by running it."))
 @click.option("--once", is_flag=True, help=text("Do not try again where the query fails or finds nothing."))
-@_SECONDS
-@_AS_JSON
+@click.option("--no-examples", is_flag=True, help=text("Leave out what was accepted before."))
+@click.option("--accept", "accepted", is_flag=True, help=text("Accept the answer if there is one."))
+@SECONDS
+@AS_JSON
 def ask(
     file: str,
     question: str,
@@ -130,6 +126,8 @@ def ask(
     model: str,
     free: bool,
     once: bool,
+    no_examples: bool,
+    accepted: bool,
     seconds: float | None,
     as_json: bool,
 ) -> int:
@@ -138,6 +136,7 @@ def ask(
     from rushlight.assistant.sql.asking import ask_database
     from rushlight.assistant.sql.database import open_database
     from rushlight.assistant.sql.limits import STATEMENT_S
+    from rushlight.assistant.sql.memory import SqlMemory
     from rushlight.ui.cli.interrupt import InterruptStops
     from rushlight.ui.cli.output import ProgressLine
     from rushlight.ui.cli.sql_views import answer_json, print_answer
@@ -145,12 +144,14 @@ def ask(
     line = ProgressLine()
     with open_app() as app, open_database((file, *others), app.paths) as database, InterruptStops(Stop()) as stop:
         app.begin()
+        memory = SqlMemory(app.store)
         try:
             answer = ask_database(
                 app,
                 database,
                 question,
                 model=model,
+                memory=None if no_examples else memory,
                 free=free,
                 correct=not once,
                 seconds=seconds or STATEMENT_S,
@@ -159,6 +160,10 @@ def ask(
             )
         finally:
             line.clear()
+        if no_examples and answer.result is not None:
+            memory.asked(database, question, answer.sql)
+        if accepted and answer.result is not None and answer.remembered is None:
+            memory.accept(database, question, answer.sql)
     if as_json:
         print_json(answer_json(answer))
     else:
@@ -169,13 +174,13 @@ def ask(
 @sql.command(
     help=text("Run one statement that reads and write its rows to a file: .csv, .tsv, .md or .parquet by its ending.")
 )
-@_FILE
+@FILE
 @click.argument("statement", metavar="STATEMENT")
 @click.argument("target", metavar="TARGET", type=click.Path(path_type=Path, dir_okay=False))
-@_WITH
-@_SECONDS
-@click.option("--replace", is_flag=True, help=text("Replace a file of this name."))
-@_AS_JSON
+@WITH
+@SECONDS
+@REPLACE
+@AS_JSON
 def export(
     file: str,
     statement: str,
@@ -187,7 +192,7 @@ def export(
 ) -> int:
     from rushlight.assistant.sql.export import export_rows
 
-    with _database((file, *others)) as database:
+    with opened((file, *others)) as database:
         found = database.stream(statement, seconds=seconds or 60.0, max_rows=50_000_000)
         n_rows = export_rows(found, target, replace=replace)
     if as_json:
@@ -195,13 +200,6 @@ def export(
     else:
         tell(plural("{count} row was written to {file}.", "{count} rows were written to {file}.", n_rows, file=target))
     return 0
-
-
-def _database(files: tuple[str, ...]) -> "Database":
-    from rushlight.assistant.paths import find_paths
-    from rushlight.assistant.sql.database import open_database
-
-    return open_database(files, find_paths())
 
 
 def _only(schema: Any, names: tuple[str, ...]) -> Any:

@@ -185,20 +185,17 @@ def print_answer(answer: SqlAnswer) -> None:
 
 
 def _explained(sql: str) -> str:
-    """In words; nothing where the package that reads queries is not installed."""
+    """In words."""
     from rushlight.assistant.sql.explain import explain
     from rushlight.ui.desk.sql_words import explanation
 
-    try:
-        return explanation(explain(sql))
-    except Error as err:
-        if err.kind != "missing-package":
-            raise
-        return ""
+    return explanation(explain(sql))
 
 
 def _way_text(answer: SqlAnswer) -> str:
     """Such as "first try · 1.2 s · grammar of 29 kB, 16 joins"."""
+    if answer.remembered is not None:
+        return text("accepted before for “{question}”; no model was asked", question=answer.remembered.question)
     n = len(answer.tries)
     parts = [text("first try") if n == 1 else text("{n} tries", n=n), f"{answer.seconds:.1f} s"]
     if answer.grammar is not None:
@@ -207,6 +204,8 @@ def _way_text(answer: SqlAnswer) -> str:
         )
     if answer.agreement < 1:
         parts.append(text("{share} of the samples agree", share=f"{answer.agreement:.0%}"))
+    if answer.n_examples:
+        parts.append(plural("{count} accepted example", "{count} accepted examples", answer.n_examples))
     return " · ".join(parts)
 
 
@@ -224,6 +223,8 @@ def answer_json(answer: SqlAnswer) -> dict[str, Any]:
         "error": None if answer.error is None or result is not None else error_json(answer.error)["error"],
         "tries": [{"sql": one.sql, "problem": one.problem, "kind": one.kind} for one in answer.tries],
         "agreement": answer.agreement,
+        "remembered": answer.remembered and {"id": answer.remembered.id, "question": answer.remembered.question},
+        "examples": answer.n_examples,
         "unclear": [
             {"value": one.value, "columns": list(one.places), "taken": list(one.taken)} for one in answer.unclear
         ],

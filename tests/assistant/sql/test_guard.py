@@ -94,7 +94,7 @@ def test_what_never_ends_is_stopped(clinic: Database, tmp_path: Path, sql_statem
     assert clinic.run("SELECT count(*) FROM doctor").rows == ((12,),)
 
 
-@pytest.mark.parametrize("schema", SCHEMAS)
+@pytest.mark.parametrize("schema", [SCHEMAS[0], *(pytest.param(one, marks=pytest.mark.slow) for one in SCHEMAS[1:])])
 def test_benign_statements_are_allowed(
     schema: str,
     suite_database: Callable[[str], Path],

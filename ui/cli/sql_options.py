@@ -1,0 +1,29 @@
+"""Arguments and options that the verbs of `rushlight sql` share."""
+
+from typing import TYPE_CHECKING
+
+import click
+
+from rushlight.ui.words import text
+
+if TYPE_CHECKING:
+    from rushlight.assistant.sql.database import Database
+
+AS_JSON = click.option("--json", "as_json", is_flag=True, help=text("Print JSON."))
+FILES = click.argument("files", metavar="FILE...", nargs=-1, required=True)
+FILE = click.argument("file", metavar="FILE")
+WITH = click.option(
+    "--with", "others", metavar="FILE", multiple=True, help=text("Open this file as well; its tables are NAME.table.")
+)
+SECONDS = click.option(
+    "--seconds", type=click.FloatRange(0.01, 600), default=None, metavar="S", help=text("Time for the statement.")
+)
+REPLACE = click.option("--replace", is_flag=True, help=text("Replace a file of this name."))
+
+
+def opened(files: tuple[str, ...]) -> "Database":
+    """These files as a database, for reading."""
+    from rushlight.assistant.paths import find_paths
+    from rushlight.assistant.sql.database import open_database
+
+    return open_database(files, find_paths())
