@@ -29,7 +29,6 @@ def test_fours_go_in_and_out() -> None:
 @pytest.mark.parametrize("method", job.METHODS)
 @pytest.mark.parametrize("name", ["llama", "qwen3", "gemma2"])
 def test_transformers_loads_the_folder(method: job.Method, name: str, tmp_path: Path, hf_builder: ModuleType) -> None:
-    pytest.importorskip("compressed_tensors")
     model = hf_builder.generator(name)
     folder = hf_builder.save(tmp_path / "hf", model)
     made = job.compress(folder, tmp_path / "made", TEXT, method, group=32, n_ctx=64, most_windows=6)
