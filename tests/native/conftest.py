@@ -16,7 +16,14 @@ from rushlight.native import _fallback, _kernels
 ROOT = Path(__file__).resolve().parents[2]
 SANITIZERS = ("-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-D_GLIBCXX_ASSERTIONS")
 WARNINGS = ("-Wall", "-Wextra", "-Wpedantic", "-Wshadow", "-Werror")
-_BINDINGS = ("module.cpp", "token_ids.cpp", "kquant_binding.cpp", "quant_binding.cpp")  # these need Python
+_BINDINGS = (
+    "module.cpp",
+    "token_ids.cpp",
+    "kquant_binding.cpp",
+    "quant_binding.cpp",
+    "merging_binding.cpp",
+    "dedup_binding.cpp",
+)  # these need Python
 
 
 @pytest.fixture(params=["compiled", "fallback"])
