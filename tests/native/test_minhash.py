@@ -1,4 +1,4 @@
-"""MinHash of Arrow columns: equal to plain Python to the last bit, for any text, slice and null; nothing read outside."""
+"""MinHash of Arrow columns: equal to plain Python to the last bit, for any text, slice and null."""
 
 import os
 import subprocess

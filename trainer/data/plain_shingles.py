@@ -9,8 +9,8 @@ The definitions, which the kernels share bit for bit:
 - A unit has a 64-bit hash. A shingle is `n_units` units in a row; its hash is a polynomial of theirs. A text with fewer
   units is one shingle; one with none has no shingle and is nobody's duplicate.
 - MinHash (Broder 1997): permutation j of the upper half x of a shingle's hash is (factor_j * x + addend_j) mod 2^32.
-- Bands of the signature find candidate pairs (Leskovec, Rajaraman, Ullman, "Mining of Massive Datasets", 3.4); a pair is
-  one if the Jaccard similarity of the two sets of shingles is at least the threshold.
+- Bands of the signature find candidates (Leskovec, Rajaraman, Ullman, "Mining of Massive Datasets", 3.4). They are a
+  pair if the Jaccard similarity of the two sets of shingles is at least the threshold.
 """
 
 from collections import defaultdict
