@@ -55,8 +55,10 @@ std::uint32_t read_code(const std::uint8_t *&from, const std::uint8_t *end) noex
     return code;
 }
 
-void put_code(std::vector<std::uint8_t> &to, std::uint32_t code) {
-    const auto put = [&to](std::uint32_t byte) { to.push_back(static_cast<std::uint8_t>(byte)); };
+// How many bytes the code point took.
+std::size_t put_code(std::uint8_t *to, std::uint32_t code) noexcept {
+    std::size_t n = 0;
+    const auto put = [&](std::uint32_t byte) { to[n++] = static_cast<std::uint8_t>(byte); };
     if (code < 0x80) {
         put(code);
     } else if (code < 0x800) {
@@ -67,13 +69,14 @@ void put_code(std::vector<std::uint8_t> &to, std::uint32_t code) {
         put(0xF0 | code >> 18), put(0x80 | (code >> 12 & 0x3F)), put(0x80 | (code >> 6 & 0x3F));
         put(0x80 | (code & 0x3F));
     }
+    return n;
 }
 
-// Little-endian, as numpy reads it for the reference; the kernels of this project know no other machine.
-std::uint64_t eight_bytes(const std::uint8_t *from, std::size_t n) noexcept {
-    std::uint64_t value = 0;
-    std::memcpy(&value, from, n);
-    return value;
+// The first `n` <= 8 of eight bytes that may all be read, as a little-endian number: the kernels know no other machine.
+std::uint64_t first_bytes(const std::uint8_t *from, std::size_t n) noexcept {
+    std::uint64_t value;
+    std::memcpy(&value, from, 8);
+    return n < 8 ? value & ((std::uint64_t{1} << 8 * n) - 1) : value;
 }
 
 }  // namespace
@@ -95,39 +98,46 @@ const std::vector<std::uint64_t> &Shingler::shingles(const Texts &texts, std::si
 }
 
 void Shingler::words(const std::uint8_t *from, const std::uint8_t *end) {
-    word_.clear();
+    std::size_t n = 0;  // bytes of the word so far; at least eight places behind them are free
+    if (word_.empty()) word_.resize(256);
+    std::uint8_t *word = word_.data();
     while (from != end) {
         const std::uint8_t made = kAscii[*from];
-        if (made == kOther) {
-            const std::uint32_t code = read_code(from, end);
-            if (is_space(code))
-                end_word();
-            else
-                put_code(word_, lower_case(code));
+        if (made == kSpace) {
+            ++from;
+            end_word(n), n = 0;
             continue;
         }
-        ++from;
-        if (made == kSpace)
-            end_word();
-        else
-            word_.push_back(made);
+        if (made != kOther) {
+            word[n++] = made;
+            ++from;
+        } else {
+            const std::uint32_t code = read_code(from, end);
+            if (is_space(code)) {
+                end_word(n), n = 0;
+                continue;
+            }
+            n += put_code(word + n, lower_case(code));
+        }
+        if (n + 8 > word_.size()) {
+            word_.resize(2 * word_.size());
+            word = word_.data();
+        }
     }
-    end_word();
+    end_word(n);
 }
 
-void Shingler::end_word() {
-    const std::size_t n = word_.size();
+void Shingler::end_word(std::size_t n) {
     if (n == 0) return;
     std::uint64_t hash = shingling_.seed ^ n * kFactor;
     const std::uint8_t *from = word_.data();
     for (std::size_t left = n; left > 0;) {
         const std::size_t taken = left < 8 ? left : 8;
-        hash = (hash ^ eight_bytes(from, taken)) * kFactor;
+        hash = (hash ^ first_bytes(from, taken)) * kFactor;
         hash ^= hash >> 32;
         from += taken, left -= taken;
     }
     add(hash);
-    word_.clear();
 }
 
 void Shingler::characters(const std::uint8_t *from, const std::uint8_t *end) {

@@ -54,7 +54,7 @@ class Shingler {
   private:
     void words(const std::uint8_t *from, const std::uint8_t *end);
     void characters(const std::uint8_t *from, const std::uint8_t *end);
-    void end_word();
+    void end_word(std::size_t n);
     void add(std::uint64_t unit);
 
     Shingling shingling_;
