@@ -307,7 +307,21 @@ class App:
             kv_ram_bytes=settings.number("engine.kv_ram_mib") * 1024 * 1024,
             kv_folder=str((self.paths.cache / "kv").absolute()),
             kv_disk_bytes=settings.number("engine.kv_disk_mib") * 1024 * 1024,
+            ngram_path="" if embeddings else str(self._ngram_file(model)),
+            ngram_tokens=0 if embeddings else settings.number("engine.ngram_tokens"),
+            draft_path="" if embeddings else self._draft_path(settings.text("engine.draft_model"), model),
         )
+
+    def _ngram_file(self, model: "Model") -> Path:
+        import hashlib
+
+        name = hashlib.sha256(str(model.path).encode()).hexdigest()[:32]
+        return (self.paths.cache / "ngrams" / f"{name}.bin").absolute()
+
+    def _draft_path(self, name: str, model: "Model") -> str:
+        """The file of the model that guesses ahead; "" = none. A model does not guess for itself."""
+        draft = self.catalogue.find(name) if name else None
+        return "" if draft is None or draft.path == model.path else str(Path(draft.path).absolute())
 
     def request(
         self,
@@ -358,6 +372,8 @@ class App:
             request = replace(request, cache_prompt=options.cache_prompt)
         if options.draft_tokens is not None:
             request = replace(request, draft_tokens=options.draft_tokens)
+        elif options.settings.get("engine.draft_model", self.settings.text("engine.draft_model")):
+            request = replace(request, draft_tokens=-1)  # where it pays
         return request
 
     def ask(

@@ -18,6 +18,7 @@ _LOAD_OPTIONS = {
     "gpu_layers": "engine.gpu_layers",
     "kv_type": "engine.kv_type",
     "flash_attention": "engine.flash_attention",
+    "draft_model": "engine.draft_model",
     "keep_alive_s": "engine.keep_alive_s",
     "slots": "engine.slots",
     "kv_ram_mib": "engine.kv_ram_mib",

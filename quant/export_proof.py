@@ -8,7 +8,7 @@ import contextlib
 import unicodedata
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from rushlight import Error, Progress, Stop
 from rushlight.quant.convert.config import Config, read_json
@@ -34,7 +34,7 @@ OnProgress = Callable[[Progress], None]
 N_CTX: Final = 256  # tokens: the longest text of a proof has 192
 _NO_TEXT: Final = frozenset({"bert", "nomic-bert", "clip"})  # embed or look; nothing to generate
 _PLAIN: Final = frozenset({"F32", "F16", "BF16"})
-_COMPOSED: Final = ("NFKC", "NFC")
+_COMPOSED: Final[tuple[Literal["NFC", "NFD", "NFKC", "NFKD"], ...]] = ("NFKC", "NFC")
 _LONGEST_WORD: Final = 100  # letters: Hugging Face's word pieces call longer ones unknown, llama.cpp cuts them
 
 

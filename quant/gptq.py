@@ -11,34 +11,30 @@ tensor passes through in slabs.
 """
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from rushlight import Error, Progress, Stop
-from rushlight.quant.activations import Activations, MomentKind
+from rushlight import Progress, Stop
 from rushlight.quant.block_encoding import SEARCHED, encode_rows
 from rushlight.quant.blocks import FORMATS
 from rushlight.quant.blocks.format import Bytes, Floats
+from rushlight.quant.compressed_tensors import Coded, as_stored
+from rushlight.quant.descent import descend
 from rushlight.quant.feedback import round_columns
-from rushlight.quant.ggml import RunningModel
 from rushlight.quant.gguf_tensors import GgufRows, GgufTensors
-from rushlight.quant.imatrix import HEADS, windows
+from rushlight.quant.moments import VALUE, Moments, collect_moments
+from rushlight.quant.scaling import Scaling, no_torch
 
-Moments = NDArray[np.float32]  # (columns, columns): sums of products of inputs
+if TYPE_CHECKING:
+    import torch
+
 Factor = NDArray[np.float32]  # upper triangle
 
 DAMPING: Final = 0.01  # of the mean diagonal, added to it: the paper's
-_VALUE: Final = ".attn_v.weight"
-# For the values of an attention. Nobody sees a value alone: attention hands on averages of the values before it, and
-# much of it rests on the first token (Xiao et al. 2023, arXiv:2309.17453, attention sinks). Errors that differ from
-# token to token cancel out in these averages, a common one does not. So the moments are those of running means, with
-# the first token's beside them and a little of each token's own. Measured on SmolLM2 as Q4_0, divergence against
-# ggml's: 0.81 with plain moments of the values, 0.60 with the search alone for them, 0.40 with these.
-VALUES: Final = MomentKind(own=0.1, mean=1.0, first=0.3)
 # What is fed back: weights whose inputs are known to be what the model sees. Others (fused query, key and value;
 # embeddings; experts) are left to the search.
 _FED: Final = re.compile(r"blk\.\d+\.(attn_q|attn_k|attn_v|attn_output|ffn_gate|ffn_up|ffn_down)\.weight")
@@ -47,20 +43,24 @@ _SLAB_BYTES: Final = 32 << 20
 _MOST_COLUMNS: Final = 32_768  # a factor of 4 GB
 
 
-def inverse_factor(moments: Moments, damping: float = DAMPING) -> Factor:
-    """U with U^T U = the inverse of H, damped until it has one. Columns without inputs are left to themselves."""
+def damped(moments: Moments, damping: float = DAMPING) -> Moments:
+    """H by its mean diagonal, with a little of its own on each column. Columns without inputs are left to
+    themselves."""
     h = moments.astype(np.float64)
     diagonal = np.diagonal(h).copy()
     mean = float(diagonal.mean())
     if not np.isfinite(h).all() or mean <= 0:
         return np.eye(len(h), dtype=np.float32)
-    h /= mean
-    silent = diagonal <= 0
+    found: Moments = (h / mean + np.diag(damping + (diagonal <= 0))).astype(np.float32)
+    return found
+
+
+def inverse_factor(moments: Moments, damping: float = DAMPING) -> Factor:
+    """U with U^T U = the inverse of H, damped until it has one."""
     while True:
-        damped = h + np.diag(damping + silent)
+        h = damped(moments, damping).astype(np.float64)
         try:
-            lower = np.linalg.cholesky(damped)
-            inverse = np.linalg.inv(lower)
+            inverse = np.linalg.inv(np.linalg.cholesky(h))
             found: Factor = np.linalg.cholesky(inverse.T @ inverse).T.astype(np.float32)
         except np.linalg.LinAlgError:
             damping *= 10
@@ -87,61 +87,92 @@ def feed_back(values: Floats, type_name: str, factor: Factor, *, n_threads: int 
             block = np.ascontiguousarray(np.clip(work[first:last].T, -65504, 65504))
             packed = encode_rows(block, type_name, weights[first:last], n_threads=n_threads)
             fields = form.read(packed)
-            codes = round_columns(
-                form,
-                work[start:stop],
-                near,
-                form.grid(fields),
-                first - start,
-                last - start,
-                errors,
-                n_threads=n_threads,
-            )
+            place = (first - start, last - start)
+            codes = round_columns(form, work[start:stop], near, form.grid(fields), *place, errors, n_threads=n_threads)
             out[:, first // form.n_elements] = form.write(fields.with_codes(np.ascontiguousarray(codes.T)))
         if stop < columns:
             work[stop:] -= factor[start:stop, stop:].T @ errors
     return out.reshape(n_rows, -1)
 
 
-def output_error(before: Floats, after: Floats, moments: Moments) -> float:
-    """The squared change of a weight's outputs over the inputs that `moments` sums up: what feedback makes small."""
-    difference = (after - before).astype(np.float64)
-    return float(np.einsum("ij,ij->", difference @ moments.astype(np.float64), difference))
+# ------------------------------------------------------------------------------------------------- for safetensors
+def require_torch(what: str) -> None:
+    """An `Error` that says what to install where PyTorch is missing."""
+    try:
+        import torch  # noqa: F401
+    except ImportError:
+        raise no_torch(what) from None
 
 
-# ---------------------------------------------------------------------------------------------------- moments
-def collect_moments(
-    model: Path,
-    text: str,
-    names: Sequence[str],
-    *,
-    n_ctx: int = 512,
-    most_windows: int | None = None,
-    n_threads: int = 1,
-    stop: Stop | None = None,
-    on_progress: Callable[[Progress], None] | None = None,
-) -> dict[str, Moments]:
-    """H of each named weight over a text. Weights with the same inputs (query and key) share one array."""
-    kinds = {name: VALUES if name.endswith(_VALUE) else MomentKind() for name in names}
-    sums = Activations(moments=kinds, n_threads=n_threads)
-    with RunningModel(model, n_ctx=n_ctx, n_threads=n_threads, activations=sums) as running:
-        pieces = windows(running.tokenize(text), n_ctx, running.first_token)[:most_windows]
-        if not pieces:
-            raise Error("There is no text to calibrate on.", "Give a text of some pages at least.", kind="no-text")
-        with_head = any(name in HEADS for name in names)
-        for done, piece in enumerate(pieces):
-            if stop is not None:
-                stop.check()
-            running.logits(piece, len(piece) if with_head else 1)
-            if on_progress is not None:
-                on_progress(Progress("Calibrating", done + 1, len(pieces), "windows"))
-    return sums.take_moments()
+def code_groups(values: Floats, moments: Moments, group: int, dtype: str, *, feeds_back: bool = True) -> Coded:
+    """4-bit codes from -8 to 7 of (rows, columns) weights and a scale for each `group` of columns, as `dtype` holds
+    it. With `feeds_back` each error is spread over the columns after it; the scale of a group is then found for the
+    weights as they stand when its turn comes. In PyTorch, on an accelerator where one is."""
+    try:
+        import torch
+    except ImportError:
+        raise no_torch("GPTQ") from None
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    work = torch.tensor(np.ascontiguousarray(values.T), dtype=torch.float32, device=device)
+    columns, n_rows = work.shape
+    if feeds_back:
+        factor = torch.from_numpy(inverse_factor(moments)).to(device)
+        weights = factor.diagonal() ** -2
+    else:
+        factor = torch.eye(1, device=device)
+        weights = torch.from_numpy(np.diagonal(moments).copy()).to(device).clamp_min(1e-12)
+    codes = torch.empty((columns, n_rows), dtype=torch.int8, device=device)
+    scales = np.empty((n_rows, columns // group), np.float32)
+    for start in range(0, columns, group):
+        stop = start + group
+        found = _group_scale(work[start:stop], weights[start:stop]).cpu().numpy()
+        scales[:, start // group] = as_stored(found[:, None], dtype)[:, 0]
+        scale = torch.from_numpy(scales[:, start // group].copy()).to(device)
+        safe = torch.where(scale != 0, scale, 1.0)
+        if not feeds_back:
+            codes[start:stop] = (work[start:stop] / safe).round().clamp(-8, 7).to(torch.int8)
+            continue
+        errors = torch.empty((group, n_rows), device=device)
+        for i in range(start, stop):
+            code = (work[i] / safe).round().clamp(-8, 7)
+            codes[i] = code.to(torch.int8)
+            errors[i - start] = (work[i] - code * scale) / factor[i, i]
+            if i + 1 < stop:
+                work[i + 1 : stop] -= factor[i, i + 1 : stop, None] * errors[i - start]
+        if stop < columns:
+            work[stop:] -= factor[start:stop, stop:].T @ errors
+    return Coded(np.ascontiguousarray(codes.T.cpu().numpy()), scales)
 
 
+def _group_scale(x: "torch.Tensor", weights: "torch.Tensor") -> "torch.Tensor":
+    """The scale of each row's group: several grids, for each the best scale of its codes. x: (columns, rows)."""
+    import torch
+
+    w = weights[:, None]
+    where = x.abs().argmax(dim=0, keepdim=True)
+    peak = x.gather(0, where)[0]
+    best = torch.zeros_like(peak)
+    scale = torch.zeros_like(peak)
+    for step in range(30):  # the peak as code -8 (the grid's far end), or clipped by up to a third
+        tried = peak / -(8 + 3 * (step - 4) / 25)
+        safe = torch.where(tried != 0, tried, 1.0)
+        code = (x / safe).round().clamp(-8, 7)
+        xq, qq = (w * x * code).sum(dim=0), (w * code * code).sum(dim=0)
+        gain = xq * xq / qq.clamp_min(1e-30)
+        better = gain > best
+        best, scale = torch.where(better, gain, best), torch.where(better, xq / qq.clamp_min(1e-30), scale)
+    return scale
+
+
+# ------------------------------------------------------------------------------------------------------- for GGUF
 class ErrorFeedback:
     """The encoder of `quantize.make` that rounds with error feedback. Moments are collected for as many tensors at a
     time as fit in `memory_bytes`, in the order of the file. Models whose attention looks ahead have no running means:
-    their values are left to the search."""
+    their values are left to the search.
+
+    `moments`: collected before, for files of several types. `scaling`: the tensors come scaled (see
+    `scaling.ScaledEncoder`). `inputs_from`: another file of this model, whose inputs are seen instead, such as one
+    quantized before. `n_passes`: of coordinate descent after the feedback."""
 
     def __init__(
         self,
@@ -149,6 +180,10 @@ class ErrorFeedback:
         text: str,
         types: Mapping[str, str],
         *,
+        moments: Mapping[str, Moments] | None = None,
+        scaling: Scaling | None = None,
+        inputs_from: Path | None = None,
+        n_passes: int = 0,
         memory_bytes: int = 1 << 30,
         n_ctx: int = 512,
         most_windows: int | None = None,
@@ -157,8 +192,10 @@ class ErrorFeedback:
         on_progress: Callable[[Progress], None] | None = None,
     ) -> None:
         self._model, self._text, self._memory_bytes = model, text, memory_bytes
+        self._scaling, self._inputs_from, self._n_passes = scaling, inputs_from or model, n_passes
         self._n_ctx, self._most_windows = n_ctx, most_windows
         self._n_threads, self._stop, self._on_progress = n_threads, stop, on_progress
+        self._known = moments
         self._moments: dict[str, Moments] = {}
         with GgufTensors(model) as opened:
             infos = [tensor.info for tensor in opened.tensors.values()]
@@ -170,7 +207,7 @@ class ErrorFeedback:
             and types[info.name] != info.type_name
             and len(info.shape) == 2
             and info.shape[0] <= _MOST_COLUMNS
-            and (is_causal or not info.name.endswith(_VALUE))
+            and (is_causal or not info.name.endswith(VALUE))
             and _FED.fullmatch(info.name) is not None
         }
 
@@ -178,10 +215,18 @@ class ErrorFeedback:
         name = tensor.info.name
         if name not in self._columns or type_name not in SEARCHED:
             return None
-        if name not in self._moments:
-            self._collect_from(name)
-        moments = self._moments.pop(name, None)
-        return None if moments is None else self._pieces(tensor, type_name, inverse_factor(moments))
+        if self._known is not None:
+            moments = self._known.get(name)
+        else:
+            if name not in self._moments:
+                self._collect_from(name)
+            moments = self._moments.pop(name, None)
+        if moments is None:
+            return None
+        factors = self._scaling.columns(name) if self._scaling is not None else None
+        if factors is not None:
+            moments = moments / np.outer(factors, factors)
+        return self._pieces(tensor, type_name, moments)
 
     def _collect_from(self, name: str) -> None:
         names: list[str] = []
@@ -194,7 +239,7 @@ class ErrorFeedback:
             names.append(one)
         self._moments.clear()
         self._moments = collect_moments(
-            self._model,
+            self._inputs_from,
             self._text,
             names,
             n_ctx=self._n_ctx,
@@ -204,10 +249,12 @@ class ErrorFeedback:
             on_progress=self._on_progress,
         )
 
-    def _pieces(self, tensor: GgufRows, type_name: str, factor: Factor) -> Iterator[Bytes]:
+    def _pieces(self, tensor: GgufRows, type_name: str, moments: Moments) -> Iterator[Bytes]:
+        factor, square = inverse_factor(moments), damped(moments)
         columns = tensor.info.shape[0]
         n_rows = tensor.info.n_elements // columns
         step = max(1, _SLAB_BYTES // (4 * columns))
         for start in range(0, n_rows, step):
             values = tensor.rows(start, min(start + step, n_rows))
-            yield feed_back(values, type_name, factor, n_threads=self._n_threads)
+            data = feed_back(values, type_name, factor, n_threads=self._n_threads)
+            yield descend(values, data, type_name, square, self._n_passes) if self._n_passes else data

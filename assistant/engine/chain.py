@@ -47,6 +47,22 @@ class Chain:
         """Pick a token from an output (-1: the last) and remember it."""
         return self._sample(self.handle, context.handle, row)  # type: ignore[no-any-return]
 
+    def distribution(self, logits: Any) -> tuple[Any, Any]:
+        """What the last stage, "dist", would draw from: token ids and their weights, which sum to 1. Draws nothing."""
+        import numpy as np
+
+        c, n = self._c, logits.shape[0]
+        data = np.zeros(n, dtype=[("id", np.int32), ("logit", np.float32), ("p", np.float32)])
+        data["id"], data["logit"] = np.arange(n), logits
+        array = c.llama_token_data_array()
+        array.data = ctypes.cast(data.ctypes.data, ctypes.POINTER(c.llama_token_data))
+        array.size, array.selected, array.sorted = n, -1, False
+        for i in range(c.llama_sampler_chain_n(self.handle) - 1):
+            c.llama_sampler_apply(c.llama_sampler_chain_get(self.handle, i), ctypes.byref(array))
+        left = data[: array.size]
+        weights = np.exp(left["logit"].astype(np.float64) - float(left["logit"].max()))
+        return left["id"].copy(), weights / weights.sum()
+
     def accept(self, token_id: int) -> None:
         """Let the samplers see a token they did not pick: the prompt's, or one a grammar forced."""
         self._c.llama_sampler_accept(self.handle, token_id)

@@ -68,6 +68,7 @@ class Context:
         self.pooling = int(c.llama_pooling_type(self.handle))
         self.n_threads = n_threads
         self._pool = ThreadPool(c, self.handle, n_threads) if n_threads > 1 else None
+        self._borrowed: ThreadPool | None = None
         self._abort: Any = None
         self._decode = c.llama_decode
         # Made once and reused: no allocation per token.
@@ -222,6 +223,16 @@ class Context:
         self._pool = ThreadPool(self.c, self.handle, n_threads) if n_threads > 1 else None
         self.n_threads = n_threads
         self.c.llama_set_n_threads(self.handle, n_threads, n_threads)
+
+    def borrow_threads(self, host: "Context") -> None:
+        """Compute with the threads of another context, which is not computing meanwhile. Ask before each use."""
+        if self._borrowed is not host._pool or self.n_threads != host.n_threads:
+            if self._borrowed is not None:
+                self._borrowed.take_back(self.handle)
+            if host._pool is not None:
+                host._pool.lend(self.handle)
+            self._borrowed, self.n_threads = host._pool, host.n_threads
+            self.c.llama_set_n_threads(self.handle, host.n_threads, host.n_threads)
 
     def set_abort(self, callback_address: int, data_address: int) -> None:
         """A C function `bool (*)(void *)` that is asked between the graph's operations."""

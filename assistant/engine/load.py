@@ -14,16 +14,19 @@ from typing import TYPE_CHECKING, Any
 from msgspec.structs import replace
 
 from rushlight import Error, Progress
+from rushlight.assistant.engine.load_check import check_settings
 from rushlight.assistant.engine.request import LoadSettings
 
 if TYPE_CHECKING:
     from rushlight.assistant.engine.abort import AbortFlag
     from rushlight.assistant.engine.context import Context
+    from rushlight.assistant.engine.draft_model import DraftModel
     from rushlight.assistant.engine.fallback_templates import ChosenTemplate
     from rushlight.assistant.engine.frames import Ready
     from rushlight.assistant.engine.kv_disk import KvDisk
     from rushlight.assistant.engine.llama import Model
     from rushlight.assistant.engine.lora import Adapters
+    from rushlight.assistant.engine.ngram_table import NgramTable
     from rushlight.assistant.engine.prefix import Prefix
     from rushlight.assistant.engine.prefix_memory import PrefixMemory
     from rushlight.assistant.engine.speculate import StepCosts
@@ -32,9 +35,6 @@ if TYPE_CHECKING:
     from rushlight.assistant.engine.vocabulary import Vocabulary
 
 _PROGRESS_S = 0.1
-_MAX_BATCH = 8192
-_MAX_CONTEXT = 2**24
-_MAX_SLOTS = 64
 
 
 @dataclass
@@ -52,6 +52,8 @@ class Loaded:
     renderer: "TemplateProcess"
     template: "ChosenTemplate"
     costs: "StepCosts"
+    draft_model: "DraftModel | None" = None
+    ngrams: "NgramTable | None" = None
     tuner: "ThreadTuner | None" = None  # None: the number of threads was chosen by the user
 
     @property
@@ -79,65 +81,11 @@ class Loaded:
         """Give the memory back."""
         if self.memory.disk is not None:
             self.memory.disk.close()
+        if self.draft_model is not None:
+            self.draft_model.close()
         self.context.close()
         self.model.close()
         self.renderer.close()
-
-
-def check_settings(settings: LoadSettings) -> None:
-    """Raise one `Error(kind="bad-settings")` that names every problem."""
-    from rushlight.assistant.engine.llama import FLASH_ATTENTION, KV_TYPES, POOLING
-
-    problems = []
-    if not Path(settings.path).is_absolute() or "\0" in settings.path:
-        problems.append(f"the path {settings.path[:200]!r} is not absolute")
-    if not 0 <= settings.n_ctx <= _MAX_CONTEXT:
-        problems.append(
-            f"the context length (engine.context) is {settings.n_ctx}; 0 (the model's own) to {_MAX_CONTEXT} is allowed"
-        )
-    if not 1 <= settings.n_batch <= _MAX_BATCH:
-        problems.append(f"the batch size (engine.batch) is {settings.n_batch}; 1 to {_MAX_BATCH} is allowed")
-    if not -1 <= settings.n_gpu_layers <= 100_000:
-        problems.append(
-            f"the number of GPU layers (engine.gpu_layers) is {settings.n_gpu_layers}; -1 (as many as fit) "
-            "or more is allowed"
-        )
-    if not 0 <= settings.n_threads <= 512:
-        problems.append(
-            f"the number of threads (engine.threads) is {settings.n_threads}; 0 (the physical cores) to 512 is allowed"
-        )
-    if not 1 <= settings.n_slots <= _MAX_SLOTS:
-        problems.append(
-            f"the number of answers at once (engine.slots) is {settings.n_slots}; 1 to {_MAX_SLOTS} is allowed"
-        )
-    if settings.kv_ram_bytes < 0:
-        problems.append(f"the memory for parked conversations is {settings.kv_ram_bytes}; 0 or more is allowed")
-    if settings.kv_folder and not Path(settings.kv_folder).is_absolute():
-        problems.append(f"the folder for states {settings.kv_folder[:200]!r} is not absolute")
-    if settings.kv_disk_bytes < 0:
-        problems.append(f"the room on disk for states is {settings.kv_disk_bytes}; 0 or more is allowed")
-    if settings.kv_type not in KV_TYPES:
-        problems.append(f"the cache type (engine.kv_type) is {settings.kv_type!r}; {', '.join(KV_TYPES)} is allowed")
-    if settings.flash_attention not in FLASH_ATTENTION:
-        problems.append(
-            f"flash attention (engine.flash_attention) is {settings.flash_attention!r}; "
-            f"{', '.join(FLASH_ATTENTION)} is allowed"
-        )
-    elif settings.flash_attention == "off" and settings.kv_type != "f16" and settings.kv_type in KV_TYPES:
-        problems.append(
-            f"the cache type {settings.kv_type} (engine.kv_type) needs flash attention, which is off "
-            "(engine.flash_attention)"
-        )
-    if settings.pooling not in POOLING:
-        problems.append(
-            f"the pooling is {settings.pooling!r}; {', '.join(name for name in POOLING if name)} or nothing is allowed"
-        )
-    if problems:
-        raise Error(
-            f"The model cannot be loaded with these settings: {'; '.join(problems)}.",
-            hint="Correct them with: rushlight settings",
-            kind="bad-settings",
-        )
 
 
 def load(
@@ -214,6 +162,8 @@ def load(
         renderer=renderer,
         template=template,
         costs=StepCosts(),
+        draft_model=_draft_model(settings, context),
+        ngrams=_ngrams(settings),
         tuner=_tuner(settings, context),
     )
     ready = Ready(
@@ -260,6 +210,46 @@ def _disk(settings: LoadSettings) -> "KvDisk | None":
         all_parts(Path(settings.path)), BINDINGS_VERSION, settings.kv_type, settings.flash_attention
     )
     return KvDisk(Path(settings.kv_folder), identity, max_bytes=settings.kv_disk_bytes)
+
+
+def _ngrams(settings: LoadSettings) -> "NgramTable | None":
+    if settings.embeddings or not settings.ngram_path:
+        return None
+    path = Path(settings.ngram_path)
+    if not settings.ngram_tokens:
+        try:
+            path.unlink(missing_ok=True)
+        except OSError:
+            pass  # it is not read either
+        return None
+    from rushlight.assistant.engine.kv_disk import model_identity
+    from rushlight.assistant.engine.llama import BINDINGS_VERSION
+    from rushlight.assistant.engine.ngram_table import NgramTable
+    from rushlight.assistant.models.split import all_parts
+
+    identity = model_identity(all_parts(Path(settings.path)), BINDINGS_VERSION, "", "")
+    return NgramTable(path, identity, settings.ngram_tokens)
+
+
+def _draft_model(settings: LoadSettings, context: "Context") -> "DraftModel | None":
+    if settings.embeddings or not settings.draft_path:
+        return None
+    from rushlight.assistant.engine.draft_model import DraftModel
+
+    path = Path(settings.draft_path)
+    try:
+        _check_files(path)
+        return DraftModel(
+            path,
+            context,
+            kv_type=settings.kv_type,
+            flash_attention=settings.flash_attention,
+            n_gpu_layers=0,  # what the host plans for the card is the large model's
+        )
+    except BaseException:
+        context.close()
+        context.model.close()
+        raise
 
 
 def _tuner(settings: LoadSettings, context: "Context") -> "ThreadTuner | None":

@@ -26,6 +26,9 @@ class LoadSettings(Struct, frozen=True):
     kv_ram_bytes: int = 512 * 1024 * 1024  # for states of conversations that are not being answered
     kv_folder: str = ""  # where such states are kept on disk, absolute; "" = nowhere
     kv_disk_bytes: int = 0  # most that they may take there
+    ngram_path: str = ""  # where past replies are kept as guesses for new ones, absolute; "" = nowhere
+    ngram_tokens: int = 0  # most that are kept there; 0 = none, and the file is removed
+    draft_path: str = ""  # a smaller model of the same vocabulary that guesses ahead; absolute, "" = none
 
 
 class Sampling(Struct, frozen=True):

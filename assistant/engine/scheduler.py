@@ -8,9 +8,10 @@ sequences and time; knows nothing of sockets. `submit` and `cancel` may be calle
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 from rushlight import Error, Progress
+from rushlight.assistant.engine.computing import Computing
 from rushlight.assistant.engine.llama import ABORTED, NO_ROOM, SUCCESS, decode_error
 from rushlight.assistant.engine.load import Loaded
 from rushlight.assistant.engine.lora import AdapterSet
@@ -42,8 +43,7 @@ class Scheduler:
         self._suspended: deque[Slot] = deque()  # made room for older ones; they come before the ready
         self.slots: list[Slot] = []  # running, in order of arrival
         self._news = False  # somebody came, or wants to leave
-        self._computing: tuple[Slot, ...] = ()
-        self._flag_is_ours = False
+        self._computing = Computing(loaded)
         self._turn: AdapterSet = ()
         self._turn_began = 0.0
         self._served: dict[AdapterSet, float] = {}
@@ -70,10 +70,8 @@ class Scheduler:
         with self._changed:
             ticket.is_cancelled = True
             self._news = True
-            if self._computing and all(slot.ticket.is_cancelled for slot in self._computing):
-                self._loaded.flag.set()
-                self._flag_is_ours = True
             self._changed.notify()
+        self._computing.stop_cancelled()
 
     # --- the engine's thread ------------------------------------------------------------------------------------
     @property
@@ -101,7 +99,7 @@ class Scheduler:
         """One batch, or one answer for as long as it is alone."""
         self._news = False
         self._cancel_waiting()
-        if self._loaded.flag.is_set() and not self._flag_is_ours:  # set from outside: everything ends
+        if self._computing.is_stopped_outside:
             for slot in self.slots:
                 slot.ticket.is_cancelled = True
         for slot in [slot for slot in self.slots if slot.ticket.is_cancelled]:
@@ -199,6 +197,9 @@ class Scheduler:
         slot.finish()
         self._leave(slot, slot.prepared.request.cache_key)
         slot.ticket.done()
+        ngrams = self._loaded.ngrams
+        if ngrams is not None and slot.speculator is not None and slot.prepared.request.cache_prompt:
+            ngrams.learn(slot.tokens[slot.n_prompt :])
 
     def _fail(self, slot: Slot, err: Exception) -> None:
         self._leave(slot)
@@ -250,32 +251,24 @@ class Scheduler:
             if n > 0:
                 n_prompt += n
                 parts.append((slot, n, self._add(slot, n)))
-        began = time.monotonic()
+        kind: int | str | None = len(parts) if not n_prompt else "prompt" if n_prompt >= _LEAST_CHUNK else None
         if n_prompt:
             loaded.flag.watch(True)
         try:
-            code = self._compute(tuple(slot for slot, _n, _row in parts), context.decode_batch)
+            who = tuple(slot for slot, _n, _row in parts)
+            code = self._computing.run(who, context.decode_batch, kind, max(1, n_prompt))
         finally:
             if n_prompt:
                 loaded.flag.watch(False)
         if code != SUCCESS:
             self._failed(code, parts)
             return
-        now = time.monotonic()
-        if n_prompt >= _LEAST_CHUNK:
-            self._prompt_speed += 0.5 * (n_prompt / max(now - began, 1e-6) - self._prompt_speed)
-            self._adapt("prompt", n_prompt, began, now)
-        elif not n_prompt:
-            self._adapt(len(parts), 1, began, now)
+        if kind == "prompt":
+            spent_s = max(self._computing.ended - self._computing.began, 1e-6)
+            self._prompt_speed += 0.5 * (n_prompt / spent_s - self._prompt_speed)
         frame_s = min(_LONGEST_FRAME_S, FRAME_S * len(self.slots))
         for slot, n, row in parts:
             self._computed(slot, n, row, frame_s)
-
-    def _adapt(self, kind: int | str, units: int, began: float, now: float) -> None:
-        """Change the number of threads where another one is faster now."""
-        tuner = self._loaded.tuner
-        if tuner is not None and tuner.note(kind, units, now - began, now) != self._loaded.context.n_threads:
-            self._loaded.context.set_threads(tuner.n_threads)
 
     def _add(self, slot: Slot, n: int) -> int:
         assert slot.prefix is not None
@@ -313,57 +306,46 @@ class Scheduler:
         if is_scattered and not self._loaded.memory.compact(prefix):
             slot.todo = slot.tokens[:]
             return
-        sequence, known, decode_one = prefix.sequence, prefix.token_ids, context.decode_one
-        monotonic, adapt, costs = time.monotonic, self._adapt, self._loaded.costs
-        with self._lock:
-            self._clear_flag()
-            self._computing = (slot,)
+        sequence, known = prefix.sequence, prefix.token_ids
+        run, decode_one, costs, who = self._computing.run, context.decode_one, self._loaded.costs, (slot,)
         code = SUCCESS
+        self._computing.clear_flag()
         try:
             while not (self._news or self._works or flag.is_set()) and ticket.can_send() and len(todo) == 1:
-                began = monotonic()
-                drafts = slot.draft(began)
+                drafts = slot.draft(time.monotonic())
                 if drafts:
-                    code = self._check_drafts(slot, drafts, began)
-                    if code != SUCCESS:
-                        break
-                    if slot.reason:
-                        break
-                    continue
-                code = decode_one(todo[0], sequence)
-                if code != SUCCESS:
-                    break
-                known.append(todo.pop())
-                now = monotonic()
-                costs.note(1, now - began, now, context.n_threads)
-                adapt(1, 1, began, now)
-                slot.proceed(-1, (), FRAME_S)
-                if slot.reason:
+                    code = self._check_drafts(slot, drafts)
+                else:
+                    n_threads = context.n_threads
+                    code = run(who, lambda: decode_one(todo[0], sequence), 1)
+                    if code == SUCCESS:
+                        known.append(todo.pop())
+                        ended = self._computing.ended
+                        costs.note(1, ended - self._computing.began, ended, n_threads)
+                        slot.proceed(-1, (), FRAME_S)
+                if code != SUCCESS or slot.reason:
                     break
         except Exception as err:
             self._fail(slot, err)
             return
-        finally:
-            with self._lock:
-                self._computing = ()
         if code != SUCCESS:
             self._failed(code, [(slot, 1, 0)])
         elif slot.reason:
             self._end(slot, slot.reason)
 
-    def _check_drafts(self, slot: Slot, drafts: list[int], began: float) -> int:
+    def _check_drafts(self, slot: Slot, drafts: list[int]) -> int:
         """One batch of the next token and of guesses at what follows it."""
         context, prefix = self._loaded.context, slot.prefix
         assert prefix is not None
         tokens = [*slot.todo, *drafts]
         context.start_batch()
         row = context.add(tokens, prefix.sequence, len(prefix.token_ids), len(tokens))
-        code = context.decode_batch()
+        n_threads = context.n_threads
+        code = self._computing.run((slot,), context.decode_batch, len(tokens))
         if code != SUCCESS:
             return code
-        now = time.monotonic()
-        self._loaded.costs.note(len(tokens), now - began, now, context.n_threads)
-        self._adapt(len(tokens), 1, began, now)
+        ended = self._computing.ended
+        self._loaded.costs.note(len(tokens), ended - self._computing.began, ended, n_threads)
         prefix.extend(tokens)
         slot.todo.clear()
         n_kept = len(prefix.token_ids) - len(drafts)
@@ -371,23 +353,6 @@ class Scheduler:
         if not prefix.cut(n_kept + n_accepted):
             slot.todo[:] = slot.tokens  # nothing is left of it
         return SUCCESS
-
-    def _compute(self, slots: tuple[Slot, ...], decode: Callable[[], int]) -> int:
-        with self._lock:
-            if all(slot.ticket.is_cancelled for slot in slots):
-                return ABORTED
-            self._clear_flag()
-            self._computing = slots
-        try:
-            return decode()
-        finally:
-            with self._lock:
-                self._computing = ()
-
-    def _clear_flag(self) -> None:
-        if self._flag_is_ours:
-            self._loaded.flag.clear()
-            self._flag_is_ours = False
 
     def _failed(self, code: int, parts: list[tuple[Slot, int, int]]) -> None:
         """A batch was not computed: agree with what llama.cpp kept of it, and see who can go on."""

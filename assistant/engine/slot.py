@@ -8,19 +8,21 @@ import math
 import time
 from collections import deque
 from collections.abc import Sequence
-from typing import Protocol
+from functools import cached_property
+from typing import Any, Protocol
 
 from msgspec.structs import replace
 
 from rushlight import Error
 from rushlight.assistant.engine.chain import Chain
+from rushlight.assistant.engine.draft_model import accept
 from rushlight.assistant.engine.load import Loaded
 from rushlight.assistant.engine.lora import AdapterSet
 from rushlight.assistant.engine.prefix import Prefix
 from rushlight.assistant.engine.prepare import Prepared, visible_pieces
 from rushlight.assistant.engine.reasoning import ReasoningSplitter
-from rushlight.assistant.engine.sampling import needs_history
-from rushlight.assistant.engine.speculate import SIZES, Speculator, can_speculate
+from rushlight.assistant.engine.sampling import needs_history, seed_number
+from rushlight.assistant.engine.speculate import SIZES, ModelRate, Speculator, can_speculate
 from rushlight.assistant.engine.stops import TextStream
 from rushlight.assistant.events import Event, Finished, Scores, TextDelta, TokenLogprob, Usage
 
@@ -83,6 +85,9 @@ class Slot:
             self._chain.accept(token_id)
         sampling = request.sampling
         self.speculator: Speculator | None = None
+        self._model_rate: ModelRate | None = None
+        self._odds: list[dict[int, float]] = []  # of the draft model's guesses that are being checked
+        self._is_model_draft = False
         if can_speculate(
             is_recurrent=loaded.model.is_recurrent,
             draft_tokens=request.draft_tokens,
@@ -90,7 +95,9 @@ class Slot:
             seed=sampling.seed,
         ):
             n_most = request.draft_tokens if request.draft_tokens > 0 else SIZES[-1]
-            self.speculator = Speculator(loaded.costs, n_most=min(n_most, self._n_most))
+            self.speculator = Speculator(loaded.costs, n_most=min(n_most, self._n_most), table=loaded.ngrams)
+            if loaded.draft_model is not None:
+                self._model_rate = ModelRate(loaded.costs, n_most=min(n_most, self._n_most))
         self._is_masked = self._constraint is not None or request.logprobs >= 0
         self._never = {token_id for token_id, bias in request.sampling.logit_bias if bias == -math.inf}
         self._may_skip = self._constraint is not None and request.logprobs < 0 and not self._never
@@ -124,7 +131,30 @@ class Slot:
         if speculator is None or self._forced:
             return []
         speculator.follow(self.tokens)
-        return speculator.draft(self._limit - self._n_said - 1, now_s)
+        n_room = self._limit - self._n_said - 1
+        self._odds, self._is_model_draft = [], False
+        return speculator.draft(n_room, now_s) or self._ask_draft_model(n_room, now_s)
+
+    def _ask_draft_model(self, n_room: int, now_s: float) -> list[int]:
+        rate, model = self._model_rate, self._loaded.draft_model
+        n = rate.size(n_room, now_s) if rate is not None else 0
+        if not n or model is None:
+            return []
+        # Drawn guesses need the large model's whole distribution: where that is masked, the likeliest are taken.
+        is_drawn = self.prepared.stages[-1][0] == "dist" and not self._is_masked
+        temperature = self.prepared.request.sampling.temperature if is_drawn else 0.0
+        draft = model.draft(self.tokens, n, temperature, self._random if is_drawn else None)
+        self._odds, self._is_model_draft = draft.odds, True
+        if draft.spent_s:
+            self._loaded.costs.note_draft(draft.spent_s)
+        return draft.token_ids
+
+    @cached_property
+    def _random(self) -> Any:
+        """Draws guesses and decides about them: of its own, so that the sampler's numbers stay as they are."""
+        import numpy as np
+
+        return np.random.default_rng(seed_number(self.prepared.request.sampling.seed))
 
     def proceed(self, row: int, drafts: Sequence[int], frame_s: float) -> int:
         """Pick what follows the output `row`; the outputs right after it are those of `drafts`.
@@ -135,7 +165,10 @@ class Slot:
         n_accepted = 0
         todo, tokens, forced = self.todo, self.tokens, self._forced
         while not self.reason:
-            token_id = self._sample(row + n_accepted)
+            if n_accepted < len(self._odds) and drafts:
+                token_id = self._check_guess(row + n_accepted, drafts[n_accepted], self._odds[n_accepted])
+            else:
+                token_id = self._sample(row + n_accepted)
             self._take(token_id)
             if self.reason:
                 break
@@ -152,6 +185,8 @@ class Slot:
                 tokens.append(token_id)
                 todo.append(token_id)
             break
+        if self._is_model_draft and drafts and self._model_rate is not None and not self.reason:
+            self._model_rate.note(len(drafts), n_accepted)
         self.n_drafted += len(drafts)
         self.n_accepted += n_accepted
         if self._text and not self.reason and self._last_token >= self._next_frame:
@@ -218,6 +253,13 @@ class Slot:
         if not self._is_masked:
             return self._chain.sample(self._loaded.context, row)
         return self._sample_masked(row)
+
+    def _check_guess(self, row: int, guess: int, odds: dict[int, float]) -> int:
+        """A drawn guess, or what is drawn in its place."""
+        token_ids, weights = self._chain.distribution(self._loaded.context.logits(row))
+        token_id = accept(guess, odds, token_ids, weights, self._random)
+        self._chain.accept(token_id)
+        return token_id
 
     def _sample_masked(self, row: int) -> int:
         """The same with a grammar, with log-probabilities, or with both: through a numpy view of the logits."""

@@ -1,4 +1,4 @@
-"""Guessing ahead by prompt lookup: what was written before is likely to go on as it did then.
+"""Guessing ahead: what was written before is likely to go on as it did then (prompt lookup), or a draft model guesses.
 
 Drafts are checked in one batch with the token before them, which costs less than a batch each where weights are read
 once for all. Whether that pays is measured, not assumed: how often guesses come true (also of those that were not
@@ -10,6 +10,7 @@ Source: Saxena 2023, github.com/apoorvumang/prompt-lookup-decoding; the index is
 from bisect import bisect_right
 from collections.abc import Sequence
 
+from rushlight.assistant.engine.ngram_table import MAX_NGRAM, NgramTable
 from rushlight.native import COMPILED, NgramIndex
 
 SIZES = (3, 7, 15)  # drafts of a batch; few sizes, so that each is measured often
@@ -23,6 +24,9 @@ _FIRST_WEIGHT, _HIT_WEIGHT = 5, 0.06  # these count as so many observations; a n
 _COST_WEIGHT = 0.3
 _EXTRA_COST = 0.06  # of a row in a batch, as a part of a step, before it was measured
 _STALE_S = 20.0  # a measured cost is forgotten: the machine may be another by then
+_FIRST_MODEL_RATE = 0.75  # of a draft model's guesses that come true, before any was seen
+_FIRST_PAUSE, _LONGEST_PAUSE = 32, 1024  # steps until a draft model that did not pay is tried again
+_FIRST_DRAFT_COST = 0.2  # of a guess of a draft model, as a part of a step, before it was measured
 _WORTH = 1.08  # times plain decoding; less is not worth the risk
 
 
@@ -32,15 +36,26 @@ class StepCosts:
     def __init__(self) -> None:
         self._costs: dict[int, tuple[float, float]] = {}  # rows: seconds, when
         self._n_threads = 0
+        self._draft_s = 0.0
 
     def note(self, n_rows: int, spent_s: float, now_s: float, n_threads: int) -> None:
         """A step took so long; with another number of threads all is measured anew."""
         if n_threads != self._n_threads:
             self._costs.clear()
+            self._draft_s = 0.0
             self._n_threads = n_threads
         old = self._costs.get(n_rows)
         cost_s = spent_s if old is None else old[0] + _COST_WEIGHT * (spent_s - old[0])
         self._costs[n_rows] = (cost_s, now_s)
+
+    def note_draft(self, spent_s: float) -> None:
+        """A guess of the draft model took so long."""
+        self._draft_s = spent_s if not self._draft_s else self._draft_s + _COST_WEIGHT * (spent_s - self._draft_s)
+
+    def draft_ratio(self) -> float:
+        """The cost of a draft model's guess, as a multiple of a step with a single row."""
+        one = self._costs.get(1)
+        return self._draft_s / one[0] if one is not None and self._draft_s else _FIRST_DRAFT_COST
 
     def ratio(self, n_rows: int, now_s: float) -> float:
         """The cost of a step with so many rows, as a multiple of one with a single row."""
@@ -51,11 +66,49 @@ class StepCosts:
         return many[0] / one[0]
 
 
-class Speculator:
-    """The guesses of one answer."""
+class ModelRate:
+    """Whether the guesses of a draft model pay for one answer."""
 
-    def __init__(self, costs: StepCosts, *, n_most: int = SIZES[-1]) -> None:
+    def __init__(self, costs: StepCosts, *, n_most: int) -> None:
         self._costs = costs
+        self._sizes = tuple(size for size in SIZES if size <= n_most)
+        self.hit_rate = _FIRST_MODEL_RATE
+        self._n_seen = 0
+        self._rest = 0  # steps without it, before it is tried again
+        self._pause = _FIRST_PAUSE
+
+    def size(self, n_room: int, now_s: float) -> int:
+        """How many guesses to ask for now; 0 where plain decoding is faster."""
+        if self._rest:
+            self._rest -= 1
+            return 0
+        best, n_best = _WORTH, 0
+        for size in self._sizes:
+            expected = 1.0 + sum(self.hit_rate**i for i in range(1, size + 1))
+            gain = expected / (self._costs.ratio(size + 1, now_s) + size * self._costs.draft_ratio())
+            if size <= n_room and gain > best:
+                best, n_best = gain, size
+        if not n_best and self._sizes and self._sizes[0] <= n_room:
+            self._rest = self._pause
+            self._pause = min(2 * self._pause, _LONGEST_PAUSE)
+            return self._sizes[0] if self._n_seen else 0  # once more now, to know
+        if n_best:
+            self._pause = _FIRST_PAUSE
+        return n_best
+
+    def note(self, n_guesses: int, n_accepted: int) -> None:
+        """So many came true in a row."""
+        for is_hit in [True] * n_accepted + [False] * (n_accepted < n_guesses):
+            self._n_seen += 1
+            weight = max(_HIT_WEIGHT / 2, 1.0 / (_FIRST_WEIGHT + self._n_seen))
+            self.hit_rate += weight * (is_hit - self.hit_rate)
+
+
+class Speculator:
+    """The guesses of one answer by prompt lookup."""
+
+    def __init__(self, costs: StepCosts, *, n_most: int = SIZES[-1], table: NgramTable | None = None) -> None:
+        self._costs, self._table = costs, table
         self._sizes = tuple(size for size in SIZES if size <= n_most) or ((n_most,) if n_most > 0 else ())
         self._index = NgramIndex(_MAX_NGRAM, _MIN_NGRAM)
         self._guess: list[int] = []  # what the index said would come next
@@ -72,6 +125,7 @@ class Speculator:
             return
         if n_known:
             guess = self._guess
+            tail = list(token_ids[max(0, n_known - MAX_NGRAM) : n_known])
             for i, token_id in enumerate(new):
                 if not guess:
                     self._index.extend(new[i:])
@@ -87,15 +141,22 @@ class Speculator:
                     guess = guess[1:]
                 else:
                     self._streak = 0
-                    guess = self._index.propose(_AHEAD)
+                    guess = self._propose(tail + new[: i + 1])
             self._guess = guess
         else:
             self._index.extend(new)
         if len(self._guess) < SIZES[-1]:  # a longer one; where it begins otherwise, it has yet to come true
-            longer = self._index.propose(_AHEAD)
+            longer = self._propose(token_ids)
             if longer[: len(self._guess)] != self._guess:
                 self._streak = 0
             self._guess = longer
+
+    def _propose(self, text: Sequence[int]) -> list[int]:
+        """From the text itself, else from past replies."""
+        guess = self._index.propose(_AHEAD)
+        if not guess and self._table is not None:
+            guess = self._table.propose(text[-MAX_NGRAM:], _AHEAD)
+        return guess
 
     def draft(self, n_room: int, now_s: float) -> list[int]:
         """Tokens that are worth checking together; [] where plain decoding is faster."""

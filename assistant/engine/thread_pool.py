@@ -61,6 +61,15 @@ class ThreadPool:
         if self._handle:
             lib.llama_attach_threadpool(context_handle, self._handle, self._handle)
 
+    def lend(self, context_handle: Any) -> None:
+        """Let another context compute with these threads, in turns with the first."""
+        if self._handle:
+            self._lib.llama_attach_threadpool(context_handle, self._handle, self._handle)
+
+    def take_back(self, context_handle: Any) -> None:
+        """That context computes with threads of its own again; also when these have ended."""
+        self._lib.llama_detach_threadpool(context_handle)
+
     def detach(self) -> None:
         """Leave the context, which must still be open, and end the threads."""
         if self._handle:

@@ -2,11 +2,13 @@
 
 ggml's threads wait for each other after every operation of a graph, spinning. With a processor each this is the
 fastest way; where one of them must share, all wait for it and the speed collapses (2 threads on 2 cores beside 2 busy
-programs: a tenth; one thread: a half). So steps are timed, other counts are tried for a moment, and the faster stays.
+programs: a tenth and less; one thread: a half). So steps are timed, other counts are tried for a moment, and the
+faster stays. A step that takes far too long is given up in the middle: it alone could last a second.
 
 A pure decision over what it is told: knows seconds and threads, no clock, no context.
 """
 
+import math
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 
@@ -23,6 +25,9 @@ _IDLE = 0.6  # a processor with nothing to do: one more thread may be tried
 _PAUSE_S, _LONGEST_PAUSE_S = 0.3, 4.0  # after a trial that failed; doubled each time
 _MOST_OTHERS = 8  # steps of other kinds during a trial
 _BLIND_S = 8.0  # between two trials of more threads where no processor seems idle
+# A step is given up that takes so many times what it should, and at least so long; in a trial, and otherwise.
+_TRIAL_LIMIT, _LEAST_TRIAL_LIMIT_S = 3.0, 0.03
+_LIMIT, _LEAST_LIMIT_S, _LONG_LIMIT = 6.0, 0.1, 3.0
 
 
 @dataclass(slots=True)
@@ -113,6 +118,30 @@ class ThreadTuner:
                 self._end_trial(window, now_s)
             else:
                 self._judge(window, now_s)
+        return self.n_threads
+
+    def limit_s(self, kind: Hashable, units: float, now_s: float) -> float:
+        """How long a step may take before it is better given up and computed with other threads; inf: any time."""
+        if self.n_threads == 1:
+            return math.inf
+        if self._trial_from:
+            if kind != self._trial_kind:
+                return math.inf
+            return max(_LEAST_TRIAL_LIMIT_S, _TRIAL_LIMIT * self._old_cost * units)
+        best = self._best.get((kind, self.n_threads))
+        if best is None or now_s < self._down.until_s:  # fewer were slower just now
+            return math.inf
+        expected_s = best * units
+        return max(_LEAST_LIMIT_S, min(_LIMIT * expected_s, _LONG_LIMIT * expected_s + 3 * _LEAST_LIMIT_S))
+
+    def give_up(self, kind: Hashable, units: float, spent_s: float, now_s: float) -> int:
+        """The step was stopped after that time; with so many threads is it computed again."""
+        window = _Window(kind, spent_s, units, 1)
+        if self._trial_from:
+            self._end_trial(window, now_s)
+        elif self.n_threads > 1:
+            self._is_sure = False
+            self._try(self._fewer(self.look()), window)
         return self.n_threads
 
     def _judge(self, window: _Window, now_s: float) -> None:

@@ -56,7 +56,7 @@ def needs_of(load: LoadSettings) -> Estimated:
     """The ways to load the model. Raises `Error(kind="bad-file")` for what is no model."""
     # Here, and not above: they cost more than the rest of the host together, and the worker starts meanwhile.
     from rushlight.assistant.host.cards import gpu_build, usable_cards
-    from rushlight.assistant.models.fit import CARD_RESERVE_BYTES, choices
+    from rushlight.assistant.models.fit import CARD_RESERVE_BYTES, choices, estimate
     from rushlight.assistant.models.split import all_parts
     from rushlight.quant.gguf_check import check
 
@@ -71,10 +71,16 @@ def needs_of(load: LoadSettings) -> Estimated:
         n_batch=load.n_batch,
         flash_attention=load.flash_attention,
     )
+    extra_bytes = 0
+    if load.draft_path:  # the model that guesses ahead has a context of its own
+        parts = [check(part) for part in all_parts(Path(load.draft_path))]
+        extra_bytes = estimate(
+            parts, n_ctx=load.n_ctx, kv_type=load.kv_type, n_gpu_layers=0, n_batch=load.n_batch
+        ).main_bytes
     needs = tuple(
         Need(
             # A card that shares the machine's memory takes from it.
-            main_bytes=_WORKER_BYTES + (fit.total_bytes if is_shared else fit.main_bytes),
+            main_bytes=_WORKER_BYTES + extra_bytes + (fit.total_bytes if is_shared else fit.main_bytes),
             parked_bytes=0 if load.embeddings else load.kv_ram_bytes,
             card_bytes=fit.gpu_bytes,
             gpu_layers=fit.gpu_layers,

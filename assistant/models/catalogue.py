@@ -13,7 +13,6 @@ from rushlight import Error
 from rushlight.assistant.models.model import Model, ModelFile, Remote, check_id, short_forms
 from rushlight.assistant.paths import Paths
 from rushlight.assistant.store.database import Row, Store, Value
-from rushlight.quant.proof_file import proof_path
 
 HOW_TO_IMPORT = (
     "Import a GGUF file: rushlight models import FILE (rushlight models find lists those of other programs)."
@@ -155,6 +154,8 @@ class Catalogue:
         with self.store.transaction():
             self.store.execute("DELETE FROM models WHERE id = ?", (model.id,))
         if model.owned:
+            from rushlight.quant.proof_file import proof_path  # not needed to find a model
+
             self._delete(proof_path(model.path))
             for file in reversed(model.files):
                 self._delete(file.path)

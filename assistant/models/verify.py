@@ -11,8 +11,8 @@ from pathlib import Path
 
 from rushlight import Error, Progress, Stop
 from rushlight.assistant.models.model import Model, ModelFile
-from rushlight.quant.proof_file import refuse_failed
 
+PROOF_ENDING = ".proof.json"  # as quant.proof_file.proof_path has it
 EDGE_BYTES = 64 * 1024
 BLOCK_BYTES = 4 * 1024 * 1024
 
@@ -34,7 +34,10 @@ def quick_check(model: Model) -> None:
     verdict = look(model)
     if verdict.state != OK:
         raise explain(model, verdict)
-    refuse_failed(model.path)
+    if model.path.with_name(model.path.name + PROOF_ENDING).exists():
+        from rushlight.quant.proof_file import refuse_failed  # only where there is a proof: `ask` starts faster
+
+        refuse_failed(model.path)
 
 
 def look(model: Model) -> Verdict:

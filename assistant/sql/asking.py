@@ -21,6 +21,7 @@ from rushlight.assistant.sql.database import Database
 from rushlight.assistant.sql.grammar import SqlGrammar, sql_grammar
 from rushlight.assistant.sql.linking import Linked, link
 from rushlight.assistant.sql.prompt import Example, sql_messages
+from rushlight.assistant.sql.protocol import Profiled
 from rushlight.assistant.sql.values import Result
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ MAX_TOKENS = 240
 _TRIES = 2
 _SAMPLES = 3
 _TEMPERATURE = 0.8
+Linker = Callable[[Profiled, str], Linked]
 _REFUSALS = {"sql-timeout", "sql-memory", "sql-error", "sql-too-big", "sql-refused"}
 
 
@@ -39,6 +41,14 @@ class Try(Struct, frozen=True):
     sql: str
     problem: str = ""  # "" = it did
     kind: str = ""  # of the problem: a kind of Error, "empty" or "nothing"
+
+
+class Unclear(Struct, frozen=True):
+    """Something that the question names and that stands in several columns; the user may have meant another one."""
+
+    value: str
+    places: tuple[str, ...]  # table.column
+    taken: tuple[str, ...]  # those where the query looks for it
 
 
 class SqlAnswer(Struct, frozen=True):
@@ -54,6 +64,21 @@ class SqlAnswer(Struct, frozen=True):
     agreement: float = 1.0  # share of the samples that gave the same rows
     error: Error | None = None
 
+    @property
+    def unclear(self) -> tuple[Unclear, ...]:
+        """What is to be asked back."""
+        places: dict[str, list[str]] = {}
+        for place, value in self.linked.found:
+            places.setdefault(value.casefold(), []).append(place)
+        found = []
+        for value, several in places.items():
+            written = self.sql.casefold()
+            taken = tuple(place for place in several if place.casefold() in written and value in written)
+            if len(several) > 1 and taken and len(taken) < len(several):
+                shown = next(one for _, one in self.linked.found if one.casefold() == value)
+                found.append(Unclear(shown, tuple(several), taken))
+        return tuple(found)
+
 
 def ask_database(
     app: "App",
@@ -66,6 +91,7 @@ def ask_database(
     lora: Sequence[LoraUse] = (),
     free: bool = False,
     correct: bool = True,
+    linker: Linker = link,
     seconds: float = limits.STATEMENT_S,
     stop: Stop | None = None,
     on_progress: Callable[[Progress], None] = lambda progress: None,
@@ -80,7 +106,7 @@ def ask_database(
         raise Error("There is no question.", hint='Such as: "How many visits were there in 2024?"', kind="no-question")
     if not database.schema.tables:
         raise Error(f"{database.name} holds no tables, so nothing can be asked of it.", kind="no-table")
-    linked = link(database.known(), question)
+    linked = linker(database.known(), question)
     grammar = None if free else sql_grammar(linked)
     writer = _Writer(app, model, options, grammar.grammar if grammar else None, tuple(lora), stop, on_progress)
     tries: list[Try] = []

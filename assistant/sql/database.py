@@ -6,7 +6,8 @@
 Knows files and the worker's process; never opens a database itself.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Sequence
+from contextlib import closing
 from pathlib import Path
 
 import msgspec
@@ -59,30 +60,32 @@ class Database:
         columns: tuple[str, ...] = ()
         rows: list[tuple[Cell, ...]] = []
         held = 0
-        for answer in self._answers(sql, seconds, min(max_rows, limits.MAX_ROWS), cell_bytes):
-            if isinstance(answer, Begun):
-                columns = answer.columns
-            elif isinstance(answer, Rows):
-                rows += _checked(answer)
-                held += sum(len(cell) for row in answer.rows for cell in row if isinstance(cell, (str, bytes)))
-                if held > 2 * limits.MAX_ANSWER_BYTES or len(rows) > limits.MAX_ROWS:
-                    raise Error(
-                        f"The answer is larger than {limits.MAX_ANSWER_BYTES // 1_000_000} MB.",
-                        hint="Ask for fewer rows or columns, or export it to a file.",
-                        kind="sql-memory",
-                    )
-            else:
-                self.peak_bytes = answer.peak_bytes
-                return Result(columns, tuple(rows), answer.more, answer.n_cut, answer.seconds)
+        with closing(self._answers(sql, seconds, min(max_rows, limits.MAX_ROWS), cell_bytes)) as answers:
+            for answer in answers:
+                if isinstance(answer, Begun):
+                    columns = answer.columns
+                elif isinstance(answer, Rows):
+                    rows += _checked(answer)
+                    held += sum(len(cell) for row in answer.rows for cell in row if isinstance(cell, (str, bytes)))
+                    if held > 2 * limits.MAX_ANSWER_BYTES or len(rows) > limits.MAX_ROWS:
+                        raise Error(
+                            f"The answer is larger than {limits.MAX_ANSWER_BYTES // 1_000_000} MB.",
+                            hint="Ask for fewer rows or columns, or export it to a file.",
+                            kind="sql-memory",
+                        )
+                else:
+                    self.peak_bytes = answer.peak_bytes
+                    return Result(columns, tuple(rows), answer.more, answer.n_cut, answer.seconds)
         raise AssertionError
 
-    def stream(self, sql: str, *, seconds: float, max_rows: int) -> Iterator[tuple[str, ...] | tuple[Cell, ...]]:
-        """First the names of the columns, then row after row with whole cells: for exports."""
-        for answer in self._answers(sql, seconds, max_rows, limits.LENGTH_BYTES):
-            if isinstance(answer, Begun):
-                yield answer.columns
-            elif isinstance(answer, Rows):
-                yield from _checked(answer)
+    def stream(self, sql: str, *, seconds: float, max_rows: int) -> Generator[tuple[Cell, ...], None, None]:
+        """First the names of the columns, then row after row with whole cells: for exports. Close it when leaving."""
+        with closing(self._answers(sql, seconds, max_rows, limits.LENGTH_BYTES)) as answers:
+            for answer in answers:
+                if isinstance(answer, Begun):
+                    yield answer.columns
+                elif isinstance(answer, Rows):
+                    yield from _checked(answer)
 
     def known(self, seconds: float = _OPEN_S) -> Profiled:
         """The schema with a look at the values of all columns: kept by the content of the files."""
@@ -105,7 +108,9 @@ class Database:
             self._process.close()
             self._process = None
 
-    def _answers(self, sql: str, seconds: float, max_rows: int, cell_bytes: int) -> Iterator[Begun | Rows | Ended]:
+    def _answers(
+        self, sql: str, seconds: float, max_rows: int, cell_bytes: int
+    ) -> Generator[Begun | Rows | Ended, None, None]:
         if not 0 < seconds <= limits.MAX_STATEMENT_S:
             raise Error(
                 f"A statement may take up to {limits.MAX_STATEMENT_S:g} s; {seconds:g} s was asked for.",

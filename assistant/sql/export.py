@@ -4,7 +4,7 @@ import csv
 import math
 import os
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,7 @@ _BATCH = 5_000
 Row = Sequence[Cell]
 
 
-def export_rows(found: Iterator[Any], path: Path, *, replace: bool = False) -> int:
+def export_rows(found: Generator[Any, None, None], path: Path, *, replace: bool = False) -> int:
     """Write what `Database.stream` gives to `path`, whole or not at all; its ending says how. The number of rows."""
     kind = KINDS.get(path.suffix.lower())
     if kind is None:
@@ -36,9 +36,9 @@ def export_rows(found: Iterator[Any], path: Path, *, replace: bool = False) -> i
         raise Error(
             f"The file {path} is there already.", hint="Choose another name, or add --replace.", kind="file-exists"
         )
-    columns = tuple(next(found))
     staged = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
+        columns = tuple(next(found))
         if kind == "csv":
             n_rows = _write_csv(columns, found, staged, "\t" if path.suffix.lower() == ".tsv" else ",")
         elif kind == "markdown":
@@ -53,6 +53,7 @@ def export_rows(found: Iterator[Any], path: Path, *, replace: bool = False) -> i
             f"The file {path} cannot be written: {err.strerror}.", hint="Choose another folder.", kind="cannot-write"
         ) from err
     finally:
+        found.close()
         staged.unlink(missing_ok=True)
     return n_rows
 

@@ -8,6 +8,7 @@ import json
 import os
 import re
 import shutil
+import time
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -22,6 +23,7 @@ IMPORTER = 1  # raise it when the importer makes other tables of the same file
 _HASHED_WHOLE = 512 * 1024 * 1024
 _MAX_IMPORT_BYTES = 2_000_000_000
 _IMPORT_S = 300.0
+_CACHE_BYTES = 10_000_000_000
 _SQLITE, _PARQUET, _ZIP, _OLE = b"SQLite format 3\x00", b"PAR1", b"PK\x03\x04", b"\xd0\xcf\x11\xe0"
 _EXCEL = {".xlsx", ".xlsm", ".xlsb", ".xls", ".ods"}
 _DATABASE = {".db", ".sqlite", ".sqlite3", ".db3"}
@@ -139,6 +141,7 @@ def _made(cache: Path, sha256: str, path: Path, kind: str, beside: list[Path]) -
             hint="Turn it into an SQLite database, which is read in place.",
             kind="file-too-large",
         )
+    _make_room(folder)
     staged = folder / f".{key}.{os.getpid()}.making"
     try:
         notes = _import(path, kind, staged, stem, beside)
@@ -148,6 +151,27 @@ def _made(cache: Path, sha256: str, path: Path, kind: str, beside: list[Path]) -
         for end in ("", "-wal", "-journal", "-shm"):
             staged.with_name(staged.name + end).unlink(missing_ok=True)
     return final, notes
+
+
+def _make_room(folder: Path) -> None:
+    """Imports that were broken off go, and of the others those that were made first, while they are too many bytes."""
+    files = []
+    for file in folder.iterdir():
+        try:
+            status = file.stat()
+        except OSError:
+            continue  # another process makes room, too
+        if file.name.startswith(".") and time.time() - status.st_mtime > 2 * _IMPORT_S:
+            file.unlink(missing_ok=True)
+        elif file.suffix == ".db" and not file.name.startswith("."):
+            files.append((status.st_mtime, status.st_size, file))
+    size = sum(one[1] for one in files)
+    for _, bytes_, file in sorted(files):
+        if size <= _CACHE_BYTES:
+            break
+        size -= bytes_
+        file.unlink(missing_ok=True)  # who has it open goes on reading it
+        file.with_suffix(".json").unlink(missing_ok=True)
 
 
 def _import(path: Path, kind: str, staged: Path, table: str, beside: list[Path]) -> tuple[str, ...]:

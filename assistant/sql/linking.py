@@ -5,7 +5,7 @@ name and its columns. The best tables are joined by the ones that lie between th
 """
 
 import re
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterable, Mapping
 
 from msgspec import Struct
@@ -18,6 +18,7 @@ MAX_TABLES = 6
 MAX_COLUMNS = 40
 MAX_VALUES = 200
 _SHARE = 0.2  # of the best table's score that another one must have
+_POINTING = 3  # keys to one table that say as much as other columns
 _FEW = 12  # distinct texts of a column that are all given
 _WORD = re.compile(r"[^\W_]+")
 _NAMES = {"name", "title", "label", "city", "date", "day"}
@@ -51,8 +52,15 @@ class Linked(Struct, frozen=True):
         return any(stem(word) in self.words for word in words)
 
 
-def link(known: Profiled, question: str, *, max_tables: int = MAX_TABLES, max_columns: int = MAX_COLUMNS) -> Linked:
-    """What `question` is about; of a small database everything."""
+def link(
+    known: Profiled,
+    question: str,
+    *,
+    max_tables: int = MAX_TABLES,
+    max_columns: int = MAX_COLUMNS,
+    whole: bool = False,
+) -> Linked:
+    """What `question` is about; `whole`: everything that is there, without looking at the question."""
     words = _words(question)
     named = _named_values(known, question)
     scores = {
@@ -62,7 +70,14 @@ def link(known: Profiled, question: str, *, max_tables: int = MAX_TABLES, max_co
         for column in table.columns
     }
     keys = [(table.name, key) for table in known.schema.tables for key in _keys(table, known.schema.tables)]
-    chosen = _choose_tables(known.schema.tables, keys, scores, words, max_tables)
+    pointing = Counter(key.table for _, key in keys)
+    for name, key in keys:  # where half of the database points to one table, pointing there says little
+        for column_name in key.columns:
+            scores[name, column_name] *= min(1.0, _POINTING / pointing[key.table])
+    if whole:
+        chosen, named = list(known.schema.tables), []
+    else:
+        chosen = _choose_tables(known.schema.tables, keys, scores, words, max_tables)
     tables = _choose_columns(chosen, scores, max_columns)
     names = {table.name for table in tables}
     inner = tuple((name, key) for name, key in keys if name in names and key.table in names)

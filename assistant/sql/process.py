@@ -7,7 +7,8 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
+from contextlib import closing
 from typing import Any
 
 from rushlight import Error
@@ -32,65 +33,76 @@ class SqlProcess:
         finally:
             theirs.close()
         self._connection = _Bounded(ours)
-        self._lock = threading.Lock()
+        self._asking = threading.Lock()
+        self._ending = threading.Lock()
         self._ended = False
 
     def ask(self, order: object, seconds: float, expected: type[Any]) -> Any:
         """One answer of the `expected` kind."""
-        for answer in self.answers(order, seconds, (expected,), last=expected):
-            return answer
-        raise self._died()
+        with closing(self.answers(order, seconds, (expected,), last=expected)) as answers:
+            return next(answers)
 
     def answers(
         self, order: object, seconds: float, expected: tuple[type[Any], ...], *, last: type[Any]
-    ) -> Iterator[Any]:
-        """All answers up to the one of kind `last`. Whatever goes wrong is an `Error`, and ends the worker."""
-        with self._lock:
-            done = False
-            try:
-                if self._ended:
-                    raise Error("The database is closed.", kind="closed")
-                deadline = time.monotonic() + seconds + _GRACE_S + _START_S * (not self._connection.heard)
-                self._connection.send(order)
-                while not done:
-                    answer = self._connection.next(deadline)
-                    if answer is None:
-                        raise self._died()
-                    if isinstance(answer, Refused):
-                        done = True
-                        raise Error(answer.message[:2000], answer.hint[:500], kind=answer.kind[:50])
-                    if not isinstance(answer, expected):
-                        raise Error(
-                            f"The process that reads {self._about} gave an answer that is none.", kind="bad-frame"
-                        )
-                    done = isinstance(answer, last)
-                    yield answer
-            except TimeoutError as err:
-                raise Error(
-                    f"The statement took longer than {seconds:g} s and was stopped.",
-                    hint="Ask for less, or give it more time: --seconds 30",
-                    kind="sql-timeout",
-                ) from err
-            except OSError as err:
-                raise self._died() from err
-            finally:
-                if not done:  # an answer may still be under way: nothing can be asked of this worker any more
-                    self._end()
+    ) -> Generator[Any, None, None]:
+        """All answers up to the one of kind `last`. Whatever goes wrong is an `Error`, and ends the worker.
+
+        So does leaving early: close it, since until then nothing else can be asked.
+        """
+        if not self._asking.acquire(timeout=seconds + _GRACE_S):
+            raise Error(f"{self._about} is being read by another question.", hint="Wait for its end.", kind="busy")
+        done = False
+        try:
+            if self._ended:
+                raise Error("The database is closed.", kind="closed")
+            deadline = time.monotonic() + seconds + _GRACE_S + _START_S * (not self._connection.heard)
+            self._connection.send(order)
+            while not done:
+                answer = self._connection.next(deadline)
+                if answer is None:
+                    raise self._died()
+                if isinstance(answer, Refused):
+                    done = True
+                    raise Error(answer.message[:2000], answer.hint[:500], kind=answer.kind[:50])
+                if not isinstance(answer, expected):
+                    raise Error(f"The process that reads {self._about} gave an answer that is none.", kind="bad-frame")
+                done = isinstance(answer, last)
+                yield answer
+        except TimeoutError as err:
+            raise Error(
+                f"The statement took longer than {seconds:g} s and was stopped.",
+                hint="Ask for less, or give it more time: --seconds 30",
+                kind="sql-timeout",
+            ) from err
+        except OSError as err:
+            raise self._died() from err
+        finally:
+            if not done:  # an answer may still be under way: nothing can be asked of this worker any more
+                self._end()
+            self._asking.release()
+            self._let_go()
 
     @property
     def ended(self) -> bool:
         return self._ended
 
     def close(self) -> None:
-        """End the worker."""
-        with self._lock:
-            self._end()
+        """End the worker, also while it is asked something: that ends with an `Error`."""
+        self._end()
+        self._let_go()
+
+    def _let_go(self) -> None:
+        """Close the socket of an ended worker, once nobody is waiting on it."""
+        if self._ended and self._asking.acquire(blocking=False):
+            self._connection.close()
+            self._asking.release()
 
     def _end(self) -> int:
-        if self._ended:
-            return 0
-        self._ended = True
-        self._connection.close()
+        with self._ending:
+            if self._ended:
+                return 0
+            self._ended = True
+        self._connection.shut()
         try:
             os.kill(self.pid, signal.SIGKILL)
             return os.waitpid(self.pid, 0)[1]
@@ -124,7 +136,7 @@ class SqlProcess:
                 break
             if pid:
                 self._ended = True
-                self._connection.close()
+                self._connection.shut()
                 return status
             time.sleep(0.005)
         return self._end()
@@ -138,6 +150,13 @@ class _Bounded(Connection):
         self.heard = False
         self._poll = select.poll()
         self._poll.register(sock, select.POLLIN)
+
+    def shut(self) -> None:
+        """End both ways, for whoever is waiting on it."""
+        try:
+            self.sock.shutdown(socket.SHUT_RDWR)
+        except OSError:
+            pass
 
     def next(self, deadline: float) -> Any:
         while True:

@@ -237,6 +237,14 @@ def _comparison(ids: dict[str, str]) -> Stage:
     return stage
 
 
+@scene("server-dark", "The server at rest, dark theme.")
+def _server_dark(ids: dict[str, str]) -> Stage:
+    stage = Stage("dark")
+    stage.window.show_page("server")
+    stage.rest(2.0)
+    return stage
+
+
 @scene("server", "The server: where it is reached, its figures, the last requests.")
 def _server(ids: dict[str, str]) -> Stage:
     stage = _page("server")
@@ -246,14 +254,6 @@ def _server(ids: dict[str, str]) -> Stage:
     requests(page.desk.state.server.url)
     stage.wait(lambda: len(page.desk.state.requests) >= 4, "the requests are seen")
     stage.rest(1.5)
-    return stage
-
-
-@scene("server-dark", "The server at rest, dark theme.")
-def _server_dark(ids: dict[str, str]) -> Stage:
-    stage = Stage("dark")
-    stage.window.show_page("server")
-    stage.rest(2.0)
     return stage
 
 

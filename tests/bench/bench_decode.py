@@ -1,23 +1,19 @@
-"""Decode speed through the engine process against a bare loop over llama-cpp-python's low-level API.
+"""Decode and prefill speed through the engine process against a bare loop over llama-cpp-python's low-level API.
 
 Both hold the model all the time and take turns: the same model file, threads, prompt and context, greedy, 128 tokens.
 Ours is timed in the front process, from the request to the last event, less what the worker says the prompt took: so
-sampling, text, frames, sockets and the client are all in it. The worker's own figure is shown beside it.
+sampling, text, frames, sockets and the client are all in it. The worker's own figure is shown beside it. Prefill: a
+prompt of about 1,000 tokens that nobody has seen, from the request to the first text.
 
     python tests/bench/bench_decode.py [--rounds N]
 """
 
-import json
 import statistics
-import subprocess
-import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 from measure import Row, alternate, machine, median_row, n_rounds, report
+from rivals.bare import Ask, bare
 from rushlight_home import demo_model, own_home
 
 from rushlight import Stop
@@ -34,46 +30,18 @@ TARGET = 0.98
 PROMPT = "The history of the lighthouse begins with fires that people lit on hills near the coast. In the"
 
 
-@contextmanager
-def bare_loop(model: Path) -> Iterator[Any]:
-    """A function that runs one round in the bare loop's process: token ids in, (token ids, seconds) out."""
-    script = Path(__file__).resolve().parent / "rivals" / "bare_loop.py"
-    command = [sys.executable, script, model, str(N_CTX), str(N_BATCH), str(N_THREADS)]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdin is not None and process.stdout is not None
-        stdin, stdout = process.stdin, process.stdout
-
-        def answer() -> Any:
-            line = stdout.readline()
-            if not line:
-                raise SystemExit("The bare loop ended before it answered.")
-            return json.loads(line)
-
-        def run(token_ids: tuple[int, ...]) -> tuple[list[int], float]:
-            stdin.write(json.dumps({"token_ids": token_ids, "n_tokens": N_TOKENS}) + "\n")
-            stdin.flush()
-            done = answer()
-            return done["token_ids"], done["decode_s"]
-
-        answer()  # the model is loaded
-        try:
-            yield run
-        finally:
-            stdin.close()
-
-
 def main() -> None:
     rounds = n_rounds(8, __doc__)
     model = demo_model()
     before = machine()
     with own_home(model), connect(find_paths(), load_settings(find_paths())) as host:
         load = LoadSettings(str(model), n_ctx=N_CTX, n_batch=N_BATCH, n_threads=N_THREADS)
-        with host.open_engine(load) as engine, bare_loop(model) as bare:
-            rows, notes = measure(engine, bare, rounds)
+        with host.open_engine(load) as engine, bare("bare_loop.py", model, N_CTX, N_BATCH, N_THREADS) as loop:
+            rows, notes = measure(engine, loop, rounds)
     report("decode speed through the engine process", rows, before, notes)
 
 
-def measure(engine: Engine, bare: Any, rounds: int) -> tuple[list[Row], list[str]]:
+def measure(engine: Engine, loop: Ask, rounds: int) -> tuple[list[Row], list[str]]:
     token_ids = engine.tokenize(TokenizeRequest(text=PROMPT, add_special=True))
     request = GenerateRequest(token_ids=token_ids, max_tokens=N_TOKENS, cache_prompt=False, draft_tokens=0)
     in_worker: list[float] = []
@@ -94,9 +62,9 @@ def measure(engine: Engine, bare: Any, rounds: int) -> tuple[list[Row], list[str
         return (usage.n_completion_tokens - 1) / (spent_s - usage.prompt_s - usage.queue_s)
 
     def theirs() -> float:
-        ids, decode_s = bare(token_ids)
-        said["bare"] = len(ids)
-        return (len(ids) - 1) / decode_s
+        done = loop({"token_ids": token_ids, "n_tokens": N_TOKENS})
+        said["bare"] = len(done["token_ids"])
+        return (said["bare"] - 1) / float(done["decode_s"])
 
     sides = {"rushlight": ours, "bare": theirs}
     alternate(1, sides)
@@ -111,13 +79,48 @@ def measure(engine: Engine, bare: Any, rounds: int) -> tuple[list[Row], list[str
             "tokens/s",
         ),
     ]
+    prefill, n_prompt = measure_prefill(engine, loop, rounds)
+    rows.append(prefill)
     best = Row("best round / best round", max(results["rushlight"]), max(results["bare"]), "tokens/s")
     notes = [
-        f"{len(token_ids)} prompt tokens, {said['n']} and {said['bare']} tokens written, {N_THREADS} threads, "
+        f"prefill of {n_prompt} tokens",
+        f"decode: {len(token_ids)} prompt tokens, {said['n']} and {said['bare']} tokens written, {N_THREADS} threads, "
         f"{rounds} rounds, medians",
         f"answer begins: {said['ours'][:70]!r}",
     ]
     return [*rows, best], notes
+
+
+def measure_prefill(engine: Engine, loop: Ask, rounds: int) -> tuple[Row, int]:
+    """Prompt tokens a second, the first answer token included on both sides."""
+    sentence = "The keeper of lighthouse number {n} wrote in his log that the wind had turned to the north. "
+    n_round = {"rushlight": 0, "bare": 0}
+
+    def prompt(side: str) -> tuple[int, ...]:
+        n_round[side] += 1
+        start = 1000 + 100 * n_round[side]
+        text = "".join(sentence.format(n=start + i) for i in range(45))
+        return engine.tokenize(TokenizeRequest(text=text, add_special=True))
+
+    def ours() -> float:
+        token_ids = prompt("rushlight")
+        request = GenerateRequest(token_ids=token_ids, max_tokens=1, cache_prompt=False)
+        start = time.perf_counter()
+        for _event in engine.generate(request, Stop()):
+            pass
+        return len(token_ids) / (time.perf_counter() - start)
+
+    def theirs() -> float:
+        token_ids = prompt("bare")
+        return len(token_ids) / float(loop({"token_ids": token_ids, "n_tokens": 1, "no_end": True})["prompt_s"])
+
+    sides = {"rushlight": ours, "bare": theirs}
+    alternate(1, sides)
+    results = alternate(rounds, sides)
+    ratios = [one / other for one, other in zip(results["rushlight"], results["bare"], strict=True)]
+    rival = statistics.median(results["bare"])
+    row = Row("prefill, median of paired ratios", statistics.median(ratios) * rival, rival, "tokens/s", TARGET, True)
+    return row, len(prompt("bare"))
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """TIES of three models of the shape of SmolLM2-135M against mergekit, turn by turn: seconds, memory, and the numbers.
 
 Each side runs in a process of its own and reads and writes the same files in float32; the largest difference between
-what they wrote is shown (mergekit sorts to find what stays, we count; ties included).
+what they wrote is shown, ties at the cut included (mergekit sorts to find what stays, we count).
 
     python tests/bench/bench_merge.py [--rounds N]
 """
@@ -62,11 +62,12 @@ def make_model(folder: Path, seed: int, base: dict[str, np.ndarray] | None) -> d
 
 def ours(config: Path, out: Path) -> tuple[float, float]:
     program = (
-        "import json,resource,sys,time\nfrom pathlib import Path\n"
+        "import json,sys,time\nfrom pathlib import Path\n"
         "from rushlight.trainer.merge.config import read_config\nfrom rushlight.trainer.merge.merge import merge\n"
         "c=read_config(Path(sys.argv[1]))\nt=time.monotonic()\n"
-        "merge(c,{n:Path(n) for n in c.names()},Path(sys.argv[2]))\n"
-        "print(json.dumps({'spent_s':time.monotonic()-t,'peak_kib':resource.getrusage(resource.RUSAGE_SELF).ru_maxrss}))"
+        "merge(c,{n:Path(n) for n in c.names()},Path(sys.argv[2]))\nspent=time.monotonic()-t\n"
+        "(peak,)=(l for l in Path('/proc/self/status').read_text().splitlines() if l.startswith('VmHWM'))\n"
+        "print(json.dumps({'spent_s':spent,'peak_kib':int(peak.split()[1])}))"
     )
     return run([sys.executable, "-c", program, str(config), str(out)])
 
@@ -115,6 +116,10 @@ def main() -> None:
             return spent
 
         results = alternate(rounds, {"ours": lambda: side("ours"), "mergekit": lambda: side("mergekit")})
+        # torch's quicksort keeps any of equally large changes, we the first: compared with those sorted by place
+        shutil.rmtree(here / "out-mergekit")
+        run([str(python), str(HERE / "rivals" / "mergekit_ties.py"), str(here / "rival.yaml"),
+             str(here / "out-mergekit"), "stable"])  # fmt: skip
         largest, n_different, n_all = 0.0, 0, 0
         with open_weights(here / "out-ours") as mine, open_weights(here / "out-mergekit") as theirs:
             for name, rows in mine.items():

@@ -5,10 +5,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 from gguf import GGMLQuantizationType, quants
+from numpy.typing import NDArray
 
 from rushlight.quant import gptq
 from rushlight.quant.block_encoding import SEARCHED, encode_rows
 from rushlight.quant.blocks.format import Floats
+from rushlight.quant.descent import descend
+from rushlight.quant.moments import collect_moments, output_error
 
 
 def _layer(columns: int, n_rows: int = 48, seed: int = 1) -> tuple[Floats, Floats]:
@@ -28,10 +31,40 @@ def test_outputs_change_less_than_by_the_search(type_name: str) -> None:
     searched = encode_rows(weights, type_name, np.diagonal(moments).copy())
     kind = GGMLQuantizationType[type_name]
     error, plain = (
-        gptq.output_error(weights, quants.dequantize(data, kind).reshape(weights.shape), moments)
-        for data in (fed, searched)
+        output_error(weights, quants.dequantize(data, kind).reshape(weights.shape), moments) for data in (fed, searched)
     )
     assert error < 0.75 * plain
+
+
+@pytest.mark.parametrize("type_name", sorted(SEARCHED))
+def test_each_pass_of_descent_brings_outputs_nearer(type_name: str) -> None:
+    weights, moments = _layer(256, 16)
+    kind = GGMLQuantizationType[type_name]
+    square = gptq.damped(moments)
+
+    def error(data: NDArray[np.uint8]) -> float:
+        return output_error(weights, quants.dequantize(data, kind).reshape(weights.shape), square)
+
+    data = gptq.feed_back(weights, type_name, gptq.inverse_factor(moments))
+    errors = [error(data)]
+    for _ in range(2):
+        data = descend(weights, data, type_name, square)
+        errors.append(error(data))
+    assert errors[1] < 0.99 * errors[0]
+    assert errors[2] <= errors[1] * 1.0001
+
+
+def test_descent_of_rows_of_zeros_and_of_what_is_on_the_grid() -> None:
+    weights, moments = _layer(256, 4)
+    for type_name in sorted(SEARCHED):
+        kind = GGMLQuantizationType[type_name]
+        data = encode_rows(weights, type_name)
+        exact = quants.dequantize(data, kind).reshape(weights.shape)
+        again = quants.dequantize(descend(exact, data, type_name, gptq.damped(moments)), kind).reshape(exact.shape)
+        assert np.abs(again - exact).max() < 1e-3 * np.abs(exact).max(), type_name
+        zeros = np.zeros_like(weights)
+        made = descend(zeros, encode_rows(zeros, type_name), type_name, gptq.damped(moments))
+        assert not quants.dequantize(made, kind).any(), type_name
 
 
 def test_without_correlation_it_is_the_search() -> None:
@@ -51,7 +84,7 @@ def test_factor_of_silent_and_equal_columns() -> None:
 
 def test_moments_of_a_model_are_symmetric_and_shared(tiny_gguf: Path) -> None:
     names = ["blk.0.attn_q.weight", "blk.0.attn_k.weight", "blk.1.ffn_down.weight"]
-    found = gptq.collect_moments(tiny_gguf, "the capital of France is Paris " * 40, names, n_ctx=64, most_windows=3)
+    found = collect_moments(tiny_gguf, "the capital of France is Paris " * 40, names, n_ctx=64, most_windows=3)
     assert set(found) == set(names)
     assert found[names[0]] is found[names[1]]
     assert found[names[2]].shape == (128, 128)

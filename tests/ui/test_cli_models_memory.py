@@ -11,7 +11,7 @@ from rushlight.ui.cli.memory_views import memory_text
 
 
 def test_a_plan_loads_nothing(rushlight: Any, tiny_model: Any, stopped_host: None) -> None:
-    done = rushlight("models", "load", "tiny", "--plan", "-o", "context=512")
+    done = rushlight("models", "load", "tiny", "--plan", "-o", "context", "512")
     assert done.returncode == 0, done.stderr
     assert re.match(r"local/Tiny-Llama@F32 fits: \d+ MiB of memory \(0 MiB weights, .* for 512 tokens", done.stdout)
     assert "Up to 512 MiB more for resting conversations." in done.stdout

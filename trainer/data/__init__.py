@@ -1,1 +1,1 @@
-"""Data for training: reading, cleaning, near-duplicates, private details, and splitting. Knows texts, no model."""
+"""Texts and chats made ready to learn from: read, cleaned, compared, redacted, split; cut, masked and packed."""

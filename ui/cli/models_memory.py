@@ -84,7 +84,7 @@ def fit(name: str, n_ctx: int | None, kv_type: str | None, n_gpu_layers: int | N
       HuggingFaceTB/SmolLM2-135M-Instruct@Q4_1 fits: 404 MiB of memory (94 MiB weights, 180 MiB for 8,192 ...
       Up to 512 MiB more for resting conversations.
       12.4 GiB are free, beside a reserve of 512 MiB.
-      $ rushlight models load smol -o kv_type=q8_0 --keep-alive -1
+      $ rushlight models load smol -o kv_type q8_0 --keep-alive -1
       HuggingFaceTB/SmolLM2-135M-Instruct@Q4_1 is loaded (8192 tokens of context, processor)."""),
     help=text(
         "Load a model now, so that the first answer comes sooner. --plan only says what that would take, who holds "
@@ -96,7 +96,8 @@ def fit(name: str, n_ctx: int | None, kv_type: str | None, n_gpu_layers: int | N
     "-o",
     "--option",
     "options",
-    metavar="NAME=VALUE",
+    type=(str, str),
+    metavar="NAME VALUE",
     multiple=True,
     help=text("An option of the engine for this load: context, kv_type, gpu_layers, threads, slots, ..."),
 )
@@ -109,11 +110,13 @@ def fit(name: str, n_ctx: int | None, kv_type: str | None, n_gpu_layers: int | N
 )
 @click.option("--plan", "only_plan", is_flag=True, help=text("Only say what it would take."))
 @AS_JSON
-def load(name: str, options: Sequence[str], keep_alive_s: int | None, only_plan: bool, as_json: bool) -> int:
+def load(
+    name: str, options: Sequence[tuple[str, str]], keep_alive_s: int | None, only_plan: bool, as_json: bool
+) -> int:
     from rushlight.assistant.ask_options import parse_options
     from rushlight.ui.cli.memory_views import loaded_json, plan_json, runs_on, show_plan
 
-    pairs = [(option, value) for option, _, value in (one.partition("=") for one in options)]
+    pairs = list(options)
     if keep_alive_s is not None:
         pairs.append(("keep_alive_s", str(keep_alive_s)))
     parsed = parse_options(pairs)

@@ -165,7 +165,7 @@ def _values_text(column: Column) -> str:
 
 def print_answer(answer: SqlAnswer) -> None:
     """The query, what it does, its rows, and the result in a sentence."""
-    from rushlight.ui.desk.sql_words import statement
+    from rushlight.ui.desk.sql_words import question_back, statement
 
     say(answer.sql)
     said = _explained(answer.sql)
@@ -180,6 +180,8 @@ def print_answer(answer: SqlAnswer) -> None:
     print_result(answer.result)
     say()
     say(statement(answer.result))
+    for unclear in answer.unclear:
+        tell(question_back(unclear))
 
 
 def _explained(sql: str) -> str:
@@ -222,6 +224,9 @@ def answer_json(answer: SqlAnswer) -> dict[str, Any]:
         "error": None if answer.error is None or result is not None else error_json(answer.error)["error"],
         "tries": [{"sql": one.sql, "problem": one.problem, "kind": one.kind} for one in answer.tries],
         "agreement": answer.agreement,
+        "unclear": [
+            {"value": one.value, "columns": list(one.places), "taken": list(one.taken)} for one in answer.unclear
+        ],
         "grammar": grammar
         and {
             "bytes": grammar.n_bytes,

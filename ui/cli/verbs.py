@@ -21,6 +21,7 @@ _VERBS: dict[str, tuple[str, str, str]] = {
     "bench": ("rushlight.ui.cli.bench", "bench", text("Measure how fast a model is on this machine.")),
     "quant": ("rushlight.ui.cli.quant", "quant", text("Convert models to GGUF, unpack them, carry adapters over.")),
     "data": ("rushlight.ui.cli.data", "data", text("Data for training: inspect, clean, redact, deduplicate, split.")),
+    "train": ("rushlight.ui.cli.train", "train", text("Train a model on examples: LoRA, QLoRA, DoRA, or all weights.")),
     "merge": ("rushlight.ui.cli.merge", "merge", text("Merge models or adapters without training.")),
     "sql": ("rushlight.ui.cli.sql", "sql", text("Read databases, CSV, Parquet and Excel files.")),
     "jobs": ("rushlight.ui.cli.jobs", "jobs", text("Background work: list, follow, pause, resume, cancel.")),

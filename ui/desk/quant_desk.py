@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from rushlight.assistant.app import App
     from rushlight.assistant.jobs.job import Job
 
-_PAUSE_S = 0.25  # of choosing, before sizes are worked out
+_FOLDER = ".made"  # in the models folder: what is being made, and what its proof has kept out of the catalogue
 
 
 class QuantView(Protocol):
@@ -123,7 +123,7 @@ class QuantDesk:
 
         def start(app: "App") -> "Job":
             # Beside the models, so that taking it in is a rename.
-            folder = app.paths.models / ".made"
+            folder = app.paths.models / _FOLDER
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             target = folder / f"{_stem(source)}.{name}.gguf"
             return app.jobs.start("quant-smaller", {**arguments, "target": str(target.absolute())})
@@ -150,6 +150,21 @@ class QuantDesk:
         source = self.state.source
         if source is not None and path:
             self._start(lambda app: app.jobs.start("quant-proof", {"path": path, "source": source.path}))
+
+    def discard(self, job_id: str) -> None:
+        """A file that was not taken in, as its proof failed: delete it, and forget that it was made."""
+        made = next((one for one in self.state.made if one.job_id == job_id), None)
+        if made is None or made.model_id:
+            return
+
+        def work(app: "App", _stop: Any) -> None:
+            path = Path(made.path)
+            if path.parent == app.paths.models / _FOLDER:  # of others nothing is deleted
+                for one in (path, path.with_name(f"{path.name}.proof.json")):
+                    one.unlink(missing_ok=True)
+            app.jobs.remove(job_id)
+
+        self._background.task(work, lambda _done: self.refresh(), self._refused)
 
     def dismiss(self) -> None:
         """The problem was read."""

@@ -21,16 +21,19 @@ from rushlight.ui.words import text
 
 if TYPE_CHECKING:
     from rushlight.assistant.app import App
-    from rushlight.assistant.jobs.job import Job
+    from rushlight.assistant.jobs.job import Job, JobState
     from rushlight.assistant.models.memory import Memory
 
 MADE, COMPARED = "quant-smaller", "quant-compare"
 KINDS = (MADE, COMPARED, "quant-proof")
+_DONE: tuple["JobState", ...] = ("done",)
 _MIB = 1024 * 1024
 _MOST_JOBS = 500
-_SMALL_MODEL = 1_000_000_000  # weights: smaller ones lose more at the same type
-_SMALL_COSTS = 0.6  # bits a weight
-# Bits a weight -> what such a file has usually lost. Words, not figures: figures come of a comparison.
+_SMALL_MODELS = (3_000_000_000, 500_000_000)  # weights: below each, the same type loses a level more
+# Beginnings of types -> how much a file of that type has usually lost, in levels of `quality_words`.
+_USUAL = (("Q8", 0), ("Q6", 1), ("Q5", 1), ("Q4_K", 2), ("IQ4", 2), ("Q4", 3), ("Q3_K_L", 3), ("Q3_K_M", 3), ("Q3", 4),
+          ("IQ3", 4))  # fmt: skip
+_NEEDS_NO_TEXT = 6.0  # bits a weight from which a text to calibrate on changes little
 _PLAIN = ("F32", "F16", "BF16")
 
 
@@ -60,7 +63,7 @@ def look(app: "App", chosen: str) -> Found:
     )  # fmt: skip
     memory = usable_memory(app)
     source = next((one for one in sources if one.id == chosen), sources[0] if sources else None)
-    jobs = [] if source is None else app.jobs.list(states=("done",), limit=_MOST_JOBS)
+    jobs = [] if source is None else app.jobs.list(states=_DONE, limit=_MOST_JOBS)
     path = "" if source is None else source.path
     comparison = next((job for job in jobs if job.kind == COMPARED and job.arguments.get("reference") == path), None)
     return Found(
@@ -103,7 +106,7 @@ def types_of(path: str, stop: Stop) -> tuple[TypeRow, ...]:
             str(one["type"]),
             int(one["size_bytes"]),
             8 * int(one["size_bytes"]) / n_weights,
-            quality_words(8 * int(one["size_bytes"]) / n_weights, n_weights),
+            quality_words(str(one["type"]), n_weights),
             bool(one["needs_text"]),
             int(one["size_bytes"]) >= int(head["size_bytes"]),
         )
@@ -111,21 +114,20 @@ def types_of(path: str, stop: Stop) -> tuple[TypeRow, ...]:
     )
 
 
-def quality_words(bits: float, n_weights: int) -> str:
-    """What a file with so many bits a weight has usually lost."""
-    if n_weights < _SMALL_MODEL:
-        bits -= _SMALL_COSTS
-    if bits >= 7.5:
-        return text("no loss that one notices")
-    if bits >= 6.0:
-        return text("hardly any loss")
-    if bits >= 4.6:
-        return text("little loss")
-    if bits >= 3.9:
-        return text("some loss")
-    if bits >= 3.2:
-        return text("clear loss")
-    return text("heavy loss")
+def quality_words(type_name: str, n_weights: int) -> str:
+    """What a file of such a type has usually lost: a guess from type and model size, which comparing replaces."""
+    level = next((level for start, level in _USUAL if type_name.startswith(start)), len(_USUAL))
+    if level:
+        level += sum(n_weights < limit for limit in _SMALL_MODELS)
+    words = (
+        text("no loss that one notices"),
+        text("hardly any loss"),
+        text("little loss"),
+        text("some loss"),
+        text("clear loss"),
+        text("heavy loss"),
+    )
+    return words[min(level, len(words) - 1)]
 
 
 def forecast(wish: Wish, source: SourceRow, types: tuple[TypeRow, ...], found: Found, beside_bytes: int) -> Forecast:
@@ -145,6 +147,8 @@ def forecast(wish: Wish, source: SourceRow, types: tuple[TypeRow, ...], found: F
         if row.needs_text and wish.text == "none":
             return Forecast(problem=text("{type} can only be made with a text to calibrate on.", type=row.name))
         size, words = row.size_bytes, f"{row.name} · {size_text(row.size_bytes)} · {row.quality}"
+        if wish.text == "none" and row.bits < _NEEDS_NO_TEXT:
+            notes.append(text("Without a text to calibrate on it loses more."))
         if row.is_larger:
             notes.insert(0, text("That is no smaller than the model itself."))
     else:
@@ -254,7 +258,7 @@ def _quality(result: Mapping[str, Any], path: str, comparison: "Job | None") -> 
 
 
 def _lost(one: Mapping[str, Any]) -> str:
-    return text("{count} nats, {share} the same first choice", count=f"{one['divergence']:.4f}",
+    return text("{count} nats, {share} same choice", count=f"{one['divergence']:.4f}",
                 share=f"{_real(one.get('agreement')) or 0:.1%}")  # fmt: skip
 
 

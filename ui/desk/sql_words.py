@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from rushlight.assistant.sql.asking import Unclear
 from rushlight.assistant.sql.explain import Step
 from rushlight.assistant.sql.values import Cell, Result
 from rushlight.ui.words import plural, text
@@ -52,6 +53,16 @@ def _sentence(step: Step) -> str:
             return text("First makes {name}:", name=items)
         case _:
             return ""
+
+
+def question_back(unclear: Unclear) -> str:
+    """What the question left open, and how to say it."""
+    return text(
+        "“{value}” stands in {places}; the query looks in {taken}. If you meant another one, name its column.",
+        value=cell_words(unclear.value),
+        places=", ".join(unclear.places),
+        taken=", ".join(unclear.taken),
+    )
 
 
 def statement(result: Result) -> str:

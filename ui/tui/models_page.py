@@ -153,7 +153,7 @@ class ModelsPage(Vertical):
             case "load":
                 (models.unload if one.is_loaded else models.wish_to_load)(one.id)
             case "plan":
-                models.plan(one.id, self._show_plan)
+                models.plan(one.id, self._show_load_plan)
             case "options":
                 models.card(one.id, self._ask_options)
             case "bench":
@@ -191,7 +191,7 @@ class ModelsPage(Vertical):
             said = text("How fast {model} is here", model=state.label)
             self.frame.ask(ReadPanel(said, "\n".join(bench_lines(state))))
 
-    def _show_plan(self, plan: PlanRow) -> None:
+    def _show_load_plan(self, plan: PlanRow) -> None:
         self.frame.ask(ReadPanel(plain_line(plan.label), "\n".join((plan.sentence, *plan.lines))))
 
     def _decide(self, plan: PlanRow) -> None:

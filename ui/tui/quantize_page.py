@@ -48,6 +48,7 @@ class QuantizePage(Vertical):
             if one.scope == "quantize" and one.terminal_keys
         ),
         Binding("p", "order('prove')", show=False),
+        Binding("d,delete", "order('discard')", show=False),
         Binding("x", "order('dismiss')", show=False),
     ]
 
@@ -63,7 +64,9 @@ class QuantizePage(Vertical):
         yield Static(Content(text("Quantize")), classes="page-title")
         yield self._list
         yield self._forecast
-        keys = text("Enter: change, or see the proof · M: make it · V: compare · P: prove again · X: dismiss a problem")
+        keys = text(
+            "Enter: change, or see the proof · M: make it · V: compare · P: prove again · D: discard · X: dismiss"
+        )
         yield Static(Content(keys), id="quant-keys")
 
     def on_mount(self) -> None:
@@ -112,6 +115,12 @@ class QuantizePage(Vertical):
                 made = self._made(self._list.chosen)
                 if made is not None:
                     self.desk.prove(made.path)
+            case "discard":
+                made = self._made(self._list.chosen)
+                if made is not None and not made.model_id:
+                    self.desk.discard(made.job_id)
+                elif made is not None:
+                    self.frame.tell(text("It is a model of yours: remove it in the models page."))
             case "dismiss":
                 self.desk.dismiss()
 
@@ -127,14 +136,14 @@ class QuantizePage(Vertical):
             shown = made.proof_text or text("There is no proof of it.")
             self.frame.ask(ReadPanel(made.label, f"{made.path}\n{made.quality}\n\n{shown}"))
             return
-        ask = {
+        asks: dict[str, Callable[[], None]] = {
             "model": self._ask_model, "target": self._ask_target, "type": self._ask_type, "size": self._ask_size,
             "card": self._ask_card, "context": self._ask_context, "speed": self._ask_speed, "text": self._ask_text,
             "files": self._ask_files, "method": self._ask_method, "make": lambda: self.do("make"),
             "compare": lambda: self.do("compare"),
-        }.get(event.key)  # fmt: skip
-        if ask is not None:
-            ask()
+        }  # fmt: skip
+        if event.key in asks:
+            asks[event.key]()
 
     def _made(self, key: str) -> MadeRow | None:
         return next((one for one in self.desk.state.made if f"made:{one.job_id}" == key), None)

@@ -104,7 +104,11 @@ class ServerPage(Vertical):
     def do(self, action_id: str) -> None:
         """An action of the server page."""
         desk = self.desk
-        match action_id.removeprefix("server."):
+        order = action_id.removeprefix("server.")
+        if order in ("restart", "copy-address", "copy-example") and desk.state.server is None:
+            self.frame.tell(text("No server is running."))
+            return
+        match order:
             case "toggle":
                 if desk.state.phase == "stopped":
                     desk.start()

@@ -13,7 +13,7 @@ from typing import Any, Literal
 import msgspec
 
 from rushlight.assistant.events import Notice
-from rushlight.assistant.jobs.kind import JobContext, JobEvent, JobKind, JobResult, PauseBy
+from rushlight.assistant.jobs.kind import JobContext, JobEvent, JobResult, PauseBy
 from rushlight.assistant.jobs.kinds import quant_calibrate, quant_make, quant_plan
 from rushlight.assistant.jobs.kinds.model_memory import WORK_BYTES, loaded_bytes
 
@@ -87,12 +87,10 @@ class _Steps:
         self._is_for_own_use = is_for_own_use
         self._matrix = str(context.folder / "calibrate" / "matrix.gguf") if self.calibrates else ""
         self._plan = "" if arguments.type_name else str(context.folder / "plan" / "plan.json")
-        self._text = {
-            "texts": list(arguments.files) if arguments.text == "files" else [],
-            "chats": arguments.text == "chats",
-        }
+        self._texts = list(arguments.files) if arguments.text == "files" else []
+        self._chats = arguments.text == "chats"
 
-    def run(self, name: str, kind: JobKind, arguments: Any) -> Iterator[JobEvent]:
+    def run(self, name: str, kind: Any, arguments: Any) -> Iterator[JobEvent]:
         """The step, unless its result is there already."""
         if name in self.results:
             return
@@ -148,23 +146,28 @@ class _Steps:
 
     def calibration(self) -> quant_calibrate.QuantCalibrate:
         return quant_calibrate.QuantCalibrate(
-            model=self._arguments.source, target=self._matrix, n_threads=self._arguments.n_threads, **self._text
+            model=self._arguments.source,
+            target=self._matrix,
+            texts=self._texts,
+            chats=self._chats,
+            n_threads=self._arguments.n_threads,
         )
 
     def planning(self) -> quant_plan.QuantPlan:
         wanted = self._arguments
         return quant_plan.QuantPlan(
             model=wanted.source, target=self._plan, size_bytes=wanted.size_bytes, card_bytes=wanted.card_bytes,
-            n_ctx=wanted.n_ctx, imatrix=self._matrix, n_threads=wanted.n_threads, **self._text,
+            n_ctx=wanted.n_ctx, imatrix=self._matrix, texts=self._texts,
+            chats=self._chats, n_threads=wanted.n_threads,
         )  # fmt: skip
 
     def making(self) -> quant_make.QuantMake:
         wanted = self._arguments
         feeds_back = wanted.method == "gptq" and not self._is_for_own_use
-        texts = self._text if feeds_back else {"texts": [], "chats": False}
         return quant_make.QuantMake(
             source=wanted.source, target=wanted.target, type_name=wanted.type_name, method=wanted.method,
-            imatrix=self._matrix, plan=self._plan, for_my_use=self._is_for_own_use, n_threads=wanted.n_threads, **texts,
+            imatrix=self._matrix, plan=self._plan, for_my_use=self._is_for_own_use, n_threads=wanted.n_threads,
+            texts=self._texts if feeds_back else [], chats=self._chats and feeds_back,
         )  # fmt: skip
 
     def _save(self) -> None:

@@ -305,12 +305,12 @@ def test_cancelled_one_by_one(fresh: Loaded) -> None:
 def test_a_prompt_alone_is_stopped_inside_and_one_beside_others_is_not(fresh: Loaded) -> None:
     scheduler = Scheduler(fresh)
     one, other = (Asker(GenerateRequest(token_ids=(i,) * 30)) for i in (20, 30))
-    scheduler._computing = (_slot(one), _slot(other))
+    scheduler._computing._slots = (_slot(one), _slot(other))
     scheduler.cancel(one)
     assert not fresh.flag.is_set()
     scheduler.cancel(other)
     assert fresh.flag.is_set()
-    scheduler._computing = ()
+    scheduler._computing._slots = ()
     third = ask(scheduler, fresh, GenerateRequest(token_ids=(40,) * 30, max_tokens=3, logprobs=2))
     finish(scheduler)
     assert third.reason == "length"  # the flag was of another time

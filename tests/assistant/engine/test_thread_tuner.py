@@ -1,15 +1,20 @@
 """Threads that adapt: the decision over measured machines, and that it neither flutters nor costs anything at rest."""
 
+import math
 import random
+import threading
+import time
 from collections.abc import Callable
 
 import pytest
 
 from rushlight.assistant.engine.machine_load import LoadMeter, MachineLoad
+from rushlight.assistant.engine.step_guard import LOOK_S, StepGuard
 from rushlight.assistant.engine.thread_tuner import ThreadTuner
 
-# tokens/s by busy programs and threads: measured on 2 cores with SmolLM2-135M (docs/log.md)
+# tokens/s by busy programs and threads: measured on 2 cores with SmolLM2-135M (docs/log.md), and a worse collapse
 TWO_CORES = {0: {1: 125.0, 2: 216.0}, 2: {1: 39.0, 2: 17.0}, 4: {1: 19.0, 2: 6.0}}
+COLLAPSE = {0: {1: 125.0, 2: 216.0}, 2: {1: 100.0, 2: 2.0}, 4: {1: 60.0, 2: 0.5}}
 # A machine of 8 cores as it would behave: linear up to what is free, a collapse beyond.
 EIGHT_CORES = {busy: {n: 20.0 * n if n <= 8 - busy else 20.0 * n * 0.25 for n in range(1, 9)} for busy in (0, 2, 4)}
 
@@ -42,7 +47,11 @@ class Machine:
         while self.now_s < end:
             step_s = 1.0 / self.rates[self.busy][self.tuner.n_threads]
             step_s *= 1.0 + self.noise * self.numbers.uniform(-1.0, 1.0)
-            self.now_s += step_s
+            limit_s = self.tuner.limit_s("one", 1, self.now_s) + LOOK_S
+            self.now_s += min(step_s, limit_s)
+            if step_s > limit_s:
+                self.tuner.give_up("one", 1, limit_s, self.now_s)
+                continue
             n_tokens += 1
             self.tuner.note("one", 1, step_s, self.now_s)
         return n_tokens / (self.now_s - start)
@@ -53,7 +62,7 @@ def machine(request: pytest.FixtureRequest) -> Callable[[dict[int, dict[int, flo
     return lambda rates: Machine(rates, tells=request.param)
 
 
-@pytest.mark.parametrize("rates", [TWO_CORES, EIGHT_CORES], ids=["2 cores", "8 cores"])
+@pytest.mark.parametrize("rates", [TWO_CORES, COLLAPSE, EIGHT_CORES], ids=["2 cores", "collapse", "8 cores"])
 def test_within_three_seconds_of_every_change(
     machine: Callable[[dict[int, dict[int, float]]], Machine], rates: dict[int, dict[int, float]]
 ) -> None:
@@ -121,3 +130,41 @@ def test_the_meter_of_this_machine() -> None:
     assert load.idle_cores is None or load.idle_cores >= 0.0
     assert load.waiting is None or load.waiting >= 0.0
     assert meter.look() is load  # too soon for another answer
+
+
+def test_a_step_that_takes_far_too_long_is_given_up() -> None:
+    tuner = ThreadTuner(2, lambda: MachineLoad(0.0, 1.0))
+    now_s = 0.0
+    assert tuner.limit_s("one", 1, now_s) == math.inf  # nothing to compare with
+    for _ in range(40):
+        now_s += 0.01
+        tuner.note("one", 1, 0.01, now_s)
+    tuner = ThreadTuner(2, lambda: MachineLoad(0.0, 0.0))
+    for _ in range(40):
+        now_s += 0.01
+        tuner.note("one", 1, 0.01, now_s)
+    assert 0.05 < tuner.limit_s("one", 1, now_s) < 0.2
+    assert tuner.limit_s("prompt", 100, now_s) == math.inf
+    assert tuner.give_up("one", 1, 0.1, now_s) == 1
+    assert tuner.limit_s("one", 1, now_s) == math.inf  # one thread: there is nothing better
+    for _ in range(40):
+        now_s += 0.2
+        tuner.note("one", 1, 0.2, now_s)
+    assert tuner.n_threads == 2  # slower still: it was something else
+    assert tuner.limit_s("one", 1, now_s) == math.inf or now_s >= tuner._down.until_s
+
+
+def test_the_guard_looks_at_the_clock() -> None:
+    given_up = threading.Event()
+    guard = StepGuard(given_up.set)
+    guard.begin(math.inf)
+    assert not guard.end() and not guard._is_watching
+    guard.begin(time.monotonic() + 60.0)
+    assert not guard.end() and not given_up.is_set()
+    guard.begin(time.monotonic() + 0.05)
+    assert given_up.wait(10.0)
+    assert guard.end() and not guard.end()
+    deadline = time.monotonic() + 10.0
+    while guard._is_watching and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert not guard._is_watching  # no thread stays behind

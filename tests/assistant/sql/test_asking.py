@@ -135,3 +135,17 @@ def test_hostile_names_are_plain_in_the_prompt(tmp_path: Path) -> None:
     with open_database([tmp_path / "odd.db"], find_paths()) as database:
         ask(said, database, "How many odd are there?")
     assert "\x1b" not in said.asked[0][0][0].content and "\x07" not in said.asked[0][0][0].content
+
+
+def test_a_value_of_two_columns_is_asked_back(suite_database: Callable[[str], Path]) -> None:
+    """A passenger may come from Sweden, and a port lie there."""
+    from rushlight.ui.desk.sql_words import question_back
+
+    sql = "SELECT COUNT(*) FROM passenger WHERE passenger.country = 'Sweden'"
+    with open_database([suite_database("ferry")], find_paths()) as database:
+        answer = ask(Said(sql), database, "How many passengers and ports are from Sweden?")
+        clear = ask(Said("SELECT COUNT(*) FROM vessel"), database, "How many vessels are there?")
+    (unclear,) = answer.unclear
+    assert set(unclear.places) == {"passenger.country", "port.country"} and unclear.taken == ("passenger.country",)
+    assert question_back(unclear).startswith("“Sweden” stands in ")
+    assert clear.unclear == ()

@@ -1,7 +1,7 @@
 """Exports: whole or not at all, and no cell that a spreadsheet, a renderer or a terminal would obey."""
 
 import csv
-from collections.abc import Iterator
+from collections.abc import Generator
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ HOSTILE = [
 ]  # fmt: skip
 
 
-def found(*rows: tuple[Any, ...], columns: tuple[str, ...] = ("a", "b")) -> Iterator[Any]:
+def found(*rows: tuple[Any, ...], columns: tuple[str, ...] = ("a", "b")) -> Generator[Any, None, None]:
     yield columns
     yield from rows
 
@@ -65,7 +65,7 @@ def test_a_file_is_not_replaced_unasked(tmp_path: Path) -> None:
 
 
 def test_what_fails_in_the_middle_leaves_nothing(tmp_path: Path) -> None:
-    def broken() -> Iterator[Any]:
+    def broken() -> Generator[Any, None, None]:
         yield ("a",)
         yield (1,)
         raise Error("The statement was stopped.", kind="sql-timeout")

@@ -191,3 +191,37 @@ def test_search_tables_views_and_empty_results(tmp_path: Path) -> None:
         assert database.run("SELECT id FROM boxes WHERE x0 < 5").rows == ((1,),)
         empty = database.run("SELECT * FROM v")
         assert (empty.columns, empty.rows) == (("text",), ())
+
+
+def test_a_stream_that_is_left_early_blocks_nothing(clinic: Database, tmp_path: Path) -> None:
+    """An export that fails in the middle: the database answers again, and closing it never waits."""
+    from rushlight.assistant.sql.export import export_rows
+
+    rows = clinic.stream("SELECT a.*, b.* FROM visit a, visit b", seconds=5, max_rows=10_000_000)
+    with pytest.raises(Error, match="too many for Markdown"):
+        export_rows(rows, tmp_path / "x.md")
+    assert clinic.run("SELECT count(*) FROM drug").rows == ((10,),)
+    waiting = clinic.stream("SELECT a.*, b.* FROM visit a, visit b", seconds=5, max_rows=10_000_000)
+    next(waiting)
+    clinic.close()
+    with pytest.raises(Error):
+        list(waiting)
+
+
+def test_closing_ends_a_statement_of_another_thread(clinic: Database) -> None:
+    import threading
+
+    ended: list[str] = []
+
+    def ask() -> None:
+        try:
+            clinic.run("SELECT count(*) FROM visit a, visit b, visit c, visit d", seconds=30)
+        except Error as err:
+            ended.append(err.kind)
+
+    thread = threading.Thread(target=ask)
+    thread.start()
+    time.sleep(0.3)
+    clinic.close()
+    thread.join(5)
+    assert ended == ["worker-died"]

@@ -1,6 +1,7 @@
 """CSV, Parquet and Excel files as tables, and what is said of those that are none."""
 
 import csv
+import os
 from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -153,3 +154,17 @@ def test_hostile_names_stay_names(tmp_path: Path) -> None:
         assert list(found) == ["a_drop_table_t", "b_0_owned", "a_b", "a_b_2", "c_1st", "c_d", "select"]
         assert all(char.isprintable() for column in found.values() for char in column.comment)
         assert database.run('SELECT "select" FROM t').rows == ((7,),)
+
+
+def test_the_cache_has_a_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("rushlight.assistant.sql.files._CACHE_BYTES", 1)
+    for name in ("a", "b"):
+        (tmp_path / f"{name}.csv").write_text(f"x\n{name}\n")
+        with opened(tmp_path / f"{name}.csv") as database:
+            assert database.run(f"SELECT x FROM {name}").rows == ((name,),)
+    broken = find_paths().cache / "sql" / ".half.1.making"
+    broken.write_bytes(b"x")
+    os.utime(broken, (0, 0))
+    (tmp_path / "c.csv").write_text("x\nc\n")
+    opened(tmp_path / "c.csv").close()
+    assert sorted(file.suffix for file in broken.parent.iterdir()) == [".db", ".json"]

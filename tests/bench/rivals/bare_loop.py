@@ -3,7 +3,9 @@
     python bare_loop.py MODEL N_CTX N_BATCH N_THREADS
 
 Loads the model, then reads lines of JSON {"token_ids": [...], "n_tokens": N} and answers each with a line
-{"token_ids": [...], "decode_s": S}: greedy, from the first sampled token to the last.
+{"token_ids": [...], "decode_s": S, "prompt_s": S}: greedy, from the first sampled token to the last, and from the
+first batch to the first sampled token. With "most_s" it ends after so many seconds; with "no_end" the end of a text is
+only another token.
 """
 
 import json
@@ -29,7 +31,9 @@ def main() -> None:
     for line in sys.stdin:
         task = json.loads(line)
         prompt = (api.llama_token * len(task["token_ids"]))(*task["token_ids"])
+        most_s, no_end = task.get("most_s", 1e9), task.get("no_end", False)
         api.llama_memory_clear(api.llama_get_memory(context), True)
+        began = time.perf_counter()
         for start in range(0, len(prompt), n_batch):
             part = prompt[start : start + n_batch]
             chunk = (api.llama_token * len(part))(*part)
@@ -42,15 +46,15 @@ def main() -> None:
             token_id = api.llama_sampler_sample(greedy, context, -1)
             last = time.perf_counter()
             first = first or last
-            if api.llama_vocab_is_eog(vocabulary, token_id):
+            if api.llama_vocab_is_eog(vocabulary, token_id) and not no_end:
                 break
             said.append(token_id)
-            if len(said) == task["n_tokens"]:
+            if len(said) == task["n_tokens"] or last - first > most_s:
                 break
             one[0] = token_id
             if api.llama_decode(context, batch) != 0:
                 raise SystemExit("llama_decode failed")
-        print(json.dumps({"token_ids": said, "decode_s": last - first}), flush=True)
+        print(json.dumps({"token_ids": said, "decode_s": last - first, "prompt_s": first - began}), flush=True)
 
 
 if __name__ == "__main__":

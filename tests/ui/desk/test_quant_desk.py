@@ -85,7 +85,9 @@ def test_a_speed_needs_to_be_known_and_a_quantized_source_is_noted() -> None:
 
 
 def test_small_models_lose_more() -> None:
-    assert quality_words(4.8, 7 * GB) == "little loss" and quality_words(4.8, 10**8) == "some loss"
+    assert [quality_words("Q4_K_M", n) for n in (7 * GB, GB, 10**8)] == ["little loss", "some loss", "clear loss"]
+    assert quality_words("Q8_0", 10**8) == "no loss that one notices" and quality_words("IQ2_M", GB) == "heavy loss"
+    assert quality_words("Q4_0", 10**8) == "heavy loss"
 
 
 def test_a_wish_becomes_a_job_and_is_remembered(
@@ -138,10 +140,33 @@ def test_what_was_made_and_how_it_compares(desk: QuantDesk, desk_app: App, desk_
     pump(lambda: desk.state.made)
     (row,) = desk.state.made
     assert row.proof == "failed" and row.model_id == "" and "✗ logits: far off" in row.proof_text
-    assert "\x1b" not in row.proof_text and row.quality == "0.5000 nats, 90.0% the same first choice"
+    assert "\x1b" not in row.proof_text and row.quality == "0.5000 nats, 90.0% same choice"
     reference, other = desk.state.compared
     assert reference.is_reference and reference.divergence is None and other.divergence == 0.5
     assert desk.state.compared_text == "Over 512 positions of your own chats."
+
+
+def test_what_failed_its_proof_is_discarded(
+    desk: QuantDesk, desk_app: App, desk_model: Model, pump: Pump, tmp_path: Path
+) -> None:
+    records = JobRecords(desk_app.store)
+    source = str(desk_model.path.absolute())
+    inside = desk_app.paths.models / ".made" / "a.gguf"
+    inside.parent.mkdir(parents=True)
+    outside = tmp_path / "b.gguf"
+    ids = []
+    for file in (inside, outside):
+        file.write_bytes(b"x")
+        job = records.insert("quant-smaller", "Smaller", {"source": source, "target": str(file)}, 0)
+        result = {"source": source, "path": str(file), "proof": {"state": "failed", "checks": []}}
+        records.change(job.id, {"state": "done", "result": json.dumps(result), "ended_at": 2.0, "started_at": 1.0})
+        ids.append(job.id)
+    desk.refresh()
+    pump(lambda: len(desk.state.made) == 2)
+    for job_id in ids:
+        desk.discard(job_id)
+    pump(lambda: desk.state.made == ())
+    assert not inside.exists() and outside.exists()  # what lies elsewhere is not ours to delete
 
 
 def test_sizes_come_from_a_process_that_says_what_is_wrong(tiny_gguf: Path, tmp_path: Path) -> None:

@@ -73,8 +73,8 @@ def test_every_wish_has_its_field_and_says_what_to_expect(page: Any, qtbot: Any)
     assert wish.expected.text() == "Q4_K_M · 4.0 GB · little loss" and wish.type.field.isVisible()
     wish.targets.buttons["size"].click()
     assert wish.problem.text() == "Say how large the file may be." and not wish.make_button.isEnabled()
-    assert wish.size.isVisible() and not wish.type.field.isVisible()
-    wish.size.setValue(9.0)
+    assert wish.size_field.isVisible() and not wish.type.field.isVisible()
+    wish.size_field.setValue(9.0)
     assert "at least as good as Q8_0" in wish.expected.text() and wish.fits.text() == "needs 10.3 GB, 9.0 GB free"
     wish.targets.buttons["card"].click()
     at = wish.card.field.findText("RTX · 12.0 GB")
@@ -121,6 +121,7 @@ def test_making_and_comparing_are_jobs(page: Any, frame: Any, qtbot: Any, store:
 def test_what_was_made_its_proof_and_the_comparison(page: Any, frame: Any, qtbot: Any) -> None:
     shown = page()
     line = shown.made.lines["j1"]
+    assert not line.discard.isVisible()  # it is in the catalogue
     assert line.proof.text() == "proof failed" and line.quality.text() == "not measured"
     assert not line.details.isVisible()
     line.see.click()

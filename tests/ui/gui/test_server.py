@@ -99,21 +99,21 @@ def test_an_empty_page_says_what_it_is_for_and_begins_a_server(page: Any, world:
 def test_the_token_is_shown_on_demand_and_copied(page: Any, world: World, frame: Any, qtbot: Any, store: Any) -> None:
     world.found = RUNNING
     shown = page()
-    assert shown.place.token.isHidden() and not shown.place.token.text()
-    shown.place.show_button.click()
-    qtbot.waitUntil(lambda: shown.place.token.isVisible())
+    assert shown.token.token.isHidden() and not shown.token.token.text()
+    shown.token.show_button.click()
+    qtbot.waitUntil(lambda: shown.token.token.isVisible())
     token = store.paths.server_token.read_text().strip()
-    assert shown.place.token.text() == token
+    assert shown.token.token.text() == token
     frame.run_action("server.copy-token")
     qtbot.waitUntil(lambda: QGuiApplication.clipboard().text() == token)
     frame.run_action("server.token")
-    assert shown.place.token.isHidden() and not shown.place.token.text()
+    assert shown.token.token.isHidden() and not shown.token.token.text()
     frame.run_action("server.copy-address")
     assert QGuiApplication.clipboard().text() == "http://127.0.0.1:11811/v1"
-    shown.place.show_button.click()
-    qtbot.waitUntil(lambda: shown.place.token.isVisible())
+    shown.token.show_button.click()
+    qtbot.waitUntil(lambda: shown.token.token.isVisible())
     shown.hide()
-    assert not shown.place.token.text()
+    assert not shown.token.token.text()
     frame.run_action("server.copy-example")
     qtbot.waitUntil(lambda: QGuiApplication.clipboard().text().startswith("curl http"))
     assert token not in QGuiApplication.clipboard().text()

@@ -8,7 +8,8 @@ import pytest
 
 from rushlight.assistant.app import App
 from rushlight.assistant.models.model import Model
-from rushlight.ui.desk.model_values import MemoryBar, MemoryPart
+from rushlight.ui.desk.model_loading import PlanRow
+from rushlight.ui.desk.model_values import DownloadChoice, DownloadPlan, MemoryBar, MemoryPart
 from rushlight.ui.tui.panel import ReadPanel
 
 Perform = Callable[..., None]
@@ -157,5 +158,27 @@ def test_folders_and_the_trash(perform: Perform, model: Model, assistant: App) -
         await stage.until(lambda: not assistant.conversations.list())
         await stage.press("alt+z")
         await stage.until(lambda: assistant.conversations.list())
+
+    perform(play)
+
+
+def test_two_kinds_of_plans_are_shown(perform: Perform, model: Model) -> None:
+    """What a download would be, and what loading would take."""
+    download = DownloadPlan("a/b", "a/b", "hub.example", 0, (DownloadChoice("a/b/c", "c.gguf", 5, "yes", "fits"),), 9)
+    loading = PlanRow("tiny", "Tiny", "unloads", "It fits once other is unloaded.", ("3 GB of memory",))
+
+    async def play(stage: Any) -> None:
+        await stage.press("f2")
+        await stage.shows("Tiny-Llama")
+        page = stage.app._pages["models"]
+        page._show_plan(download)
+        await stage.shows("Download from hub.example?", "c.gguf")
+        await stage.press("escape")
+        loaded: list[str] = []
+        stage.app.models.load = loaded.append
+        page._decide(loading)
+        await stage.shows("It fits once other is unloaded.", "Leave it")
+        await stage.press("down", "enter")
+        await stage.until(lambda: loaded == ["tiny"])
 
     perform(play)

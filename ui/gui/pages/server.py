@@ -3,6 +3,8 @@
 Knows the server's desk and its cards. It looks every second while it is shown.
 """
 
+from collections.abc import Callable
+
 from PySide6.QtCore import QTimer
 from PySide6.QtGui import QHideEvent, QShowEvent
 from PySide6.QtWidgets import QSizePolicy, QVBoxLayout, QWidget
@@ -17,6 +19,7 @@ from rushlight.ui.gui.server.figures_line import FiguresLine
 from rushlight.ui.gui.server.place_card import PlaceCard
 from rushlight.ui.gui.server.plan_card import PlanCard
 from rushlight.ui.gui.server.requests_table import RequestsTable
+from rushlight.ui.gui.server.token_card import TokenCard
 from rushlight.ui.gui.widgets import Card, EmptyState, ErrorPanel, button, label, with_role
 from rushlight.ui.words import text
 
@@ -56,6 +59,7 @@ class ServerPage(QWidget):
         self.empty.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Maximum)
         self.empty.hide()
         self.place = PlaceCard(theme, self.desk, lambda said: frame.tell(said, "good"))
+        self.token = TokenCard(theme, self.desk, lambda said: frame.tell(said, "good"))
         self.plan = PlanCard(theme, self.desk, self.desk.restart)
         self.figures = FiguresLine(theme)
         self.requests = RequestsTable(theme)
@@ -66,7 +70,7 @@ class ServerPage(QWidget):
         )
         self._log.body.addWidget(self.requests)
         self._log.hide()
-        for widget in (self.problem, self.empty, self.place, self._log, self.plan):
+        for widget in (self.problem, self.empty, self.place, self._log, self.token, self.plan):
             self._column.body.addWidget(widget)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
@@ -76,12 +80,12 @@ class ServerPage(QWidget):
         self._timer.timeout.connect(self.desk.refresh)
         for action_id, slot in (
             ("server.toggle", self.toggle),
-            ("server.restart", self.desk.restart),
-            ("server.copy-address", self.place.copy_address),
-            ("server.copy-example", self.place.copy_example),
-            ("server.token", self.place.toggle_token),
-            ("server.copy-token", self.place.copy_token),
-            ("server.renew-token", self.desk.renew_token),
+            ("server.restart", lambda: self._of_running(self.desk.restart)),
+            ("server.copy-address", lambda: self._of_running(self.place.copy_address)),
+            ("server.copy-example", lambda: self._of_running(self.place.copy_example)),
+            ("server.token", self.token.toggle),
+            ("server.copy-token", self.token.copy),
+            ("server.renew-token", self.token.renew),
         ):
             frame.bind(action_id, slot, self)
         self.show_state(self.desk.state)
@@ -108,10 +112,18 @@ class ServerPage(QWidget):
         else:
             self.problem.hide()
         self.place.show_state(state)
+        self.token.show_state(state)
         self.plan.show_state(state)
         self._log.setVisible(state.server is not None)
         self.figures.show_figures(state.figures)
         self.requests.show_rows(state.requests)
+
+    def _of_running(self, order: Callable[[], None]) -> None:
+        """What can only be done with a server that runs."""
+        if self.desk.state.server is None:
+            self._frame.tell(text("No server is running."))
+        else:
+            order()
 
     def toggle(self) -> None:
         """Begin it, or end it."""
@@ -135,7 +147,7 @@ class ServerPage(QWidget):
 
     def hideEvent(self, event: QHideEvent) -> None:
         self._timer.stop()
-        self.place.hide_token()
+        self.token.hide_token()
         super().hideEvent(event)
 
     def leave(self) -> None:

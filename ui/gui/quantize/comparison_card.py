@@ -5,6 +5,7 @@ from PySide6.QtWidgets import QWidget
 from rushlight.ui.desk.figures import size_text
 from rushlight.ui.desk.quant_values import ComparedRow, QuantState
 from rushlight.ui.gui.models.row_table import RowTable, TableRow
+from rushlight.ui.gui.quantize.made_card import shortened
 from rushlight.ui.gui.quantize.plot import PlotPoint, QualityPlot
 from rushlight.ui.gui.theme import Theme
 from rushlight.ui.gui.widgets import Card, label
@@ -35,7 +36,9 @@ class ComparisonCard(Card):
         for one in state.compared:
             cells: list[QWidget] = []
             for words, value in figures(one):
-                cell = label(value, "strong" if not cells else "", parent=self.table)
+                said = shortened(self._theme, value) if not cells else value
+                cell = label(said, "strong" if not cells else "", parent=self.table)
+                cell.setToolTip(value.replace("<", "‹") if said != value else "")
                 cell.setAccessibleName(f"{words}: {value}" if value else "")
                 cells.append(cell)
             rows.append(TableRow(cells))

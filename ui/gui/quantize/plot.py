@@ -100,16 +100,16 @@ class QualityPlot(QWidget):
             taken.append(QRectF(point.x() - radius, point.y() - radius, 2 * radius, 2 * radius))
         painter.setPen(color("ink"))
         for one, point, radius in ordered:
-            words = painter.fontMetrics().elidedText(one.label, Qt.TextElideMode.ElideMiddle, px(190))
-            size = QSize(painter.fontMetrics().horizontalAdvance(words) + px(4), line)
-            place = _free(point, radius + px(4), size, taken, float(self.width()))
+            label = painter.fontMetrics().elidedText(one.label, Qt.TextElideMode.ElideMiddle, px(190))
+            needed = QSize(painter.fontMetrics().horizontalAdvance(label) + px(4), line)
+            place = _free(point, radius + px(4), needed, taken, float(self.width()))
             taken.append(place)
-            painter.drawText(place, Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter, words)
+            painter.drawText(place, Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter, label)
         painter.setPen(color("muted"))
         for size in (min(sizes), max(sizes)):
             x = area.left() + area.width() * (size - least) / max(1.0, most - least)
-            words = QRectF(x - px(60), area.bottom() + px(4), px(120), line)
-            painter.drawText(words, Qt.AlignmentFlag.AlignCenter, size_text(size))
+            below = QRectF(x - px(60), area.bottom() + px(4), px(120), line)
+            painter.drawText(below, Qt.AlignmentFlag.AlignCenter, size_text(size))
         if fastest:
             painter.drawText(QPointF(area.left(), self.height() - px(4)), text("larger circle: more tokens a second"))
 

@@ -69,7 +69,7 @@ class WishCard(Card):
             lambda kind: desk.want(kind=kind), theme,
         )  # fmt: skip
         self.type = ChoiceEditor([], lambda name: desk.want(type_name=name))
-        self.size = _Number(" GB", 2000, 2, lambda value: desk.want(size_bytes=round(value * _GB)))
+        self.size_field = _Number(" GB", 2000, 2, lambda value: desk.want(size_bytes=round(value * _GB)))
         self.card = ChoiceEditor([], lambda value: desk.want(card_bytes=int(value)))
         self.context = ChoiceEditor(
             [(str(n), text("{count} tokens of context", count=context_text(n))) for n in _CONTEXTS],
@@ -105,7 +105,7 @@ class WishCard(Card):
             ("model", text("Model"), self.model.field),
             ("target", text("Target"), self.targets),
             ("type", text("Type"), self.type.field),
-            ("size", text("Size at most"), self.size),
+            ("size", text("Size at most"), self.size_field),
             ("card", text("Memory of the card"), self.card.field),
             ("context", text("Beside the model"), self.context.field),
             ("speed", text("At least"), self.speed),
@@ -139,7 +139,7 @@ class WishCard(Card):
         self._list("card", self.card, [*here, *usual])
         self.card.show_text(str(wish.card_bytes) if wish.card_bytes else "")
         self.context.show_text(str(wish.n_ctx))
-        self.size.show_value(wish.size_bytes / _GB)
+        self.size_field.show_value(wish.size_bytes / _GB)
         self.speed.show_value(wish.speed)
         self.targets.show_value(wish.kind)
         self.texts.show_value(wish.text)
@@ -193,7 +193,7 @@ class WishCard(Card):
         px = self._theme.px
         for field in (self.model.field, self.type.field, self.card.field, self.context.field, self.method.field):
             field.setMaximumWidth(px(460))
-        for number in (self.size, self.speed):
+        for number in (self.size_field, self.speed):
             number.setMaximumWidth(px(180))
         self._form.setVerticalSpacing(px(10))
         self._form.setHorizontalSpacing(px(16))

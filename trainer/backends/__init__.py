@@ -1,0 +1,1 @@
+"""Where a model to train comes from, and how it computes. The training loop is the same for all."""

@@ -1,0 +1,169 @@
+"""What a training is told: a TOML file, read into typed values with every problem reported at once.
+
+Knows which settings go together; opens no model and no data. Every setting is explained in docs/train.md.
+"""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final, Literal
+
+import msgspec
+
+from rushlight import Error
+from rushlight.trainer.typed import converted, read_toml
+
+Method = Literal["lora", "rslora", "dora", "qlora", "full"]
+QUANTIZED: Final = ("Q2_K", "Q3_K", "Q4_0", "Q4_1", "Q4_K", "Q4_K_S", "Q4_K_M", "Q5_0", "Q5_1", "Q5_K", "Q5_K_S",
+                    "Q5_K_M", "Q6_K", "Q8_0", "IQ4_NL", "IQ4_XS", "F16", "BF16", "F32")  # fmt: skip
+
+
+class Data(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What is learned from."""
+
+    train: list[str]  # JSONL files of chats: {"messages": [...]}, {"prompt", "completion"}, or {"text"}
+    validate: list[str] = []  # the same, never trained on
+    validate_share: float = 0.0  # of the examples of `train`, set apart by their content
+    max_tokens: int = 2048  # of one example
+    too_long: Literal["cut", "leave-out", "refuse"] = "cut"
+    template: str = ""  # a chat format by name or as text; the model's own
+
+
+class Adapter(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """The matrices that are trained beside the model."""
+
+    rank: int = 16
+    alpha: float = 32.0
+    dropout: float = 0.0
+    modules: list[str] = []  # names of linear layers such as "q_proj"; all of them but the head
+
+
+class Steps(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """How it is learned."""
+
+    epochs: float = 1.0
+    most: int = 0  # steps; 0 sets no limit
+    batch: int = 16  # examples of one step
+    rate: float = 2e-4
+    schedule: Literal["cosine", "linear", "constant"] = "cosine"
+    warmup: float = 0.03  # of all steps
+    decay: float = 0.0  # of weights, decoupled (AdamW)
+    clip: float = 1.0  # of the length of the gradient; 0 does not clip
+    betas: tuple[float, float] = (0.9, 0.999)
+    seed: int = 0
+    row_tokens: int = 0  # of one packed row; 0 lets a trial choose
+    share: bool = True  # compute a beginning that examples share once
+
+
+class Machine(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Where it is learned. "auto" lets a trial of a few seconds choose."""
+
+    backend: Literal["auto", "peft", "unsloth"] = "auto"
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    dtype: Literal["auto", "float32", "bfloat16"] = "auto"
+    threads: int = 0
+    recompute: Literal["auto", "yes", "no"] = "auto"  # activations in the backward pass: less memory, a third slower
+
+
+class Keep(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Checkpoints."""
+
+    every: int = 50  # steps
+    last: int = 2
+    validate_every: int = 0  # steps; 0: at the end only
+
+
+class Export(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What is made of the result."""
+
+    gguf: bool = True  # the adapter, or the whole model where there is none, as a GGUF file
+    merge: bool = False  # the adapter into 16-bit weights, as a model of its own
+    quantize: str = ""  # the type of the merged or fully trained model
+    prove: bool = True
+
+
+class TrainConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A training."""
+
+    model: str  # a Hugging Face folder, a GGUF file, or a model of the catalogue
+    out: str  # the folder of the run
+    data: Data
+    recipe: Literal["supervised"] = "supervised"
+    method: Method = "lora"
+    adapter: Adapter = msgspec.field(default_factory=Adapter)
+    steps: Steps = msgspec.field(default_factory=Steps)
+    machine: Machine = msgspec.field(default_factory=Machine)
+    keep: Keep = msgspec.field(default_factory=Keep)
+    export: Export = msgspec.field(default_factory=Export)
+
+    @property
+    def merges(self) -> bool:
+        """Whether a whole model comes out: GGUF's adapters cannot hold what DoRA learns."""
+        return self.export.merge or self.method in ("full", "dora") or bool(self.export.quantize)
+
+
+def read_config(path: Path, changes: Sequence[str] = ()) -> TrainConfig:
+    """The file's training, with `changes` such as "steps.batch=8" applied first. Paths stay as they are written."""
+    return checked(read_toml(path, changes), path.name)
+
+
+def checked(said: Mapping[str, Any], where: str = "the training") -> TrainConfig:
+    """`said` as a training; an `Error` that lists everything that is wrong with it."""
+    problems: list[str] = []
+    config = converted(said, TrainConfig, problems)
+    if config is not None:
+        problems += _problems(config)
+        if not problems:
+            return config
+    raise Error(f"Cannot use {where}: " + "; ".join(problems) + ".", "See docs/train.md.", kind="bad-config")
+
+
+def _problems(config: TrainConfig) -> list[str]:
+    found: list[str] = []
+
+    def between(name: str, value: float, low: float, high: float) -> None:
+        if not low <= value <= high:
+            found.append(f"{name} must lie between {low:g} and {high:g}, found {value:g}")
+
+    data, steps, adapter, machine, keep = config.data, config.steps, config.adapter, config.machine, config.keep
+    if not config.model:
+        found.append("model is empty")
+    if not config.out:
+        found.append("out is empty")
+    if not data.train:
+        found.append("data.train names no file")
+    if data.validate and data.validate_share:
+        found.append("data.validate and data.validate_share exclude each other")
+    between("data.validate_share", data.validate_share, 0.0, 0.5)
+    between("data.max_tokens", data.max_tokens, 8, 1 << 20)
+    between("adapter.rank", adapter.rank, 1, 4096)
+    between("adapter.alpha", adapter.alpha, 1e-3, 1e5)
+    between("adapter.dropout", adapter.dropout, 0.0, 0.9)
+    between("steps.epochs", steps.epochs, 0.001, 10_000)
+    between("steps.most", steps.most, 0, 10_000_000)
+    between("steps.batch", steps.batch, 1, 65_536)
+    between("steps.rate", steps.rate, 1e-9, 10.0)
+    between("steps.warmup", steps.warmup, 0.0, 1.0)
+    between("steps.decay", steps.decay, 0.0, 1.0)
+    between("steps.clip", steps.clip, 0.0, 1e6)
+    for number, beta in enumerate(steps.betas):
+        between(f"steps.betas.{number}", beta, 0.0, 0.999999)
+    between("steps.seed", steps.seed, 0, 2**62)
+    between("machine.threads", machine.threads, 0, 1024)
+    between("keep.every", keep.every, 1, 1_000_000)
+    between("keep.last", keep.last, 1, 1000)
+    between("keep.validate_every", keep.validate_every, 0, 1_000_000)
+    if steps.row_tokens:
+        between("steps.row_tokens", steps.row_tokens, 16, 1 << 20)
+    if config.method == "full" and (adapter != Adapter()):
+        found.append("method full trains all weights and has no [adapter]")
+    if machine.backend == "unsloth" and machine.device == "cpu":
+        found.append("machine.backend unsloth needs a CUDA device, machine.device is cpu")
+    if config.method == "qlora" and machine.dtype == "float32" and machine.device == "cuda":
+        found.append("qlora on a CUDA device computes in bfloat16, machine.dtype is float32")
+    if config.export.quantize and config.export.quantize.upper() not in QUANTIZED:
+        import difflib
+
+        near = difflib.get_close_matches(config.export.quantize.upper(), QUANTIZED, 1)
+        found.append(f"export.quantize {config.export.quantize[:20]!r} is no type" + (
+            f" (did you mean {near[0]}?)" if near else f"; there are {', '.join(QUANTIZED)}"))  # fmt: skip
+    return found

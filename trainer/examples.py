@@ -1,0 +1,140 @@
+"""Lessons become examples: rendered, cut into tokens, masked; and a report of what will be trained, before it is.
+
+A run keeps its examples, so that it goes on with the same ones whatever became of the files.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from rushlight import Error, Progress, Stop
+from rushlight.trainer.data.masks import TextTokenizer, Tokens, masked, masked_text, shown
+from rushlight.trainer.data.template import ChatTemplate
+from rushlight.trainer.lessons import Lesson
+
+_SHOWN = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Examples:
+    """What is trained on and what is only looked at, with the report of both."""
+
+    train: list[Tokens]
+    held_out: list[Tokens]
+    report: dict[str, Any]
+
+
+def make_examples(
+    lessons: Sequence[Lesson],
+    held_out: Sequence[Lesson],
+    tokenizer: TextTokenizer,
+    template: ChatTemplate | None,
+    *,
+    max_tokens: int,
+    too_long: Literal["cut", "leave-out", "refuse"],
+    stop: Stop | None = None,
+    on_progress: Callable[[Progress], None] | None = None,
+) -> Examples:
+    """The examples of `lessons` and of those that are held out."""
+    n_lessons, done = len(lessons) + len(held_out), 0
+    sides: list[list[Tokens]] = []
+    figures: list[dict[str, int]] = []
+    for side in (lessons, held_out):
+        kept: list[Tokens] = []
+        count = {"examples": 0, "cut": 0, "left_out": 0, "without_answer": 0}
+        for tokens in _tokens(side, tokenizer, template):
+            done += 1
+            if stop is not None:
+                stop.check()
+            if on_progress is not None and done % 100 == 0:
+                on_progress(Progress("Reading examples", min(done, n_lessons), n_lessons, "examples"))
+            if len(tokens.ids) > max_tokens:
+                if too_long == "refuse":
+                    raise Error(
+                        f"Example {done} has {len(tokens.ids):,} tokens, and data.max_tokens is {max_tokens:,}.",
+                        'Raise data.max_tokens, or set data.too_long to "cut" or "leave-out".',
+                        kind="bad-data",
+                    )
+                if too_long == "leave-out":
+                    count["left_out"] += 1
+                    continue
+                tokens = Tokens(tokens.ids[:max_tokens], tokens.trained[:max_tokens])
+                count["cut"] += 1
+            if not tokens.n_trained:
+                count["without_answer"] += 1
+                continue
+            kept.append(tokens)
+        count["examples"] = len(kept)
+        count["tokens"] = sum(len(one.ids) for one in kept)
+        count["trained_tokens"] = sum(one.n_trained for one in kept)
+        count["ending_in_end_of_turn"] = sum(1 for one in kept if int(one.ids[one.trained][-1]) in tokenizer.end_ids)
+        sides.append(kept)
+        figures.append(count)
+    if not sides[0]:
+        raise Error(
+            f"There is nothing to learn: of {len(lessons):,} examples none has an answer within data.max_tokens = "
+            f"{max_tokens:,}.",
+            "Raise data.max_tokens.",
+            kind="bad-data",
+        )
+    samples = [shown(one, tokenizer)[:4000] for one in sides[0][:_SHOWN]]
+    longest = max(len(one.ids) for one in sides[0])
+    report = {"train": figures[0], "held_out": figures[1], "longest": longest, "samples": samples}
+    return Examples(sides[0], sides[1], report)
+
+
+def _tokens(lessons: Sequence[Lesson], tokenizer: TextTokenizer, template: ChatTemplate | None) -> Iterator[Tokens]:
+    chats = [one for one in lessons if one.chat is not None]
+    if chats and template is None:
+        raise Error(
+            "The model has no chat template, so chats cannot be written as it would read them.",
+            'Name a format: template = "chatml" under [data].',
+            kind="bad-template",
+        )
+    rendered: Iterable[Any] = iter(())
+    if template is not None:
+        rendered = template.rendered((one.chat or [], one.tools) for one in chats)
+    made = iter(rendered)
+    for lesson in lessons:
+        if lesson.chat is None:
+            yield masked_text(lesson.text, tokenizer)
+        else:
+            for one in next(made):
+                yield masked(one, tokenizer)
+
+
+def save_examples(path: Path, examples: Examples) -> None:
+    """Keep the examples of a run in one safetensors file."""
+    from safetensors.numpy import save
+
+    from rushlight.quant.whole_file import whole_file
+
+    arrays: dict[str, Any] = {}
+    for name, side in (("train", examples.train), ("held_out", examples.held_out)):
+        arrays[f"{name}.lengths"] = np.array([len(one.ids) for one in side], np.int64)
+        arrays[f"{name}.ids"] = np.concatenate([one.ids for one in side] or [np.zeros(0, np.int64)])
+        flags = np.concatenate([one.trained for one in side] or [np.zeros(0, np.bool_)])
+        arrays[f"{name}.trained"] = flags.astype(np.uint8)
+    with whole_file(path) as file:
+        file.write(save(arrays))
+
+
+def load_examples(path: Path) -> tuple[list[Tokens], list[Tokens]]:
+    """(those that are trained on, those that are held out)."""
+    from safetensors.numpy import load_file
+
+    try:
+        arrays = load_file(path)
+        sides = []
+        for name in ("train", "held_out"):
+            stops = np.cumsum(arrays[f"{name}.lengths"])
+            ids, flags = arrays[f"{name}.ids"], arrays[f"{name}.trained"].astype(np.bool_)
+            starts = stops - arrays[f"{name}.lengths"]
+            sides.append([Tokens(ids[a:b], flags[a:b]) for a, b in zip(starts, stops, strict=True)])
+    except Exception as error:  # safetensors raises its own, numpy others
+        raise Error(f"Cannot read the examples of the run: {str(error)[:160]}.", f"{path} is damaged; begin a new run.",
+                    kind="bad-file") from None  # fmt: skip
+    return sides[0], sides[1]

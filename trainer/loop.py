@@ -1,0 +1,207 @@
+"""The training loop: one for all recipes and backends. Rows in, better weights out, and a checkpoint to go on from.
+
+A training that was killed and goes on ends with the same bits, on a processor in float32, as one in one go: every
+step depends on the weights, AdamW's moments, the number of the step and the count of threads, all of which are kept.
+"""
+
+import math
+import time
+from collections.abc import Callable
+from contextlib import nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+
+from rushlight import Error, Progress, Stop
+from rushlight.trainer import checkpoint
+from rushlight.trainer.attention import Layout, attending
+from rushlight.trainer.backends.backend import Loaded
+from rushlight.trainer.config import TrainConfig
+from rushlight.trainer.data.pack import Pack
+from rushlight.trainer.metrics import MetricsFile
+from rushlight.trainer.recipes.recipe import Recipe
+from rushlight.trainer.schedule import examples_at, n_steps_of, rate_at, seed_at
+from rushlight.trainer.scoring import losses_of
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a training ended."""
+
+    state: Literal["done", "paused"]
+    step: int
+    n_steps: int
+    loss: float  # of the last step
+    held_out: float | None
+    trained_tokens: int
+    seconds: float
+
+
+class Training:
+    """One training: made, then `run`."""
+
+    def __init__(
+        self, loaded: Loaded, recipe: Recipe, config: TrainConfig, run: Path, *, row_tokens: int, n_threads: int
+    ) -> None:
+        self._loaded, self._recipe, self._config, self._run = loaded, recipe, config, run
+        self._row_tokens, self._n_threads = row_tokens, n_threads
+        self._weights = loaded.trained()
+        self._optimizer = _optimizer(self._weights, config)
+        self._batch = min(config.steps.batch, recipe.n_examples)
+        self.n_steps = n_steps_of(recipe.n_examples, self._batch, config.steps.epochs, config.steps.most)
+        self._step = self._trained_tokens = self._metrics_bytes = 0
+        self._seconds = 0.0
+        self._loss = math.nan
+        self._held_out: float | None = None
+
+    def go_on(self, folder: Path) -> None:
+        """Take up the training where the checkpoint in `folder` left it."""
+        state = checkpoint.read_state(folder)
+        checkpoint.load(folder, self._weights, self._optimizer)
+        self._step, self._metrics_bytes = state.step, state.metrics_bytes
+        self._trained_tokens, self._seconds = state.trained_tokens, state.seconds
+
+    def run(
+        self,
+        *,
+        should_pause: Callable[[], bool] = lambda: False,
+        stop: Stop | None = None,
+        on_progress: Callable[[Progress], None] | None = None,
+        on_checkpoint: Callable[[int], None] | None = None,
+    ) -> Outcome:
+        """Train to the end, or to where `should_pause` says so; there a checkpoint is written first."""
+        steps, keep = self._config.steps, self._config.keep
+        torch.set_num_threads(self._n_threads)
+        saved = self._step
+        with MetricsFile(self._run / "metrics.jsonl", self._metrics_bytes) as metrics:
+            while self._step < self.n_steps:
+                if should_pause():
+                    self._save(metrics, saved, on_checkpoint)
+                    return self._outcome("paused")
+                if stop is not None:
+                    stop.check()
+                figures = self._one_step(rate_at(self._step, self.n_steps, steps.rate, steps.warmup, steps.schedule))
+                is_last = self._step == self.n_steps
+                if self._recipe.n_held_out and (
+                    is_last or (keep.validate_every and self._step % keep.validate_every == 0)
+                ):
+                    self._held_out = figures["held_out"] = self.held_out(stop)
+                metrics.write(figures)
+                if on_progress is not None:
+                    on_progress(Progress("Training", self._step, self.n_steps, "steps"))
+                if is_last or self._step % keep.every == 0:
+                    saved = self._save(metrics, saved, on_checkpoint)
+        return self._outcome("done")
+
+    def held_out(self, stop: Stop | None = None) -> float:
+        """The mean loss over the examples that are not trained on."""
+        total = n = 0.0
+        self._loaded.model.eval()
+        try:
+            for first in range(0, self._recipe.n_held_out, 64):
+                if stop is not None:
+                    stop.check()
+                numbers = range(first, min(first + 64, self._recipe.n_held_out))
+                rows = self._rows(list(numbers), held_out=True)
+                with torch.no_grad():
+                    total += sum(float(self._row_loss(row)) for row in rows)
+                n += self._recipe.weight(rows)
+        finally:
+            self._loaded.model.train()
+        return total / max(n, 1.0)
+
+    def _one_step(self, rate: float) -> dict[str, Any]:
+        began = time.perf_counter()
+        numbers = examples_at(self._step, self._recipe.n_examples, self._batch, self._config.steps.seed)
+        rows = self._rows(numbers)
+        weight = self._recipe.weight(rows)
+        loss = 0.0
+        try:
+            for number, row in enumerate(rows):
+                torch.manual_seed(seed_at(self._config.steps.seed, self._step, number))
+                with attending(Layout(row.segments)):
+                    part = self._row_loss(row) / weight
+                    part.backward()
+                loss += float(part.detach())
+        except (RuntimeError, MemoryError) as error:
+            raise _spoken(error, self._step) from error
+        gradient = self._clipped()
+        if not math.isfinite(loss) or not math.isfinite(gradient):
+            raise Error(
+                f"The training broke at step {self._step + 1}: its loss is no number any more.",
+                "Lower steps.rate, or set steps.clip, and begin anew; the last checkpoint is from before that.",
+                kind="diverged",
+            )
+        for group in self._optimizer.param_groups:
+            group["lr"] = rate
+        self._optimizer.step()
+        self._optimizer.zero_grad(set_to_none=True)
+        self._step += 1
+        self._loss = loss
+        seconds = time.perf_counter() - began
+        n_targets, n_read = (sum(getattr(row, name) for row in rows) for name in ("n_targets", "n_read"))
+        self._trained_tokens += n_targets
+        self._seconds += seconds
+        return {
+            "step": self._step, "loss": loss, "rate": rate, "gradient": gradient, "trained_tokens": n_targets,
+            "tokens": n_read, "computed_tokens": sum(row.n_tokens for row in rows), "rows": len(rows),
+            "seconds": round(seconds, 4), "trained_tokens_per_s": round(n_targets / max(seconds, 1e-9), 2),
+        }  # fmt: skip
+
+    def _rows(self, numbers: list[int], *, held_out: bool = False) -> list[Pack]:
+        if self._loaded.packing == "alone":
+            return [row for one in numbers for row in self._recipe.rows([one], 1, held_out=held_out)]
+        return self._recipe.rows(numbers, self._row_tokens, held_out=held_out)
+
+    def _row_loss(self, row: Pack) -> Any:
+        layout = Layout(row.segments)
+        half = self._loaded.dtype == "bfloat16" and not self._loaded.is_adapter
+        with torch.autocast(self._loaded.device, torch.bfloat16) if half else nullcontext(), attending(layout):
+            return self._recipe.loss(
+                row, lambda pack: losses_of(self._loaded.model, pack, layout, dense=self._loaded.packing == "dense")
+            )
+
+    def _clipped(self) -> float:
+        weights = [one for one in self._weights.values() if one.grad is not None]
+        most = self._config.steps.clip or math.inf
+        return float(torch.nn.utils.clip_grad_norm_(weights, most))
+
+    def _save(self, metrics: MetricsFile, saved: int, on_checkpoint: Callable[[int], None] | None) -> int:
+        if self._step > saved or not checkpoint.checkpoints(self._run):
+            state = checkpoint.State(
+                step=self._step, n_threads=self._n_threads, dtype=self._loaded.dtype, row_tokens=self._row_tokens,
+                metrics_bytes=metrics.sync(), trained_tokens=self._trained_tokens, seconds=self._seconds,
+                versions={"torch": str(torch.__version__)},
+            )  # fmt: skip
+            checkpoint.save(self._run, state, self._weights, self._optimizer, keep=self._config.keep.last)
+        if on_checkpoint is not None:
+            on_checkpoint(self._step)
+        return self._step
+
+    def _outcome(self, state: Literal["done", "paused"]) -> Outcome:
+        return Outcome(state, self._step, self.n_steps, self._loss, self._held_out, self._trained_tokens, self._seconds)
+
+
+def _optimizer(weights: dict[str, Any], config: TrainConfig) -> Any:
+    """AdamW (Loshchilov & Hutter 2019, arXiv:1711.05101). Norms and biases are not pulled to zero."""
+    steps = config.steps
+    groups = [
+        {"params": [one for one in weights.values() if one.dim() > 1], "weight_decay": steps.decay},
+        {"params": [one for one in weights.values() if one.dim() <= 1], "weight_decay": 0.0},
+    ]
+    return torch.optim.AdamW([one for one in groups if one["params"]], lr=steps.rate, betas=steps.betas)
+
+
+def _spoken(error: Exception, step: int) -> Exception:
+    """An `Error` for memory that ran out; other errors are bugs and stay as they are."""
+    is_memory = isinstance(error, MemoryError | torch.OutOfMemoryError) or "allocate memory" in str(error)
+    if not is_memory:
+        return error
+    return Error(
+        f"The memory is used up at step {step + 1}.",
+        "Lower steps.row_tokens or data.max_tokens, set machine.recompute = \"yes\", or choose qlora; then go on with: "
+        "rushlight train CONFIG --resume.",
+        kind="out-of-memory",
+    )  # fmt: skip

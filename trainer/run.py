@@ -1,0 +1,249 @@
+"""The folder of a run, from its config to its exports. Every stage is skipped when it is done: so a run goes on.
+
+run.json              what was asked, of which model, with which versions, how it ended
+report.json           what is masked, what is trained, ten samples
+examples.safetensors  the examples as token ids and masks
+base/                 the model unpacked, where it was a GGUF file
+checkpoints/          see `checkpoint`
+metrics.jsonl         a line for each step; curves.svg is drawn from it
+adapter/ or model/    the result, as PEFT and transformers read it; exports lie beside it
+"""
+
+import json
+import os
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+
+from rushlight import Error, Progress, Stop
+from rushlight.quant.unpack import unpack
+from rushlight.quant.whole_file import remove_leftovers, whole_file, whole_folder
+from rushlight.trainer import checkpoint
+from rushlight.trainer.config import TrainConfig
+from rushlight.trainer.data.masks import read_tokenizer
+from rushlight.trainer.data.template import ChatTemplate, Render
+from rushlight.trainer.examples import Examples, load_examples, make_examples, save_examples
+from rushlight.trainer.lessons import read_lessons
+
+_MAY_CHANGE: Final = ("out", "keep", "export")
+_DEFAULT_ROW: Final = 1024  # tokens, where no trial has chosen
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """What the names of a config stand for, absolute."""
+
+    model: Path
+    train: tuple[Path, ...]
+    validate: tuple[Path, ...]
+    out: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """Who is told how far a run is, and who may end or pause it."""
+
+    stop: Stop | None = None
+    on_progress: Callable[[Progress], None] | None = None
+    on_checkpoint: Callable[[int], None] | None = None
+    should_pause: Callable[[], bool] = lambda: False
+
+
+def prepare(
+    config: TrainConfig, places: Places, *, render: Render, template: str = "", resume: bool = False,
+    owner: str = "", watch: Watch | None = None,
+) -> dict[str, Any]:  # fmt: skip
+    """The run's folder with its base model and its examples; the report of what will be trained. `template` is the
+    text of a chat template that takes the place of the model's own; `owner` is whoever may go on without `resume`."""
+    watch = watch or Watch()
+    _begin(config, places, resume=resume, owner=owner)
+    out = places.out
+    remove_leftovers(out)
+    base = base_folder(places)
+    if places.model.is_file() and not base.exists():
+        unpack(places.model, base, stop=watch.stop, on_progress=watch.on_progress)
+    if not (out / "examples.safetensors").exists():
+        examples = _examples(config, places, base, render, template, watch)
+        checkpoint.write_json(out / "report.json", examples.report)
+        save_examples(out / "examples.safetensors", examples)
+    report: dict[str, Any] = json.loads((out / "report.json").read_text())
+    return report
+
+
+def base_folder(places: Places) -> Path:
+    """The Hugging Face folder that is trained."""
+    return places.out / "base" if places.model.is_file() else places.model
+
+
+def train(config: TrainConfig, places: Places, watch: Watch | None = None) -> dict[str, Any]:
+    """Train what was prepared, from its last checkpoint on; how it ended, as `run.json` keeps it. What was trained
+    lies in `adapter/` or `model/` afterwards, unless it was paused."""
+    watch = watch or Watch()
+    out = places.out
+    name = "model" if config.method == "full" else "adapter"
+    if (out / name).exists():
+        return read_manifest(out)["outcome"]  # type: ignore[no-any-return]
+    from rushlight.trainer.backends.choose import choose_backend, choose_device
+    from rushlight.trainer.loop import Training
+    from rushlight.trainer.recipes.supervised import Supervised
+
+    found = checkpoint.checkpoints(out)
+    state = checkpoint.read_state(found[-1]) if found else None
+    train_on, held_out = load_examples(out / "examples.safetensors")
+    longest = max(len(one.ids) for one in train_on)
+    n_threads = state.n_threads if state else config.machine.threads or usable_threads()
+    device = choose_device(config)
+    dtype = state.dtype if state else _dtype(config, device)
+    row_tokens = state.row_tokens if state else config.steps.row_tokens or max(_DEFAULT_ROW, longest)
+    backend = choose_backend(config, device)
+    _tell(watch, "Loading")
+    import torch
+
+    torch.set_num_threads(n_threads)
+    loaded = backend.load(base_folder(places), config, device, dtype)
+    recipe = Supervised(train_on, held_out, share=config.steps.share)
+    training = Training(loaded, recipe, config, out, row_tokens=row_tokens, n_threads=n_threads)
+    if found:
+        training.go_on(found[-1])
+    outcome = training.run(
+        should_pause=watch.should_pause, stop=watch.stop, on_progress=watch.on_progress,
+        on_checkpoint=watch.on_checkpoint,
+    )  # fmt: skip
+    draw_curves(out)
+    trained, everything = loaded.n_parameters()
+    made = {
+        **asdict(outcome), "trained_parameters": trained, "parameters": everything, "device": device, "dtype": dtype,
+        "threads": n_threads, "row_tokens": row_tokens, "packing": loaded.packing, "backend": backend.name,
+    }  # fmt: skip
+    _note(out, outcome=made)
+    if outcome.state == "done":
+        with whole_folder(out / name) as staged:
+            backend.save(loaded, staged)
+            _complete(staged, base_folder(places), is_model=config.method == "full")
+    return made
+
+
+def draw_curves(out: Path) -> None:
+    from rushlight.trainer.curves import draw
+    from rushlight.trainer.metrics import read_metrics
+
+    with whole_file(out / "curves.svg") as file:
+        file.write(draw(read_metrics(out / "metrics.jsonl"), out.name).encode())
+
+
+def read_manifest(out: Path) -> dict[str, Any]:
+    try:
+        said = json.loads((out / "run.json").read_bytes())
+    except (OSError, ValueError) as error:
+        raise Error(f"Cannot read {out / 'run.json'}: {error}.", "Begin a new run under another name.",
+                    kind="bad-file") from None  # fmt: skip
+    if not isinstance(said, dict):
+        raise Error(f"{out / 'run.json'} is no run's.", "Begin a new run under another name.", kind="bad-file")
+    return said
+
+
+def usable_threads() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _begin(config: TrainConfig, places: Places, *, resume: bool, owner: str) -> None:
+    out, asked = places.out, json.loads(msgspec.json.encode(config))
+    if (out / "run.json").exists():
+        is_own = bool(owner) and read_manifest(out).get("owner") == owner
+        if not resume and not is_own:
+            raise Error(
+                f"There is a run in {out} already.",
+                "Go on with it: rushlight train CONFIG --resume; or set another `out`.",
+                kind="exists",
+            )
+        before = read_manifest(out).get("config", {})
+        changed = [key for key in asked if key not in _MAY_CHANGE and asked[key] != before.get(key)]
+        if changed:
+            raise Error(
+                f"Cannot go on with {out.name}: {', '.join(changed)} of the config was changed since it began.",
+                "Only [keep] and [export] may change; begin a new run under another `out`.",
+                kind="bad-config",
+            )
+        _note(out, config=asked, owner=owner)
+        return
+    if out.exists() and any(not one.name.startswith(".") for one in out.iterdir()):
+        raise Error(f"{out} is not empty and is no run.", "Set another `out`.", kind="exists")
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise Error(f"Cannot make {out}: {error.strerror}.", "Set another `out`.", kind="bad-file") from None
+    began = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+    checkpoint.write_json(out / "run.json", {
+        "config": asked, "model": str(places.model), "train": [str(one) for one in places.train],
+        "began": began, "owner": owner, "versions": _versions(),
+    })  # fmt: skip
+
+
+def _versions() -> dict[str, str]:
+    from importlib.metadata import PackageNotFoundError, version
+
+    found = {}
+    for name in ("rushlight", "torch", "transformers", "peft", "bitsandbytes", "unsloth"):
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def _note(out: Path, **more: Any) -> None:
+    checkpoint.write_json(out / "run.json", {**read_manifest(out), **more})
+
+
+def _examples(config: TrainConfig, places: Places, base: Path, render: Render, template: str, watch: Watch) -> Examples:
+    tokenizer = read_tokenizer(base)
+    lessons = read_lessons(places.train, watch.stop)
+    held_out = read_lessons(places.validate, watch.stop) if places.validate else []
+    share = config.data.validate_share
+    if share:
+        held_out = [one for one in lessons if one.share < share]
+        lessons = [one for one in lessons if one.share >= share]
+        if not lessons or not held_out:
+            raise Error(
+                f"data.validate_share = {share:g} leaves one side without an example: {len(lessons)} to train on, "
+                f"{len(held_out)} to look at.",
+                "Give more examples, or name files under data.validate.",
+                kind="bad-data",
+            )
+    text = template or tokenizer.template
+    chat = ChatTemplate(text, render, tokenizer.variables, tokenizer.control) if text else None
+    made = make_examples(
+        lessons, held_out, tokenizer, chat, max_tokens=config.data.max_tokens, too_long=config.data.too_long,
+        stop=watch.stop, on_progress=watch.on_progress,
+    )  # fmt: skip
+    return replace(made, report={**made.report, "template": "given" if template else "of the model" if text else ""})
+
+
+def _complete(folder: Path, base: Path, *, is_model: bool) -> None:
+    """What else the result needs: a model is only whole with its tokenizer."""
+    import shutil
+
+    for one in sorted(base.iterdir()) if is_model else ():
+        is_text = one.suffix in (".json", ".jinja", ".txt", ".model") and "safetensors" not in one.name
+        if is_text and not (folder / one.name).exists():
+            shutil.copyfile(one, folder / one.name)
+    if not is_model:  # PEFT writes the path of the machine it was trained on
+        path = folder / "adapter_config.json"
+        said = json.loads(path.read_text())
+        said["base_model_name_or_path"] = base.name if base.name != "base" else ""
+        path.write_text(json.dumps(said, indent=2, sort_keys=True))
+
+
+def _dtype(config: TrainConfig, device: str) -> str:
+    if config.machine.dtype != "auto":
+        return config.machine.dtype
+    return "bfloat16" if device == "cuda" else "float32"
+
+
+def _tell(watch: Watch, what: str) -> None:
+    if watch.on_progress is not None:
+        watch.on_progress(Progress(what, 0))

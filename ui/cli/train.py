@@ -1,0 +1,82 @@
+"""`rushlight train`: a model learns from examples, as a config says."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from rushlight.ui.cli.output import print_table, say, size_text
+from rushlight.ui.cli.quant_jobs import as_json as _as_json
+from rushlight.ui.cli.quant_jobs import background as _background
+from rushlight.ui.cli.quant_jobs import made_line, model_path, run_job, shown
+from rushlight.ui.words import text
+
+_EPILOG = text("""\b
+A session:
+  $ cat poet.toml
+  model = "~/models/SmolLM2-135M-Instruct.Q4_1.gguf"
+  out = "runs/poet"
+  [data]
+  train = ["poems.jsonl"]
+  $ rushlight train poet.toml
+  $ rushlight train poet.toml --set out=runs/slower --set steps.rate=5e-5 --background
+  $ rushlight train poet.toml --resume""")
+
+
+@click.command(
+    epilog=_EPILOG,
+    help=text("Train a model on examples as CONFIG says: LoRA, rsLoRA, DoRA, QLoRA, or all weights."),
+)
+@click.argument("config", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--set", "changes", multiple=True, metavar="KEY=VALUE", help=text("Change a setting of the file."))
+@click.option("--resume", is_flag=True, help=text("Go on with the run in `out` from its last checkpoint."))
+@_background
+@_as_json
+def train(config: Path, changes: tuple[str, ...], resume: bool, background: bool, as_json: bool) -> int:
+    arguments = _arguments(config, changes, resume)
+    return run_job("train", arguments, _show, background=background, as_json=as_json)
+
+
+def _arguments(config: Path, changes: tuple[str, ...], resume: bool) -> dict[str, Any]:
+    """What the job is told: the config with its names made absolute."""
+    import msgspec
+
+    from rushlight.trainer.config import read_config
+
+    said = read_config(config, changes)
+    here = config.expanduser().absolute().parent
+    return {
+        "config": msgspec.to_builtins(said),
+        "model": str(_model(said.model, here)),
+        "train": [str(_beside(name, here)) for name in said.data.train],
+        "validate": [str(_beside(name, here)) for name in said.data.validate],
+        "out": str(_beside(said.out, here)),
+        "resume": resume,
+    }
+
+
+def _beside(name: str, here: Path) -> Path:
+    path = Path(name).expanduser()
+    return path if path.is_absolute() else here / path
+
+
+def _model(name: str, here: Path) -> Path:
+    """A path beside the config file, or any other, or a model of the catalogue."""
+    beside = _beside(name, here)
+    return beside if beside.exists() else model_path(name)
+
+
+def _show(made: dict[str, Any]) -> None:
+    outcome = made["outcome"]
+    rows = [
+        [text("examples"), f"{made['examples']['examples']:,}"],
+        [text("trained tokens"), f"{outcome['trained_tokens']:,}"],
+        [text("steps"), f"{outcome['step']:,}"],
+        [text("loss"), f"{outcome['loss']:.4f}"],
+    ]
+    if outcome["held_out"] is not None:
+        rows.append([text("held-out loss"), f"{outcome['held_out']:.4f}"])
+    rows.append([text("run"), shown(made["out"])])
+    print_table([text("WHAT"), ""], rows)
+    for one in made["made"]:
+        say(made_line(one["path"], size_text(one["size_bytes"]), proof=one["proof"]))
