@@ -155,8 +155,9 @@ def cluster_texts(
     """Clusters of the texts of `columns` (offsets, data, validity, first, n), with what `minhash_texts` made of them.
 
     Texts that are equal in one of `n_bands` bands of their signatures are compared: they belong together if the Jaccard
-    similarity of their sets of shingles is at least `threshold`. (Signatures that are equal in four standard deviations
-    fewer places than that are not looked at closely.) `labels` (int64) gets the lowest number in each text's cluster.
+    similarity of their sets of shingles is at least `threshold`. (Where the signatures are equal in four standard
+    deviations more, or fewer, places than that they decide alone.) `labels` (int64) gets the lowest number in each
+    text's cluster.
 
     Returns the pairs as bytes of int64, lower number first, if `wants_pairs`: every one that the bands find. Without,
     b"": texts that are known to belong together are not compared. Returns None once the byte of `stop` is not 0, and in

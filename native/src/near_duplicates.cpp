@@ -88,10 +88,11 @@ class Clustering {
   public:
     explicit Clustering(const ClusterTask &task)
         : task_(task), n_rows_(task.n_permutations / task.n_bands), clusters_(task.labels, task.n), sets_(task) {
+        // Only what lies within four standard deviations of the threshold is looked at closely.
         const auto n = static_cast<double>(task.n_permutations);
-        // Four standard deviations of the estimate below the threshold: fewer equal values are not looked at closely.
-        const double least = n * task.threshold - 4 * std::sqrt(n * task.threshold * (1 - task.threshold));
-        least_equal_ = least > 0 ? static_cast<std::size_t>(least) : 0;
+        const double wide = 4 * std::sqrt(n * task.threshold * (1 - task.threshold));
+        least_equal_ = static_cast<std::size_t>(std::max(0.0, n * task.threshold - wide));
+        plainly_equal_ = static_cast<std::size_t>(n * task.threshold + wide) + 1;
     }
 
     bool run(std::size_t n_threads) {
@@ -152,7 +153,7 @@ class Clustering {
                 return false;  // looked at there
         std::size_t n_equal = 0;
         for (std::size_t j = 0; j < task_.n_permutations; ++j) n_equal += left[j] == right[j];
-        return n_equal >= least_equal_ && sets_.are_alike(a, b);
+        return n_equal >= plainly_equal_ || (n_equal >= least_equal_ && sets_.are_alike(a, b));
     }
 
     // False after a stop.
@@ -212,6 +213,7 @@ class Clustering {
     const ClusterTask &task_;
     std::size_t n_rows_;
     std::size_t least_equal_;
+    std::size_t plainly_equal_;
     Clusters clusters_;
     Sets sets_;
 };

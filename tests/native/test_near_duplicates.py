@@ -59,8 +59,8 @@ def test_clusters_and_pairs_equal_plain_python(seed: int) -> None:
         labels, pairs = plain_shingles.plain_clusters(raw, n_permutations, n_bands, n_units, by_char, seed, threshold)
         columns = [text_column(texts[:50]), text_column(texts[50:51]), text_column([]), text_column(texts[51:])]
         found = {(int(a), int(b)) for a, b in find_pairs(columns, likeness)}
-        missed = pairs - found  # only what the signatures underrate by four standard deviations
-        assert found <= pairs and len(missed) <= len(pairs) // 100
+        missed = pairs ^ found  # only what the signatures misjudge by four standard deviations
+        assert len(missed) <= len(pairs) // 100
         for n_threads in (1, 3):
             made = find_clusters(columns, likeness, n_threads=n_threads)
             assert np.array_equal(made, labels) or missed

@@ -112,8 +112,8 @@ def plain_clusters(
     seed: int,
     threshold: float,
 ) -> tuple[npt.NDArray[np.int64], set[tuple[int, int]]]:
-    """The lowest number in each text's cluster, and the pairs. Without the kernels' shortcut (they do not look closely
-    at pairs whose signatures are equal in four standard deviations fewer places than expected)."""
+    """The lowest number in each text's cluster, and the pairs. Without the kernels' shortcut:
+    for them signatures decide that are equal in four standard deviations more, or fewer, places than expected."""
     hashes = [[] if text is None else shingles(text, n_units, by_char, seed) for text in texts]
     rows: list[Any] = [signature(one, n_permutations, seed)[0] for one in hashes]
     signatures = np.array(rows, np.uint32).reshape(len(texts), n_permutations)
