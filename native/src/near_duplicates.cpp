@@ -15,7 +15,7 @@ namespace rushlight {
 
 namespace {
 
-constexpr std::size_t kMostKept = std::size_t{1} << 25;  // shingles held for comparing: 256 MiB
+constexpr std::size_t kMostKept = std::size_t{1} << 25;  // slots held for comparing: 256 MiB
 
 class Clusters {
   public:
@@ -39,6 +39,34 @@ class Clusters {
     std::int64_t *parents_;
 };
 
+// The shingles of a text as a table of open addressing: at most half full, 0 where nothing is.
+struct Set {
+    std::vector<std::uint64_t> slots;
+    std::size_t n = 0;
+
+    void fill(const std::vector<std::uint64_t> &shingles) {
+        std::size_t size = 2;
+        while (size < 2 * shingles.size()) size *= 2;
+        slots.assign(size, 0);
+        for (const std::uint64_t one : shingles) {
+            const std::uint64_t value = one == 0 ? 1 : one;
+            std::uint64_t &slot = slots[place(value)];
+            n += slot == 0;
+            slot = value;
+        }
+    }
+    bool has(std::uint64_t value) const noexcept { return slots[place(value)] == value; }
+
+  private:
+    // Where the value is, or would be: shingles are hashes already.
+    std::size_t place(std::uint64_t value) const noexcept {
+        const std::size_t mask = slots.size() - 1;
+        std::size_t at = value & mask;
+        while (slots[at] != 0 && slots[at] != value) at = (at + 1) & mask;
+        return at;
+    }
+};
+
 // Sets of shingles, made when asked for and forgotten when they become too many.
 class Sets {
   public:
@@ -48,29 +76,23 @@ class Sets {
     }
     bool are_alike(std::size_t a, std::size_t b) {
         if (n_kept_ > kMostKept) kept_.clear(), n_kept_ = 0;
-        const std::vector<std::uint64_t> &left = set(a), &right = set(b);  // a map's values stay where they are
-        const std::size_t shorter = std::min(left.size(), right.size()), longer = std::max(left.size(), right.size());
-        if (longer == 0 || static_cast<double>(shorter) < task_.threshold * static_cast<double>(longer)) return false;
+        const Set &left = set(a), &right = set(b);  // a map's values stay where they are
+        const Set &small = left.n < right.n ? left : right, &large = left.n < right.n ? right : left;
+        if (static_cast<double>(small.n) < task_.threshold * static_cast<double>(large.n)) return false;
         std::size_t n_shared = 0;
-        for (std::size_t i = 0, j = 0; i < left.size() && j < right.size();) {
-            const bool advances_left = left[i] <= right[j], advances_right = right[j] <= left[i];
-            n_shared += advances_left && advances_right;
-            i += advances_left, j += advances_right;
-        }
-        const auto n_all = static_cast<double>(left.size() + right.size() - n_shared);
+        for (const std::uint64_t value : small.slots) n_shared += value != 0 && large.has(value);
+        const auto n_all = static_cast<double>(small.n + large.n - n_shared);
         return static_cast<double>(n_shared) / n_all >= task_.threshold;
     }
 
   private:
-    const std::vector<std::uint64_t> &set(std::size_t i) {
-        std::vector<std::uint64_t> &kept = kept_[i];
-        if (kept.empty()) {
+    const Set &set(std::size_t i) {
+        Set &kept = kept_[i];
+        if (kept.slots.empty()) {
             const auto column = static_cast<std::size_t>(std::upper_bound(starts_.begin(), starts_.end(), i) -
                                                          starts_.begin() - 1);
-            kept = shingler_.shingles(task_.columns[column], i - starts_[column]);
-            std::sort(kept.begin(), kept.end());
-            kept.erase(std::unique(kept.begin(), kept.end()), kept.end());
-            n_kept_ += kept.size();
+            kept.fill(shingler_.shingles(task_.columns[column], i - starts_[column]));
+            n_kept_ += kept.slots.size();
         }
         return kept;
     }
@@ -78,7 +100,7 @@ class Sets {
     const ClusterTask &task_;
     Shingler shingler_;
     std::vector<std::size_t> starts_;
-    std::unordered_map<std::size_t, std::vector<std::uint64_t>> kept_;
+    std::unordered_map<std::size_t, Set> kept_;
     std::size_t n_kept_ = 0;
 };
 

@@ -38,7 +38,7 @@ def kept_of(labels: npt.NDArray[np.int64], lengths: npt.NDArray[np.int64], keep:
     """Which records stay: of each cluster the "first", or the "longest" (the first of several)."""
     n = len(labels)
     if keep == "first":
-        return labels == np.arange(n)
+        return np.asarray(labels == np.arange(n))
     order = np.lexsort((np.arange(n), -lengths, labels))
     stays = np.zeros(n, bool)
     if n:
