@@ -29,7 +29,8 @@ _LATER = (
     "Checking", "Copying", "Downloading", "Exporting", "Importing", "Indexing", "Reading", "Waiting", "load", "prompt",
     "bytes", "conversations", "messages", "tokens", "files",
     "Calibrating", "Comparing", "Converting", "Looking at weights", "Measuring", "Proving", "Quantizing", "Timing",
-    "Merging", "Writing", "groups", "modules", "tensors", "windows",
+    "Loading", "Merging", "Reading examples", "Training", "Writing", "examples", "groups", "steps",
+    "modules", "tensors", "windows",
 )  # fmt: skip
 # What click says itself, where a user meets it: it asks gettext, which ui/words.py points to our catalogue.
 CLICK: tuple[Message, ...] = (

@@ -82,7 +82,7 @@ class Training:
                     return self._outcome("paused")
                 if stop is not None:
                     stop.check()
-                figures = self._one_step(rate_at(self._step, self.n_steps, steps.rate, steps.warmup, steps.schedule))
+                figures = self.one_step(rate_at(self._step, self.n_steps, steps.rate, steps.warmup, steps.schedule))
                 is_last = self._step == self.n_steps
                 if self._recipe.n_held_out and (
                     is_last or (keep.validate_every and self._step % keep.validate_every == 0)
@@ -112,9 +112,8 @@ class Training:
             self._loaded.model.train()
         return total / max(n, 1.0)
 
-    def _one_step(self, rate: float) -> dict[str, Any]:
-        began = time.perf_counter()
-        numbers = examples_at(self._step, self._recipe.n_examples, self._batch, self._config.steps.seed)
+    def gradients(self, numbers: list[int]) -> tuple[float, list[Pack]]:
+        """The loss of these examples, with its gradient in the trained weights; and the rows they were laid out in."""
         rows = self._rows(numbers)
         weight = self._recipe.weight(rows)
         loss = 0.0
@@ -127,6 +126,13 @@ class Training:
                 loss += float(part.detach())
         except (RuntimeError, MemoryError) as error:
             raise _spoken(error, self._step) from error
+        return loss, rows
+
+    def one_step(self, rate: float) -> dict[str, Any]:
+        """One step of the optimizer; what is measured of it."""
+        began = time.perf_counter()
+        numbers = examples_at(self._step, self._recipe.n_examples, self._batch, self._config.steps.seed)
+        loss, rows = self.gradients(numbers)
         gradient = self._clipped()
         if not math.isfinite(loss) or not math.isfinite(gradient):
             raise Error(

@@ -60,11 +60,11 @@ def merge_adapter(
     said = read_json(adapter / "adapter_config.json")
     parts: dict[str, dict[str, Rows]] = {}
     with open_weights(base) as weights, SafetensorsFile(adapter / "adapter_model.safetensors") as file:
-        for label, rows in file.tensors.items():
+        for label, stored in file.tensors.items():
             match = _PART.fullmatch(label)
             if match is None:
                 raise Error(f"Cannot merge: {label[:80]!r} is no part of LoRA or DoRA.", kind="unsupported")
-            parts.setdefault(match["module"], {})[match["side"]] = rows
+            parts.setdefault(match["module"], {})[match["side"]] = stored
         tensors: list[tuple[str, Rows]] = []
         for name, rows in weights.items():
             pair = parts.pop(name.removesuffix(".weight"), None)

@@ -16,14 +16,9 @@ from rushlight.native import _fallback, _kernels
 ROOT = Path(__file__).resolve().parents[2]
 SANITIZERS = ("-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-D_GLIBCXX_ASSERTIONS")
 WARNINGS = ("-Wall", "-Wextra", "-Wpedantic", "-Wshadow", "-Werror")
-_BINDINGS = (
-    "module.cpp",
-    "token_ids.cpp",
-    "kquant_binding.cpp",
-    "quant_binding.cpp",
-    "merging_binding.cpp",
-    "dedup_binding.cpp",
-)  # these need Python
+_SOURCES = Path(__file__).resolve().parents[2] / "native" / "src"
+# These need Python.
+_BINDINGS = ("module.cpp", "token_ids.cpp", *sorted(file.name for file in _SOURCES.glob("*_binding.cpp")))
 
 
 @pytest.fixture(params=["compiled", "fallback"])

@@ -9,7 +9,8 @@ Score: TypeAlias = Callable[[Pack], Any]  # the loss of each target of a row, wi
 
 
 class Recipe(Protocol):
-    name: str
+    @property
+    def name(self) -> str: ...
 
     @property
     def n_examples(self) -> int: ...

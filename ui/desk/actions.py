@@ -107,8 +107,8 @@ def _go() -> tuple[Action, ...]:
     return (
         Action("page.chat", text("Chat"), group, ("Ctrl+1",), ("f1",)),
         Action("page.models", text("Models"), group, ("Ctrl+2",), ("f2",)),
-        Action("page.quantize", text("Quantize"), group, ("Ctrl+4",), ("f6",)),
-        Action("page.server", text("Server"), group, ("Ctrl+5",), ("f7",)),
+        Action("page.quantize", text("Quantize"), group, ("Ctrl+4",), ("alt+x",)),
+        Action("page.server", text("Server"), group, ("Ctrl+5",), ("alt+w",)),
         Action("page.jobs", text("Jobs"), group, ("Ctrl+3",), ("f3",)),
         Action("page.settings", text("Settings"), group, ("Ctrl+,",), ("f4",)),
         Action("chat.next", text("Next chat"), group, ("Ctrl+Tab",), ("ctrl+tab", "alt+down")),

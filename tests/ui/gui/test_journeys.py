@@ -146,6 +146,7 @@ def test_search_finds_a_chat_by_what_was_said_in_it(window: Any, chat: Any, qtbo
     window.run_action("app.search")
     qtbot.keyClicks(window.sidebar.field, "candles work")
     desk = window.sidebar.desk
+    qtbot.waitUntil(lambda: desk.state.query == "candles work")
     qtbot.waitUntil(lambda: [row.kind for row in desk.state.rows].count("conversation") == 1)
     found = [row for row in desk.state.rows if row.kind == "conversation"]
     assert desk.state.query == "candles work" and found[0].id != second

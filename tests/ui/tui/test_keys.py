@@ -6,6 +6,7 @@ from typing import Any
 from rushlight.assistant.app import App
 from rushlight.assistant.models.model import Model
 from rushlight.ui.desk.actions import actions
+from rushlight.ui.tui.chat_page import OFFER_KEYS
 
 Perform = Callable[..., None]
 # What only a window can do: a terminal has its own text size and its own windows.
@@ -181,3 +182,7 @@ def test_terminals_can_send_these_keys() -> None:
             letter = key.removeprefix("alt+")
             if key.startswith("alt+") and len(letter) == 1:
                 assert f"\x1b{letter}" not in ANSI_SEQUENCES_KEYS, (one.id, key)
+
+
+def test_no_action_takes_a_key_of_what_a_problem_offers() -> None:
+    assert not {key for one in actions() for key in one.terminal_keys} & set(OFFER_KEYS)

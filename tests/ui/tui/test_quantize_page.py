@@ -55,7 +55,7 @@ def test_a_wish_by_keys(perform: Callable[..., None], model: Any, monkeypatch: p
     monkeypatch.setattr(quant_desk.QuantDesk, "make", lambda self: started.append(self.state.wish))
 
     async def play(stage: Any) -> None:
-        await stage.press("f6")
+        await stage.press("alt+x")
         await stage.shows("Q4_K_M · 4.0 GB · little loss", "Made of it", "How they compare")
         await stage.press("down", "enter")
         await stage.shows("What is it to fit?")

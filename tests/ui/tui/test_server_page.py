@@ -57,7 +57,7 @@ def test_begin_see_and_end_by_keys(perform: Callable[..., None], model: Any, mon
     monkeypatch.setattr(server_desk, "end", end)
 
     async def play(stage: Any) -> None:
-        await stage.press("f7")
+        await stage.press("alt+w")
         await stage.shows("It would serve on 127.0.0.1:11811", "S: start")
         await stage.press("s")
         await stage.shows("serving", "/v1/chat/completions", "429", "3 refused")
