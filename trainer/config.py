@@ -50,18 +50,18 @@ class Steps(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     clip: float = 1.0  # of the length of the gradient; 0 does not clip
     betas: tuple[float, float] = (0.9, 0.999)
     seed: int = 0
-    row_tokens: int = 0  # of one packed row; 0 lets a trial choose
+    row_tokens: int = 0  # of one packed row; 0: 1024, or the longest example
     share: bool = True  # compute a beginning that examples share once
 
 
 class Machine(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Where it is learned. "auto" lets a trial of a few seconds choose."""
+    """Where it is learned. "auto" takes a CUDA card where there is one, and unsloth there where it is installed."""
 
     backend: Literal["auto", "peft", "unsloth"] = "auto"
     device: Literal["auto", "cpu", "cuda"] = "auto"
-    dtype: Literal["auto", "float32", "bfloat16"] = "auto"
-    threads: int = 0
-    recompute: Literal["auto", "yes", "no"] = "auto"  # activations in the backward pass: less memory, a third slower
+    dtype: Literal["auto", "float32", "bfloat16"] = "auto"  # float32 on a processor, bfloat16 on a card
+    threads: int = 0  # 0: as many as this process may use
+    recompute: bool = False  # activations in the backward pass: less memory, a third slower
 
 
 class Keep(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

@@ -207,7 +207,7 @@ def _spoken(error: Exception, step: int) -> Exception:
         return error
     return Error(
         f"The memory is used up at step {step + 1}.",
-        "Lower steps.row_tokens or data.max_tokens, set machine.recompute = \"yes\", or choose qlora; then go on with: "
+        "Lower steps.row_tokens or data.max_tokens, set machine.recompute = true, or choose qlora; then go on with: "
         "rushlight train CONFIG --resume.",
         kind="out-of-memory",
     )  # fmt: skip

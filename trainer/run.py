@@ -30,7 +30,7 @@ from rushlight.trainer.examples import Examples, load_examples, make_examples, s
 from rushlight.trainer.lessons import read_lessons
 
 _MAY_CHANGE: Final = ("out", "keep", "export")
-_DEFAULT_ROW: Final = 1024  # tokens, where no trial has chosen
+_DEFAULT_ROW: Final = 1024  # tokens
 
 
 @dataclass(frozen=True, slots=True)

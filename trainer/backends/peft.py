@@ -36,7 +36,7 @@ class PeftBackend:
             model.requires_grad_(True)
         else:
             model = _with_adapter(model, config)
-        if config.machine.recompute == "yes":
+        if config.machine.recompute:
             model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
             if config.method != "full":
                 model.enable_input_require_grads()

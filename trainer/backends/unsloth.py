@@ -45,7 +45,7 @@ class UnslothBackend:
             str(folder), max_seq_length=config.data.max_tokens, dtype=getattr(torch, dtype), local_files_only=True,
             **n_bits,
         )  # fmt: skip
-        recompute: Any = "unsloth" if config.machine.recompute != "no" else False
+        recompute: Any = "unsloth" if config.machine.recompute else False
         if config.method != "full":
             wanted = config.adapter
             more = {"target_modules": list(wanted.modules)} if wanted.modules else {}
