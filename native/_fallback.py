@@ -116,6 +116,40 @@ def merge_trimmed(
     return False
 
 
+def minhash_texts(
+    offsets: "_Buffer",
+    data: "_Buffer",
+    validity: "_Buffer | None",
+    first: int,
+    n_units: int,
+    by_char: bool,
+    seed: int,
+    signatures: "_Buffer",
+    fingerprints: "_Buffer",
+    n_threads: int = 1,
+) -> bool:
+    """False, and nothing is written: trainer/data/plain_shingles.py has the numpy version."""
+    return False
+
+
+def cluster_texts(
+    columns: list[Any],
+    signatures: "_Buffer",
+    fingerprints: "_Buffer",
+    n_bands: int,
+    n_units: int,
+    by_char: bool,
+    seed: int,
+    threshold: float,
+    wants_pairs: bool,
+    stop: "_Buffer",
+    labels: "_Buffer",
+    n_threads: int = 1,
+) -> bytes | None:
+    """None, and nothing is written: trainer/data/plain_shingles.py has the numpy version."""
+    return None
+
+
 def add_moments(inputs: "_Buffer", n_columns: int, weight: float, sums: "_Buffer", n_threads: int = 1) -> bool:
     """False, and nothing is written: in numpy it is `sums += weight * (inputs.T @ inputs)`."""
     return False

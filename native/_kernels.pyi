@@ -17,6 +17,10 @@ _Doubles: TypeAlias = Buffer | npt.NDArray[np.float64]
 _Bytes: TypeAlias = Buffer | npt.NDArray[np.uint8]
 _Shorts: TypeAlias = Buffer | npt.NDArray[np.int16]
 _Longs: TypeAlias = Buffer | npt.NDArray[np.int64]
+_Integers: TypeAlias = Buffer | npt.NDArray[np.int32] | npt.NDArray[np.int64]
+_Words: TypeAlias = Buffer | npt.NDArray[np.uint32]
+_LongWords: TypeAlias = Buffer | npt.NDArray[np.uint64]
+_Column: TypeAlias = tuple[_Integers, _Bytes, _Bytes | None, int, int]
 _TokenIds: TypeAlias = Buffer | npt.NDArray[np.int32] | list[int] | tuple[int, ...]
 
 @type_check_only
@@ -108,6 +112,56 @@ def round_with_feedback(
     Equal to quant/feedback.py bit for bit on every path and with any number of threads. False, with nothing changed,
     where this build has no vectors. The GIL is released. ValueError for sizes that do not fit and for what is no finite
     number; TypeError for buffers of another element type.
+    """
+
+def minhash_texts(
+    offsets: _Integers,
+    data: _Bytes,
+    validity: _Bytes | None,
+    first: int,
+    n_units: int,
+    by_char: bool,
+    seed: int,
+    signatures: _Words,
+    fingerprints: _LongWords,
+    n_threads: int = 1,
+) -> bool:
+    """MinHash signatures of as many texts of an Arrow column as `fingerprints` has places, from text `first` on.
+
+    `offsets` are int32 or int64, `validity` Arrow's bits (0 is null) or None. trainer/data/plain_shingles.py defines
+    words (or characters, `by_char`), shingles of `n_units` of them, and permutations; equal to it bit for bit on every
+    path and with any number of threads. `signatures` (uint32) has the same multiple of 16 numbers, up to 1024, for each
+    text; `fingerprints` (uint64) become 0 for a text without shingles, and else equal where shingles are equal.
+
+    Returns False, with nothing written, in the fallback. The GIL is released; the buffers must not change meanwhile.
+    ValueError for sizes that do not fit and for offsets that fall or lie outside `data`; TypeError for buffers of
+    another element type. Bytes that are no UTF-8 count as U+FFFD.
+    """
+
+def cluster_texts(
+    columns: list[_Column],
+    signatures: _Words,
+    fingerprints: _LongWords,
+    n_bands: int,
+    n_units: int,
+    by_char: bool,
+    seed: int,
+    threshold: float,
+    wants_pairs: bool,
+    stop: _Bytes,
+    labels: _Longs,
+    n_threads: int = 1,
+) -> bytes | None:
+    """Clusters of the texts of `columns` (offsets, data, validity, first, n), with what `minhash_texts` made of them.
+
+    Texts that are equal in one of `n_bands` bands of their signatures are compared: they belong together if the Jaccard
+    similarity of their sets of shingles is at least `threshold`. (Where the signatures are equal in four standard
+    deviations more, or fewer, places than that they decide alone.) `labels` (int64) gets the lowest number in each
+    text's cluster.
+
+    Returns the pairs as bytes of int64, lower number first, if `wants_pairs`: every one that the bands find. Without,
+    b"": texts that are known to belong together are not compared. Returns None once the byte of `stop` is not 0, and in
+    the fallback. The GIL is released; the buffers must not change meanwhile, but for `stop`. Errors as above.
     """
 
 def add_moments(inputs: _Floats, n_columns: int, weight: float, sums: _Floats, n_threads: int = 1) -> bool:

@@ -1,4 +1,4 @@
-// Comparison, error feedback and moments with eight lanes. What is included before the pragma stays plain: see kquant_avx2.
+// Comparison, error feedback, MinHash and moments with eight lanes. Before the pragma all stays plain: see kquant_avx2.
 #include "lanes_common.h"
 
 #ifdef RUSHLIGHT_X86
@@ -14,6 +14,7 @@
 // in this order: the last one wants other rounding
 #include "divergence_lanes.h"
 #include "feedback_lanes.h"
+#include "minhash_lanes.h"
 #include "moments_lanes.h"
 #ifdef __clang__
 #pragma clang attribute pop

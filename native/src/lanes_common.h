@@ -10,4 +10,5 @@
 #include "cpu.h"
 #include "divergence.h"
 #include "feedback.h"
+#include "minhash.h"
 #include "moments.h"

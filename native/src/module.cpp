@@ -14,6 +14,7 @@
 
 #include "common_prefix.h"
 #include "cpu.h"
+#include "dedup_binding.h"
 #include "kquant_binding.h"
 #include "merging_binding.h"
 #include "ngram_index.h"
@@ -161,6 +162,7 @@ NB_MODULE(_kernels, m) {
     bind_kquant(m, &path_in_use);
     bind_quant(m, &path_in_use);
     bind_merging(m);
+    bind_dedup(m, &path_in_use);
 
     nb::class_<SharedIndex>(m, "NgramIndex", nb::is_final(),
                             "Proposes draft tokens: what followed the latest earlier occurrence of the last tokens.")

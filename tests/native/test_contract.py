@@ -13,8 +13,8 @@ import rushlight.native
 from rushlight.native import _fallback, _kernels
 
 _FUNCTIONS = (
-    "abort_callback_address", "add_moments", "common_prefix_length", "count_sizes", "cpu_path", "merge_trimmed",
-    "quantize_rows", "round_with_feedback", "score_logits",
+    "abort_callback_address", "add_moments", "cluster_texts", "common_prefix_length", "count_sizes", "cpu_path",
+    "merge_trimmed", "minhash_texts", "quantize_rows", "round_with_feedback", "score_logits",
 )  # fmt: skip
 
 

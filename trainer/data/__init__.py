@@ -1,1 +1,1 @@
-"""Texts and chats made ready to learn from: cleaned, cut, masked and packed."""
+"""Texts and chats made ready to learn from: read, cleaned, compared, redacted, split; cut, masked and packed."""

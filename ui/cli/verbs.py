@@ -20,6 +20,7 @@ _VERBS: dict[str, tuple[str, str, str]] = {
     "models": ("rushlight.ui.cli.models", "models", text("Import, list, show, verify and remove model files.")),
     "bench": ("rushlight.ui.cli.bench", "bench", text("Measure how fast a model is on this machine.")),
     "quant": ("rushlight.ui.cli.quant", "quant", text("Convert models to GGUF, unpack them, carry adapters over.")),
+    "data": ("rushlight.ui.cli.data", "data", text("Data for training: inspect, clean, redact, deduplicate, split.")),
     "train": ("rushlight.ui.cli.train", "train", text("Train a model on examples: LoRA, QLoRA, DoRA, or all weights.")),
     "merge": ("rushlight.ui.cli.merge", "merge", text("Merge models or adapters without training.")),
     "sql": ("rushlight.ui.cli.sql", "sql", text("Read databases, CSV, Parquet and Excel files.")),

@@ -4,6 +4,7 @@
 #include <random>
 #include <string>
 
+#include "dedup_operations.h"
 #include "kquant_operations.h"
 #include "operations.h"
 #include "quant_operations.h"
@@ -91,6 +92,7 @@ int main(int argc, char **argv) {
         play_index(Choices(bytes.data(), bytes.size()));
         const std::size_t n = random() % 3000;
         play_prefix(n, random() % (n + 1), random() % 16, static_cast<std::uint32_t>(random()));
+        if (round % 2 == 0) play_dedup(random);
         if (round % 4 == 0) play_quantizer(random);
         if (round % 4 == 1) play_scores(random), play_collector(random);
         if (round % 4 == 2) play_feedback(random);

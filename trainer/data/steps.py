@@ -1,0 +1,112 @@
+"""The steps on data by name, each with its typed settings: what the job is told."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+
+from rushlight import Error
+from rushlight.trainer.data.near_duplicates import Likeness
+from rushlight.trainer.data.reading import Watch
+
+
+class Step(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What every step is told."""
+
+    field: str = ""  # the field of the text; found by itself if not given
+
+    def run(self, paths: Sequence[Path], out: Path, watch: Watch) -> dict[str, Any]:
+        raise NotImplementedError
+
+
+class Inspect(Step, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    def run(self, paths: Sequence[Path], out: Path, watch: Watch) -> dict[str, Any]:
+        from rushlight.trainer.data.inspect import inspect
+
+        return inspect(paths, self.field, watch)
+
+
+class Show(Step, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    n: int = 5
+    first: int = 0
+    seed: int = 1
+
+    def run(self, paths: Sequence[Path], out: Path, watch: Watch) -> dict[str, Any]:
+        from rushlight.trainer.data.show import show
+
+        return show(paths, self.field, self.n, self.first, self.seed, watch)
+
+
+class Clean(Step, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    rules: list[str] = []
+    least: int = 1
+    most: int = 10_000_000
+
+    def run(self, paths: Sequence[Path], out: Path, watch: Watch) -> dict[str, Any]:
+        from rushlight.trainer.data.clean import clean
+
+        return clean(paths, out, self.field, self.rules, self.least, self.most, watch)
+
+
+class Score(Step, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    def run(self, paths: Sequence[Path], out: Path, watch: Watch) -> dict[str, Any]:
+        from rushlight.trainer.data.score import score
+
+        return score(paths, out, self.field, watch)
+
+
+class Redact(Step, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    kinds: list[str] = []
+
+    def run(self, paths: Sequence[Path], out: Path, watch: Watch) -> dict[str, Any]:
+        from rushlight.trainer.data.redact import redact
+
+        return redact(paths, out, self.kinds, watch)
+
+
+class _Alike(Step, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    threshold: float = 0.8
+    units: int = 5
+    by_char: bool = False
+    permutations: int = 128
+    bands: int = 32
+    threads: int = 0
+
+    def likeness(self) -> Likeness:
+        return Likeness(self.threshold, self.units, self.by_char, self.permutations, self.bands)
+
+
+class Dedup(_Alike, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    keep: str = "first"
+    mark: bool = False
+
+    def run(self, paths: Sequence[Path], out: Path, watch: Watch) -> dict[str, Any]:
+        from rushlight.trainer.data.dedup import dedup
+
+        return dedup(paths, out, self.field, self.likeness(), self.keep, self.mark, watch, self.threads)
+
+
+class Split(_Alike, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    share: float = 0.1
+    seed: int = 1
+
+    def run(self, paths: Sequence[Path], out: Path, watch: Watch) -> dict[str, Any]:
+        from rushlight.trainer.data.split import split
+
+        return split(paths, out, self.field, self.likeness(), self.share, self.seed, watch, self.threads)
+
+
+STEPS: Final[Mapping[str, type[Step]]] = {
+    "inspect": Inspect, "show": Show, "clean": Clean, "score": Score, "redact": Redact, "dedup": Dedup, "split": Split,
+}  # fmt: skip
+
+
+def step_of(name: str, settings: Mapping[str, Any]) -> Step:
+    """The step with its settings; an `Error` that says what is wrong with them."""
+    if name not in STEPS:
+        raise Error(f"There is no step {name[:40]!r}; there are {', '.join(STEPS)}.", kind="bad-setting")
+    try:
+        return msgspec.convert(dict(settings), STEPS[name])
+    except msgspec.ValidationError as error:
+        raise Error(f"Cannot {name}: {error}.", kind="bad-setting") from None
