@@ -38,7 +38,7 @@ _MAX_ITEM = 200
 
 def explain(sql: str) -> tuple[Step, ...]:
     """The steps of one SELECT. A query that cannot be read has none."""
-    tree = _parsed(sql)
+    tree = parsed(sql)
     return tuple(_steps(tree)) if tree is not None else ()
 
 
@@ -46,7 +46,7 @@ def tables_of(sql: str) -> tuple[tuple[str, ...], tuple[tuple[str, str], ...]]:
     """(tables, columns as (table or "", name)) that a query names. Raises `Error` where it cannot be read."""
     from sqlglot import exp
 
-    tree = _parsed(sql)
+    tree = parsed(sql)
     if tree is None:
         raise Error("The query cannot be read.", kind="sql-unreadable")
     inner = {one.alias for one in tree.find_all(exp.CTE)}
@@ -55,7 +55,8 @@ def tables_of(sql: str) -> tuple[tuple[str, ...], tuple[tuple[str, str], ...]]:
     return tables, columns
 
 
-def _parsed(sql: str) -> Any:
+def parsed(sql: str) -> Any:
+    """The query as sqlglot's tree; None for one that cannot be read."""
     import sqlglot
     from sqlglot.errors import SqlglotError
 

@@ -69,8 +69,7 @@ class Guard:
 
     def _prepare(self) -> None:
         db = self.db
-        for option, value in _CONFIG:
-            db.config(option, value)
+        harden(db)
         db.limit(apsw.SQLITE_LIMIT_ATTACHED, limits.MAX_SOURCES)
         db.limit(apsw.SQLITE_LIMIT_LENGTH, limits.LENGTH_BYTES)
         db.set_progress_handler(self._late, _STEPS)
@@ -134,6 +133,12 @@ class Guard:
             name = apsw.mapping_authorizer_function.get(action, str(action))
             self.refused = str(name).removeprefix("SQLITE_").replace("_", " ")
         return apsw.SQLITE_DENY
+
+
+def harden(db: apsw.Connection) -> None:
+    """What every connection to a stranger's file has switched off."""
+    for option, value in _CONFIG:
+        db.config(option, value)
 
 
 def _uri(path: str) -> str:

@@ -66,6 +66,42 @@ class Profiled(Struct, frozen=True):
     values: tuple[Values, ...]
 
 
+class OpenCopy(Struct, frozen=True):
+    """First message, in place of `Open`: a copy of a database, made to be tried on. Answered with `Opened`."""
+
+    source: Source
+    seconds: float
+
+
+class Index(Struct, frozen=True):
+    """One that might help."""
+
+    table: str
+    columns: tuple[str, ...]
+
+
+class TryIndexes(Struct, frozen=True):
+    """Time a statement on the copy, without and with each of these indexes. Answered with `TriedIndexes`."""
+
+    sql: str
+    indexes: tuple[Index, ...]
+    seconds: float  # of each run
+
+
+class TriedIndex(Struct, frozen=True):
+    index: Index
+    used: bool
+    seconds: float | None  # of the statement with it; None: longer than it was given
+    making_seconds: float
+    size_bytes: int
+    problem: str = ""  # why it could not be made
+
+
+class TriedIndexes(Struct, frozen=True):
+    before: float | None  # seconds without any; None: longer than it was given
+    tried: tuple[TriedIndex, ...]
+
+
 class Import(Struct, frozen=True):
     """Make an SQLite file out of another kind of file. Answered with `Imported`."""
 
@@ -87,4 +123,22 @@ class Refused(Struct, frozen=True):
     kind: str
 
 
-CODEC = Codec((Open, Opened, Run, Begun, Rows, Ended, Profile, Profiled, Import, Imported, Refused), MAX_FRAME_BYTES)
+CODEC = Codec(
+    (
+        Open,
+        Opened,
+        Run,
+        Begun,
+        Rows,
+        Ended,
+        Profile,
+        Profiled,
+        Import,
+        Imported,
+        Refused,
+        OpenCopy,
+        TryIndexes,
+        TriedIndexes,
+    ),
+    MAX_FRAME_BYTES,
+)

@@ -8,6 +8,7 @@ import os
 import resource
 import signal
 import socket
+from pathlib import Path
 from typing import Any
 
 from rushlight import Error
@@ -18,15 +19,18 @@ from rushlight.assistant.sql.protocol import (
     Import,
     Imported,
     Open,
+    OpenCopy,
     Opened,
     Profile,
     Refused,
     Run,
+    TryIndexes,
 )
 
 _IMPORT_PROCESS_BYTES = 1_500_000_000
 _IMPORT_FILE_BYTES = 4_000_000_000
 _IMPORT_CPU_S = 300
+_INDEX_BYTES = 1_000_000_000  # that a copy may grow by
 
 
 def main(argv: list[str]) -> int:
@@ -49,9 +53,11 @@ def serve(front: Connection) -> None:
     if isinstance(first[1], Import):
         _import(front, first[1])
         return
-    limit_process()
+    order = first[1]
+    copy = isinstance(order, OpenCopy)
+    limit_process(_INDEX_BYTES + Path(order.source.database).stat().st_size if copy else 0)
     try:
-        guard = _open(front, first[1])
+        guard = _open(front, Open((order.source,), order.seconds) if copy else order)
     except Error as err:
         front.send(Refused(err.message, err.hint, err.kind))
         return
@@ -60,7 +66,12 @@ def serve(front: Connection) -> None:
         if order is None:
             return
         try:
-            _answer(front, guard, order[1])
+            if copy and isinstance(order[1], TryIndexes):
+                from rushlight.assistant.sql.index_trial import try_indexes
+
+                front.send(try_indexes(guard, order[1]))
+            else:
+                _answer(front, guard, order[1])
         except Error as err:
             front.send(Refused(err.message, err.hint, err.kind))
 
@@ -131,16 +142,20 @@ def _import(front: Connection, order: Import) -> None:
         )
 
 
-def limit_process() -> None:
-    """What this process may take from now on. Descriptors that are open stay; a database needs a few more."""
+def limit_process(file_bytes: int = 0) -> None:
+    """What this process may take from now on. Descriptors that are open stay; a database needs a few more.
+
+    `file_bytes`: the largest file that it may write; more than none only where it holds a copy.
+    """
     import apsw  # noqa: F401  # loaded before memory is limited: its code counts
 
+    import rushlight.assistant.sql.index_trial
     import rushlight.assistant.sql.profile
     import rushlight.assistant.sql.schema_read
     import rushlight.assistant.sql.statement  # noqa: F401
 
     _limit(resource.RLIMIT_AS, virtual_bytes() + limits.PROCESS_BYTES)
-    _limit(resource.RLIMIT_FSIZE, 0)
+    _limit(resource.RLIMIT_FSIZE, file_bytes)
     _limit(resource.RLIMIT_CORE, 0)
     _limit(resource.RLIMIT_NOFILE, 64)
     if hasattr(resource, "RLIMIT_NPROC") and os.geteuid() != 0:

@@ -132,3 +132,25 @@ def test_what_is_accepted_answers_its_paraphrase(cli: Cli, answering: Any, shop:
     assert done.code == 0 and "1 example is kept" in done.err and "refused" in done.err
     assert "imported" in cli("sql", "examples", "list", shop).out
     assert cli("sql", "examples", "add", shop, "Total?", "SELECT sum(total) FROM purchase").code == 0
+
+
+def test_advise_shows_plan_and_indexes(cli: Cli, shop: Path) -> None:
+    before = shop.read_bytes()
+    done = cli("sql", "advise", shop, "SELECT * FROM purchase WHERE customer_id = 1")
+    assert done.code == 0 and "SCAN purchase  ← reads all of it" in done.out and "purchase (customer_id)" in done.out
+    (found,) = json.loads(cli("sql", "advise", shop, "SELECT total FROM purchase", "--json").out)["advice"]
+    assert found["tried"] == [] and found["plan"][0]["kind"] == "scan"
+    assert "Nothing has been accepted" in cli("sql", "advise", shop).out
+    assert cli("sql", "advise", shop, "DROP TABLE purchase").code == 1 and shop.read_bytes() == before
+
+
+def test_ask_draws_a_chart_where_one_fits(cli: Cli, answering: Any, shop: Path, tmp_path: Path) -> None:
+    answering(["SELECT customer.name, SUM(purchase.total) FROM customer JOIN purchase USING (customer_id) GROUP BY 1"])
+    target = tmp_path / "x.svg"
+    done = cli("sql", "ask", shop, "What did each customer spend?", "--free", "--chart", target)
+    assert done.code == 0 and "A bar chart was written" in done.err and "<svg" in target.read_text()
+    assert "there already" in cli("sql", "ask", shop, "What?", "--chart", target).err
+    assert "ending" in cli("sql", "ask", shop, "What?", "--chart", tmp_path / "x.png").err
+    answering(["SELECT COUNT(*) FROM customer"])
+    found = json.loads(cli("sql", "ask", shop, "How many?", "--chart", tmp_path / "y.svg", "--json").out)
+    assert found["chart"] is None and not (tmp_path / "y.svg").exists()

@@ -6,6 +6,7 @@ from typing import Any
 import click
 
 from rushlight.ui.cli.output import print_json, say, tell
+from rushlight.ui.cli.sql_advice import advise
 from rushlight.ui.cli.sql_examples import accept, examples
 from rushlight.ui.cli.sql_options import AS_JSON, FILE, FILES, REPLACE, SECONDS, WITH, opened
 from rushlight.ui.words import plural, text
@@ -35,6 +36,7 @@ def sql() -> None:
 
 
 sql.add_command(accept)
+sql.add_command(advise)
 sql.add_command(examples)
 
 
@@ -116,6 +118,14 @@ def run(file: str, statement: str, others: tuple[str, ...], rows: int, seconds: 
 @click.option("--free", is_flag=True, help=text("Write without the grammar: any SQL, checked by running it."))
 @click.option("--once", is_flag=True, help=text("Do not try again where the query fails or finds nothing."))
 @click.option("--no-examples", is_flag=True, help=text("Leave out what was accepted before."))
+@click.option(
+    "--chart",
+    type=click.Path(path_type=Path, dir_okay=False),
+    default=None,
+    metavar="FILE.svg",
+    help=text("Draw the rows as a chart, where one fits them."),
+)
+@REPLACE
 @click.option("--accept", "accepted", is_flag=True, help=text("Accept the answer if there is one."))
 @SECONDS
 @AS_JSON
@@ -127,6 +137,8 @@ def ask(
     free: bool,
     once: bool,
     no_examples: bool,
+    chart: Path | None,
+    replace: bool,
     accepted: bool,
     seconds: float | None,
     as_json: bool,
@@ -139,8 +151,11 @@ def ask(
     from rushlight.assistant.sql.memory import SqlMemory
     from rushlight.ui.cli.interrupt import InterruptStops
     from rushlight.ui.cli.output import ProgressLine
+    from rushlight.ui.cli.sql_chart import chart_line, check_target, write_chart
     from rushlight.ui.cli.sql_views import answer_json, print_answer
 
+    if chart is not None:
+        check_target(chart, replace)
     line = ProgressLine()
     with open_app() as app, open_database((file, *others), app.paths) as database, InterruptStops(Stop()) as stop:
         app.begin()
@@ -164,10 +179,13 @@ def ask(
             memory.asked(database, question, answer.sql)
         if accepted and answer.result is not None and answer.remembered is None:
             memory.accept(database, question, answer.sql)
+    kind = write_chart(chart, answer) if chart is not None and answer.result is not None else ""
     if as_json:
-        print_json(answer_json(answer))
+        print_json({**answer_json(answer), "chart": kind or None})
     else:
         print_answer(answer)
+        if chart is not None and answer.result is not None:
+            tell(chart_line(chart, kind))
     return 0 if answer.result is not None else 1
 
 
