@@ -9,6 +9,7 @@ Nothing is changed: the advice is a statement that the user may run with another
 import os
 import re
 import shutil
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -32,6 +33,7 @@ STATEMENT_S = 5.0
 _WORTH = 0.8  # of the time without it, at most
 _LEAST_S = 0.0002  # that are saved: less is chance
 _OPEN_S = 5.0
+_LEFT_S = 3 * 3600.0  # after which a copy is nobody's any more
 _PLAN = re.compile(r"(SCAN|SEARCH) (\S+)(.*)", re.DOTALL)
 
 
@@ -111,8 +113,11 @@ class Adviser:
 
     def _copied(self) -> Path:
         original = Path(self._database.sources[0].database)
-        copy = private_folder(self._folder) / f".{os.getpid()}.trial"
+        copy = private_folder(self._folder) / f".{os.getpid()}-{os.urandom(4).hex()}.trial"
         try:
+            for left in self._folder.glob(".*.trial*"):  # by a process that was killed
+                if time.time() - left.stat().st_mtime > _LEFT_S:
+                    left.unlink(missing_ok=True)
             if original.stat().st_size > MAX_BYTES:
                 raise Error(
                     f"{original.name} is larger than {MAX_BYTES // 10**9} GB, too much for trying things on a copy.",

@@ -1,6 +1,7 @@
 """Advice: scans found in plans, indexes tried on a copy and timed, and the database itself as it was."""
 
 import hashlib
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -8,7 +9,7 @@ import apsw
 import pytest
 
 from rushlight import Error
-from rushlight.assistant.paths import find_paths
+from rushlight.assistant.paths import find_paths, private_folder
 from rushlight.assistant.sql.advising import Adviser, create_statement, key_statements, read_plan
 from rushlight.assistant.sql.database import Database, open_database
 from rushlight.assistant.sql.protocol import Index, TryIndexes
@@ -87,9 +88,12 @@ def test_the_worker_of_a_copy_refuses_the_same(adviser: Adviser) -> None:
 
 def test_the_copy_is_deleted(shop: Database) -> None:
     cache = find_paths().cache
+    left = private_folder(cache / "sql") / ".1-00.trial"
+    left.touch()
+    os.utime(left, (1, 1))
     with Adviser(shop, cache) as adviser:
         adviser.advise("SELECT count(*) FROM sale WHERE day = '2024-01-01'")
-        assert list((cache / "sql").glob(".*.trial"))
+        assert len(list((cache / "sql").glob(".*.trial"))) == 1
     assert not list((cache / "sql").glob(".*.trial*"))
 
 
