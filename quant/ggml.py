@@ -68,7 +68,7 @@ class _Library:
         self.c: Any = bindings
         self.log: deque[tuple[int, str]] = deque(maxlen=200_000)
         self._callback = bindings.llama_log_callback(self._on_log)  # kept: the C side holds only its address
-        bindings.llama_log_set(self._callback, ctypes.c_void_p(None))
+        self.listen()
         bindings.llama_backend_init()
         folder = Path(bindings.__file__).parent / "lib"
         found = sorted(folder.glob("*ggml-base*"), key=lambda path: len(path.name))
@@ -79,6 +79,11 @@ class _Library:
         numbers = [ctypes.c_int64] * 3
         self.ggml.ggml_quantize_chunk.argtypes = [
             ctypes.c_int, ctypes.c_void_p, ctypes.c_void_p, *numbers, ctypes.c_void_p]  # fmt: skip
+
+    def listen(self) -> None:
+        """Take llama.cpp's log: there is one for the process, and others in it may have taken it since."""
+        self.c.llama_log_set(self._callback, ctypes.c_void_p(None))
+        self.log.clear()
 
     @cached_property
     def is_host_address(self) -> int:
@@ -178,7 +183,7 @@ def _quantize_file(
         entry.data = values.ctypes.data_as(ctypes.POINTER(ctypes.c_float))
     if kept:
         params.imatrix = table
-    library.log.clear()
+    library.listen()
     if c.llama_model_quantize(os.fsencode(source), os.fsencode(target), ctypes.byref(params)) != 0:
         raise Error(f"Cannot quantize {source.name} to {mixture}: {library.complaints()}.", _HINT, kind="bad-file")
     return "".join(line for _, line in library.log).splitlines()  # lines are logged in pieces
