@@ -15,8 +15,13 @@ COMPUTED = ("llama", "llama-tied", "llama3-rope", "mistral", "qwen2", "qwen3")
 OTHERS = ("mixtral", "qwen2-moe", "gemma", "gemma2", "gemma3", "phi3", "gpt2", "lfm2", "mamba")
 
 
-@pytest.mark.parametrize("type_name", ["F32", "Q8_0"])
-@pytest.mark.parametrize("name", [*COMPUTED, *OTHERS])
+QUICK = ("llama-tied", "qwen3", "gemma2", "mamba")  # the others in `make test-all`
+
+
+@pytest.mark.parametrize("type_name", [pytest.param("F32", marks=pytest.mark.slow), "Q8_0"])
+@pytest.mark.parametrize(
+    "name", [name if name in QUICK else pytest.param(name, marks=pytest.mark.slow) for name in (*COMPUTED, *OTHERS)]
+)
 def test_generators(name: str, type_name: str, tmp_path: Path, hf_builder: ModuleType) -> None:
     folder = hf_builder.save(tmp_path / "hf", hf_builder.generator(name))
     made = tmp_path / "made.gguf"
