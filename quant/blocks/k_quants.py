@@ -60,6 +60,7 @@ class _Affine(BlockFormat):
 
     low = 0
     limit: ClassVar[int]
+    share: ClassVar[float]
     steps: ClassVar[list[np.float32]]
 
     def grid(self, fields: Fields) -> Grid:
@@ -69,6 +70,7 @@ class _Affine(BlockFormat):
 
     def fit(self, values: Floats, weights: Floats) -> Fields:
         x, w = (lanes(a, self.n_groups, self.group) for a in (values, weights))
+        w = search.emphasized(x, w, self.share)
         found = search.fit_affine_block(x, w, self.high, self.limit, self.steps)
         return Fields(
             found.d.astype(np.float16),
@@ -84,6 +86,7 @@ class _Symmetric(BlockFormat):
 
     group = 16
     limits: ClassVar[tuple[int, int]]
+    share: ClassVar[float]
     steps: ClassVar[list[np.float32]]
 
     def grid(self, fields: Fields) -> Grid:
@@ -92,6 +95,7 @@ class _Symmetric(BlockFormat):
 
     def fit(self, values: Floats, weights: Floats) -> Fields:
         x, w = (lanes(a, self.n_groups, self.group) for a in (values, weights))
+        w = search.emphasized(x, w, self.share)
         found = search.fit_symmetric_block(x, w, self.low, self.high, self.limits, self.steps)
         scales = found.scales.T.astype(np.int16)
         return Fields(found.d.astype(np.float16), None, scales, None, codes_of(found.codes, 256))
@@ -104,6 +108,7 @@ class Q2_K(_Affine):
     """
 
     name = "Q2_K"
+    share = 1.0
     group, high, limit = 16, 3, 15
     steps = steps_between(2.1, 4.6, 24)
 
@@ -128,6 +133,7 @@ class Q3_K(_Symmetric):
     """
 
     name = "Q3_K"
+    share = 0.3
     low, high, limits = -4, 3, (-32, 31)
     steps: ClassVar[list[np.float32]] = [*steps_between(-6.5, -2.8, 22), *steps_between(2.6, 4.5, 8)]
 
@@ -154,6 +160,7 @@ class Q4_K(_Affine):
     """
 
     name = "Q4_K"
+    share = 1.0
     group, high, limit = 32, 15, 63
     steps = steps_between(14.1, 17, 22)
 
@@ -174,6 +181,7 @@ class Q5_K(_Affine):
     """
 
     name = "Q5_K"
+    share = 1.0
     group, high, limit = 32, 31, 63
     steps = steps_between(30, 33, 22)
 
@@ -196,6 +204,7 @@ class Q6_K(_Symmetric):
     """
 
     name = "Q6_K"
+    share = 1.0
     low, high, limits = -32, 31, (-128, 127)
     steps: ClassVar[list[np.float32]] = [*steps_between(-33, -30.5, 16), *steps_between(30, 32, 6)]
 
