@@ -204,7 +204,7 @@ class Q6_K(_Symmetric):
     """
 
     name = "Q6_K"
-    share = 1.0
+    share = 6.0
     low, high, limits = -32, 31, (-128, 127)
     steps: ClassVar[list[np.float32]] = [*steps_between(-33, -30.5, 16), *steps_between(30, 32, 6)]
 
