@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from gguf import GGMLQuantizationType, quants
 
+from rushlight.quant.block_encoding import LEFT_TO_GGML, SEARCHED, encode_rows
 from rushlight.quant.blocks import FORMATS
 from rushlight.quant.ggml import quantize_rows
 
@@ -88,3 +89,12 @@ def test_extremes_stay_finite(name: str) -> None:
     weights = np.ones_like(values)
     weights[:, ::3] = 1e-6
     assert np.isfinite(form.dequantize(form.quantize(values, weights))).all()
+
+
+@pytest.mark.parametrize("name", sorted(SEARCHED))
+def test_the_best_is_our_search_or_ggmls_where_ours_lost_more(name: str) -> None:
+    values, importance = _samples()["normal"][:2], np.linspace(0.5, 2, 1024, dtype=np.float32)
+    best = encode_rows(values, name, importance, by="best")
+    assert np.array_equal(
+        best, encode_rows(values, name, importance, by="ggml" if name in LEFT_TO_GGML else "rushlight")
+    )
