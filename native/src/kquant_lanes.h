@@ -386,13 +386,9 @@ void emphasize(BlockType type, Batch &batch) {
             return emphasize<16, 16>(batch, 1.0f);
         case BlockType::q3_k:
             return emphasize<16, 16>(batch, 0.3f);
-        case BlockType::q4_k:
-            return emphasize<32, 8>(batch, 1.0f);
-        case BlockType::q5_k:
-            return emphasize<32, 8>(batch, 1.0f);
         case BlockType::q6_k:
             return emphasize<16, 16>(batch, 6.0f);
-        default:  // blocks of one group, whose large weights are kept by a scale of their own
+        default:  // importance alone lost less
             return;
     }
 }

@@ -60,7 +60,6 @@ class _Affine(BlockFormat):
 
     low = 0
     limit: ClassVar[int]
-    share: ClassVar[float]
     steps: ClassVar[list[np.float32]]
 
     def grid(self, fields: Fields) -> Grid:
@@ -70,7 +69,8 @@ class _Affine(BlockFormat):
 
     def fit(self, values: Floats, weights: Floats) -> Fields:
         x, w = (lanes(a, self.n_groups, self.group) for a in (values, weights))
-        w = search.emphasized(x, w, self.share)
+        if self.share is not None:
+            w = search.emphasized(x, w, self.share)
         found = search.fit_affine_block(x, w, self.high, self.limit, self.steps)
         return Fields(
             found.d.astype(np.float16),
@@ -160,7 +160,6 @@ class Q4_K(_Affine):
     """
 
     name = "Q4_K"
-    share = 1.0
     group, high, limit = 32, 15, 63
     steps = steps_between(14.1, 17, 22)
 
@@ -181,7 +180,6 @@ class Q5_K(_Affine):
     """
 
     name = "Q5_K"
-    share = 1.0
     group, high, limit = 32, 31, 63
     steps = steps_between(30, 33, 22)
 

@@ -1,10 +1,10 @@
 """Quantizing one tensor, one thread: our search against ggml's own quantizer, with the same importance, turn by turn.
 
 Beside the speed stands the weighted error of each on the same weights: sum(importance * (weight - value)^2), ours
-divided by ggml's; in K-quants the importance is multiplied by share + weight^2 / the mean weight^2 of the block, with
-the share of our search (ggml's own takes sqrt(1 + ...) or sqrt(2 + ...)), and the error by importance alone stands
-beside it. A gain in speed that costs quality would be none. Times are processor time of the one thread: a busy machine
-makes both slower, not one. Without importance ggml does not search Q4_0, Q4_1, Q5_0 and Q5_1 at all.
+divided by ggml's; in Q2_K, Q3_K and Q6_K the importance is multiplied by share + weight^2 / the mean weight^2 of the
+block, with the share of our search (ggml's own takes sqrt(1 + ...) or sqrt(2 + ...)), and the error by importance alone
+stands beside it. A gain in speed that costs quality would be none. Times are processor time of the one thread: a busy
+machine makes both slower, not one. Without importance ggml does not search Q4_0, Q4_1, Q5_0 and Q5_1 at all.
 
     python tests/bench/bench_quantize.py [--rounds N]
 """

@@ -56,7 +56,7 @@ def test_weighted_error_is_no_worse_than_ggmls(name: str, kind: str) -> None:
     form = FORMATS[name]
     ours = form.dequantize(form.quantize(values.reshape(-1, form.n_elements), weights.reshape(-1, form.n_elements)))
     theirs = form.dequantize(quantize_rows(values, name, importance).reshape(-1, form.n_bytes))
-    if form.share is not None:  # a K-quant: larger weights count for more, as they do in ggml's search
+    if form.share is not None:  # larger weights count for more, as they do in ggml's search
         blocks = values.reshape(-1, form.n_elements).astype(np.float64)
         sizes = form.share + blocks**2 / (blocks**2).mean(axis=1, keepdims=True)
         weights = weights * sizes.reshape(values.shape)
