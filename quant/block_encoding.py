@@ -15,10 +15,13 @@ from rushlight.quant.blocks.format import Bytes, Floats
 from rushlight.quant.encoding import encode
 from rushlight.quant.gguf_types import type_size
 
-By = Literal["rushlight", "ggml"]
+By = Literal["best", "rushlight", "ggml"]
 
 PLAIN: Final = frozenset({"F32", "F16", "BF16"})
 SEARCHED: Final = frozenset(FORMATS) - {"Q8_0"}  # where an importance has a say
+# Where some model, measured, lost more by our search than by ggml's, whatever the weighting: "best" leaves these to
+# ggml. Error feedback still finds their scales by our search.
+LEFT_TO_GGML: Final = frozenset({"Q2_K", "Q3_K"})
 LARGEST: Final = 65_504.0
 _LEAST_IMPORTANCE, _MOST_IMPORTANCE = 1e-6, 1e6  # of the mean: no column is worth nothing
 
@@ -39,7 +42,7 @@ def encode_rows(
     if type_name in PLAIN:
         return encode(values, type_name)
     values = np.ascontiguousarray(values, np.float32)
-    if by == "ggml" or type_name not in FORMATS:
+    if by == "ggml" or type_name not in FORMATS or (by == "best" and type_name in LEFT_TO_GGML):
         return _by_ggml(values, type_name, importance, n_threads)
     largest = float(np.abs(values).max(initial=0))  # not-a-number passes on
     if not largest <= LARGEST:

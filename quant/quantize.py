@@ -111,7 +111,7 @@ def make(
     types: Mapping[str, str] | None = None,
     importance: ImportanceMatrix | None = None,
     n_threads: int = 1,
-    by: By = "rushlight",
+    by: By = "best",
     encoder: Encoder | None = None,
     stop: Stop | None = None,
     on_progress: Callable[[Progress], None] | None = None,
@@ -119,7 +119,8 @@ def make(
     """Quantize `source` to a mixture such as "Q4_K_M": every tensor gets the type that llama.cpp would give it.
 
     `types` names the tensors' types instead (a plan); what it leaves out stays as it is. Tensors that have their type
-    already are copied. With `by="ggml"` ggml's own quantizer makes the blocks.
+    already are copied. With `by="ggml"` ggml's own quantizer makes the blocks, with "rushlight" our search wherever it
+    knows the type, with "best" our search but for the types it is not better at.
     """
     number = file_type_of(mixture)
     if types is None:

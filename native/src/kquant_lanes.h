@@ -83,6 +83,19 @@ struct Batch {
     alignas(64) Lane w[256];
 };
 
+// A large weight counts for more than its importance: `emphasized` of search.py.
+template <int n, int n_groups>
+void emphasize(Batch &batch, float share) {
+    Lane sum{};
+    for (int g = 0; g < n_groups; ++g) {
+        Lane group_sum{};
+        for (int e = n * g; e < n * g + n; ++e) group_sum += batch.x[e] * batch.x[e];
+        sum += group_sum;
+    }
+    const Lane inverse = divided(all(1.0f), sum * (1.0f / (n * n_groups)));
+    for (int e = 0; e < n * n_groups; ++e) batch.w[e] *= batch.x[e] * batch.x[e] * inverse + share;
+}
+
 // ---------------------------------------------------------------------------------------------- one group alone
 template <typename Nearest, int n>
 RUSHLIGHT_INLINE void attempt_symmetric(const Lane *x, const Lane *w, Lane inverse, Lane &best, Lane &scale) {
@@ -366,6 +379,20 @@ void fit_affine_block(const Batch &batch, const Steps &steps, BlockFields *field
     }
 }
 
+// The shares stand beside the formats in k_quants.py.
+void emphasize(BlockType type, Batch &batch) {
+    switch (type) {
+        case BlockType::q2_k:
+            return emphasize<16, 16>(batch, 1.0f);
+        case BlockType::q3_k:
+            return emphasize<16, 16>(batch, 0.3f);
+        case BlockType::q6_k:
+            return emphasize<16, 16>(batch, 6.0f);
+        default:  // importance alone lost less
+            return;
+    }
+}
+
 void fit(BlockType type, const Batch &batch, BlockFields *fields) {
     switch (type) {
         case BlockType::q4_0:
@@ -411,6 +438,7 @@ void RUSHLIGHT_QUANTIZE(const QuantizeTask &task, std::size_t first, std::size_t
             const float *w = task.importance + place % blocks_in_row * shape.n_elements;
             for (std::size_t e = 0; e < shape.n_elements; ++e) batch.w[e][lane] = w[e];
         }
+        emphasize(task.type, batch);
         fit(task.type, batch, fields);
         for (std::size_t lane = 0; lane < kLanes && block + lane < last; ++lane)
             pack_block(task.type, fields[lane], task.out + (block + lane) * shape.n_bytes);

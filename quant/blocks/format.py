@@ -49,6 +49,7 @@ class BlockFormat(ABC):
     low: ClassVar[int]
     high: ClassVar[int]
     levels: ClassVar[tuple[int, ...] | None] = None
+    share: ClassVar[float | None] = None  # where a weight's size counts beside its importance: `search.emphasized`
 
     @property
     def n_elements(self) -> int:

@@ -69,6 +69,8 @@ class _Affine(BlockFormat):
 
     def fit(self, values: Floats, weights: Floats) -> Fields:
         x, w = (lanes(a, self.n_groups, self.group) for a in (values, weights))
+        if self.share is not None:
+            w = search.emphasized(x, w, self.share)
         found = search.fit_affine_block(x, w, self.high, self.limit, self.steps)
         return Fields(
             found.d.astype(np.float16),
@@ -84,6 +86,7 @@ class _Symmetric(BlockFormat):
 
     group = 16
     limits: ClassVar[tuple[int, int]]
+    share: ClassVar[float]
     steps: ClassVar[list[np.float32]]
 
     def grid(self, fields: Fields) -> Grid:
@@ -92,6 +95,7 @@ class _Symmetric(BlockFormat):
 
     def fit(self, values: Floats, weights: Floats) -> Fields:
         x, w = (lanes(a, self.n_groups, self.group) for a in (values, weights))
+        w = search.emphasized(x, w, self.share)
         found = search.fit_symmetric_block(x, w, self.low, self.high, self.limits, self.steps)
         scales = found.scales.T.astype(np.int16)
         return Fields(found.d.astype(np.float16), None, scales, None, codes_of(found.codes, 256))
@@ -104,6 +108,7 @@ class Q2_K(_Affine):
     """
 
     name = "Q2_K"
+    share = 1.0
     group, high, limit = 16, 3, 15
     steps = steps_between(2.1, 4.6, 24)
 
@@ -128,6 +133,7 @@ class Q3_K(_Symmetric):
     """
 
     name = "Q3_K"
+    share = 0.3
     low, high, limits = -4, 3, (-32, 31)
     steps: ClassVar[list[np.float32]] = [*steps_between(-6.5, -2.8, 22), *steps_between(2.6, 4.5, 8)]
 
@@ -196,6 +202,7 @@ class Q6_K(_Symmetric):
     """
 
     name = "Q6_K"
+    share = 6.0
     low, high, limits = -32, 31, (-128, 127)
     steps: ClassVar[list[np.float32]] = [*steps_between(-33, -30.5, 16), *steps_between(30, 32, 6)]
 

@@ -70,6 +70,14 @@ def rounded(values: F32, low: float, high: float) -> F32:
     return (between(values, low, high) + ROUNDER) - ROUNDER
 
 
+def emphasized(x: F32, w: F32, share: float) -> F32:
+    """w by share + x^2 / the mean x^2 of the block. Few levels make large weights too small, and what is so lost adds
+    up where inputs are alike; so a large weight counts for more than its importance."""
+    mean = total(total(x * x)) * np.float32(1 / (x.shape[0] * x.shape[1]))
+    result: F32 = w * (x * x * divided(np.ones_like(mean), mean) + np.float32(share))
+    return result
+
+
 # ------------------------------------------------------------------------------------------------ one group alone
 def steps_between(first: float, last: float, count: int) -> list[np.float32]:
     """`count` grid widths from `first` to `last`."""

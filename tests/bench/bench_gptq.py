@@ -132,10 +132,10 @@ def _plan(source: Path, run: Run) -> list[Row]:
     encoder = run.feedback(source, found.types, 0)
     quantize.make(source, files["feedback"], "Q4_K_M", types=found.types, encoder=encoder, **make)
     base, search, fed = run.compared(source, files)
-    run.notes += [
-        f"plan {made.size_bytes:,} bytes, Q4_K_M {theirs.size_bytes:,}; expected {found.expected_divergence:.6f}",
-        f"plan: {dict(sorted(found.types.items()))}",
-    ]
+    run.notes.append(
+        f"plan {made.size_bytes:,} bytes, Q4_K_M {theirs.size_bytes:,}; expected {found.expected_divergence:.6f}"
+    )
+    run.notes.append(f"plan: {dict(sorted(found.types.items()))}")
     return [
         Row("plan of Q4_K_M's size, search", search.divergence, base.divergence, "nats", HARD),
         Row("plan of Q4_K_M's size, feedback", fed.divergence, base.divergence, "nats", HARD),

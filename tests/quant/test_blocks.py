@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from gguf import GGMLQuantizationType, quants
 
+from rushlight.quant.block_encoding import LEFT_TO_GGML, SEARCHED, encode_rows
 from rushlight.quant.blocks import FORMATS
 from rushlight.quant.ggml import quantize_rows
 
@@ -55,6 +56,10 @@ def test_weighted_error_is_no_worse_than_ggmls(name: str, kind: str) -> None:
     form = FORMATS[name]
     ours = form.dequantize(form.quantize(values.reshape(-1, form.n_elements), weights.reshape(-1, form.n_elements)))
     theirs = form.dequantize(quantize_rows(values, name, importance).reshape(-1, form.n_bytes))
+    if form.share is not None:  # larger weights count for more, as they do in ggml's search
+        blocks = values.reshape(-1, form.n_elements).astype(np.float64)
+        sizes = form.share + blocks**2 / (blocks**2).mean(axis=1, keepdims=True)
+        weights = weights * sizes.reshape(values.shape)
     error, their_error = (
         float((weights.astype(np.float64) * (got.reshape(values.shape) - values) ** 2).sum()) for got in (ours, theirs)
     )
@@ -84,3 +89,12 @@ def test_extremes_stay_finite(name: str) -> None:
     weights = np.ones_like(values)
     weights[:, ::3] = 1e-6
     assert np.isfinite(form.dequantize(form.quantize(values, weights))).all()
+
+
+@pytest.mark.parametrize("name", sorted(SEARCHED))
+def test_the_best_is_our_search_or_ggmls_where_ours_lost_more(name: str) -> None:
+    values, importance = _samples()["normal"][:2], np.linspace(0.5, 2, 1024, dtype=np.float32)
+    best = encode_rows(values, name, importance, by="best")
+    assert np.array_equal(
+        best, encode_rows(values, name, importance, by="ggml" if name in LEFT_TO_GGML else "rushlight")
+    )

@@ -117,7 +117,7 @@ class _Work:
             types=types,
             importance=importance,
             n_threads=self.n_threads,
-            by="ggml" if self.arguments.method == "ggml" else "rushlight",
+            by="ggml" if self.arguments.method == "ggml" else "best",
             encoder=self._encoder(types, state),
             stop=self.context.stop,
             on_progress=self.context.tell,
