@@ -67,7 +67,8 @@ class Context:
         self.n_sequences = n_sequences
         self.pooling = int(c.llama_pooling_type(self.handle))
         self.n_threads = n_threads
-        self._pool = ThreadPool(c, self.handle, n_threads) if n_threads > 1 else None
+        self._pools: dict[int, ThreadPool] = {}
+        self._pool = self._pool_of(n_threads)
         self._borrowed: ThreadPool | None = None
         self._abort: Any = None
         self._decode = c.llama_decode
@@ -216,13 +217,23 @@ class Context:
     def set_threads(self, n_threads: int) -> None:
         """Compute with so many threads from the next decode on.
 
-        The pool is made anew: threads that a pool has and a graph does not use are woken for it all the same.
+        Each number has a pool of its own, since threads that a pool has and a graph does not use are woken for it all
+        the same. A pool lives as long as the context: ggml keeps the one it computed with last, and puts it to sleep
+        when it computes with another one. Freed before that, it is a lock that nobody opens.
         """
         if self._pool is not None:
-            self._pool.detach()
-        self._pool = ThreadPool(self.c, self.handle, n_threads) if n_threads > 1 else None
+            self._pool.take_back(self.handle)
+        self._pool = self._pool_of(n_threads)
         self.n_threads = n_threads
         self.c.llama_set_n_threads(self.handle, n_threads, n_threads)
+
+    def _pool_of(self, n_threads: int) -> ThreadPool | None:
+        if n_threads < 2:
+            return None
+        if n_threads not in self._pools:
+            self._pools[n_threads] = ThreadPool(self.c, n_threads)
+        self._pools[n_threads].lend(self.handle)
+        return self._pools[n_threads]
 
     def borrow_threads(self, host: "Context") -> None:
         """Compute with the threads of another context, which is not computing meanwhile. Ask before each use."""
@@ -299,5 +310,5 @@ class Context:
         if self.handle:
             self.c.llama_free(self.handle)
             self.handle = None
-            if self._pool is not None:
-                self._pool.close()
+            for pool in self._pools.values():
+                pool.close()

@@ -26,11 +26,11 @@ class _Params(ctypes.Structure):
 
 
 class ThreadPool:
-    """`n_threads` threads, the caller's among them, attached to one llama_context. Close it after the context."""
+    """`n_threads` threads, the caller's among them, for contexts that compute in turns. Close it after all of them:
+    ggml still has the pool it computed with last, whatever is attached now."""
 
-    def __init__(self, bindings: Any, context_handle: Any, n_threads: int) -> None:
+    def __init__(self, bindings: Any, n_threads: int) -> None:
         lib = self._lib = bindings._lib
-        self._context_handle = context_handle
         lib.ggml_backend_dev_by_type.restype = lib.ggml_backend_dev_backend_reg.restype = ctypes.c_void_p
         lib.ggml_backend_dev_by_type.argtypes = (ctypes.c_int,)
         lib.ggml_backend_dev_backend_reg.argtypes = (ctypes.c_void_p,)
@@ -58,23 +58,15 @@ class ThreadPool:
         lib.ggml_threadpool_params_init(ctypes.byref(params), n_threads)
         params.poll = _POLL
         self._handle = new(ctypes.byref(params))
-        if self._handle:
-            lib.llama_attach_threadpool(context_handle, self._handle, self._handle)
 
     def lend(self, context_handle: Any) -> None:
-        """Let another context compute with these threads, in turns with the first."""
+        """Let a context compute with these threads from its next decode on."""
         if self._handle:
             self._lib.llama_attach_threadpool(context_handle, self._handle, self._handle)
 
     def take_back(self, context_handle: Any) -> None:
-        """That context computes with threads of its own again; also when these have ended."""
+        """That context computes with threads of its own again."""
         self._lib.llama_detach_threadpool(context_handle)
-
-    def detach(self) -> None:
-        """Leave the context, which must still be open, and end the threads."""
-        if self._handle:
-            self._lib.llama_detach_threadpool(self._context_handle)
-        self.close()
 
     def close(self) -> None:
         if self._handle:

@@ -6,6 +6,10 @@ from pathlib import Path
 import pytest
 
 from rushlight.assistant.engine import threads
+from rushlight.assistant.engine.llama import SUCCESS
+from rushlight.assistant.engine.load import load
+from rushlight.assistant.engine.request import LoadSettings
+from rushlight.assistant.engine.template_process import TemplateProcess
 
 
 def test_within_what_is_allowed() -> None:
@@ -25,3 +29,19 @@ def test_siblings_count_once_and_a_quota_limits(tmp_path: Path, monkeypatch: pyt
     monkeypatch.setattr(threads, "_quota", lambda: 0.0)
     monkeypatch.setattr(threads, "_allowed_cpus", lambda: {0, 4, 9})  # 9 has no files: a core of its own
     assert threads.n_physical_cores() == 2
+
+
+def test_a_pool_lives_as_long_as_its_context(tiny_gguf: Path) -> None:
+    """ggml locks the pool that it computed with last when it takes another one. A freed one stood still for ever, now
+    and then."""
+    settings = LoadSettings(str(tiny_gguf), n_ctx=256, n_threads=2)
+    loaded = load(settings, TemplateProcess.start(), lambda _progress: None)[0]
+    context = loaded.context
+    pool = context._pool
+    assert pool is not None and pool._handle is not None
+    for n_threads in (1, 2, 1):
+        context.set_threads(n_threads)
+        assert context._pool is (pool if n_threads == 2 else None) and pool._handle is not None
+        assert context.decode_one(20) == SUCCESS
+    loaded.close()
+    assert pool._handle is None
