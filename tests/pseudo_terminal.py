@@ -48,8 +48,10 @@ class Terminal:
         deadline_s = time.monotonic() + timeout_s
         while not re.search(pattern.encode(), self.seen, re.DOTALL):
             left_s = deadline_s - time.monotonic()
-            assert left_s > 0 and self._read(left_s), f"{pattern!r} did not come; received:\n{self.seen.decode()}"
-        seen, self.seen = self.seen.decode(), b""
+            assert left_s > 0 and self._read(left_s), (
+                f"{pattern!r} did not come; received:\n{self.seen.decode(errors='replace')}"
+            )
+        seen, self.seen = self.seen.decode(errors="replace"), b""  # the end may be half a letter
         return seen
 
     def wait_end(self, timeout_s: float = 20) -> int:

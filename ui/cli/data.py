@@ -176,7 +176,7 @@ def _out(paths: tuple[Path, ...], out: Path | None, what: str) -> Path:
 
 
 def _show_figures(found: dict[str, Any]) -> None:
-    lengths = found["lengths"]
+    lengths = {name: f"{n:,}" for name, n in found["lengths"].items()}
     private = ", ".join(f"{kind} {n:,}" for kind, n in sorted(found["private"].items())) or text("none")
     print_table(
         [text("WHAT"), ""],
@@ -186,8 +186,8 @@ def _show_figures(found: dict[str, Any]) -> None:
             [text("words"), f"{found['words']:,}"],
             [text("without text"), f"{found['empty']:,}"],
             [text("equal to an earlier one"), f"{found['equal']:,}"],
-            [text("length"), text("{least} to {most}, half up to {median}, 99% up to {p99}",
-                                  **{name: f"{n:,}" for name, n in lengths.items()})],
+            [text("length"), text("{least} to {most}, half up to {median}, 99% up to {p99}", least=lengths["least"],
+                                  most=lengths["most"], median=lengths["median"], p99=lengths["p99"])],
             [text("private details"), private],
             [text("records with such"), f"{found['with_private']:,}"],
             *([text("field {name}", name=name), f"{n:,}"] for name, n in list(found["fields"].items())[:20]),
