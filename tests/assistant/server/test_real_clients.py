@@ -222,10 +222,7 @@ def test_lm_eval_itself(real: Any, openai: Any, tmp_path: Path) -> None:
     assert spec is not None and spec.loader is not None
     environment = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(environment)
-    try:
-        python = environment.rival_python("lm-eval", builds_llama=False)
-    except environment.RivalMissing as err:
-        pytest.skip(f"lm-eval does not install here: {err}")
+    python = environment.rival_python("lm-eval", builds_llama=False)
     items = [
         {"q": "The capital of France is", "options": [" Paris", " Apples"], "answer": 0},
         {"q": "Two and two is", "options": [" purple", " four"], "answer": 1},
