@@ -236,7 +236,7 @@ def _texts() -> list[tuple[str, str]]:
 
 def _methods() -> list[tuple[str, str]]:
     return [
-        ("search", text("Search: fast, better than llama.cpp's own")),
+        ("search", text("Search: fast, no worse than llama.cpp's own")),
         ("gptq", text("Error feedback: slower, loses least")),
         ("ggml", text("llama.cpp's own")),
     ]

@@ -85,7 +85,7 @@ class WishCard(Card):
         self.files = label("", "small", wrap=True)
         self.method = ChoiceEditor(
             [
-                ("search", text("Search: fast, better than llama.cpp's own")),
+                ("search", text("Search: fast, no worse than llama.cpp's own")),
                 ("gptq", text("Error feedback: slower, loses least")),
                 ("ggml", text("llama.cpp's own")),
             ],
