@@ -70,6 +70,8 @@ def _run(conversation_id: str | None) -> int:
     application.on_end = qt.quit
     _show_bugs(application)
     application.restore_windows(conversation_id)
+    for window in application.windows:  # the first size suits most screens, not all
+        window.resize(window.size().boundedTo(window.screen().availableSize()))
     kept: list[Any] = []  # what must live as long as the loop
 
     def later() -> None:
