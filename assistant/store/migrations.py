@@ -8,6 +8,8 @@ from collections.abc import Callable
 
 import apsw
 
+from rushlight.assistant.store.sql_tables import THREADS_AND_SAVED
+
 Migration = Callable[[apsw.Connection], None]
 MIGRATIONS: dict[str, Migration] = {}
 
@@ -356,3 +358,9 @@ def m010_sql_examples(db: apsw.Connection) -> None:
             asked_at REAL NOT NULL
         ) STRICT, WITHOUT ROWID;
     """)
+
+
+@migration
+def m011_sql_threads(db: apsw.Connection) -> None:
+    """Questions to databases that follow one another; questions that were saved, and dashboards that rerun them."""
+    db.execute(THREADS_AND_SAVED)
