@@ -35,29 +35,43 @@ class ChartSpec(Struct, frozen=True):
 
 def choose_chart(result: Result) -> ChartSpec | None:
     """The chart for these rows; None where rows say more than a picture would."""
+    found = charts_for(result)
+    return found[0] if found else None
+
+
+def charts_for(result: Result) -> tuple[ChartSpec, ...]:
+    """The chart for these rows, then those of other kinds that fit them as well; none where rows say more."""
     if len(result.rows) < 2 or not result.columns:
-        return None
+        return ()
     shapes = [_shape(name, [row[i] for row in result.rows]) for i, name in enumerate(result.columns)]
     numbers = [i for i, shape in enumerate(shapes) if shape == "number" and not _ID.search(result.columns[i])]
     times = [i for i, shape in enumerate(shapes) if shape == "time"]
     names = [i for i, shape in enumerate(shapes) if shape == "text"]
+    wished: list[ChartSpec] = []
     if times and numbers:
-        chosen = [i for i in numbers if i != times[0]][:MAX_SERIES]
+        values = [i for i in numbers if i != times[0]][:MAX_SERIES]
         distinct = len({row[times[0]] for row in result.rows}) == len(result.rows)
-        spec = ChartSpec("line" if distinct else "scatter", times[0], tuple(chosen if distinct else chosen[:1]))
+        line, points = ChartSpec("line", times[0], tuple(values)), ChartSpec("scatter", times[0], tuple(values[:1]))
+        wished += [line, points] if distinct else [points]
+        wished.append(ChartSpec("bar", times[0], tuple(values[:1])))
     elif names and numbers and len(result.rows) <= MAX_BARS:
-        spec = ChartSpec("bar", names[0], (numbers[0],))
+        wished.append(ChartSpec("bar", names[0], (numbers[0],)))
     elif len(numbers) >= 2 and not names:
-        spec = ChartSpec("scatter", numbers[0], (numbers[1],))
-    elif len(numbers) == 1 and not times and len(result.rows) >= 5:
-        spec = ChartSpec("histogram", numbers[0])
-    else:
-        return None
-    try:
-        check(spec, result)
-    except Error:
-        return None
-    return spec
+        wished.append(ChartSpec("scatter", numbers[0], (numbers[1],)))
+    elif not (len(numbers) == 1 and not times and len(result.rows) >= 5):
+        return ()
+    if len(numbers) >= 2 and not times:
+        wished.append(ChartSpec("scatter", numbers[0], (numbers[1],)))
+    if numbers and len(result.rows) >= 5:
+        wished.append(ChartSpec("histogram", numbers[0]))
+    fitting: dict[str, ChartSpec] = {}
+    for spec in wished:
+        try:
+            check(spec, result)
+        except Error:
+            continue
+        fitting.setdefault(spec.kind, spec)
+    return tuple(fitting.values())
 
 
 def check(spec: ChartSpec, result: Result) -> None:

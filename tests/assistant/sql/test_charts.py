@@ -8,7 +8,7 @@ import pytest
 
 from rushlight import Error
 from rushlight.assistant.sql.chart_svg import draw_chart
-from rushlight.assistant.sql.charts import KINDS, ChartSpec, check, choose_chart
+from rushlight.assistant.sql.charts import KINDS, ChartSpec, charts_for, check, choose_chart
 from rushlight.assistant.sql.values import Cell, Result
 
 HOSTILE = [
@@ -108,3 +108,18 @@ def test_a_spec_that_does_not_fit_is_refused(spec: ChartSpec) -> None:
 def test_too_many_rows_for_a_kind_are_refused() -> None:
     with pytest.raises(Error, match="40 rows"):
         draw_chart(ChartSpec("bar", 0, (1,)), Result(("a", "b"), tuple((str(i), i) for i in range(41))))
+
+
+def test_other_kinds_that_fit_are_offered() -> None:
+    """The first is the one that is drawn unasked; every one of them can be drawn."""
+    days = Result(("day", "n"), tuple((f"2024-01-0{i}", i) for i in range(1, 8)))
+    assert [one.kind for one in charts_for(days)] == ["line", "scatter", "bar", "histogram"]
+    names = Result(("city", "fee", "visits"), tuple((f"city {i}", 2.0 * i, i) for i in range(6)))
+    assert [one.kind for one in charts_for(names)] == ["bar", "scatter", "histogram"]
+    assert charts_for(Result(("city",), (("Oslo",), ("Bergen",)))) == ()
+    for seed in range(300):
+        result = shapes(seed)
+        offered = charts_for(result)
+        assert (offered[0] if offered else None) == choose_chart(result)
+        for spec in offered:
+            drawn(spec, result)
