@@ -52,14 +52,17 @@ def story(name: str) -> str:
     return _STORY.format(name=name)
 
 
-def quantized(source: Path, target: Path) -> Path:
-    """The same model in Q4_0."""
+Q4_0, F16 = 2, 1  # llama.cpp's numbers of whole files (llama_ftype)
+
+
+def quantized(source: Path, target: Path, ftype: int = Q4_0) -> Path:
+    """The same model in another type."""
     import llama_cpp.llama_cpp as api
 
     silent = api.llama_log_callback(lambda _level, _text, _data: None)
     api.llama_log_set(silent, None)
     params = api.llama_model_quantize_default_params()
-    params.ftype, params.allow_requantize = 2, True
+    params.ftype, params.allow_requantize = ftype, True
     if api.llama_model_quantize(str(source).encode(), str(target).encode(), ctypes.byref(params)) != 0:
         raise SystemExit("The model could not be quantized.")
     api.llama_log_set(ctypes.cast(None, api.llama_log_callback), None)

@@ -1,6 +1,8 @@
 """Models on a Vulkan device: layers fitted to its memory, right answers, and no silent fallback to the processor.
 
 Mesa's lavapipe will do: it computes on the processor, so what is shown here is that the path works, not how fast.
+Of a model that is split between the two only the split is asked, not what it says: on lavapipe it answers wrongly,
+also in llama.cpp alone.
 """
 
 import json
@@ -61,7 +63,7 @@ def test_the_device_is_listed_with_its_memory() -> None:
     assert found["state"] == "ok" and "built for vulkan; Vulkan0" in found["found"]
 
 
-def test_all_layers_and_the_same_answer_as_on_the_processor(ask: Ask) -> None:
+def test_all_layers_know_the_city_that_the_processor_knows(ask: Ask) -> None:
     ready, status, answer, notices = ask(-1)
     assert ready.gpu_layers == ready.n_layers + 1 and ready.devices.startswith("Vulkan0") and not notices
     assert status.card_bytes > 50 * MIB
@@ -71,7 +73,7 @@ def test_all_layers_and_the_same_answer_as_on_the_processor(ask: Ask) -> None:
     assert "Paris" in answer and "Paris" in expected
 
 
-def test_some_layers(ask: Ask) -> None:
+def test_some_layers_when_so_many_are_asked_for(ask: Ask) -> None:
     ready, status, answer, notices = ask(5)
     assert ready.gpu_layers == 5 and answer and not notices, "as many as were asked for"
     assert 0 < status.card_bytes < 200 * MIB
