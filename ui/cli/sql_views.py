@@ -4,23 +4,10 @@ from typing import Any
 
 from rushlight import Error
 from rushlight.assistant.sql.asking import SqlAnswer
-from rushlight.assistant.sql.values import Cell, Column, Key, Result, Schema, Source, Table, json_cell
+from rushlight.assistant.sql.values import Column, Key, Result, Schema, Source, Table, json_cell
 from rushlight.ui.cli.output import error_json, print_table, say, tell, tell_error
-from rushlight.ui.words import plural, text
-
-_CELL_CHARS = 200
-
-
-def cell_text(cell: Cell) -> str:
-    """A cell in a table: one line, of bounded length. The output cleans control characters."""
-    if cell is None:
-        return "NULL"
-    if isinstance(cell, bytes):
-        return text("{n} bytes: {start}", n=f"{len(cell):,}", start=cell[:16].hex())
-    if isinstance(cell, float):
-        return f"{cell:.12g}"
-    shown = str(cell)
-    return shown if len(shown) <= _CELL_CHARS else shown[: _CELL_CHARS - 1] + "…"
+from rushlight.ui.desk.sql_words import cell_text, explanation, question_back, result_line, statement, way_text
+from rushlight.ui.words import text
 
 
 def print_result(result: Result) -> None:
@@ -33,18 +20,6 @@ def print_result(result: Result) -> None:
         ]
         print_table(list(result.columns), [[cell_text(cell) for cell in row] for row in result.rows], right=right)
     tell(result_line(result))
-
-
-def result_line(result: Result) -> str:
-    """Such as "5 rows · 2 ms"."""
-    n = len(result.rows)
-    rows = plural("{count} row", "{count} rows", n)
-    if result.more:
-        rows = text("the first {n} rows, there are more", n=f"{n:,}")
-    parts = [rows, f"{result.seconds * 1000:.0f} ms"]
-    if result.n_cut:
-        parts.append(plural("{count} long cell is cut", "{count} long cells are cut", result.n_cut))
-    return " · ".join(parts)
 
 
 def result_json(result: Result) -> dict[str, Any]:
@@ -165,13 +140,11 @@ def _values_text(column: Column) -> str:
 
 def print_answer(answer: SqlAnswer) -> None:
     """The query, what it does, its rows, and the result in a sentence."""
-    from rushlight.ui.desk.sql_words import question_back, statement
-
     say(answer.sql)
     said = _explained(answer.sql)
     if said:
         tell(said)
-    tell(_way_text(answer))
+    tell(way_text(answer))
     if answer.result is None:
         say()
         tell_error(answer.error or Error(text("No query was found that can be run."), kind="sql-error"))
@@ -187,31 +160,11 @@ def print_answer(answer: SqlAnswer) -> None:
 def _explained(sql: str) -> str:
     """In words."""
     from rushlight.assistant.sql.explain import explain
-    from rushlight.ui.desk.sql_words import explanation
 
     return explanation(explain(sql))
 
 
-def _way_text(answer: SqlAnswer) -> str:
-    """Such as "first try · 1.2 s · grammar of 29 kB, 16 joins"."""
-    if answer.remembered is not None:
-        return text("accepted before for “{question}”; no model was asked", question=answer.remembered.question)
-    n = len(answer.tries)
-    parts = [text("first try") if n == 1 else text("{n} tries", n=n), f"{answer.seconds:.1f} s"]
-    if answer.grammar is not None:
-        parts.append(
-            text("grammar of {size} kB, {n} joins", size=round(answer.grammar.n_bytes / 1000), n=answer.grammar.n_trees)
-        )
-    if answer.agreement < 1:
-        parts.append(text("{share} of the samples agree", share=f"{answer.agreement:.0%}"))
-    if answer.n_examples:
-        parts.append(plural("{count} accepted example", "{count} accepted examples", answer.n_examples))
-    return " · ".join(parts)
-
-
 def answer_json(answer: SqlAnswer) -> dict[str, Any]:
-    from rushlight.ui.desk.sql_words import statement
-
     result = answer.result
     grammar = answer.grammar
     return {

@@ -2,12 +2,13 @@
 
 from collections.abc import Sequence
 
-from rushlight.assistant.sql.asking import Unclear
+from rushlight.assistant.sql.asking import SqlAnswer, Unclear
 from rushlight.assistant.sql.explain import Step
 from rushlight.assistant.sql.values import Cell, Result
 from rushlight.ui.words import plural, text
 
 _MAX_CELL = 60
+_CELL_CHARS = 200  # of a cell in a table
 
 
 def explanation(steps: Sequence[Step]) -> str:
@@ -96,3 +97,44 @@ def cell_words(cell: Cell) -> str:
     if isinstance(cell, int):
         return str(cell)
     return cell if len(cell) <= _MAX_CELL else cell[: _MAX_CELL - 1] + "…"
+
+
+def cell_text(cell: Cell) -> str:
+    """A cell in a table: of bounded length. A stranger's text, which each face cleans where it draws."""
+    if cell is None:
+        return "NULL"
+    if isinstance(cell, bytes):
+        return text("{n} bytes: {start}", n=f"{len(cell):,}", start=cell[:16].hex())
+    if isinstance(cell, float):
+        return f"{cell:.12g}"
+    shown = str(cell)
+    return shown if len(shown) <= _CELL_CHARS else shown[: _CELL_CHARS - 1] + "…"
+
+
+def result_line(result: Result) -> str:
+    """Such as "5 rows · 2 ms"."""
+    n = len(result.rows)
+    rows = plural("{count} row", "{count} rows", n)
+    if result.more:
+        rows = text("the first {n} rows, there are more", n=f"{n:,}")
+    parts = [rows, f"{result.seconds * 1000:.0f} ms"]
+    if result.n_cut:
+        parts.append(plural("{count} long cell is cut", "{count} long cells are cut", result.n_cut))
+    return " · ".join(parts)
+
+
+def way_text(answer: SqlAnswer) -> str:
+    """How it came about, such as "first try · 1.2 s · grammar of 29 kB, 16 joins"."""
+    if answer.remembered is not None:
+        return text("accepted before for “{question}”; no model was asked", question=answer.remembered.question)
+    n = len(answer.tries)
+    parts = [text("first try") if n == 1 else text("{n} tries", n=n), f"{answer.seconds:.1f} s"]
+    if answer.grammar is not None:
+        parts.append(
+            text("grammar of {size} kB, {n} joins", size=round(answer.grammar.n_bytes / 1000), n=answer.grammar.n_trees)
+        )
+    if answer.agreement < 1:
+        parts.append(text("{share} of the samples agree", share=f"{answer.agreement:.0%}"))
+    if answer.n_examples:
+        parts.append(plural("{count} accepted example", "{count} accepted examples", answer.n_examples))
+    return " · ".join(parts)
