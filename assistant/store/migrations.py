@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 import apsw
 
+from rushlight.assistant.store.registry_tables import REGISTRY
 from rushlight.assistant.store.sql_tables import THREADS_AND_SAVED
 
 Migration = Callable[[apsw.Connection], None]
@@ -364,3 +365,9 @@ def m010_sql_examples(db: apsw.Connection) -> None:
 def m011_sql_threads(db: apsw.Connection) -> None:
     """Questions to databases that follow one another; questions that were saved, and dashboards that rerun them."""
     db.execute(THREADS_AND_SAVED)
+
+
+@migration
+def m012_registry(db: apsw.Connection) -> None:
+    """Runs and what they learned from, adapters with their states for each scope, their evaluations, blind votes."""
+    db.execute(REGISTRY)
