@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 import apsw
 
+from rushlight.assistant.store.lesson_tables import LESSONS
 from rushlight.assistant.store.registry_tables import REGISTRY
 from rushlight.assistant.store.sql_tables import THREADS_AND_SAVED
 
@@ -371,3 +372,9 @@ def m011_sql_threads(db: apsw.Connection) -> None:
 def m012_registry(db: apsw.Connection) -> None:
     """Runs and what they learned from, adapters with their states for each scope, their evaluations, blind votes."""
     db.execute(REGISTRY)
+
+
+@migration
+def m013_lessons(db: apsw.Connection) -> None:
+    """Sets of examples to learn from, each version of every example, and what each was made of."""
+    db.execute(LESSONS)

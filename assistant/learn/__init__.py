@@ -1,0 +1,1 @@
+"""Lessons: what the assistant can learn from, made of chats, files and databases; kept, reviewed, split."""
