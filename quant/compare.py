@@ -33,7 +33,8 @@ class Scores:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """One model against the reference, over `n_positions`. An error is one standard error of the mean."""
+    """One model against the reference, over `n_positions`. An error is one standard error of the mean, between windows
+    where there are some: positions of one window are alike."""
 
     path: Path
     n_positions: int
@@ -46,6 +47,7 @@ class Comparison:
     agreement: float  # share of positions with the same most likely token
     shared_top: float  # mean share of the reference's ten most likely tokens that are among the ten here
     change_rms: float  # root mean square of the change of p(next token)
+    by_window: tuple[float, ...] = ()  # mean KL of each window of the text
 
 
 def compare(
@@ -99,7 +101,8 @@ def compare(
             if on_progress is not None:
                 on_progress(Progress("Comparing", done + 1, len(pieces), "windows"))
         expected = math.exp(float(np.mean(reference_losses)))
-        return [_comparison(path, score, expected) for path, score in zip(others, scores, strict=True)]
+        n_scored = [len(piece) - max(1, len(piece) // 2) for piece in pieces]
+        return [_comparison(path, score, expected, n_scored) for path, score in zip(others, scores, strict=True)]
     finally:
         for model in opened:
             model.close()
@@ -122,18 +125,22 @@ def add_scores(
     scores.changes += found.changes.tolist()
 
 
-def _comparison(path: Path, scores: Scores, reference_perplexity: float) -> Comparison:
+def _comparison(path: Path, scores: Scores, reference_perplexity: float, n_scored: Sequence[int]) -> Comparison:
     divergences = np.array(scores.divergences)
+    ends = np.cumsum(n_scored)
+    by_window = [float(part.mean()) for part in np.split(divergences, ends[:-1])]
+    parts = np.array(by_window) if len(by_window) > 1 else divergences
     return Comparison(
         path=path,
         n_positions=len(divergences),
         perplexity=math.exp(float(np.mean(scores.losses))),
         reference_perplexity=reference_perplexity,
         divergence=float(divergences.mean()),
-        divergence_error=float(divergences.std() / math.sqrt(len(divergences))),
+        divergence_error=float(parts.std() / math.sqrt(len(parts))),
         divergence_99=float(np.quantile(divergences, 0.99)),
         divergence_max=float(divergences.max()),
         agreement=float(np.mean(scores.agreements)),
         shared_top=float(np.mean(scores.shared_top)),
         change_rms=float(np.sqrt(np.mean(np.square(scores.changes)))),
+        by_window=tuple(by_window),
     )

@@ -59,3 +59,11 @@ def test_other_vocabularies_and_no_text_are_refused(tiny_gguf: Path, make_gguf: 
         compare.compare(tiny_gguf, [other], TEXT, n_ctx=64)
     with pytest.raises(Error, match="no text"):
         compare.compare(tiny_gguf, [tiny_gguf], "", n_ctx=64)
+
+
+def test_windows_are_told_apart(tiny_gguf: Path, tmp_path: Path) -> None:
+    path = tmp_path / "Q4_0.gguf"
+    quantize.make(tiny_gguf, path, "Q4_0")
+    (found,) = compare.compare(tiny_gguf, [path], TEXT, n_ctx=64, most_windows=3)
+    assert len(found.by_window) == 3 and np.mean(found.by_window) == pytest.approx(found.divergence)
+    assert found.divergence_error == pytest.approx(np.std(found.by_window) / 3**0.5)
