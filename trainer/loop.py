@@ -6,9 +6,9 @@ step depends on the weights, AdamW's moments, the number of the step and the cou
 
 import math
 import time
-from collections.abc import Callable
-from contextlib import nullcontext
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -21,8 +21,8 @@ from rushlight.trainer.backends.backend import Loaded
 from rushlight.trainer.config import TrainConfig
 from rushlight.trainer.data.pack import Pack
 from rushlight.trainer.metrics import MetricsFile
-from rushlight.trainer.recipes.recipe import Recipe
-from rushlight.trainer.schedule import examples_at, n_steps_of, rate_at, seed_at
+from rushlight.trainer.recipes.recipe import Batch, Figures, Recipe
+from rushlight.trainer.schedule import n_steps_of, rate_at, seed_at
 from rushlight.trainer.scoring import losses_of
 
 
@@ -37,6 +37,7 @@ class Outcome:
     held_out: float | None
     trained_tokens: int
     seconds: float
+    figures: Figures = field(default_factory=dict)  # what the recipe said of the last step and of held-out examples
 
 
 class Training:
@@ -55,6 +56,7 @@ class Training:
         self._seconds = 0.0
         self._loss = math.nan
         self._held_out: float | None = None
+        self._figures: Figures = {}
 
     def go_on(self, folder: Path) -> None:
         """Take up the training where the checkpoint in `folder` left it."""
@@ -87,7 +89,10 @@ class Training:
                 if self._recipe.n_held_out and (
                     is_last or (keep.validate_every and self._step % keep.validate_every == 0)
                 ):
-                    self._held_out = figures["held_out"] = self.held_out(stop)
+                    self._held_out, more = self.held_out(stop)
+                    told = {f"held_out_{name}": value for name, value in more.items()}
+                    figures |= {"held_out": self._held_out, **told}
+                    self._figures |= told
                 metrics.write(figures)
                 if on_progress is not None:
                     on_progress(Progress("Training", self._step, self.n_steps, "steps"))
@@ -95,44 +100,47 @@ class Training:
                     saved = self._save(metrics, saved, on_checkpoint)
         return self._outcome("done")
 
-    def held_out(self, stop: Stop | None = None) -> float:
-        """The mean loss over the examples that are not trained on."""
+    def held_out(self, stop: Stop | None = None) -> tuple[float, Figures]:
+        """The mean loss over the examples that are not trained on, and what the recipe says of them."""
         total = n = 0.0
-        self._loaded.model.eval()
-        try:
-            for first in range(0, self._recipe.n_held_out, 64):
+        sums: Figures = {}
+        with self._looking():
+            for numbers in self._recipe.portions():
                 if stop is not None:
                     stop.check()
-                numbers = range(first, min(first + 64, self._recipe.n_held_out))
-                rows = self._rows(list(numbers), held_out=True)
-                with torch.no_grad():
-                    total += sum(float(self._row_loss(row)) for row in rows)
-                n += self._recipe.weight(rows)
-        finally:
-            self._loaded.model.train()
-        return total / max(n, 1.0)
+                batch = self._batch_of(numbers, held_out=True)
+                shares = self._recipe.shares(batch, self._losses, held_out=True)
+                for row in batch.rows:
+                    loss, figures = self._recipe.loss(row, self._losses, shares, held_out=True)
+                    total += float(loss) * shares.weight
+                    _add(sums, figures)
+                n += shares.weight
+        return total / max(n, 1.0), self._recipe.figures(sums)
 
-    def gradients(self, numbers: list[int]) -> tuple[float, list[Pack]]:
-        """The loss of these examples, with its gradient in the trained weights; and the rows they were laid out in."""
-        rows = self._rows(numbers)
-        weight = self._recipe.weight(rows)
-        loss = 0.0
+    def gradients(self, numbers: list[int]) -> tuple[float, Batch, Figures]:
+        """The loss of these examples, with its gradient in the trained weights; the rows they were laid out in; and
+        what the recipe says of them."""
+        batch = self._batch_of(numbers)
+        total = 0.0
+        sums: Figures = {}
         try:
-            for number, row in enumerate(rows):
+            shares = self._recipe.shares(batch, self._look)
+            for number, row in enumerate(batch.rows):
                 torch.manual_seed(seed_at(self._config.steps.seed, self._step, number))
-                with attending(Layout(row.segments)):
-                    part = self._row_loss(row) / weight
-                    part.backward()
-                loss += float(part.detach())
+                loss, figures = self._recipe.loss(row, self._losses, shares)
+                with attending(Layout(row.packs[0].segments)) if len(row.packs) == 1 else nullcontext():
+                    loss.backward()
+                total += float(loss.detach())
+                _add(sums, figures)
         except (RuntimeError, MemoryError) as error:
             raise _spoken(error, self._step) from error
-        return loss, rows
+        return total, batch, self._recipe.figures(sums)
 
     def one_step(self, rate: float) -> dict[str, Any]:
         """One step of the optimizer; what is measured of it."""
         began = time.perf_counter()
-        numbers = examples_at(self._step, self._recipe.n_examples, self._batch, self._config.steps.seed)
-        loss, rows = self.gradients(numbers)
+        numbers = self._recipe.order(self._step, self._batch, self._config.steps.seed)
+        loss, batch, figures = self.gradients(numbers)
         gradient = self._clipped()
         if not math.isfinite(loss) or not math.isfinite(gradient):
             raise Error(
@@ -147,27 +155,40 @@ class Training:
         self._step += 1
         self._loss = loss
         seconds = time.perf_counter() - began
-        n_targets, n_read = (sum(getattr(row, name) for row in rows) for name in ("n_targets", "n_read"))
+        n_targets = batch.total("n_targets")
         self._trained_tokens += n_targets
         self._seconds += seconds
+        self._figures |= figures
         return {
             "step": self._step, "loss": loss, "rate": rate, "gradient": gradient, "trained_tokens": n_targets,
-            "tokens": n_read, "computed_tokens": sum(row.n_tokens for row in rows), "rows": len(rows),
-            "seconds": round(seconds, 4), "trained_tokens_per_s": round(n_targets / max(seconds, 1e-9), 2),
+            "tokens": batch.total("n_read"), "computed_tokens": batch.total("n_tokens"), "rows": len(batch.rows),
+            "seconds": round(seconds, 4), "trained_tokens_per_s": round(n_targets / max(seconds, 1e-9), 2), **figures,
         }  # fmt: skip
 
-    def _rows(self, numbers: list[int], *, held_out: bool = False) -> list[Pack]:
-        if self._loaded.packing == "alone":
-            return [row for one in numbers for row in self._recipe.rows([one], 1, held_out=held_out)]
-        return self._recipe.rows(numbers, self._row_tokens, held_out=held_out)
+    def _batch_of(self, numbers: Sequence[int], *, held_out: bool = False) -> Batch:
+        alone = self._loaded.packing == "alone"
+        return self._recipe.batch(numbers, self._row_tokens, alone=alone, held_out=held_out)
 
-    def _row_loss(self, row: Pack) -> Any:
-        layout = Layout(row.segments)
+    def _losses(self, pack: Pack) -> Any:
+        """The loss of each target of a pack, as recipes ask for it."""
+        layout = Layout(pack.segments)
         half = self._loaded.dtype == "bfloat16" and not self._loaded.is_adapter
         with torch.autocast(self._loaded.device, torch.bfloat16) if half else nullcontext(), attending(layout):
-            return self._recipe.loss(
-                row, lambda pack: losses_of(self._loaded.model, pack, layout, dense=self._loaded.packing == "dense")
-            )
+            return losses_of(self._loaded.model, pack, layout, dense=self._loaded.packing == "dense")
+
+    def _look(self, pack: Pack) -> Any:
+        with self._looking():
+            return self._losses(pack)
+
+    @contextmanager
+    def _looking(self) -> Iterator[None]:
+        """The model as it answers: no gradient, no dropout."""
+        self._loaded.model.eval()
+        try:
+            with torch.no_grad():
+                yield
+        finally:
+            self._loaded.model.train()
 
     def _clipped(self) -> float:
         weights = [one for one in self._weights.values() if one.grad is not None]
@@ -187,7 +208,15 @@ class Training:
         return self._step
 
     def _outcome(self, state: Literal["done", "paused"]) -> Outcome:
-        return Outcome(state, self._step, self.n_steps, self._loss, self._held_out, self._trained_tokens, self._seconds)
+        return Outcome(
+            state, self._step, self.n_steps, self._loss, self._held_out, self._trained_tokens, self._seconds,
+            self._figures,
+        )  # fmt: skip
+
+
+def _add(sums: Figures, figures: Figures) -> None:
+    for name, value in figures.items():
+        sums[name] = sums.get(name, 0.0) + value
 
 
 def _optimizer(weights: dict[str, Any], config: TrainConfig) -> Any:

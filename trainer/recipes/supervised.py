@@ -4,13 +4,14 @@ The loss of a step is the mean over all its trained tokens, however they are lai
 more than a short one, and packing changes nothing.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from rushlight.trainer.data.masks import Tokens
-from rushlight.trainer.data.pack import Pack, make_packs
-from rushlight.trainer.recipes.recipe import Score
+from rushlight.trainer.data.pack import make_packs
+from rushlight.trainer.recipes.recipe import Batch, Figures, Row, Score, Shares, portions_of
+from rushlight.trainer.schedule import examples_at
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,12 +31,28 @@ class Supervised:
     def n_held_out(self) -> int:
         return len(self.held_out)
 
-    def rows(self, numbers: Sequence[int], row_tokens: int, *, held_out: bool = False) -> list[Pack]:
+    def order(self, step: int, batch: int, seed: int) -> list[int]:
+        return examples_at(step, self.n_examples, batch, seed)
+
+    def portions(self) -> list[list[int]]:
+        return portions_of(self.n_held_out)
+
+    def batch(self, numbers: Sequence[int], row_tokens: int, *, alone: bool = False, held_out: bool = False) -> Batch:
         source = self.held_out if held_out else self.examples
-        return make_packs([source[number] for number in numbers], row_tokens, share=self.share)
+        groups = [[number] for number in numbers] if alone else [list(numbers)]
+        packs = [
+            pack
+            for group in groups
+            for pack in make_packs([source[number] for number in group], 1 if alone else row_tokens, share=self.share)
+        ]
+        return Batch([Row((pack,)) for pack in packs])
 
-    def weight(self, rows: Sequence[Pack]) -> float:
-        return float(max(1, sum(row.n_targets for row in rows)))
+    def shares(self, batch: Batch, look: Score, *, held_out: bool = False) -> Shares:
+        n_targets = max(1, batch.total("n_targets"))
+        return Shares(float(n_targets), n_targets)
 
-    def loss(self, row: Pack, score: Score) -> Any:
-        return score(row).sum()
+    def loss(self, row: Row, score: Score, shares: Shares, *, held_out: bool = False) -> tuple[Any, Figures]:
+        return score(row.packs[0]).sum() / shares.weight, {}
+
+    def figures(self, sums: Mapping[str, float]) -> Figures:
+        return {}
