@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from rushlight.assistant.models.catalogue import Catalogue
     from rushlight.assistant.models.fit import Fit
     from rushlight.assistant.models.model import Model
+    from rushlight.assistant.registry.registry import Registry
     from rushlight.assistant.store.database import Store
 
 # Kinds of an `Error` of an engine that was opened for an earlier question and has ended since, without a fault of
@@ -144,6 +145,13 @@ class App:
 
             self._jobs = Jobs(self.store, self.paths, lambda: self.host)
         return self._jobs
+
+    @property
+    def registry(self) -> "Registry":
+        """Runs and adapters: what they learned from, and which of them serves where."""
+        from rushlight.assistant.registry.registry import Registry
+
+        return Registry(self.store, self.paths)
 
     @property
     def presets(self) -> "Presets":

@@ -1,5 +1,4 @@
-"""The tables of the registry: runs and what they learned from, adapters and their states, evaluations, blind
-votes, as migration m012 made them."""
+"""The tables of the registry, as migration m012 made them: runs, adapters, evaluations, promotions, blind votes."""
 
 REGISTRY = """
     CREATE TABLE runs (
