@@ -1,0 +1,1 @@
+"""The kinds of lessons, one module each: what examples are made of."""
