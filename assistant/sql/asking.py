@@ -4,83 +4,34 @@ answer = ask_database(app, database, "How many visits were there in 2024?")
 print(answer.sql, answer.result.rows)
 """
 
-import dataclasses
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from msgspec import Struct
 from msgspec.structs import replace
 
 from rushlight import Error, Progress, Stop
 from rushlight.assistant.ask_options import AskOptions
-from rushlight.assistant.engine.request import Grammar, LoraUse, Message
-from rushlight.assistant.events import TextDelta
+from rushlight.assistant.engine.request import LoraUse, Message
 from rushlight.assistant.sql import limits
+from rushlight.assistant.sql.ambiguity import ambiguities, decided, still_open
+from rushlight.assistant.sql.answer import SqlAnswer
 from rushlight.assistant.sql.database import Database
-from rushlight.assistant.sql.grammar import SqlGrammar, sql_grammar
+from rushlight.assistant.sql.following import Before, before
+from rushlight.assistant.sql.grammar import sql_grammar
 from rushlight.assistant.sql.linking import Linked, link
-from rushlight.assistant.sql.memory import Kept, SqlMemory
+from rushlight.assistant.sql.memory import SqlMemory
 from rushlight.assistant.sql.prompt import Example, sql_messages
 from rushlight.assistant.sql.protocol import Profiled
-from rushlight.assistant.sql.values import Result
+from rushlight.assistant.sql.refining import refined
+from rushlight.assistant.sql.threads import Thread
+from rushlight.assistant.sql.trying import MAX_SAMPLES, run_query, write_and_run
+from rushlight.assistant.sql.writing import Writer
 
 if TYPE_CHECKING:
     from rushlight.assistant.app import App
 
-MAX_TOKENS = 240
-_TRIES = 2
-_SAMPLES = 3
-_TEMPERATURE = 0.8
 Linker = Callable[[Profiled, str], Linked]
-_REFUSALS = {"sql-timeout", "sql-memory", "sql-error", "sql-too-big", "sql-refused"}
-
-
-class Try(Struct, frozen=True):
-    """One query of the model, and what came of it."""
-
-    sql: str
-    problem: str = ""  # "" = it did
-    kind: str = ""  # of the problem: a kind of Error, "empty" or "nothing"
-
-
-class Unclear(Struct, frozen=True):
-    """Something that the question names and that stands in several columns; the user may have meant another one."""
-
-    value: str
-    places: tuple[str, ...]  # table.column
-    taken: tuple[str, ...]  # those where the query looks for it
-
-
-class SqlAnswer(Struct, frozen=True):
-    """The query that was run, its rows, and how it came about."""
-
-    question: str
-    sql: str
-    result: Result | None
-    tries: tuple[Try, ...]
-    linked: Linked
-    grammar: SqlGrammar | None
-    seconds: float
-    agreement: float = 1.0  # share of the samples that gave the same rows
-    error: Error | None = None
-    remembered: Kept | None = None  # the accepted pair that answered it, without a model
-    n_examples: int = 0  # accepted pairs that the model was shown
-
-    @property
-    def unclear(self) -> tuple[Unclear, ...]:
-        """What is to be asked back."""
-        places: dict[str, list[str]] = {}
-        for place, value in self.linked.found:
-            places.setdefault(value.casefold(), []).append(place)
-        found = []
-        for value, several in places.items():
-            written = self.sql.casefold()
-            taken = tuple(place for place in several if place.casefold() in written and value in written)
-            if len(several) > 1 and taken and len(taken) < len(several):
-                shown = next(one for _, one in self.linked.found if one.casefold() == value)
-                found.append(Unclear(shown, tuple(several), taken))
-        return tuple(found)
 
 
 def ask_database(
@@ -92,6 +43,10 @@ def ask_database(
     options: AskOptions | None = None,
     examples: Sequence[Example] = (),
     memory: SqlMemory | None = None,
+    thread: Thread | None = None,
+    follows: bool | None = None,
+    chosen: Mapping[str, str] | None = None,
+    samples: int = 0,
     lora: Sequence[LoraUse] = (),
     free: bool = False,
     correct: bool = True,
@@ -103,183 +58,117 @@ def ask_database(
     """Ask the model for a query and run it. `free` writes without the grammar; `correct` tries again where it failed.
 
     A query that fails or finds nothing is told to the model once; then several are sampled, and the rows on which
-    most of them agree win. With a `memory`, a question that was accepted in other words is answered by its query, and
-    others see the pairs most like them.
+    most of them agree win; `samples` does so in any case. With a `memory`, a question that was accepted in other words
+    is answered by its query, and others see the pairs most like them. With a `thread`, it may follow the questions
+    there (`follows`: None finds out by its words). With `chosen`, also an empty one, what could mean several things is
+    asked before a query is written: the answer has it in `open`, and the next call says what was meant (said ->
+    choice, "" for any of them).
     """
     started = time.monotonic()
+    _check(database, question, samples)
+    earlier = before(thread.before() if thread is not None else (), question, database.schema, follows)
+    known, about = database.known(), earlier.about(question)
+    linked = linker(known, about)
+    if memory is not None:
+        remembered = _remembered(memory, database, question, earlier, linked, seconds, started)
+        if remembered is not None:
+            return remembered
+    if earlier.turns:
+        found = _refined(database, question, earlier, linked, known, seconds, started)
+        if found is not None:
+            return _kept(memory, database, found)
+    # What a follow-up leaves open was said by the questions before it.
+    if chosen is not None and not earlier.turns:
+        unclear = ambiguities(known, question, linked)
+        still = still_open(unclear, chosen)
+        if still:
+            took = time.monotonic() - started
+            return SqlAnswer(question, "", None, (), linked, None, took, open=still, whole=earlier.whole)
+        if unclear:
+            linked = linker(decided(known, unclear, chosen), about)
+    if memory is not None:
+        values = [value for _, value in linked.found]
+        examples = (*examples, *memory.alike(database, earlier.whole, values))
+    grammar = None if free else sql_grammar(linked)
+    writer = Writer(app, model, options, grammar.grammar if grammar else None, tuple(lora), stop, on_progress)
+
+    def messages(failed: Sequence[tuple[str, str]]) -> tuple[Message, ...]:
+        return sql_messages(linked, question, (*examples, *earlier.turns), failed)
+
+    written = write_and_run(database, writer.write, messages, correct=correct, samples=samples, seconds=seconds)
+    answer = SqlAnswer(
+        question,
+        written.sql,
+        written.result,
+        written.tries,
+        linked,
+        grammar,
+        time.monotonic() - started,
+        agreement=written.agreement,
+        error=written.error,
+        n_examples=len(examples),
+        alternatives=written.alternatives,
+        whole=earlier.whole,
+        n_followed=len(earlier.turns),
+    )
+    return _kept(memory, database, answer)
+
+
+def _check(database: Database, question: str, samples: int) -> None:
     if not question.strip():
         raise Error("There is no question.", hint='Such as: "How many visits were there in 2024?"', kind="no-question")
     if not database.schema.tables:
         raise Error(f"{database.name} holds no tables, so nothing can be asked of it.", kind="no-table")
-    linked = linker(database.known(), question)
-    if memory is not None:
-        remembered = _remembered(memory, database, question, linked, seconds, started)
-        if remembered is not None:
-            return remembered
-        examples = (*examples, *memory.alike(database, question, [value for _, value in linked.found]))
-    grammar = None if free else sql_grammar(linked)
-    writer = _Writer(app, model, options, grammar.grammar if grammar else None, tuple(lora), stop, on_progress)
-    answer = _written(database, writer, question, linked, grammar, examples, correct, seconds, started)
-    if memory is not None and answer.result is not None:
-        memory.asked(database, question, answer.sql)
-    return replace(answer, n_examples=len(examples))
+    if not 0 <= samples <= MAX_SAMPLES:
+        raise Error(f"Up to {MAX_SAMPLES} samples can be taken; {samples} were asked for.", kind="bad-request")
 
 
 def _remembered(
-    memory: SqlMemory, database: Database, question: str, linked: Linked, seconds: float, started: float
-) -> SqlAnswer | None:
-    """The answer by the query that was accepted for the same question, run now; None where there is none that runs."""
-    kept = memory.same(database, question)
-    if kept is None:
-        return None
-    made, result, _ = _run(database, kept.sql, seconds)
-    if result is None:
-        return None
-    memory.asked(database, question, kept.sql)
-    took = time.monotonic() - started
-    return SqlAnswer(question, kept.sql, result, (made,), linked, None, took, remembered=kept)
-
-
-def _written(
+    memory: SqlMemory,
     database: Database,
-    writer: "_Writer",
     question: str,
+    earlier: Before,
     linked: Linked,
-    grammar: SqlGrammar | None,
-    examples: Sequence[Example],
-    correct: bool,
     seconds: float,
     started: float,
-) -> SqlAnswer:
-    """The model's query and its rows, with another try where it did not do."""
-    tries: list[Try] = []
-    results: list[tuple[str, Result]] = []
-    failed: list[tuple[str, str]] = []
-    error: Error | None = None
-    for _ in range(_TRIES if correct else 1):
-        sql = writer.write(sql_messages(linked, question, examples, failed))
-        made, result, error = _run(database, sql, seconds)
-        tries.append(made)
-        if result is not None:
-            results.append((sql, result))
-        if not made.problem:
-            return _answer(question, results[-1], tries, linked, grammar, started)
-        if failed and failed[-1][0] == sql:
-            break
-        failed.append((sql, made.problem))
-    agreement = 1.0
-    if correct:
-        best, agreement = _agreed(database, writer, sql_messages(linked, question, examples), tries, seconds)
-        if best is not None:
-            return replace(_answer(question, best, tries, linked, grammar, started), agreement=agreement)
-    if results:  # nothing was found, which may be the truth
-        return _answer(question, results[0], tries, linked, grammar, started)
-    last = tries[-1].sql
-    return SqlAnswer(question, last, None, tuple(tries), linked, grammar, time.monotonic() - started, error=error)
+) -> SqlAnswer | None:
+    """The answer by the query that was accepted for the same question, run now; None where there is none that runs."""
+    kept = memory.same(database, earlier.whole)
+    if kept is None:
+        return None
+    made, result, _ = run_query(database, kept.sql, seconds)
+    if result is None:
+        return None
+    memory.asked(database, earlier.whole, kept.sql)
+    took = time.monotonic() - started
+    answer = SqlAnswer(question, kept.sql, result, (made,), linked, None, took, remembered=kept)
+    return replace(answer, whole=earlier.whole, n_followed=len(earlier.turns))
 
 
-def _answer(
+def _refined(
+    database: Database,
     question: str,
-    best: tuple[str, Result],
-    tries: list[Try],
+    earlier: Before,
     linked: Linked,
-    grammar: SqlGrammar | None,
+    known: Profiled,
+    seconds: float,
     started: float,
-) -> SqlAnswer:
-    return SqlAnswer(question, best[0], best[1], tuple(tries), linked, grammar, time.monotonic() - started)
+) -> SqlAnswer | None:
+    """The answer by the query before, changed by rule; None where no rule fits or the changed query does not run."""
+    last = earlier.turns[-1].sql
+    sql = refined(last, question, known)
+    if sql is None:
+        return None
+    made, result, _ = run_query(database, sql, seconds)
+    if result is None:
+        return None
+    took = time.monotonic() - started
+    answer = SqlAnswer(question, sql, result, (made,), linked, None, took, refined=last)
+    return replace(answer, whole=earlier.whole, n_followed=len(earlier.turns))
 
 
-def _run(database: Database, sql: str, seconds: float) -> tuple[Try, Result | None, Error | None]:
-    try:
-        result = database.run(sql, seconds=seconds)
-    except Error as err:
-        if err.kind not in _REFUSALS:
-            raise
-        return Try(sql, err.message, err.kind), None, err
-    if not result.rows:
-        return Try(sql, "It finds no rows.", "empty"), result, None
-    if all(cell is None for row in result.rows for cell in row):
-        return Try(sql, "It finds nothing but empty cells.", "nothing"), result, None
-    return Try(sql), result, None
-
-
-def _agreed(
-    database: Database, writer: "_Writer", messages: tuple[Message, ...], tries: list[Try], seconds: float
-) -> tuple[tuple[str, Result] | None, float]:
-    """The query whose rows most samples gave, and the share of them; None where none of them found anything."""
-    by_rows: dict[str, list[tuple[str, Result]]] = {}
-    for number in range(_SAMPLES):
-        sql = writer.write(messages, seed=number + 1)
-        made, result, _ = _run(database, sql, seconds)
-        tries.append(made)
-        if result is not None and not made.problem:
-            by_rows.setdefault(repr(sorted(map(repr, result.rows))), []).append((sql, result))
-    if not by_rows:
-        return None, 0.0
-    most = max(by_rows.values(), key=len)
-    return most[0], len(most) / _SAMPLES
-
-
-class _Writer:
-    """Asks the model for one query."""
-
-    def __init__(
-        self,
-        app: "App",
-        model: str,
-        options: AskOptions | None,
-        grammar: Grammar | None,
-        lora: tuple[LoraUse, ...],
-        stop: Stop | None,
-        on_progress: Callable[[Progress], None],
-    ) -> None:
-        self._app = app
-        self._model = model
-        self._options = options or AskOptions()
-        self._grammar = grammar
-        self._lora = lora
-        self._stop = stop
-        self._on_progress = on_progress
-
-    def write(self, messages: tuple[Message, ...], seed: int | None = None) -> str:
-        """Greedy, or sampled with a seed."""
-        options = self._options
-        if seed is not None:
-            options = replace_sampling(options, temperature=_TEMPERATURE, seed=seed)
-        parts: list[str] = []
-        for event in self._app.ask(
-            messages,
-            model=self._model,
-            system="",
-            options=options,
-            max_tokens=MAX_TOKENS,
-            grammar=self._grammar,
-            lora=self._lora,
-            stop=self._stop,
-            on_progress=self._on_progress,
-        ):
-            if isinstance(event, TextDelta):
-                parts.append(event.text)
-        if self._stop is not None and self._stop.is_set():
-            raise Error("The question was stopped.", kind="stopped")
-        return cut_query("".join(parts))
-
-
-def replace_sampling(options: AskOptions, **changed: float) -> AskOptions:
-    """The options with other values for the sampler."""
-    return dataclasses.replace(options, sampling={**options.sampling, **changed})
-
-
-def cut_query(text: str) -> str:
-    """The query in what a model wrote: without a fence, and without what follows its first semicolon or blank line."""
-    text = text.strip()
-    if "```" in text:
-        text = text.split("```")[1].removeprefix("sqlite").removeprefix("sql").strip()
-    text = text.split("\n\n")[0]
-    depth = False
-    for i, char in enumerate(text):
-        if char == "'":
-            depth = not depth
-        elif char == ";" and not depth:
-            return text[:i].strip()
-    return text.strip()
+def _kept(memory: SqlMemory | None, database: Database, answer: SqlAnswer) -> SqlAnswer:
+    """The same, after it was written down as the last one that was asked."""
+    if memory is not None and answer.result is not None:
+        memory.asked(database, answer.whole, answer.sql)
+    return answer

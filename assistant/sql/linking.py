@@ -20,13 +20,14 @@ MAX_VALUES = 200
 _SHARE = 0.2  # of the best table's score that another one must have
 _POINTING = 3  # keys to one table that say as much as other columns
 _FEW = 12  # distinct texts of a column that are all given
+_ENDINGS = ("ies", "ing", "ed", "es", "s", "y", "e")
 _WORD = re.compile(r"[^\W_]+")
 _NAMES = {"name", "title", "label", "city", "date", "day"}
 _COMMON_WORDS = """
 a all an and are at be by did do does each for from give has have how in is it list many more most much not number of on
 or per show than that the their there they to was were what when which who whose with no any me its as
 """
-_COMMON = frozenset(_COMMON_WORDS.split())
+COMMON = frozenset(_COMMON_WORDS.split())
 _ALSO: Mapping[str, tuple[str, ...]] = {
     "mean": ("average",), "cost": ("price", "fee", "amount"), "costs": ("price", "fee", "amount"),
     "money": ("price", "amount", "total"), "earn": ("salary", "wage"), "old": ("birth", "age"), "oldest": ("birth",),
@@ -61,19 +62,10 @@ def link(
     whole: bool = False,
 ) -> Linked:
     """What `question` is about; `whole`: everything that is there, without looking at the question."""
-    words = _words(question)
-    named = _named_values(known, question)
-    scores = {
-        (table.name, column.name): _column_score(column, words)
-        + 4.0 * any(place == f"{table.name}.{column.name}" for place, _ in named)
-        for table in known.schema.tables
-        for column in table.columns
-    }
-    keys = [(table.name, key) for table in known.schema.tables for key in _keys(table, known.schema.tables)]
-    pointing = Counter(key.table for _, key in keys)
-    for name, key in keys:  # where half of the database points to one table, pointing there says little
-        for column_name in key.columns:
-            scores[name, column_name] *= min(1.0, _POINTING / pointing[key.table])
+    words = words_in(question)
+    named = named_values(known, question)
+    keys = [(table.name, key) for table in known.schema.tables for key in keys_of(table, known.schema.tables)]
+    scores = _scores(known, keys, named, words)
     if whole:
         chosen, named = list(known.schema.tables), []
     else:
@@ -88,9 +80,41 @@ def link(
     )
 
 
-def _words(text: str) -> frozenset[str]:
+def table_points(known: Profiled, question: str) -> dict[str, float]:
+    """How likely each table is meant, by source.table."""
+    words = words_in(question)
+    keys = [(table.name, key) for table in known.schema.tables for key in keys_of(table, known.schema.tables)]
+    scores = _scores(known, keys, named_values(known, question), words)
+    return {f"{table.source}.{table.name}": _points(table, scores, words) for table in known.schema.tables}
+
+
+def _scores(
+    known: Profiled, keys: list[tuple[str, Key]], named: list[tuple[str, str]], words: frozenset[str]
+) -> dict[tuple[str, str], float]:
+    """The points of every column."""
+    scores = {
+        (table.name, column.name): _column_score(column, words)
+        + 4.0 * any(place == f"{table.name}.{column.name}" for place, _ in named)
+        for table in known.schema.tables
+        for column in table.columns
+    }
+    pointing = Counter(key.table for _, key in keys)
+    for name, key in keys:  # where half of the database points to one table, pointing there says little
+        for column_name in key.columns:
+            scores[name, column_name] *= min(1.0, _POINTING / pointing[key.table])
+    return scores
+
+
+def _points(table: Table, scores: Mapping[tuple[str, str], float], words: frozenset[str]) -> float:
+    own = name_words(table.name)
+    best = sorted((scores[table.name, column.name] for column in table.columns), reverse=True)
+    said = len(own & words) / len(own) if own else 0.0
+    return 5.0 * said + sum(best[:3]) + 0.5 * len(words_in(table.comment) & words) - 0.1 * table.is_view
+
+
+def words_in(text: str) -> frozenset[str]:
     """The words of a text by their stems, with what else they may mean."""
-    plain = [word for word in _WORD.findall(text.lower()) if word not in _COMMON or word in _ALSO]
+    plain = [word for word in _WORD.findall(text.lower()) if word not in COMMON or word in _ALSO]
     found = {stem(word) for word in plain}
     for word in plain:
         found.update(stem(other) for other in _ALSO.get(word, ()))
@@ -98,28 +122,26 @@ def _words(text: str) -> frozenset[str]:
 
 
 def stem(word: str) -> str:
-    """A word without its English ending, roughly: categories, category and category's become categor."""
-    for ending in ("ies", "ing", "ed", "es", "s", "y", "e"):
-        if len(word) > len(ending) + 2 and word.endswith(ending):
-            return word[: -len(ending)]
-    return word
+    """A word without its English endings, roughly: categories, category and category's become categor."""
+    ending = next((one for one in _ENDINGS if len(word) > len(one) + 2 and word.endswith(one)), "")
+    return stem(word[: -len(ending)]) if ending else word  # buildings, building: build
 
 
-def _name_words(name: str) -> set[str]:
+def name_words(name: str) -> set[str]:
     return {stem(word.lower()) for word in re.findall(r"[A-Z]?[a-z]+|[A-Z]+|\d+|[^\W\d_a-zA-Z]+", name)}
 
 
 def _column_score(column: Column, words: frozenset[str]) -> float:
-    own = _name_words(column.name)
+    own = name_words(column.name)
     hits = own & words
     score = 3.0 * len(hits) / len(own) + len(hits) if own else 0.0
     if column.comment:
-        score += 0.7 * len(_words(column.comment) & words)
+        score += 0.7 * len(words_in(column.comment) & words)
     score += 0.8 * len({stem(value.lower()) for value in column.samples if value.isalpha()} & words)
     return score
 
 
-def _named_values(known: Profiled, question: str) -> list[tuple[str, str]]:
+def named_values(known: Profiled, question: str) -> list[tuple[str, str]]:
     """(column, value) for every text of the database that stands in the question, the longest first."""
     folded = " ".join(_WORD.findall(question.casefold()))
     padded, stems = f" {folded} ", {stem(word) for word in folded.split()}
@@ -127,14 +149,14 @@ def _named_values(known: Profiled, question: str) -> list[tuple[str, str]]:
     for column in known.values:
         for value in column.values:
             plain = " ".join(_WORD.findall(value.casefold()))
-            if not plain or (len(plain) < 2 and value not in question) or plain in _COMMON:
+            if not plain or (len(plain) < 2 and value not in question) or plain in COMMON:
                 continue
             if f" {plain} " in padded or (" " not in plain and len(plain) > 3 and stem(plain) in stems):
                 found.append((f"{column.table}.{column.column}", value))
     return sorted(found, key=lambda one: -len(one[1]))
 
 
-def _keys(table: Table, tables: Iterable[Table]) -> list[Key]:
+def keys_of(table: Table, tables: Iterable[Table]) -> list[Key]:
     """The declared keys; where a table has none, those that names show: city_id and a table city."""
     if table.keys:
         return [key for key in table.keys if key.to_columns and all(key.to_columns)]
@@ -162,13 +184,7 @@ def _choose_tables(
     words: frozenset[str],
     most: int,
 ) -> list[Table]:
-    def score(table: Table) -> float:
-        own = _name_words(table.name)
-        best = sorted((scores[table.name, column.name] for column in table.columns), reverse=True)
-        said = len(own & words) / len(own) if own else 0.0
-        return 5.0 * said + sum(best[:3]) + 0.5 * len(_words(table.comment) & words) - 0.1 * table.is_view
-
-    points = {table.name: score(table) for table in tables}
+    points = {table.name: _points(table, scores, words) for table in tables}
     order = sorted(tables, key=lambda table: points[table.name], reverse=True)
     least = _SHARE * max(points.values(), default=0.0)
     if least <= 0:  # the question names nothing that is here
@@ -210,7 +226,7 @@ def _choose_columns(tables: list[Table], scores: Mapping[tuple[str, str], float]
     for i, table in enumerate(tables):
         for place, column in enumerate(table.columns):
             score = scores[table.name, column.name] - 0.05 * place - 0.02 * i
-            score += 0.6 * bool(_name_words(column.name) & _NAMES) + 0.3 * bool(column.key)
+            score += 0.6 * bool(name_words(column.name) & _NAMES) + 0.3 * bool(column.key)
             ranked.append((score, i, place))
     ranked.sort(reverse=True)
     kept: dict[int, set[int]] = {i: set() for i in range(len(tables))}

@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 
 from rushlight import Error
-from rushlight.assistant.sql.asking import SqlAnswer
+from rushlight.assistant.sql.answer import SqlAnswer
 from rushlight.ui.words import text
 
 

@@ -3,7 +3,7 @@
 from typing import Any
 
 from rushlight import Error
-from rushlight.assistant.sql.asking import SqlAnswer
+from rushlight.assistant.sql.answer import SqlAnswer
 from rushlight.assistant.sql.values import Column, Key, Result, Schema, Source, Table, json_cell
 from rushlight.ui.cli.output import error_json, print_table, say, tell, tell_error
 from rushlight.ui.desk.sql_words import cell_text, explanation, question_back, result_line, statement, way_text

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from rushlight.assistant.sql.asking import SqlAnswer, Unclear
+from rushlight.assistant.sql.answer import SqlAnswer, Unclear
 from rushlight.assistant.sql.explain import Step
 from rushlight.assistant.sql.values import Cell, Result
 from rushlight.ui.words import plural, text

@@ -10,9 +10,11 @@ from rushlight import Error, Stop
 from rushlight.assistant.engine.request import Message
 from rushlight.assistant.events import Finished, TextDelta
 from rushlight.assistant.paths import find_paths
-from rushlight.assistant.sql.asking import SqlAnswer, ask_database, cut_query
+from rushlight.assistant.sql.answer import SqlAnswer
+from rushlight.assistant.sql.asking import ask_database
 from rushlight.assistant.sql.database import Database, open_database
 from rushlight.assistant.sql.prompt import Example
+from rushlight.assistant.sql.writing import cut_query
 
 COUNT = "SELECT COUNT(*) FROM patient WHERE patient.city = 'Oslo'"
 EMPTY = "SELECT patient.name FROM patient WHERE patient.city = 'Nowhere'"

@@ -1,0 +1,81 @@
+"""A model writes one query: what it is asked, and the query cut out of what it wrote. Knows the app; runs nothing."""
+
+import dataclasses
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from rushlight import Error, Progress, Stop
+from rushlight.assistant.ask_options import AskOptions
+from rushlight.assistant.engine.request import Grammar, LoraUse, Message
+from rushlight.assistant.events import TextDelta
+
+if TYPE_CHECKING:
+    from rushlight.assistant.app import App
+
+MAX_TOKENS = 240
+_TEMPERATURE = 0.8
+
+
+class Writer:
+    """Asks the model for one query."""
+
+    def __init__(
+        self,
+        app: "App",
+        model: str,
+        options: AskOptions | None,
+        grammar: Grammar | None,
+        lora: tuple[LoraUse, ...],
+        stop: Stop | None,
+        on_progress: Callable[[Progress], None],
+    ) -> None:
+        self._app = app
+        self._model = model
+        self._options = options or AskOptions()
+        self._grammar = grammar
+        self._lora = lora
+        self._stop = stop
+        self._on_progress = on_progress
+
+    def write(self, messages: tuple[Message, ...], seed: int | None = None) -> str:
+        """Greedy, or sampled with a seed."""
+        options = self._options
+        if seed is not None:
+            options = _sampled(options, temperature=_TEMPERATURE, seed=seed)
+        parts: list[str] = []
+        for event in self._app.ask(
+            messages,
+            model=self._model,
+            system="",
+            options=options,
+            max_tokens=MAX_TOKENS,
+            grammar=self._grammar,
+            lora=self._lora,
+            stop=self._stop,
+            on_progress=self._on_progress,
+        ):
+            if isinstance(event, TextDelta):
+                parts.append(event.text)
+        if self._stop is not None and self._stop.is_set():
+            raise Error("The question was stopped.", kind="stopped")
+        return cut_query("".join(parts))
+
+
+def _sampled(options: AskOptions, **changed: float) -> AskOptions:
+    """The options with other values for the sampler."""
+    return dataclasses.replace(options, sampling={**options.sampling, **changed})
+
+
+def cut_query(text: str) -> str:
+    """The query in what a model wrote: without a fence, and without what follows its first semicolon or blank line."""
+    text = text.strip()
+    if "```" in text:
+        text = text.split("```")[1].removeprefix("sqlite").removeprefix("sql").strip()
+    text = text.split("\n\n")[0]
+    quoted = False
+    for i, char in enumerate(text):
+        if char == "'":
+            quoted = not quoted
+        elif char == ";" and not quoted:
+            return text[:i].strip()
+    return text.strip()
