@@ -21,7 +21,7 @@ from rushlight.assistant.sql.following import Before, before
 from rushlight.assistant.sql.grammar import sql_grammar
 from rushlight.assistant.sql.linking import Linked, link
 from rushlight.assistant.sql.memory import SqlMemory
-from rushlight.assistant.sql.prompt import Example, sql_messages
+from rushlight.assistant.sql.prompt import FORM, SHORT_FORM, Example, sql_messages
 from rushlight.assistant.sql.protocol import Profiled
 from rushlight.assistant.sql.refining import refined
 from rushlight.assistant.sql.threads import Thread
@@ -48,6 +48,7 @@ def ask_database(
     chosen: Mapping[str, str] | None = None,
     samples: int = 0,
     lora: Sequence[LoraUse] = (),
+    form: str = FORM,
     free: bool = False,
     correct: bool = True,
     linker: Linker = link,
@@ -62,7 +63,7 @@ def ask_database(
     is answered by its query, and others see the pairs most like them. With a `thread`, it may follow the questions
     there (`follows`: None finds out by its words). With `chosen`, also an empty one, what could mean several things is
     asked before a query is written: the answer has it in `open`, and the next call says what was meant (said ->
-    choice, "" for any of them).
+    choice, "" for any of them). `form` is the prompt's, as the adapter in `lora` was taught with.
     """
     started = time.monotonic()
     _check(database, question, samples)
@@ -93,7 +94,8 @@ def ask_database(
     writer = Writer(app, model, options, grammar.grammar if grammar else None, tuple(lora), stop, on_progress)
 
     def messages(failed: Sequence[tuple[str, str]]) -> tuple[Message, ...]:
-        return sql_messages(linked, question, (*examples, *earlier.turns), failed)
+        asked = earlier.whole if form == SHORT_FORM else question  # it has no turns before the question
+        return sql_messages(linked, asked, (*examples, *earlier.turns), failed, form)
 
     written = write_and_run(database, writer.write, messages, correct=correct, samples=samples, seconds=seconds)
     answer = SqlAnswer(

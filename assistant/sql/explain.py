@@ -91,13 +91,13 @@ def _steps(tree: Any) -> Iterator[Step]:
             yield Step("from", (_source(source.this),))
     for join in tree.args.get("joins") or ():
         kind = "outer-join" if join.side else "join"
-        yield Step(kind, (_source(join.this), _said(join.args.get("on"), aliases)))
+        yield Step(kind, (_source(join.this), _condition(join, source, aliases)))
     where = tree.args.get("where")
     if where is not None:
         yield Step("where", tuple(_said(part, aliases) for part in _conditions(where.this)))
     group = tree.args.get("group")
     if group is not None:
-        yield Step("group", tuple(_said(one, aliases) for one in group.expressions))
+        yield Step("group", tuple(_said(_shown(one, tree), aliases) for one in group.expressions))
     having = tree.args.get("having")
     if having is not None:
         yield Step("having", tuple(_said(part, aliases) for part in _conditions(having.this)))
@@ -105,10 +105,38 @@ def _steps(tree: Any) -> Iterator[Step]:
     yield Step(kind, tuple(_said(one.unalias(), aliases) for one in tree.expressions))
     order = tree.args.get("order")
     if order is not None:
-        yield Step("order", tuple(_said(one, aliases) for one in order.expressions))
+        yield Step("order", tuple(_ordered(one, tree, aliases) for one in order.expressions))
     limit = tree.args.get("limit")
     if limit is not None:
         yield Step("limit", (_said(limit.expression, aliases),))
+
+
+def _condition(join: Any, source: Any, aliases: dict[str, str]) -> str:
+    """What a join holds together; "" where nothing does."""
+    on = join.args.get("on")
+    if on is not None:
+        return _said(on, aliases)
+    first = _source(source.this) if source is not None else ""
+    names = [one.name for one in join.args.get("using") or ()]
+    return " AND ".join(f"{first}.{name} = {_source(join.this)}.{name}" for name in names)[:_MAX_ITEM]
+
+
+def _shown(node: Any, tree: Any) -> Any:
+    """What a number in GROUP BY or ORDER BY stands for: the column shown in that place."""
+    from sqlglot import exp
+
+    if isinstance(node, exp.Literal) and node.is_int and 1 <= int(node.name) <= len(tree.expressions):
+        return tree.expressions[int(node.name) - 1].unalias()
+    return node
+
+
+def _ordered(node: Any, tree: Any, aliases: dict[str, str]) -> str:
+    place = _shown(node.this, tree)
+    return (
+        _said(place, aliases) + (" DESC" if node.args.get("desc") else "")
+        if place is not node.this
+        else _said(node, aliases)
+    )
 
 
 def _conditions(node: Any) -> list[Any]:

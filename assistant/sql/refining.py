@@ -10,7 +10,7 @@ from typing import Any
 
 from rushlight.assistant.sql.explain import parsed
 from rushlight.assistant.sql.grammar import kind_of, literal
-from rushlight.assistant.sql.linking import name_words, stem
+from rushlight.assistant.sql.linking import keys_of, name_words, stem
 from rushlight.assistant.sql.protocol import Profiled
 from rushlight.assistant.sql.trees import name_of
 
@@ -96,6 +96,9 @@ def _with_year(tree: Any, tables: dict[str, str], known: Profiled, year: str) ->
                 changed = True
     if changed:
         return _written(tree)
+    if len(dates) > 1:
+        many = _many(tables, known)
+        dates = [one for one in dates if one[0] == many]
     if len(dates) != 1:
         return None
     alias, column = dates[0]
@@ -111,6 +114,15 @@ def _date_columns(tables: dict[str, str], known: Profiled) -> list[tuple[str, st
         for column in by_name[name.lower()].columns
         if kind_of(column) == "date"
     ]
+
+
+def _many(tables: dict[str, str], known: Profiled) -> str:
+    """The table that points to others and that none points to: each row of the join is one of its rows. "" for none."""
+    named = {name.lower(): alias for alias, name in tables.items()}
+    inside = [table for table in known.schema.tables if table.name.lower() in named]
+    pointed = {key.table.lower() for table in inside for key in keys_of(table, known.schema.tables)}
+    found = [named[table.name.lower()] for table in inside if table.name.lower() not in pointed]
+    return found[0] if len(found) == 1 and len(inside) == len(tables) else ""
 
 
 def _is_date(column: Any, dates: list[tuple[str, str]]) -> bool:

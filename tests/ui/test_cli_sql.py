@@ -150,7 +150,60 @@ def test_ask_draws_a_chart_where_one_fits(cli: Cli, answering: Any, shop: Path, 
     done = cli("sql", "ask", shop, "What did each customer spend?", "--free", "--chart", target)
     assert done.code == 0 and "A bar chart was written" in done.err and "<svg" in target.read_text()
     assert "there already" in cli("sql", "ask", shop, "What?", "--chart", target).err
-    assert "ending" in cli("sql", "ask", shop, "What?", "--chart", tmp_path / "x.png").err
+    assert "ending" in cli("sql", "ask", shop, "What?", "--chart", tmp_path / "x.gif").err
     answering(["SELECT COUNT(*) FROM customer"])
     found = json.loads(cli("sql", "ask", shop, "How many?", "--chart", tmp_path / "y.svg", "--json").out)
     assert found["chart"] is None and not (tmp_path / "y.svg").exists()
+
+
+def test_a_follow_up_keeps_the_thread(cli: Cli, answering: Any, shop: Path) -> None:
+    sql = "SELECT COUNT(*) FROM customer WHERE customer.city = 'Oslo'"
+    cast = answering([sql])
+    assert "could be followed" in cli("sql", "ask", shop, "only 2024", "--follow").err
+    assert cli("sql", "ask", shop, "How many customers live in Oslo?").code == 0
+    done = cli("sql", "ask", shop, "with a name", "-f")
+    assert done.code == 0 and "follows the question before" in done.err
+    assert [turn.content for turn in cast.engine.requests[1].messages[1:]] == [
+        "How many customers live in Oslo?", sql, "with a name",
+    ]  # fmt: skip
+    done = cli("sql", "ask", shop, "without Oslo", "--follow", "--json")
+    found = json.loads(done.out)
+    assert found["followed"] == 2 and found["whole_question"].startswith(
+        "How many customers live in Oslo?; with a name"
+    )
+    (thread,) = json.loads(cli("sql", "threads", "list", shop, "--json").out)["threads"]
+    assert thread["id"] == found["thread"] and thread["title"] == "How many customers live in Oslo?"
+    shown = json.loads(cli("sql", "threads", "show", shop, thread["id"][:12], "--json").out)
+    assert [turn["question"] for turn in shown["turns"]][1] == "with a name" and shown["turns"][0]["first_rows"] == [
+        ["1"]
+    ]
+    assert "with a name" in cli("sql", "threads", "show", shop, thread["id"]).out
+    assert cli("sql", "threads", "remove", shop, thread["id"]).code == 0
+    assert "Nothing has been asked" in cli("sql", "threads", "list", shop).out
+
+
+def test_what_means_two_things_is_asked_back(cli: Cli, answering: Any, shop: Path) -> None:
+    db = apsw.Connection(str(shop))
+    db.execute("CREATE TABLE supplier (supplier_id INTEGER PRIMARY KEY, city TEXT)")
+    db.execute("INSERT INTO supplier VALUES (1, 'Oslo'), (2, 'Rome'), (3, 'Bonn')")
+    db.close()
+    cast = answering(["SELECT COUNT(*) FROM supplier WHERE supplier.city = 'Oslo'"])
+    question = "How many customers and suppliers are in Oslo?"
+    done = cli("sql", "ask", shop, question, "--ask-back")
+    assert done.code == 1 and "--choose Oslo=supplier.city" in done.out and not cast.engine.requests
+    found = json.loads(cli("sql", "ask", shop, question, "--ask-back", "--json").out)
+    assert found["open"][0]["said"] == "Oslo" and found["sql"] is None
+    done = cli("sql", "ask", shop, question, "--choose", "Oslo=supplier.city")
+    assert done.code == 0 and "supplier.city = 'Oslo'" in done.out
+    assert "cannot mean" in cli("sql", "ask", shop, question, "--choose", "Oslo=purchase.total").err
+    assert "WORD=MEANING" in cli("sql", "ask", shop, question, "--choose", "Oslo").err
+
+
+def test_a_chart_is_exported_as_a_picture(rushlight: Any, cli: Cli, shop: Path, tmp_path: Path) -> None:
+    pytest.importorskip("PySide6")
+    sql = "SELECT name, total FROM customer JOIN purchase USING (customer_id)"
+    done = rushlight("sql", "export", str(shop), sql, str(tmp_path / "x.png"))  # Qt has one application a process
+    assert done.returncode == 0 and "A bar chart was written" in done.stderr, done.stderr
+    assert (tmp_path / "x.png").read_bytes()[:8] == b"\x89PNG\r\n\x1a\n"
+    assert cli("sql", "export", shop, sql, tmp_path / "x.svg").code == 0 and "<svg" in (tmp_path / "x.svg").read_text()
+    assert cli("sql", "export", shop, "SELECT name FROM customer", tmp_path / "y.svg").code == 1

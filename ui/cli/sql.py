@@ -7,8 +7,10 @@ import click
 
 from rushlight.ui.cli.output import print_json, say, tell
 from rushlight.ui.cli.sql_advice import advise
+from rushlight.ui.cli.sql_ask import ask
 from rushlight.ui.cli.sql_examples import accept, examples
 from rushlight.ui.cli.sql_options import AS_JSON, FILE, FILES, REPLACE, SECONDS, WITH, opened
+from rushlight.ui.cli.sql_threads import threads
 from rushlight.ui.words import plural, text
 
 _EPILOG = text("""\b
@@ -23,6 +25,7 @@ A session:
   cardiology   3
   dermatology  2
   $ rushlight sql ask clinic.db "How many doctors are there in each specialty?"
+  $ rushlight sql ask clinic.db "only cardiology" --follow
   $ rushlight sql accept clinic.db
 Files are opened for reading only; SQLite itself refuses everything else.""")
 
@@ -35,9 +38,8 @@ def sql() -> None:
     """The noun; its verbs follow."""
 
 
-sql.add_command(accept)
-sql.add_command(advise)
-sql.add_command(examples)
+for _verb in (ask, accept, advise, examples, threads):
+    sql.add_command(_verb)
 
 
 @sql.command("open", help=text("Open files and list their tables. What is no database is imported into the cache."))
@@ -107,90 +109,9 @@ def run(file: str, statement: str, others: tuple[str, ...], rows: int, seconds: 
 
 @sql.command(
     help=text(
-        "Ask a question: a model writes the query, which is shown and run. Under a grammar made from the tables, no "
-        "query can name what is not there."
+        "Run one statement that reads and write its rows to a file: .csv, .tsv, .md or .parquet by its ending, or a "
+        "chart of them: .svg or .png."
     )
-)
-@FILE
-@click.argument("question", metavar="QUESTION")
-@WITH
-@click.option("-m", "--model", default="", metavar="NAME", help=text("The model that writes the query."))
-@click.option("--free", is_flag=True, help=text("Write without the grammar: any SQL, checked by running it."))
-@click.option("--once", is_flag=True, help=text("Do not try again where the query fails or finds nothing."))
-@click.option("--no-examples", is_flag=True, help=text("Leave out what was accepted before."))
-@click.option(
-    "--chart",
-    type=click.Path(path_type=Path, dir_okay=False),
-    default=None,
-    metavar="FILE.svg",
-    help=text("Draw the rows as a chart, where one fits them."),
-)
-@REPLACE
-@click.option("--accept", "accepted", is_flag=True, help=text("Accept the answer if there is one."))
-@SECONDS
-@AS_JSON
-def ask(
-    file: str,
-    question: str,
-    others: tuple[str, ...],
-    model: str,
-    free: bool,
-    once: bool,
-    no_examples: bool,
-    chart: Path | None,
-    replace: bool,
-    accepted: bool,
-    seconds: float | None,
-    as_json: bool,
-) -> int:
-    from rushlight import Stop
-    from rushlight.assistant.app import open_app
-    from rushlight.assistant.sql.asking import ask_database
-    from rushlight.assistant.sql.database import open_database
-    from rushlight.assistant.sql.limits import STATEMENT_S
-    from rushlight.assistant.sql.memory import SqlMemory
-    from rushlight.ui.cli.interrupt import InterruptStops
-    from rushlight.ui.cli.output import ProgressLine
-    from rushlight.ui.cli.sql_chart import chart_line, check_target, write_chart
-    from rushlight.ui.cli.sql_views import answer_json, print_answer
-
-    if chart is not None:
-        check_target(chart, replace)
-    line = ProgressLine()
-    with open_app() as app, open_database((file, *others), app.paths) as database, InterruptStops(Stop()) as stop:
-        app.begin()
-        memory = SqlMemory(app.store)
-        try:
-            answer = ask_database(
-                app,
-                database,
-                question,
-                model=model,
-                memory=None if no_examples else memory,
-                free=free,
-                correct=not once,
-                seconds=seconds or STATEMENT_S,
-                stop=stop,
-                on_progress=lambda progress: line.show(text(progress.what)),
-            )
-        finally:
-            line.clear()
-        if no_examples and answer.result is not None:
-            memory.asked(database, question, answer.sql)
-        if accepted and answer.result is not None and answer.remembered is None:
-            memory.accept(database, question, answer.sql)
-    kind = write_chart(chart, answer) if chart is not None and answer.result is not None else ""
-    if as_json:
-        print_json({**answer_json(answer), "chart": kind or None})
-    else:
-        print_answer(answer)
-        if chart is not None and answer.result is not None:
-            tell(chart_line(chart, kind))
-    return 0 if answer.result is not None else 1
-
-
-@sql.command(
-    help=text("Run one statement that reads and write its rows to a file: .csv, .tsv, .md or .parquet by its ending.")
 )
 @FILE
 @click.argument("statement", metavar="STATEMENT")
@@ -210,6 +131,8 @@ def export(
 ) -> int:
     from rushlight.assistant.sql.export import export_rows
 
+    if target.suffix.lower() in (".svg", ".png"):
+        return _export_chart((file, *others), statement, target, seconds or 60.0, replace, as_json)
     with opened((file, *others)) as database:
         found = database.stream(statement, seconds=seconds or 60.0, max_rows=50_000_000)
         n_rows = export_rows(found, target, replace=replace)
@@ -218,6 +141,23 @@ def export(
     else:
         tell(plural("{count} row was written to {file}.", "{count} rows were written to {file}.", n_rows, file=target))
     return 0
+
+
+def _export_chart(
+    files: tuple[str, ...], statement: str, target: Path, seconds: float, replace: bool, as_json: bool
+) -> int:
+    from rushlight.assistant.sql.limits import MAX_ROWS
+    from rushlight.ui.cli.sql_chart import chart_line, check_target, write_chart
+
+    check_target(target, replace)
+    with opened(files) as database:
+        result = database.run(statement, seconds=seconds, max_rows=MAX_ROWS)
+    kind = write_chart(target, result, "")
+    if as_json:
+        print_json({"file": str(target) if kind else None, "chart": kind or None, "rows": len(result.rows)})
+    else:
+        tell(chart_line(target, kind))
+    return 0 if kind else 1
 
 
 def _only(schema: Any, names: tuple[str, ...]) -> Any:

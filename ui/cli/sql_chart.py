@@ -1,19 +1,19 @@
-"""`rushlight sql ask --chart FILE.svg`: the rows of an answer as a picture, where one fits them."""
+"""Charts of rows as files, SVG or PNG: the rows of an answer as a picture, where one fits them."""
 
 import os
 from pathlib import Path
 
 from rushlight import Error
-from rushlight.assistant.sql.answer import SqlAnswer
+from rushlight.assistant.sql.values import Result
 from rushlight.ui.words import text
 
 
 def check_target(path: Path, replace: bool) -> None:
     """Before a model is asked: whether the file could be written at its end."""
-    if path.suffix.lower() != ".svg":
+    if path.suffix.lower() not in (".svg", ".png"):
         raise Error(
             text("{file} cannot be written: its ending names no kind of picture.", file=path.name),
-            hint=text("Charts are SVG files: chart.svg"),
+            hint=text("Charts are SVG or PNG files: chart.svg"),
             kind="unknown-file",
         )
     if path.exists() and not replace:
@@ -24,19 +24,19 @@ def check_target(path: Path, replace: bool) -> None:
         )
 
 
-def write_chart(path: Path, answer: SqlAnswer) -> str:
-    """Draw the rows, whole or not at all; the kind of chart, "" where none fits them."""
+def write_chart(path: Path, result: Result, title: str, kind: str = "auto") -> str:
+    """Draw the rows, whole or not at all; the kind of chart, "" where none fits them. `kind`: one of them is wanted."""
     from rushlight.assistant.sql.chart_svg import draw_chart
-    from rushlight.assistant.sql.charts import choose_chart
+    from rushlight.assistant.sql.charts import charts_for
 
-    if answer.result is None:
+    fitting = [one for one in charts_for(result) if kind in ("auto", one.kind)]
+    if not fitting:
         return ""
-    spec = choose_chart(answer.result)
-    if spec is None:
-        return ""
+    drawn = draw_chart(fitting[0], result, title)
+    made = _png(drawn) if path.suffix.lower() == ".png" else drawn.encode()
     staged = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
-        staged.write_text(draw_chart(spec, answer.result, answer.question), encoding="utf-8")
+        staged.write_bytes(made)
         staged.replace(path)
     except OSError as err:
         raise Error(
@@ -46,7 +46,20 @@ def write_chart(path: Path, answer: SqlAnswer) -> str:
         ) from err
     finally:
         staged.unlink(missing_ok=True)
-    return spec.kind
+    return fitting[0].kind
+
+
+def _png(drawn: str) -> bytes:
+    try:
+        from rushlight.ui.gui.svg_png import png_of
+
+        return png_of(drawn)
+    except ImportError as err:
+        raise Error(
+            text("A PNG is drawn by the window's package, which is not installed."),
+            hint=text("Write the chart as .svg, or: {command}", command="pip install 'rushlight[gui]'"),
+            kind="missing-package",
+        ) from err
 
 
 def chart_line(path: Path, kind: str) -> str:

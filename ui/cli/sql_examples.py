@@ -9,7 +9,7 @@ import click
 
 from rushlight import Error
 from rushlight.ui.cli.output import print_json, print_table, say, tell
-from rushlight.ui.cli.sql_options import AS_JSON, FILE, REPLACE, WITH
+from rushlight.ui.cli.sql_options import AS_JSON, FILE, REPLACE, WITH, short_ids
 from rushlight.ui.words import plural, text
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ def list_(file: str, others: tuple[str, ...], as_json: bool) -> int:
     if as_json:
         print_json({"examples": [kept_json(one) for one in found]})
     elif found:
-        names = _short([one.id for one in found])
+        names = short_ids([one.id for one in found])
         print_table(
             [text("ID"), text("QUESTION"), text("QUERY"), text("FROM")],
             [[names[one.id], one.question, one.sql, _source_text(one.source)] for one in found],
@@ -164,14 +164,6 @@ def kept_json(kept: "Kept") -> dict[str, Any]:
 
 def _source_text(source: str) -> str:
     return {"accepted": text("accepted"), "corrected": text("corrected"), "imported": text("imported")}[source]
-
-
-def _short(ids: list[str]) -> dict[str, str]:
-    """The shortest beginnings that tell them apart; examples kept at the same moment differ at their ends only."""
-    for length in range(6, 18):
-        if len({one[:length] for one in ids}) == len(ids):
-            return {one: one[:length] for one in ids}
-    return {one: one for one in ids}
 
 
 @contextmanager

@@ -27,3 +27,11 @@ def opened(files: tuple[str, ...]) -> "Database":
     from rushlight.assistant.sql.database import open_database
 
     return open_database(files, find_paths())
+
+
+def short_ids(ids: list[str]) -> dict[str, str]:
+    """The shortest beginnings that tell them apart; what was kept at the same moment differs at its end only."""
+    for length in range(6, 18):
+        if len({one[:length] for one in ids}) == len(ids):
+            return {one: one[:length] for one in ids}
+    return {one: one for one in ids}

@@ -1,13 +1,14 @@
 """How databases, schemas and results look in a terminal, and as JSON. Cells are strangers' text."""
 
+import shlex
 from typing import Any
 
 from rushlight import Error
 from rushlight.assistant.sql.answer import SqlAnswer
 from rushlight.assistant.sql.values import Column, Key, Result, Schema, Source, Table, json_cell
 from rushlight.ui.cli.output import error_json, print_table, say, tell, tell_error
-from rushlight.ui.desk.sql_words import cell_text, explanation, question_back, result_line, statement, way_text
-from rushlight.ui.words import text
+from rushlight.ui.desk.sql_words import cell_text, explanation, question_back, result_line, statement, way_text, which
+from rushlight.ui.words import plural, text
 
 
 def print_result(result: Result) -> None:
@@ -140,6 +141,9 @@ def _values_text(column: Column) -> str:
 
 def print_answer(answer: SqlAnswer) -> None:
     """The query, what it does, its rows, and the result in a sentence."""
+    if answer.open:
+        _print_open(answer)
+        return
     say(answer.sql)
     said = _explained(answer.sql)
     if said:
@@ -155,6 +159,17 @@ def print_answer(answer: SqlAnswer) -> None:
     say(statement(answer.result))
     for unclear in answer.unclear:
         tell(question_back(unclear))
+    for other in answer.alternatives[1:]:
+        votes = plural("{count} sample wrote", "{count} samples wrote", other.n_votes)
+        tell(f"{votes} ({plural('{count} row', '{count} rows', other.n_rows)}): {other.sql}")
+
+
+def _print_open(answer: SqlAnswer) -> None:
+    """What has to be said before a query is written, and how."""
+    for one in answer.open:
+        say(which(one))
+        for choice in one.choices:
+            say(f"  --choose {shlex.quote(f'{one.said}={choice}')}")
 
 
 def _explained(sql: str) -> str:
@@ -169,7 +184,8 @@ def answer_json(answer: SqlAnswer) -> dict[str, Any]:
     grammar = answer.grammar
     return {
         "question": answer.question,
-        "sql": answer.sql,
+        "whole_question": answer.whole or answer.question,
+        "sql": answer.sql or None,
         "explanation": _explained(answer.sql),
         **(result_json(result) if result is not None else {"columns": [], "rows": None, "more": False}),
         "answer": statement(result) if result is not None else None,
@@ -177,7 +193,11 @@ def answer_json(answer: SqlAnswer) -> dict[str, Any]:
         "tries": [{"sql": one.sql, "problem": one.problem, "kind": one.kind} for one in answer.tries],
         "agreement": answer.agreement,
         "remembered": answer.remembered and {"id": answer.remembered.id, "question": answer.remembered.question},
+        "refined": answer.refined or None,
+        "followed": answer.n_followed,
         "examples": answer.n_examples,
+        "open": [{"kind": one.kind, "said": one.said, "choices": list(one.choices)} for one in answer.open],
+        "alternatives": [{"sql": one.sql, "votes": one.n_votes, "rows": one.n_rows} for one in answer.alternatives],
         "unclear": [
             {"value": one.value, "columns": list(one.places), "taken": list(one.taken)} for one in answer.unclear
         ],

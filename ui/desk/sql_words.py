@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from rushlight.assistant.sql.ambiguity import Ambiguity
 from rushlight.assistant.sql.answer import SqlAnswer, Unclear
 from rushlight.assistant.sql.explain import Step
 from rushlight.assistant.sql.values import Cell, Result
@@ -22,6 +23,8 @@ def _sentence(step: Step) -> str:
     match step.kind:
         case "from":
             return text("Takes {table}.", table=items)
+        case "join" if not step.items[1]:
+            return text("Adds {table}, every row to every one.", table=step.items[0])
         case "join":
             return text("Adds {table} where {condition}.", table=step.items[0], condition=step.items[1])
         case "outer-join":
@@ -64,6 +67,13 @@ def question_back(unclear: Unclear) -> str:
         places=", ".join(unclear.places),
         taken=", ".join(unclear.taken),
     )
+
+
+def which(ambiguity: Ambiguity) -> str:
+    """What is asked before a query is written."""
+    if ambiguity.kind == "table":
+        return text("“{word}” can mean several tables. Which one?", word=cell_words(ambiguity.said))
+    return text("“{value}” stands in several columns. Which one is meant?", value=cell_words(ambiguity.said))
 
 
 def statement(result: Result) -> str:
@@ -127,6 +137,8 @@ def way_text(answer: SqlAnswer) -> str:
     """How it came about, such as "first try · 1.2 s · grammar of 29 kB, 16 joins"."""
     if answer.remembered is not None:
         return text("accepted before for “{question}”; no model was asked", question=answer.remembered.question)
+    if answer.refined:
+        return text("the query before with this changed; no model was asked")
     n = len(answer.tries)
     parts = [text("first try") if n == 1 else text("{n} tries", n=n), f"{answer.seconds:.1f} s"]
     if answer.grammar is not None:
@@ -135,6 +147,8 @@ def way_text(answer: SqlAnswer) -> str:
         )
     if answer.agreement < 1:
         parts.append(text("{share} of the samples agree", share=f"{answer.agreement:.0%}"))
+    if answer.n_followed:
+        parts.append(text("follows the question before"))
     if answer.n_examples:
         parts.append(plural("{count} accepted example", "{count} accepted examples", answer.n_examples))
     return " · ".join(parts)

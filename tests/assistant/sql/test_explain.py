@@ -28,6 +28,14 @@ def test_the_explanation_is_whole_sentences() -> None:
     assert said.endswith("Sorts by mean_fee DESC. Gives at most 5 rows.")
 
 
+def test_joins_by_name_and_places_in_numbers_are_told_in_full() -> None:
+    said = explanation(
+        explain("SELECT c.city, SUM(total) AS t FROM c JOIN p USING (c_id), x GROUP BY 1 ORDER BY 2 DESC")
+    )
+    assert "Adds p where c.c_id = p.c_id. Adds x, every row to every one. Makes one row for each c.city." in said
+    assert said.endswith("Sorts by SUM(total) DESC.")
+
+
 @pytest.mark.parametrize(
     "sql", ["SELECT", "DROP TABLE x", "not sql at all", "", "SELECT ((((", "SELECT 1 FROM a; SELECT 2"]
 )
