@@ -12,6 +12,7 @@ import torch
 from torch.nn import functional
 
 from rushlight.trainer.data.pack import Segment
+from rushlight.trainer.segment_attention import SegmentAttention, is_usable, pieces_of
 
 NAME: Final = "rushlight_segments"
 _current: list["Layout"] = []
@@ -22,13 +23,18 @@ class Layout:
 
     def __init__(self, segments: Sequence[Segment]) -> None:
         self.segments = tuple(segments)
+        self.pieces = pieces_of(self.segments)
+        self.longest = max(
+            sum(self.segments[i].stop - self.segments[i].start for i in self.chain(number))
+            for number in range(len(self.segments))
+        )  # tokens that one of them sees at most
         self._masks: dict[tuple[int, int, int, Any], Any] = {}
 
-    def chain(self, segment: Segment) -> list[Segment]:
-        """The segments that this one sees, in order; itself last."""
-        found = [segment]
-        while found[0].parent >= 0:
-            found.insert(0, self.segments[found[0].parent])
+    def chain(self, number: int) -> list[int]:
+        """The numbers of the segments that segment `number` sees, in order; itself last."""
+        found = [number]
+        while (parent := self.segments[found[0]].parent) >= 0:
+            found.insert(0, parent)
         return found
 
     def mask(self, n_queries: int, n_keys: int, window: int, device: Any) -> Any:
@@ -45,9 +51,9 @@ class Layout:
         """(1, 1, T, T): the same as one mask, for models that take no attention of ours."""
         n = self.segments[-1].stop
         seen = torch.zeros(n, n, dtype=torch.bool, device=device)
-        for segment in self.segments:
+        for number, segment in enumerate(self.segments):
             length = segment.stop - segment.start
-            for other in self.chain(segment)[:-1]:
+            for other in (self.segments[i] for i in self.chain(number)[:-1]):
                 seen[segment.start : segment.stop, other.start : other.stop] = True
             seen[segment.start : segment.stop, segment.start : segment.stop] = torch.ones(
                 length, length, dtype=torch.bool, device=device
@@ -86,30 +92,33 @@ def _attend(
     s_aux: Any = None,
     **_: Any,
 ) -> tuple[Any, None]:
-    groups = query.shape[1] // key.shape[1]
-    if groups > 1:
-        key, value = (one.repeat_interleave(groups, dim=1) for one in (key, value))
     layout = _current[-1] if _current else Layout([Segment(0, query.shape[2])])
     if query.shape[2] != key.shape[2] or query.shape[2] != layout.segments[-1].stop:
         raise ValueError(f"a row of {query.shape[2]} tokens under a layout of {layout.segments[-1].stop}")
     scale = scaling if scaling is not None else query.shape[-1] ** -0.5
+    window = sliding_window if sliding_window and sliding_window < layout.longest else 0
+    is_special = softcap or s_aux is not None or window or dropout
+    if query.device.type == "cpu" and not is_special and query.shape[-1] == value.shape[-1] and is_usable():
+        return SegmentAttention.apply(query, key, value, layout.pieces, scale), None
+    groups = query.shape[1] // key.shape[1]
+    if groups > 1:
+        key, value = (one.repeat_interleave(groups, dim=1) for one in (key, value))
+    # Cut all at once: the backward of a slice of a row is as long as the row.
+    lengths = [segment.stop - segment.start for segment in layout.segments]
+    queries, keys, values = (one.split(lengths, dim=2) for one in (query, key, value))
     parts = []
-    for segment in layout.segments:
-        chain = layout.chain(segment)
-        q = query[:, :, segment.start : segment.stop]
-        if len(chain) == 1:
-            k, v = key[:, :, segment.start : segment.stop], value[:, :, segment.start : segment.stop]
-        else:
-            k, v = (torch.cat([one[:, :, s.start : s.stop] for s in chain], dim=2) for one in (key, value))
+    for number, q in enumerate(queries):
+        chain = layout.chain(number)
+        k, v = (one[number] if len(chain) == 1 else torch.cat([one[i] for i in chain], dim=2) for one in (keys, values))
         n_keys = k.shape[2]
-        window = sliding_window if sliding_window and sliding_window < n_keys else 0
+        near = window if window and window < n_keys else 0
         if softcap or s_aux is not None:
-            parts.append(_plain(q, k, v, layout.mask(q.shape[2], n_keys, window, q.device), scale, softcap, s_aux))
-        elif len(chain) == 1 and not window:
+            parts.append(_plain(q, k, v, layout.mask(q.shape[2], n_keys, near, q.device), scale, softcap, s_aux))
+        elif len(chain) == 1 and not near:
             parts.append(functional.scaled_dot_product_attention(
                 q, k, v, dropout_p=dropout, is_causal=q.shape[2] > 1, scale=scale))  # fmt: skip
         else:
-            mask = layout.mask(q.shape[2], n_keys, window, q.device)
+            mask = layout.mask(q.shape[2], n_keys, near, q.device)
             parts.append(functional.scaled_dot_product_attention(
                 q, k, v, attn_mask=mask, dropout_p=dropout, scale=scale))  # fmt: skip
     found = torch.cat(parts, dim=2) if len(parts) > 1 else parts[0]

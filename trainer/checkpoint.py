@@ -12,7 +12,7 @@ import re
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import msgspec
 
@@ -30,6 +30,7 @@ class State(msgspec.Struct, frozen=True, kw_only=True):
     dtype: str
     row_tokens: int
     metrics_bytes: int
+    products: Literal["torch", "onednn"] = "torch"  # by which library
     trained_tokens: int = 0
     seconds: float = 0.0
     versions: dict[str, str] = {}

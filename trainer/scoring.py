@@ -7,20 +7,24 @@ from torch.nn import functional
 
 from rushlight.trainer.attention import Layout
 from rushlight.trainer.data.pack import Pack
+from rushlight.trainer.head import Head
 
 
-def losses_of(model: Any, pack: Pack, layout: Layout, *, dense: bool = False) -> Any:
+def losses_of(model: Any, pack: Pack, layout: Layout, *, dense: bool = False, head: Head | None = None) -> Any:
     """(targets,): the loss of each target in nats, with its gradient. To be called, and led backward, in
-    `attending(layout)`; `dense` is for models that take a mask instead of our attention."""
+    `attending(layout)`; `dense` is for models that take a mask instead of our attention. `head` is the model in two
+    parts, where it has them."""
     device = next(model.parameters()).device
     more = {"attention_mask": layout.dense(device)} if dense else {}
-    # Hidden states are kept where targets are: the head costs a fifth of a small model's step. Without a cache, since
-    # transformers lets packed examples see each other once it keeps one.
-    logits = model(
-        input_ids=torch.as_tensor(pack.ids, device=device)[None],
-        position_ids=torch.as_tensor(pack.positions, device=device)[None],
-        use_cache=False,
-        logits_to_keep=torch.as_tensor(pack.places, device=device),
-        **more,
-    ).logits[0]
-    return functional.cross_entropy(logits.float(), torch.as_tensor(pack.targets, device=device), reduction="none")
+    places, targets = (torch.as_tensor(one, device=device) for one in (pack.places, pack.targets))
+    # Without a cache, since transformers lets packed examples see each other once it keeps one.
+    more |= {
+        "input_ids": torch.as_tensor(pack.ids, device=device)[None],
+        "position_ids": torch.as_tensor(pack.positions, device=device)[None],
+        "use_cache": False,
+    }
+    # Hidden states are kept where targets are: the head costs a fifth of a small model's step.
+    if head is not None and not torch.is_autocast_enabled(device.type):
+        return head.losses(head.body(**more).last_hidden_state[0].index_select(0, places), targets)
+    logits = model(logits_to_keep=places, **more).logits[0]
+    return functional.cross_entropy(logits.float(), targets, reduction="none")

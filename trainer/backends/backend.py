@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any, Literal, Protocol, TypeAlias
 
 from rushlight.trainer.config import TrainConfig
+from rushlight.trainer.head import Head
 
 Packing: TypeAlias = Literal["segments", "dense", "alone"]
 """How a model keeps packed examples apart: by our attention, by a mask, or not at all (then each gets its own row)."""
@@ -19,6 +20,7 @@ class Loaded:
     dtype: str  # of the computation
     packing: Packing
     is_adapter: bool
+    head: Head | None = None  # the model in two parts, where it has them
 
     def trained(self) -> dict[str, Any]:
         """The weights that are trained, by name, always in the same order."""

@@ -23,25 +23,11 @@ class PeftBackend:
         import torch
 
         from rushlight.trainer import attention
-        from rushlight.trainer.packing_check import packing_of
 
         attention.register()
         stored = torch.float32 if config.method == "full" else getattr(torch, dtype)
         model = _loaded(folder, stored, device, config)
-        model.config.use_cache = False
-        if config.method == "qlora":
-            _mend_4bit(model)
-        packing = packing_of(model)
-        if config.method == "full":
-            model.requires_grad_(True)
-        else:
-            model = _with_adapter(model, config)
-        if config.machine.recompute:
-            model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
-            if config.method != "full":
-                model.enable_input_require_grads()
-        model.train()
-        return Loaded(model, device, dtype, packing, config.method != "full")
+        return made_ready(model, config, device, dtype)
 
     def save(self, loaded: Loaded, folder: Path) -> None:
         with warnings.catch_warnings():
@@ -50,6 +36,31 @@ class PeftBackend:
                 loaded.model.save_pretrained(folder, save_embedding_layers=False)
             else:
                 loaded.model.save_pretrained(folder)
+
+
+def made_ready(model: Any, config: TrainConfig, device: str, dtype: str) -> Loaded:
+    """A model of transformers with what is trained of it or beside it."""
+    from rushlight.trainer.head import head_of
+    from rushlight.trainer.packing_check import packing_of
+
+    model.config.use_cache = False
+    if config.method == "qlora":
+        _mend_4bit(model)
+    packing = packing_of(model)
+    if config.method == "full":
+        model.requires_grad_(True)
+    else:
+        model = _with_adapter(model, config)
+    if device == "cpu" and dtype == "float32":
+        from rushlight.trainer.backends.fused import fuse
+
+        fuse(model)
+    if config.machine.recompute:
+        model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
+        if config.method != "full":
+            model.enable_input_require_grads()
+    model.train()
+    return Loaded(model, device, dtype, packing, config.method != "full", head_of(model))
 
 
 def need_packages(*names: str) -> None:
