@@ -1,0 +1,123 @@
+"""Who answers the items of a suite: a model of the catalogue as it is served, through the host, with or without an
+adapter. In a chat, or as a question to a database under the grammar of its tables.
+"""
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Final
+
+from rushlight import Error, Stop
+from rushlight.assistant.ask_options import AskOptions
+from rushlight.assistant.engine.request import Grammar, LoraUse, Message, ScoreRequest, TokenizeRequest
+from rushlight.assistant.events import TextDelta, Usage
+from rushlight.trainer.evaluate.answerer import Answer
+from rushlight.trainer.evaluate.suite import Item, Suite
+
+if TYPE_CHECKING:
+    from rushlight.assistant.app import App
+    from rushlight.assistant.models.model import Model
+    from rushlight.assistant.sql.database import Database
+    from rushlight.trainer.evaluate.scorers import Score
+
+GREEDY: Final = AskOptions(sampling={"temperature": 0.0})
+_CHARS_PER_TOKEN: Final = 3.0  # of a query, whose tokens nobody counts
+
+
+class ChatAnswerer:
+    """Asks as a chat does, greedily and without a system prompt of the user's."""
+
+    def __init__(self, app: "App", model: "Model", lora: Sequence[LoraUse] = ()) -> None:
+        self._app, self._model, self._lora = app, model, tuple(lora)
+
+    def answer(self, item: Item, stop: Stop) -> Answer:
+        began = time.monotonic()
+        parts: list[str] = []
+        n_tokens = 0
+        for event in self._app.ask(
+            [Message(turn.role, turn.content) for turn in item.turns],
+            model=self._model,
+            system="",
+            options=GREEDY,
+            max_tokens=item.max_tokens,
+            grammar=None if item.grammar is None else Grammar(item.grammar.kind, item.grammar.text),
+            lora=self._lora,
+            stop=stop,
+        ):
+            if isinstance(event, TextDelta):
+                parts.append(event.text)
+            elif isinstance(event, Usage):
+                n_tokens = event.n_completion_tokens
+        stop.check()
+        return Answer("".join(parts).strip(), n_tokens, time.monotonic() - began)
+
+    def likelihoods(self, item: Item, stop: Stop) -> list[float]:
+        engine = self._app.engine(self._model)
+        prompt = engine.tokenize(
+            TokenizeRequest(messages=tuple(Message(turn.role, turn.content) for turn in item.turns))
+        )
+        found = []
+        for choice in item.choices:
+            own = engine.tokenize(TokenizeRequest(text=choice))
+            scores = engine.score(ScoreRequest(token_ids=(*prompt, *own), lora=self._lora), stop)
+            told = [one.logprob for one in scores.tokens[-len(own) :]]
+            found.append(sum(told) / max(1, len(told)))
+        return found
+
+
+class SqlAnswerer:
+    """Asks as `sql ask --once` does: linking, grammar, one query. `form` is the prompt's."""
+
+    def __init__(
+        self, app: "App", model: "Model", database: "Database", lora: Sequence[LoraUse] = (), form: str = "",
+        *, free: bool = False,
+    ) -> None:  # fmt: skip
+        self._app, self._model, self._database = app, model, database
+        self._lora, self._form, self._free = tuple(lora), form, free
+
+    def answer(self, item: Item, stop: Stop) -> Answer:
+        from rushlight.assistant.sql.asking import ask_database
+        from rushlight.assistant.sql.prompt import FORM
+
+        began = time.monotonic()
+        made = ask_database(
+            self._app, self._database, item.asked, model=self._model.id, options=GREEDY, lora=self._lora,
+            form=self._form or FORM, free=self._free, correct=False, stop=stop,
+        )  # fmt: skip
+        problem = "" if made.error is None else made.error.message
+        n_tokens = max(1, round(len(made.sql) / _CHARS_PER_TOKEN))
+        return Answer(made.sql, n_tokens, time.monotonic() - began, problem)
+
+    def likelihoods(self, item: Item, stop: Stop) -> list[float]:
+        raise Error("Questions to a database have no choices.", "Use the scorer sql-execution.", kind="bad-suite")
+
+
+@contextmanager
+def database_of(suite: Suite, app: "App") -> "Iterator[Database]":
+    """The files that the suite's head names, opened for reading."""
+    from rushlight.assistant.sql.database import open_database
+
+    named = suite.more.get("databases")
+    if not isinstance(named, list) or not named or not all(isinstance(one, str) for one in named):
+        raise Error(
+            f"The suite {suite.name} asks a database and does not say which.",
+            'Its first line needs "databases": ["/path/to/file.db"].',
+            kind="bad-suite",
+        )
+    with open_database(named, app.paths) as database:
+        yield database
+
+
+def execution_scorer(database: "Database") -> "Mapping[str, Score]":
+    """`sql-execution` over a database that is open already."""
+    from rushlight.assistant.sql.scoring import is_right
+
+    def score(reference: Any, answer: str) -> float:
+        if not isinstance(reference, Mapping) or not isinstance(reference.get("sql"), str):
+            raise Error('An item of sql-execution needs a reference {"sql": ...}.', kind="bad-suite")
+        return float(
+            bool(answer.strip())
+            and is_right(database, reference["sql"], answer, ordered=bool(reference.get("ordered", False)))
+        )
+
+    return {"sql-execution": score}

@@ -1,0 +1,193 @@
+"""The job that evaluates an adapter against its base on a suite, holds its guards, and records whether the gate lets it
+through. It goes on after the last item that was answered.
+"""
+
+import json
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from rushlight import Error, Progress
+from rushlight.assistant.jobs.kind import JobContext, JobEvent, JobResult, PauseBy
+
+if TYPE_CHECKING:
+    from rushlight.assistant.models.model import Model
+    from rushlight.assistant.registry.values import Adapter
+    from rushlight.trainer.evaluate.answerer import Answerer
+    from rushlight.trainer.evaluate.guards import Guarded
+    from rushlight.trainer.evaluate.measuring import Row
+    from rushlight.trainer.evaluate.suite import Suite
+
+
+class EvaluateArguments(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What `rushlight evaluate` is told."""
+
+    adapter: str  # its name in the registry
+    suite: str = ""  # absolute; "" = suite.jsonl in the folder of its run
+    judge: str = ""  # a model for items that are judged
+    guards: bool = True  # without them nothing is promoted
+    n_threads: int = 0
+
+
+class EvaluateKind:
+    name = "evaluate"
+    arguments = EvaluateArguments
+    pause: PauseBy = "exit"
+    may_freeze = True
+
+    def title(self, arguments: EvaluateArguments) -> str:
+        return f"Evaluate {arguments.adapter}"
+
+    def run(self, context: JobContext, arguments: EvaluateArguments) -> Iterator[JobEvent]:
+        yield Progress("Evaluating", 0)
+        yield JobResult(evaluate_adapter(context, arguments))
+
+    def clean(self, context: JobContext, arguments: EvaluateArguments, *, for_good: bool) -> None:
+        if for_good:
+            for file in context.folder.glob("evaluate-*.jsonl"):
+                file.unlink(missing_ok=True)
+
+
+def evaluate_adapter(context: JobContext, arguments: EvaluateArguments) -> dict[str, Any]:
+    """Measure, decide, record; the report. A step of other jobs too: what is known so far lies in the job's folder."""
+    from rushlight.trainer.evaluate.gate import decide, report_of
+
+    registry = context.app.registry
+    adapter = registry.find(arguments.adapter)
+    model = _base(context, adapter)
+    suite = _suite(context, arguments, adapter)
+    rows = _own_suite(context, arguments, adapter, model, suite)
+    guards = _guards(context, arguments, adapter, model, rows) if arguments.guards else []
+    verdict = decide(rows, guards)
+    report = {
+        "adapter": adapter.name, "scope": adapter.scope, "base": model.id, "suite": suite.name,
+        "suite_sha256": suite.sha256, "adapter_sha256": adapter.sha256, "base_sha256": model.sha256,
+        **report_of(verdict, rows, {one.id: one.asked for one in suite.items}),
+    }  # fmt: skip
+    passed = verdict.passed and arguments.guards
+    if verdict.passed and not arguments.guards:
+        report |= {"passed": False, "reasons": ["The guards of its scope were left out."]}
+    kept = registry.record_evaluation(
+        adapter, suite=suite.name, suite_sha256=suite.sha256, passed=passed, report=report
+    )
+    _leave_with_run(context, adapter, report)
+    return {**report, "evaluation": kept.id}
+
+
+def _base(context: JobContext, adapter: "Adapter") -> "Model":
+    model = context.app.catalogue.find_sha256(adapter.base_sha256)
+    if model is None:
+        raise Error(
+            f"The model that {adapter.name} was trained on is not in the catalogue any more: {adapter.base}.",
+            "Import the same file again: rushlight models import FILE",
+            kind="model-not-found",
+        )
+    return model
+
+
+def _suite(context: JobContext, arguments: EvaluateArguments, adapter: "Adapter") -> "Suite":
+    from rushlight.trainer.evaluate.suite import read_suite
+
+    path = Path(arguments.suite) if arguments.suite else None
+    if path is None and adapter.run_id:
+        folder = context.app.registry.run(adapter.run_id).folder
+        path = None if folder is None or not (folder / "suite.jsonl").is_file() else folder / "suite.jsonl"
+    if path is None:
+        raise Error(
+            f"There is no suite for {adapter.name}: its run has kept none.",
+            "Name one: --suite FILE. What a suite is, is told in docs/learn.md.",
+            kind="no-suite",
+        )
+    suite = read_suite(path)
+    if suite.scope and suite.scope != adapter.scope:
+        raise Error(
+            f"The suite {suite.name} is for {suite.scope}, and {adapter.name} was taught for {adapter.scope}.",
+            "Name a suite of the same scope.",
+            kind="bad-suite",
+        )
+    return suite
+
+
+def _own_suite(
+    context: JobContext, arguments: EvaluateArguments, adapter: "Adapter", model: "Model", suite: "Suite"
+) -> "list[Row]":
+    from rushlight.trainer.evaluate.measuring import run_suite
+    from rushlight.ui.work.answerers import ChatAnswerer, SqlAnswerer, database_of, execution_scorer
+
+    app = context.app
+    with ExitStack() as stack:
+        given = None
+        if suite.answerer == "sql":
+            database = stack.enter_context(database_of(suite, app))
+            given = execution_scorer(database)
+            base: Answerer = SqlAnswerer(app, model, database)
+            candidate: Answerer = SqlAnswerer(app, model, database, [adapter.use()], adapter.form)
+        elif suite.answerer == "chat":
+            base, candidate = ChatAnswerer(app, model), ChatAnswerer(app, model, [adapter.use()])
+        else:
+            raise Error(
+                f"The suite {suite.name} asks for the answerer {suite.answerer[:40]!r}; there are chat and sql.",
+                kind="bad-suite",
+            )
+        judge = ChatAnswerer(app, app.model(arguments.judge)) if arguments.judge else None
+        return run_suite(
+            suite, base, candidate, keep=context.folder / "evaluate-own.jsonl", sides=_sides(model, adapter),
+            given=given, judge=judge, stop=context.stop, on_progress=context.tell,
+        )  # fmt: skip
+
+
+def _guards(
+    context: JobContext, arguments: EvaluateArguments, adapter: "Adapter", model: "Model", rows: "list[Row]"
+) -> "list[Guarded]":
+    from rushlight.assistant.jobs.kinds import quant_parts
+    from rushlight.trainer.evaluate import guards
+    from rushlight.trainer.evaluate.measuring import run_suite
+    from rushlight.ui.work.answerers import ChatAnswerer
+
+    app, found, timed = context.app, [], list(rows)
+    wanted = guards.guards_of(adapter.scope)
+    base, candidate = ChatAnswerer(app, model), ChatAnswerer(app, model, [adapter.use()])
+    for name in ("instructions", "refusals"):
+        if name in wanted:
+            suite = guards.guard_suite(name)
+            answered = run_suite(
+                suite, base, candidate, keep=context.folder / f"evaluate-{name}.jsonl", sides=_sides(model, adapter),
+                stop=context.stop, on_progress=context.tell,
+            )  # fmt: skip
+            timed += answered
+            kept = [guards.kept_answers(name, answered)] if name == "instructions" else guards.kept_refusals(
+                answered, suite)  # fmt: skip
+            found += kept
+    if "divergence" in wanted:
+        from rushlight.trainer.evaluate.drift import drift
+
+        moved = drift(
+            model.path, adapter.path, n_threads=quant_parts.threads(app, arguments.n_threads), stop=context.stop,
+            on_progress=context.tell,
+        )  # fmt: skip
+        found += [guards.kept_perplexity(moved), guards.kept_near(moved)]
+    if "speed" in wanted:
+        found.append(guards.kept_speed(timed))
+    if "proof" in wanted:
+        found.append(guards.kept_proof(adapter.path))
+    return found
+
+
+def _sides(model: "Model", adapter: "Adapter") -> str:
+    return f"{model.sha256} {adapter.sha256} {adapter.form}"
+
+
+def _leave_with_run(context: JobContext, adapter: "Adapter", report: dict[str, Any]) -> None:
+    """A copy in the folder of the run, if that is still there."""
+    from rushlight.quant.whole_file import whole_file
+
+    folder = context.app.registry.run(adapter.run_id).folder if adapter.run_id else None
+    if folder is not None and folder.is_dir():
+        with whole_file(folder / "evaluation.json") as file:
+            file.write(json.dumps(report, indent=2, ensure_ascii=False).encode("utf-8", "replace"))
+
+
+KIND = EvaluateKind()
