@@ -6,7 +6,7 @@
 Knows files and the worker's process; never opens a database itself.
 """
 
-from collections.abc import Generator, Iterable, Sequence
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 
@@ -55,12 +55,16 @@ class Database:
         seconds: float = limits.STATEMENT_S,
         max_rows: int = 1_000,
         cell_bytes: int = limits.SHOWN_CELL_BYTES,
+        bindings: Mapping[str, Cell] | None = None,
     ) -> Result:
-        """The rows of one statement that reads. Raises `Error` of kind sql-error, sql-refused, sql-timeout..."""
+        """The rows of one statement that reads. Raises `Error` of kind sql-error, sql-refused, sql-timeout...
+
+        `bindings` are the values of its parameters (:name), which SQLite binds: they are never a part of the text.
+        """
         columns: tuple[str, ...] = ()
         rows: list[tuple[Cell, ...]] = []
         held = 0
-        with closing(self._answers(sql, seconds, min(max_rows, limits.MAX_ROWS), cell_bytes)) as answers:
+        with closing(self._answers(sql, seconds, min(max_rows, limits.MAX_ROWS), cell_bytes, bindings)) as answers:
             for answer in answers:
                 if isinstance(answer, Begun):
                     columns = answer.columns
@@ -78,9 +82,11 @@ class Database:
                     return Result(columns, tuple(rows), answer.more, answer.n_cut, answer.seconds)
         raise AssertionError
 
-    def stream(self, sql: str, *, seconds: float, max_rows: int) -> Generator[tuple[Cell, ...], None, None]:
+    def stream(
+        self, sql: str, *, seconds: float, max_rows: int, bindings: Mapping[str, Cell] | None = None
+    ) -> Generator[tuple[Cell, ...], None, None]:
         """First the names of the columns, then row after row with whole cells: for exports. Close it when leaving."""
-        with closing(self._answers(sql, seconds, max_rows, limits.LENGTH_BYTES)) as answers:
+        with closing(self._answers(sql, seconds, max_rows, limits.LENGTH_BYTES, bindings)) as answers:
             for answer in answers:
                 if isinstance(answer, Begun):
                     yield answer.columns
@@ -109,14 +115,14 @@ class Database:
             self._process = None
 
     def _answers(
-        self, sql: str, seconds: float, max_rows: int, cell_bytes: int
+        self, sql: str, seconds: float, max_rows: int, cell_bytes: int, bindings: Mapping[str, Cell] | None = None
     ) -> Generator[Begun | Rows | Ended, None, None]:
         if not 0 < seconds <= limits.MAX_STATEMENT_S:
             raise Error(
                 f"A statement may take up to {limits.MAX_STATEMENT_S:g} s; {seconds:g} s was asked for.",
                 kind="bad-request",
             )
-        order = Run(sql, seconds, max_rows, cell_bytes)
+        order = Run(sql, seconds, max_rows, cell_bytes, dict(bindings or {}))
         yield from self._started().answers(order, seconds, (Begun, Rows, Ended), last=Ended)
 
     def _started(self) -> SqlProcess:

@@ -28,6 +28,7 @@ class Run(Struct, frozen=True):
     seconds: float
     max_rows: int
     cell_bytes: int
+    bindings: dict[str, Any] = {}  # parameter -> number, text or nothing
 
 
 class Begun(Struct, frozen=True):

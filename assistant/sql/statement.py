@@ -25,13 +25,18 @@ def run_statement(guard: Guard, run: Run, send: Callable[[object], None]) -> Non
     try:
         cursor = guard.db.cursor()
         cursor.exec_trace = _first_look(run.sql, sender)
-        cursor.execute(run.sql, can_cache=False)
+        # A parameter that nothing was given for is an error of the statement, as without any.
+        cursor.execute(run.sql, run.bindings or None, can_cache=False)
         for row in cursor:
             if not sender.add(row):
                 break
         cursor.close(True)
     except Error:
         raise
+    except KeyError as failure:
+        raise Error(
+            f"The parameter :{failure.args[0]} has no value.", hint="Give it one.", kind="sql-error"
+        ) from failure
     except (apsw.Error, UnicodeDecodeError, MemoryError) as failure:
         raise explain(failure, refused=guard.refused, timed_out=guard.timed_out, seconds=run.seconds) from failure
     sender.flush()

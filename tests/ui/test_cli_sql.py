@@ -207,3 +207,41 @@ def test_a_chart_is_exported_as_a_picture(rushlight: Any, cli: Cli, shop: Path, 
     assert (tmp_path / "x.png").read_bytes()[:8] == b"\x89PNG\r\n\x1a\n"
     assert cli("sql", "export", shop, sql, tmp_path / "x.svg").code == 0 and "<svg" in (tmp_path / "x.svg").read_text()
     assert cli("sql", "export", shop, "SELECT name FROM customer", tmp_path / "y.svg").code == 1
+
+
+def test_queries_are_saved_run_again_and_stand_on_dashboards(
+    cli: Cli, answering: Any, shop: Path, tmp_path: Path
+) -> None:
+    sql = "SELECT customer.name FROM customer WHERE customer.city = :city"
+    done = cli("sql", "saved", "add", shop, "people", sql, "-p", "city=Oslo")
+    assert done.code == 0 and "Parameter: city:text=Oslo" in done.err
+    assert cli("sql", "saved", "run", "people").out.splitlines() == ["name", "Ada", "The answer is Ada."]
+    done = cli("sql", "saved", "run", "people", "--set", "city=' OR 1=1 --", "--json")
+    assert json.loads(done.out)["rows"] == [] and done.code == 0
+    assert "has no parameter :town" in cli("sql", "saved", "add", shop, "x", sql, "-p", "town=1").err
+    assert "there is no :town" in cli("sql", "saved", "run", "people", "--set", "town=1").err
+    assert "NAME=VALUE" in cli("sql", "saved", "run", "people", "--set", "town").err
+    assert cli("sql", "saved", "run", "people", "--export", tmp_path / "x.csv").code == 0
+    assert (tmp_path / "x.csv").read_text().splitlines() == ["name", "Ada"]
+    answering(["SELECT SUM(purchase.total) FROM purchase"])
+    assert cli("sql", "ask", shop, "What was spent in all?").code == 0
+    assert cli("sql", "saved", "add", shop, "spent").code == 0
+    found = json.loads(cli("sql", "saved", "list", "--json").out)["saved"]
+    assert [(one["name"], one["question"]) for one in found] == [("people", ""), ("spent", "What was spent in all?")]
+    assert sql in cli("sql", "saved", "show", "people").out
+    assert "Did you mean 'people'?" in cli("sql", "saved", "show", "peoples").err
+    assert "2 queries" in cli("sql", "dashboard", "add", "mine", "people", "spent").err
+    done = cli("sql", "dashboard", "run", "mine", "--set", "city=Rome")
+    assert done.code == 0 and "city = Rome" in done.err and "19.75" in done.out
+    answers = json.loads(cli("sql", "dashboard", "run", "mine", "--json").out)["answers"]
+    assert [one["rows"] for one in answers] == [[["Ada"]], [[19.75]]] and answers[0]["changed"] is False
+    assert "people" in cli("sql", "dashboard", "show", "mine").out and "mine" in cli("sql", "dashboard", "list").out
+    assert cli("sql", "dashboard", "drop", "mine", "people").code == 0
+    shop.unlink()
+    done = cli("sql", "dashboard", "run", "mine")
+    assert done.code == 1 and "does not exist" in done.err
+    assert cli("sql", "saved", "rename", "spent", "sum").code == 0 and cli("sql", "saved", "remove", "sum").code == 0
+    assert cli("sql", "dashboard", "rename", "mine", "ours").code == 0
+    assert (
+        cli("sql", "dashboard", "remove", "ours").code == 0 and "no dashboards" in cli("sql", "dashboard", "list").out
+    )

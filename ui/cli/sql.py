@@ -8,8 +8,10 @@ import click
 from rushlight.ui.cli.output import print_json, say, tell
 from rushlight.ui.cli.sql_advice import advise
 from rushlight.ui.cli.sql_ask import ask
+from rushlight.ui.cli.sql_dashboard import dashboard
 from rushlight.ui.cli.sql_examples import accept, examples
 from rushlight.ui.cli.sql_options import AS_JSON, FILE, FILES, REPLACE, SECONDS, WITH, opened
+from rushlight.ui.cli.sql_saved import saved
 from rushlight.ui.cli.sql_threads import threads
 from rushlight.ui.words import plural, text
 
@@ -38,7 +40,7 @@ def sql() -> None:
     """The noun; its verbs follow."""
 
 
-for _verb in (ask, accept, advise, examples, threads):
+for _verb in (ask, accept, advise, examples, threads, saved, dashboard):
     sql.add_command(_verb)
 
 

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from rushlight import Error
 from rushlight.ui.words import text
 
 if TYPE_CHECKING:
@@ -17,6 +18,9 @@ WITH = click.option(
 )
 SECONDS = click.option(
     "--seconds", type=click.FloatRange(0.01, 600), default=None, metavar="S", help=text("Time for the statement.")
+)
+SET = click.option(
+    "--set", "values", metavar="NAME=VALUE", multiple=True, help=text("What a parameter is: --set year=2024")
 )
 REPLACE = click.option("--replace", is_flag=True, help=text("Replace a file of this name."))
 
@@ -35,3 +39,18 @@ def short_ids(ids: list[str]) -> dict[str, str]:
         if len({one[:length] for one in ids}) == len(ids):
             return {one: one[:length] for one in ids}
     return {one: one for one in ids}
+
+
+def given_values(written: tuple[str, ...]) -> dict[str, str]:
+    """What --set says: parameter -> value."""
+    values = {}
+    for one in written:
+        name, equals, value = one.partition("=")
+        if not equals or not name.strip():
+            raise Error(
+                text("--set takes NAME=VALUE, not {given!r}.", given=one[:80]),
+                hint=text("Such as: --set year=2024"),
+                kind="usage",
+            )
+        values[name.strip().lstrip(":")] = value
+    return values
