@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
+from rushlight import Error
 from rushlight.assistant.paths import find_paths
 from rushlight.assistant.sql.database import open_database
-from rushlight.assistant.sql.scoring import is_right, same_rows
+from rushlight.assistant.sql.scoring import SCORER, is_right, same_rows
 
 
 @pytest.mark.parametrize(
@@ -38,3 +39,26 @@ def test_gold_queries_are_right_and_others_are_not(
             assert is_right(database, one["sql"], one["sql"], ordered=one["ordered"])
             assert not is_right(database, one["sql"], "SELECT -99, 'x'", ordered=one["ordered"])
             assert not is_right(database, one["sql"], "SELECT nothing FROM nowhere", ordered=one["ordered"])
+
+
+def test_it_scores_items_of_suites(suite_database: Callable[[str], Path]) -> None:
+    gold = "SELECT doctor.name FROM doctor ORDER BY doctor.name"
+    with SCORER.opened({"databases": [str(suite_database("clinic"))]}) as score:
+        assert score({"sql": gold}, "```sql\nSELECT name FROM doctor;\n```\nThat is it.") == 1.0
+        assert score({"sql": gold, "ordered": True}, "SELECT name FROM doctor ORDER BY name DESC") == 0.0
+        assert score(gold, "SELECT name FROM doctor LIMIT 2") == 0.0
+        assert score(gold, "DROP TABLE doctor") == score(gold, "") == 0.0
+        with pytest.raises(Error, match="right query"):
+            score({"query": gold}, gold)
+    for head in ({}, {"databases": []}, {"databases": "clinic.db"}):
+        with pytest.raises(Error, match="names its databases"), SCORER.opened(head):
+            pass
+
+
+def test_it_is_registered_under_its_name() -> None:
+    import tomllib
+    from importlib import import_module
+
+    data = tomllib.loads((Path(__file__).resolve().parents[3] / "pyproject.toml").read_text())
+    module, _, name = data["project"]["entry-points"]["rushlight.scorers"]["sql-execution"].partition(":")
+    assert getattr(import_module(module), name) is SCORER
