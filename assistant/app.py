@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from rushlight.assistant.models.fit import Fit
     from rushlight.assistant.models.model import Model
     from rushlight.assistant.registry.registry import Registry
+    from rushlight.assistant.registry.values import Adapter
     from rushlight.assistant.store.database import Store
 
 # Kinds of an `Error` of an engine that was opened for an earlier question and has ended since, without a fault of
@@ -169,7 +170,10 @@ class App:
         adapter: str = "",
         on_progress: OnProgress = _ignore,
     ) -> "ChatSession":
-        """The stored conversation, ready to go on. `options` and `adjust` change its requests, not what is stored."""
+        """The stored conversation, ready to go on. `options` and `adjust` change its requests, not what is stored.
+
+        `adapter` is the name of what `adjust` loads; without one, the adapter that is promoted for chats is live.
+        """
         from rushlight.assistant.chat.session import ChatSession
 
         return ChatSession(
@@ -178,9 +182,16 @@ class App:
             conversation_id,
             options=options,
             adapter=adapter,
+            live=self.chat_adapter,
             adjust=adjust or (lambda request: request),
             on_progress=on_progress,
         )
+
+    def chat_adapter(self, model: "Model") -> "Adapter | None":
+        """The adapter that answers in chats with this model now, None where the model answers alone."""
+        from rushlight.assistant.registry.live import chat_adapter
+
+        return chat_adapter(self.registry, model)
 
     @property
     def models(self) -> "tuple[Model, ...]":

@@ -23,7 +23,9 @@ _LOAD_OPTIONS = {
     "slots": "engine.slots",
     "kv_ram_mib": "engine.kv_ram_mib",
 }
+_REQUEST_OPTIONS = ("max_tokens", "reasoning", "cache_prompt", "draft_tokens", "adapter_strength")
 _REASONING = ("auto", "off", "raw")
+_MAX_STRENGTH = 2.0
 _OTHER_NAMES = {  # what neighbours call the same thing
     "max_completion_tokens": "max_tokens",
     "num_predict": "max_tokens",
@@ -52,13 +54,12 @@ class AskOptions:
     reasoning: str | None = None
     cache_prompt: bool | None = None
     draft_tokens: int | None = None
+    adapter_strength: float | None = None  # of the adapter that is promoted for chats; 0 = without it
 
 
 def option_names() -> tuple[str, ...]:
     """Every name that `parse_options` takes, sorted."""
-    return tuple(
-        sorted([*Sampling.__struct_fields__, *_LOAD_OPTIONS, "max_tokens", "reasoning", "cache_prompt", "draft_tokens"])
-    )
+    return tuple(sorted([*Sampling.__struct_fields__, *_LOAD_OPTIONS, *_REQUEST_OPTIONS]))
 
 
 def parse_options(pairs: Iterable[tuple[str, str]]) -> AskOptions:
@@ -82,6 +83,8 @@ def parse_options(pairs: Iterable[tuple[str, str]]) -> AskOptions:
                 other[name] = _choice(value, _REASONING)
             elif name == "cache_prompt":
                 other[name] = _flag(value)
+            elif name == "adapter_strength":
+                other[name] = _strength(value)
             elif name in names:
                 sampling[name] = sampling_value(name, value)
             else:
@@ -138,6 +141,13 @@ def _whole(value: object, least: int, most: int) -> int:
         number = int(number)
     if not isinstance(number, int) or isinstance(number, bool) or not least <= number <= most:
         raise ValueError(f"a whole number from {least} to {most}")
+    return number
+
+
+def _strength(value: object) -> float:
+    number = _real(value)
+    if not 0 <= number <= _MAX_STRENGTH:
+        raise ValueError(f"a number from 0 to {_MAX_STRENGTH:g}")
     return number
 
 

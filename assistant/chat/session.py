@@ -30,6 +30,7 @@ from rushlight.assistant.events import Event, Failed, Finished, ReasoningDelta, 
 
 if TYPE_CHECKING:
     from rushlight.assistant.models.model import Model
+    from rushlight.assistant.registry.values import Adapter
 
 OnProgress = Callable[[Progress], None]
 Adjust = Callable[[GenerateRequest], GenerateRequest]
@@ -67,8 +68,13 @@ def _as_it_is(request: GenerateRequest) -> GenerateRequest:
     return request
 
 
+def _nobody(model: "Model") -> None:
+    """Where no adapter is promoted for chats."""
+
+
 class ChatSession:
-    """`options` go before those of the conversation; `adjust` may change each request (grammar, adapters, seed).
+    """`options` go before those of the conversation; `adjust` may change each request (grammar, adapters, seed), and
+    names in `adapter` what it loads. Without one, `live` is asked before each answer which adapter serves the model.
 
     Each answer is a stream of events that ends with `Finished`, after the reply has been stored. What cannot be done
     raises `Error`; then the reply, if it was begun, is stored as failed with what it had. Closing a stream early stops
@@ -84,6 +90,7 @@ class ChatSession:
         options: Mapping[str, str] | None = None,
         adjust: Adjust = _as_it_is,
         adapter: str = "",
+        live: "Callable[[Model], Adapter | None]" = _nobody,
         on_progress: OnProgress = _ignore,
     ) -> None:
         self.conversations = conversations
@@ -93,6 +100,7 @@ class ChatSession:
         self._options = dict(options or {})
         self._adjust = adjust
         self._adapter = adapter
+        self._live = live
         self._on_progress = on_progress
         self._window = ContextWindow()
         self._stop = Stop()
@@ -218,6 +226,8 @@ class ChatSession:
         if continued is not None:
             path.append(continued)
 
+        live = self._serving(model, options)
+
         def prepared(engine: Engine) -> tuple[Engine, Fitted]:
             return engine, self._fit(engine, path, model, options)
 
@@ -226,8 +236,12 @@ class ChatSession:
         if fitted.use.left_out is not None:
             yield fitted.use.left_out.notice()
         request = structs.replace(fitted.request, continue_final=continued is not None, cache_key=self.conversation_id)
+        adapter = self._adapter
+        if live is not None and not request.lora:
+            request = structs.replace(request, lora=(live.use(_strength(options)),))
+            adapter = live.name
         with Reply.begin(
-            self.conversations, self.conversation_id, question_id, model.id, self._adapter, continued, started_s
+            self.conversations, self.conversation_id, question_id, model.id, adapter, continued, started_s
         ) as reply:
             for event in engine.generate(request, stop):
                 match event:
@@ -258,6 +272,10 @@ class ChatSession:
         if not path:
             raise Error("This conversation has no message yet.", hint="Send one.", kind="empty-conversation")
         return path[-1]
+
+    def _serving(self, model: "Model", options: AskOptions) -> "Adapter | None":
+        """The adapter of the next answer, unless whoever made the session loads one, or its strength is 0."""
+        return None if self._adapter or _strength(options) == 0 else self._live(model)
 
     def _chosen(self) -> "tuple[Model, AskOptions]":
         conversation = self.conversation
@@ -295,3 +313,7 @@ class ChatSession:
         if system is not None and turns and turns[0].role == "system":
             turns = turns[1:]
         return self._adjust(self._app.request(turns, model, system=system, options=options))
+
+
+def _strength(options: AskOptions) -> float:
+    return 1.0 if options.adapter_strength is None else options.adapter_strength

@@ -1,5 +1,7 @@
 """The names that clients use: a model of the catalogue, `model@adapter`, and adapter files of the data folder.
 
+`model@promoted` and `model@candidate` are the chat's adapters, `sql:clinic-1a2b3c4d@promoted` that of another scope.
+
 A name is looked up, never used as a path; a path must lie inside the data folder, links followed.
 """
 
@@ -12,7 +14,10 @@ from rushlight.assistant.app import App
 from rushlight.assistant.engine.request import LoraUse
 from rushlight.assistant.models.model import ID_PATTERN, Model
 from rushlight.assistant.paths import Paths
+from rushlight.assistant.registry.scopes import CHAT
 from rushlight.assistant.server.errors import Refusal, bad
+
+_STATES = ("promoted", "candidate")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,12 +53,36 @@ def _named(app: App, name: str) -> Named:
         base, at, adapter = name.rpartition("@")
         if err.kind != "model-not-found" or not at or not base:
             raise
+        if adapter in _STATES:
+            return _named_by_state(app, base, adapter, err)
         try:
             model = app.catalogue.find(base)
         except Error:
             raise err from None
         return Named(f"{model.id}@{adapter}", model, (_named_adapter(app.paths, adapter, name),))
     return Named(model.id, model)
+
+
+def _named_by_state(app: App, name: str, state: str, unknown: Error) -> Named:
+    """`NAME@promoted` and `NAME@candidate`, where the name is a model's (in the chat's scope) or a scope's. A model
+    serves alone as `@promoted` while nothing is promoted; there is no candidate where there is none."""
+    registry = app.registry
+    find = registry.promoted if state == "promoted" else registry.candidate
+    try:
+        model: Model | None = app.catalogue.find(name)
+    except Error:
+        model = None
+    found = find(CHAT, model.sha256) if model is not None else find(name)
+    if model is not None and found is None and state == "promoted":
+        return Named(f"{model.id}@{state}", model)
+    base = model or (app.catalogue.find_sha256(found.base_sha256) if found is not None else None)
+    if found is None or base is None:
+        raise Error(
+            f"There is no {state} adapter for {name[:80]!r}.",
+            hint="See: rushlight registry list",
+            kind="model-not-found",
+        ) from unknown
+    return Named(f"{name}@{state}" if model is None else f"{model.id}@{state}", base, (found.use(),))
 
 
 def _named_adapter(paths: Paths, adapter: str, name: str) -> LoraUse:

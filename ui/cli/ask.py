@@ -13,8 +13,11 @@ from rushlight.ui.cli.output import is_terminal, print_json, tell
 from rushlight.ui.words import text
 
 if TYPE_CHECKING:
+    from rushlight.assistant.app import App
+    from rushlight.assistant.ask_options import AskOptions
     from rushlight.assistant.chat.conversation import NewAttachment
     from rushlight.assistant.engine.request import LoraUse
+    from rushlight.assistant.models.model import Model
 
 _PIPED_SEED = 1  # any fixed number: a script that asks twice gets the same answer twice
 _MAX_STDIN_BYTES = 16 * 1024 * 1024
@@ -34,7 +37,7 @@ Options for -o (all from the sampler, then the engine):
   xtc_threshold dry_multiplier dry_base dry_allowed_length
   dry_penalty_last_n dry_sequence_breakers mirostat mirostat_tau
   mirostat_eta temperature_range temperature_exponent min_keep logit_bias
-  max_tokens reasoning cache_prompt
+  max_tokens reasoning cache_prompt adapter_strength
   context batch threads gpu_layers kv_type flash_attention""")
 
 
@@ -190,7 +193,7 @@ def ask(
                     grammar=constraint,
                     stop_strings=stop_strings,
                     logprobs=n_logprobs,
-                    lora=adapters,
+                    lora=adapters or _live(app, chosen, options),
                     stop=stop,
                     on_progress=answer.on_progress,
                 )
@@ -205,6 +208,13 @@ def ask(
 
         tell(kept_line(conversation))
     return 130 if answer.was_cancelled else 0
+
+
+def _live(app: "App", model: "Model", options: "AskOptions") -> "tuple[LoraUse, ...]":
+    """The adapter that is promoted for chats with this model, as strong as it was asked for."""
+    strength = 1.0 if options.adapter_strength is None else options.adapter_strength
+    adapter = app.chat_adapter(model) if strength else None
+    return () if adapter is None else (adapter.use(strength),)
 
 
 def _need_question(question: str | None, piped: str, files: tuple[str, ...]) -> None:

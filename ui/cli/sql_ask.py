@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from rushlight.assistant.sql.ambiguity import Ambiguity
     from rushlight.assistant.sql.answer import SqlAnswer
     from rushlight.assistant.sql.database import Database
+    from rushlight.assistant.sql.taught import Taught
     from rushlight.assistant.sql.threads import SqlThreads, Thread
 
 
@@ -54,6 +55,7 @@ if TYPE_CHECKING:
 @click.option("--free", is_flag=True, help=text("Write without the grammar: any SQL, checked by running it."))
 @click.option("--once", is_flag=True, help=text("Do not try again where the query fails or finds nothing."))
 @click.option("--no-examples", is_flag=True, help=text("Leave out what was accepted before."))
+@click.option("--no-adapter", is_flag=True, help=text("Leave out what was taught and promoted for this database."))
 @click.option(
     "--chart",
     type=click.Path(path_type=Path, dir_okay=False),
@@ -78,6 +80,7 @@ def ask(
     free: bool,
     once: bool,
     no_examples: bool,
+    no_adapter: bool,
     chart: Path | None,
     replace: bool,
     accepted: bool,
@@ -90,6 +93,7 @@ def ask(
     from rushlight.assistant.sql.database import open_database
     from rushlight.assistant.sql.limits import STATEMENT_S
     from rushlight.assistant.sql.memory import SqlMemory
+    from rushlight.assistant.sql.taught import Taught, taught
     from rushlight.assistant.sql.threads import SqlThreads
     from rushlight.ui.cli.interrupt import InterruptStops
     from rushlight.ui.cli.output import ProgressLine
@@ -105,6 +109,7 @@ def ask(
         app.begin()
         memory, threads = SqlMemory(app.store), SqlThreads(app.store)
         thread = _thread(threads, database, follow, thread_id)
+        who = Taught(model) if no_adapter else taught(app, database, model)
 
         def answered() -> "SqlAnswer":
             with InterruptStops(Stop()) as stop:
@@ -113,7 +118,9 @@ def ask(
                         app,
                         database,
                         question,
-                        model=model,
+                        model=who.model,
+                        lora=who.lora,
+                        form=who.form,
                         memory=None if no_examples else memory,
                         thread=thread,
                         follows=True if thread is not None else None,
@@ -135,7 +142,7 @@ def ask(
                 memory.asked(database, answer.whole, answer.sql)
             if accepted and answer.remembered is None:
                 memory.accept(database, answer.whole, answer.sql)
-    return _print(answer, thread, chart, as_json)
+    return _print(answer, thread, who, chart, as_json)
 
 
 def _given(choices: tuple[str, ...]) -> dict[str, str]:
@@ -195,7 +202,7 @@ def _chosen(one: "Ambiguity") -> str:
     return one.choices[number - 1] if number else ""
 
 
-def _print(answer: "SqlAnswer", thread: "Thread | None", chart: Path | None, as_json: bool) -> int:
+def _print(answer: "SqlAnswer", thread: "Thread | None", who: "Taught", chart: Path | None, as_json: bool) -> int:
     from rushlight.ui.cli.sql_chart import chart_line, write_chart
     from rushlight.ui.cli.sql_views import answer_json, print_answer
 
@@ -204,9 +211,11 @@ def _print(answer: "SqlAnswer", thread: "Thread | None", chart: Path | None, as_
         kind = write_chart(chart, answer.result, answer.question)
     if as_json:
         told = thread.id if thread is not None and answer.result is not None else None
-        print_json({**answer_json(answer), "thread": told, "chart": kind or None})
+        print_json({**answer_json(answer), "thread": told, "adapter": who.adapter or None, "chart": kind or None})
     else:
         print_answer(answer)
+        if who.adapter and answer.tries and answer.remembered is None and not answer.refined:
+            tell(text("Written with {adapter}, which was taught this database.", adapter=who.adapter))
         if chart is not None and answer.result is not None:
             tell(chart_line(chart, kind))
     return 0 if answer.result is not None else 1
