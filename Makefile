@@ -129,7 +129,7 @@ $(VENV)/.gui: $(VENV)/.base pyproject.toml packaging/constraints.txt | needs-win
 
 $(VENV)/.train: $(VENV)/.dev pyproject.toml packaging/constraints.txt
 	@echo "Installing what training needs (torch, whichever build pip takes; with TORCH=no neither it nor its tests)"
-	@$(BIN)/python packaging/requirements.py train > $(VENV)/train.txt
+	@$(BIN)/python packaging/requirements.py train train-test > $(VENV)/train.txt
 	@$(PIP) install --quiet $(CONSTRAINTS) -r $(VENV)/train.txt
 	@touch $@
 

@@ -13,6 +13,8 @@ from rushlight import Error
 from rushlight.trainer.typed import converted, read_toml
 
 Method = Literal["lora", "rslora", "dora", "qlora", "full"]
+RecipeName = Literal["supervised", "dpo", "kto", "orpo"]
+_RATES: Final = {"dpo": 2e-5, "kto": 2e-5, "orpo": 5e-5}  # of adapters; a tenth where all weights learn
 QUANTIZED: Final = ("Q2_K", "Q3_K", "Q4_0", "Q4_1", "Q4_K", "Q4_K_S", "Q4_K_M", "Q5_0", "Q5_1", "Q5_K", "Q5_K_S",
                     "Q5_K_M", "Q6_K", "Q8_0", "IQ4_NL", "IQ4_XS", "F16", "BF16", "F32")  # fmt: skip
 
@@ -20,7 +22,7 @@ QUANTIZED: Final = ("Q2_K", "Q3_K", "Q4_0", "Q4_1", "Q4_K", "Q4_K_S", "Q4_K_M", 
 class Data(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """What is learned from."""
 
-    train: list[str]  # JSONL files of chats: {"messages": [...]}, {"prompt", "completion"}, or {"text"}
+    train: list[str]  # JSONL files of chats: {"messages": [...]}, {"prompt", "completion"}, or {"text"}; of preferences
     validate: list[str] = []  # the same, never trained on
     validate_share: float = 0.0  # of the examples of `train`, set apart by their content
     max_tokens: int = 2048  # of one example
@@ -52,6 +54,18 @@ class Steps(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     seed: int = 0
     row_tokens: int = 0  # of one packed row; 0: 1024, or the longest example
     share: bool = True  # compute a beginning that examples share once
+
+
+class Preference(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """How strongly answers are preferred, in the recipes dpo, kto and orpo."""
+
+    beta: float = 0.1  # dpo, kto: how tightly the model is held to what it was; orpo: the share of the odds
+    form: Literal["sigmoid", "hinge", "ipo", "robust"] = "sigmoid"  # of dpo
+    smoothing: float = 0.0  # of dpo's form robust: the share of pairs that may be the wrong way round
+    chosen_weight: float = 0.0  # of dpo: how much the chosen answers are learned beside
+    good_weight: float = 1.0  # of kto: how much answers count that are liked
+    bad_weight: float = 1.0  # and those that are not
+    whole_text: bool = False  # of orpo: learn the prompts of chosen answers too
 
 
 class Machine(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -87,9 +101,10 @@ class TrainConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
     model: str  # a Hugging Face folder, a GGUF file, or a model of the catalogue
     out: str  # the folder of the run
     data: Data
-    recipe: Literal["supervised"] = "supervised"
+    recipe: RecipeName = "supervised"
     method: Method = "lora"
     adapter: Adapter = msgspec.field(default_factory=Adapter)
+    preference: Preference = msgspec.field(default_factory=Preference)
     steps: Steps = msgspec.field(default_factory=Steps)
     machine: Machine = msgspec.field(default_factory=Machine)
     keep: Keep = msgspec.field(default_factory=Keep)
@@ -111,10 +126,20 @@ def checked(said: Mapping[str, Any], where: str = "the training") -> TrainConfig
     problems: list[str] = []
     config = converted(said, TrainConfig, problems)
     if config is not None:
+        config = _with_rate(config, said)
         problems += _problems(config)
         if not problems:
             return config
     raise Error(f"Cannot use {where}: " + "; ".join(problems) + ".", "See docs/train.md.", kind="bad-config")
+
+
+def _with_rate(config: TrainConfig, said: Mapping[str, Any]) -> TrainConfig:
+    """Preferences are learned in smaller steps than answers; whoever names a rate gets it."""
+    steps = said.get("steps", {})
+    if config.recipe not in _RATES or (isinstance(steps, Mapping) and "rate" in steps):
+        return config
+    rate = _RATES[config.recipe] * (0.1 if config.method == "full" else 1.0)
+    return msgspec.structs.replace(config, steps=msgspec.structs.replace(config.steps, rate=rate))
 
 
 def _problems(config: TrainConfig) -> list[str]:
@@ -154,6 +179,7 @@ def _problems(config: TrainConfig) -> list[str]:
     between("keep.validate_every", keep.validate_every, 0, 1_000_000)
     if steps.row_tokens:
         between("steps.row_tokens", steps.row_tokens, 16, 1 << 20)
+    found += _preference_problems(config)
     if config.method == "full" and (adapter != Adapter()):
         found.append("method full trains all weights and has no [adapter]")
     if machine.backend == "unsloth" and machine.device == "cpu":
@@ -166,4 +192,26 @@ def _problems(config: TrainConfig) -> list[str]:
         near = difflib.get_close_matches(config.export.quantize.upper(), QUANTIZED, 1)
         found.append(f"export.quantize {config.export.quantize[:20]!r} is no type" + (
             f" (did you mean {near[0]}?)" if near else f"; there are {', '.join(QUANTIZED)}"))  # fmt: skip
+    return found
+
+
+def _preference_problems(config: TrainConfig) -> list[str]:
+    said, plain, recipe = config.preference, Preference(), config.recipe
+    found = []
+    if recipe == "supervised":
+        return [] if said == plain else ["[preference] is of the recipes dpo, kto and orpo, and recipe is supervised"]
+    owners = {"form": "dpo", "smoothing": "dpo", "chosen_weight": "dpo", "good_weight": "kto", "bad_weight": "kto",
+              "whole_text": "orpo"}  # fmt: skip
+    for name, owner in owners.items():
+        if recipe != owner and getattr(said, name) != getattr(plain, name):
+            found.append(f"preference.{name} is of the recipe {owner}, and recipe is {recipe}")
+    for name, low, high in (("beta", 1e-4, 100.0), ("smoothing", 0.0, 0.49), ("chosen_weight", 0.0, 1e3),
+                            ("good_weight", 0.0, 1e3), ("bad_weight", 0.0, 1e3)):  # fmt: skip
+        value = getattr(said, name)
+        if not low <= value <= high:
+            found.append(f"preference.{name} must lie between {low:g} and {high:g}, found {value:g}")
+    if said.smoothing and said.form != "robust":
+        found.append(f"preference.smoothing is of the form robust, and preference.form is {said.form}")
+    if recipe == "kto" and config.steps.batch < 2:
+        found.append("recipe kto compares the examples of a step: steps.batch must be at least 2")
     return found

@@ -1,4 +1,4 @@
-"""The curves of a training as a picture: losses, learning rate, length of the gradient. SVG, written by hand."""
+"""The curves of a training as a picture: losses, rewards, learning rate, length of the gradient. SVG, by hand."""
 
 import math
 from collections.abc import Sequence
@@ -8,7 +8,15 @@ from typing import Any, Final
 _WIDTH, _PANEL, _LEFT, _RIGHT, _TOP = 760, 190, 78, 24, 44
 _INK, _QUIET, _GRID = "#2b2a28", "#6d6a65", "#dedad2"
 _COLOURS: Final = ("#b4561f", "#2f6f8f")
-_PANELS: Final = (("loss", ("loss", "held_out")), ("learning rate", ("rate",)), ("gradient", ("gradient",)))
+_PANELS: Final = (
+    ("loss", ("loss", "held_out")),
+    ("reward", ("reward_chosen", "reward_rejected")),
+    ("margin of rewards", ("margin", "held_out_margin")),
+    ("share of answers told apart", ("accuracy", "held_out_accuracy")),
+    ("distance from the untrained model", ("kl",)),
+    ("learning rate", ("rate",)),
+    ("gradient", ("gradient",)),
+)
 
 
 def draw(metrics: Sequence[dict[str, Any]], title: str) -> str:
@@ -62,7 +70,7 @@ def _panel(name: str, series: Sequence[tuple[str, _Points]], top: float, last: i
             for step, value in _thinned(points)
         )
         parts.append(f'<polyline points="{drawn}" fill="none" stroke="{colour}" stroke-width="1.6"/>')
-        parts.append(_text(right - 90 * (len(series) - 1 - number), top - 4, label, anchor="end", colour=colour))
+        parts.append(_text(right - 130 * (len(series) - 1 - number), top - 4, label, anchor="end", colour=colour))
     parts.append(_text(_LEFT, top - 4, name))
     return parts
 

@@ -25,6 +25,7 @@ class Examples:
     train: list[Tokens]
     held_out: list[Tokens]
     report: dict[str, Any]
+    good: tuple[list[bool], list[bool]] | None = None  # of each example: whether its answer is liked
 
 
 def make_examples(
@@ -51,22 +52,15 @@ def make_examples(
                 stop.check()
             if on_progress is not None and done % 100 == 0:
                 on_progress(Progress("Reading examples", min(done, n_lessons), n_lessons, "examples"))
-            if len(tokens.ids) > max_tokens:
-                if too_long == "refuse":
-                    raise Error(
-                        f"Example {done} has {len(tokens.ids):,} tokens, and data.max_tokens is {max_tokens:,}.",
-                        'Raise data.max_tokens, or set data.too_long to "cut" or "leave-out".',
-                        kind="bad-data",
-                    )
-                if too_long == "leave-out":
-                    count["left_out"] += 1
-                    continue
-                tokens = Tokens(tokens.ids[:max_tokens], tokens.trained[:max_tokens])
-                count["cut"] += 1
-            if not tokens.n_trained:
+            fitting = cut(tokens, max_tokens, too_long, done)
+            if fitting is None:
+                count["left_out"] += 1
+                continue
+            count["cut"] += len(fitting.ids) < len(tokens.ids)
+            if not fitting.n_trained:
                 count["without_answer"] += 1
                 continue
-            kept.append(tokens)
+            kept.append(fitting)
         count["examples"] = len(kept)
         count["tokens"] = sum(len(one.ids) for one in kept)
         count["trained_tokens"] = sum(one.n_trained for one in kept)
@@ -86,14 +80,31 @@ def make_examples(
     return Examples(sides[0], sides[1], report)
 
 
+def cut(tokens: Tokens, max_tokens: int, too_long: Literal["cut", "leave-out", "refuse"], number: int) -> Tokens | None:
+    """An example of at most `max_tokens` tokens; None where it is to be left out."""
+    if len(tokens.ids) <= max_tokens:
+        return tokens
+    if too_long == "refuse":
+        raise Error(
+            f"Example {number} has {len(tokens.ids):,} tokens, and data.max_tokens is {max_tokens:,}.",
+            'Raise data.max_tokens, or set data.too_long to "cut" or "leave-out".',
+            kind="bad-data",
+        )
+    return Tokens(tokens.ids[:max_tokens], tokens.trained[:max_tokens]) if too_long == "cut" else None
+
+
+def no_template() -> Error:
+    return Error(
+        "The model has no chat template, so chats cannot be written as it would read them.",
+        'Name a format: template = "chatml" under [data].',
+        kind="bad-template",
+    )
+
+
 def _tokens(lessons: Sequence[Lesson], tokenizer: TextTokenizer, template: ChatTemplate | None) -> Iterator[Tokens]:
     chats = [one for one in lessons if one.chat is not None]
     if chats and template is None:
-        raise Error(
-            "The model has no chat template, so chats cannot be written as it would read them.",
-            'Name a format: template = "chatml" under [data].',
-            kind="bad-template",
-        )
+        raise no_template()
     rendered: Iterable[Any] = iter(())
     if template is not None:
         rendered = template.rendered((one.chat or [], one.tools) for one in chats)
@@ -118,23 +129,46 @@ def save_examples(path: Path, examples: Examples) -> None:
         arrays[f"{name}.ids"] = np.concatenate([one.ids for one in side] or [np.zeros(0, np.int64)])
         flags = np.concatenate([one.trained for one in side] or [np.zeros(0, np.bool_)])
         arrays[f"{name}.trained"] = flags.astype(np.uint8)
+    for name, good in zip(("train", "held_out"), examples.good or (), strict=False):
+        arrays[f"{name}.good"] = np.array(good, np.uint8)
     with whole_file(path) as file:
         file.write(save(arrays))
 
 
 def load_examples(path: Path) -> tuple[list[Tokens], list[Tokens]]:
     """(those that are trained on, those that are held out)."""
-    from safetensors.numpy import load_file
-
+    arrays = _loaded(path)
     try:
-        arrays = load_file(path)
         sides = []
         for name in ("train", "held_out"):
             stops = np.cumsum(arrays[f"{name}.lengths"])
             ids, flags = arrays[f"{name}.ids"], arrays[f"{name}.trained"].astype(np.bool_)
             starts = stops - arrays[f"{name}.lengths"]
             sides.append([Tokens(ids[a:b], flags[a:b]) for a, b in zip(starts, stops, strict=True)])
-    except Exception as error:  # safetensors raises its own, numpy others
-        raise Error(f"Cannot read the examples of the run: {str(error)[:160]}.", f"{path} is damaged; begin a new run.",
-                    kind="bad-file") from None  # fmt: skip
+    except KeyError as error:
+        raise _damaged(path, error) from None
     return sides[0], sides[1]
+
+
+def load_labels(path: Path) -> tuple[list[bool], list[bool]]:
+    """Whether the answer of each example is liked: (of those that are trained on, of those that are held out)."""
+    arrays = _loaded(path)
+    try:
+        train, held_out = ([bool(one) for one in arrays[f"{name}.good"]] for name in ("train", "held_out"))
+    except KeyError as error:
+        raise _damaged(path, error) from None
+    return train, held_out
+
+
+def _loaded(path: Path) -> dict[str, Any]:
+    from safetensors.numpy import load_file
+
+    try:
+        return load_file(path)
+    except Exception as error:  # safetensors raises its own, numpy others
+        raise _damaged(path, error) from None
+
+
+def _damaged(path: Path, error: Exception) -> Error:
+    return Error(f"Cannot read the examples of the run: {str(error)[:160]}.", f"{path} is damaged; begin a new run.",
+                 kind="bad-file")  # fmt: skip

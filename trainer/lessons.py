@@ -5,14 +5,15 @@ Everything that is wrong with the files is told at once, by file and line; nothi
 
 import hashlib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, TypeAlias, TypeVar
 
 from rushlight import Error, Stop
 
 Chat: TypeAlias = list[dict[str, Any]]
+T = TypeVar("T")
 _ROLES: Final = ("system", "developer", "user", "assistant", "tool")
 _MOST_TOLD: Final = 10
 _MOST_LINE_BYTES: Final = 64 << 20
@@ -30,7 +31,15 @@ class Lesson:
 
 def read_lessons(paths: Sequence[Path], stop: Stop | None = None) -> list[Lesson]:
     """All examples of the files, in order. Raises `Error(kind="bad-data")` that lists what is wrong."""
-    found: list[Lesson] = []
+    forms = '{"messages": [{"role", "content"}, ...]}, {"prompt", "completion"} or {"text"}'
+    return read_lines(paths, _lesson, forms, stop)
+
+
+def read_lines(
+    paths: Sequence[Path], parse: Callable[[dict[str, Any], float], T | str], forms: str, stop: Stop | None = None
+) -> list[T]:
+    """What `parse` makes of the object in each line and of its share of a split; a text is what is wrong with it."""
+    found: list[T] = []
     problems: list[str] = []
     n_problems = 0
     for path in paths:
@@ -39,18 +48,19 @@ def read_lessons(paths: Sequence[Path], stop: Stop | None = None) -> list[Lesson
                 stop.check()
             if not line.strip():
                 continue
-            lesson = _lesson(line)
-            if isinstance(lesson, Lesson):
-                found.append(lesson)
+            said = _object(line)
+            one = said if isinstance(said, str) else parse(said, _share(line))
+            if not isinstance(one, str):
+                found.append(one)
                 continue
             n_problems += 1
             if len(problems) < _MOST_TOLD:
-                problems.append(f"{path.name} line {number}: {lesson}")
+                problems.append(f"{path.name} line {number}: {one}")
     if n_problems:
         more = f"; and {n_problems - len(problems):,} more" if n_problems > len(problems) else ""
         raise Error(
             f"Cannot learn from these lines: {'; '.join(problems)}{more}.",
-            'Each line is one object: {"messages": [{"role", "content"}, ...]}, {"prompt", "completion"} or {"text"}.',
+            f"Each line is one object: {forms}.",
             kind="bad-data",
         )
     if not found:
@@ -74,39 +84,58 @@ def _lines(path: Path) -> Iterator[tuple[int, bytes]]:
                     kind="bad-file") from None  # fmt: skip
 
 
-def _lesson(line: bytes) -> Lesson | str:
-    """The example in a line, or what is wrong with it."""
+def _object(line: bytes) -> dict[str, Any] | str:
+    """The object in a line, or what is wrong with it."""
     try:
         said = json.loads(line)
     except UnicodeDecodeError:
         return "it is no UTF-8 text"
     except (ValueError, RecursionError) as error:
         return f"it is no JSON ({str(error)[:80]})"
-    if not isinstance(said, dict):
-        return "it is no object"
-    share = int.from_bytes(hashlib.sha256(line.strip()).digest()[:8], "big") / 2**64
+    if b"\\u" in line:
+        try:
+            json.dumps(said, ensure_ascii=False).encode()
+        except UnicodeEncodeError:
+            return "it holds half a character (a lone surrogate)"
+    return said if isinstance(said, dict) else "it is no object"
+
+
+def _share(line: bytes) -> float:
+    return int.from_bytes(hashlib.sha256(line.strip()).digest()[:8], "big") / 2**64
+
+
+def _lesson(said: dict[str, Any], share: float) -> Lesson | str:
+    """The example in a line, or what is wrong with it."""
     if "messages" in said:
-        problem = _chat_problem(said["messages"])
+        problem = chat_problem(said["messages"])
         tools = said.get("tools")
         if problem is None and tools is not None and not isinstance(tools, list):
             problem = "tools must be a list"
         return problem or Lesson(said["messages"], tools or None, "", share)
     if "prompt" in said and "completion" in said:
         prompt, completion = said["prompt"], said["completion"]
-        before = [{"role": "user", "content": prompt}] if isinstance(prompt, str) else prompt
-        after = [{"role": "assistant", "content": completion}] if isinstance(completion, str) else completion
+        before, after = as_messages(prompt, "user"), as_messages(completion, "assistant")
         if not isinstance(before, list) or not isinstance(after, list):
             return "prompt and completion must be texts or lists of messages"
-        return _chat_problem([*before, *after]) or Lesson([*before, *after], None, "", share)
+        return chat_problem([*before, *after]) or Lesson([*before, *after], None, "", share)
     if "text" in said:
         if not isinstance(said["text"], str) or not said["text"].strip():
             return "text must be a text that is not empty"
         return Lesson(None, None, said["text"], share)
-    keys = ", ".join(str(key)[:40] for key in list(said)[:5])
-    return f"it has none of messages, prompt and completion, text; it has {keys or 'nothing'}"
+    return f"it has none of messages, prompt and completion, text; it has {keys_of(said)}"
 
 
-def _chat_problem(messages: Any) -> str | None:
+def keys_of(said: dict[str, Any]) -> str:
+    return ", ".join(str(key)[:40] for key in list(said)[:5]) or "nothing"
+
+
+def as_messages(value: Any, role: str) -> Any:
+    """A text as a message of that role; anything else as it is."""
+    return [{"role": role, "content": value}] if isinstance(value, str) else value
+
+
+def chat_problem(messages: Any) -> str | None:
+    """What is wrong with a chat, if anything is."""
     if not isinstance(messages, list) or not messages:
         return "messages must be a list of messages"
     for number, message in enumerate(messages, 1):

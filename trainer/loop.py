@@ -15,7 +15,7 @@ from typing import Any, Literal
 import torch
 
 from rushlight import Error, Progress, Stop
-from rushlight.trainer import checkpoint
+from rushlight.trainer import checkpoint, products
 from rushlight.trainer.attention import Layout, attending
 from rushlight.trainer.backends.backend import Loaded
 from rushlight.trainer.config import TrainConfig
@@ -49,7 +49,7 @@ class Training:
         self._loaded, self._recipe, self._config, self._run = loaded, recipe, config, run
         self._row_tokens, self._n_threads = row_tokens, n_threads
         self._weights = loaded.trained()
-        self._optimizer = _optimizer(self._weights, config)
+        self._optimizer = optimizer_of(self._weights, config)
         self._batch = min(config.steps.batch, recipe.n_examples)
         self.n_steps = n_steps_of(recipe.n_examples, self._batch, config.steps.epochs, config.steps.most)
         self._step = self._trained_tokens = self._metrics_bytes = 0
@@ -174,11 +174,17 @@ class Training:
         layout = Layout(pack.segments)
         half = self._loaded.dtype == "bfloat16" and not self._loaded.is_adapter
         with torch.autocast(self._loaded.device, torch.bfloat16) if half else nullcontext(), attending(layout):
-            return losses_of(self._loaded.model, pack, layout, dense=self._loaded.packing == "dense")
+            dense, head = self._loaded.packing == "dense", self._loaded.head
+            return losses_of(self._loaded.model, pack, layout, dense=dense, head=head)
 
     def _look(self, pack: Pack) -> Any:
         with self._looking():
             return self._losses(pack)
+
+    def look_at_base(self, pack: Pack) -> Any:
+        """The losses of a pack by the model as it was: what is trained beside it is switched off."""
+        with self._loaded.model.disable_adapter() if self._loaded.is_adapter else nullcontext():
+            return self._look(pack)
 
     @contextmanager
     def _looking(self) -> Iterator[None]:
@@ -199,8 +205,8 @@ class Training:
         if self._step > saved or not checkpoint.checkpoints(self._run):
             state = checkpoint.State(
                 step=self._step, n_threads=self._n_threads, dtype=self._loaded.dtype, row_tokens=self._row_tokens,
-                metrics_bytes=metrics.sync(), trained_tokens=self._trained_tokens, seconds=self._seconds,
-                versions={"torch": str(torch.__version__)},
+                products=products.used(), metrics_bytes=metrics.sync(), trained_tokens=self._trained_tokens,
+                seconds=self._seconds, versions={"torch": str(torch.__version__)},
             )  # fmt: skip
             checkpoint.save(self._run, state, self._weights, self._optimizer, keep=self._config.keep.last)
         if on_checkpoint is not None:
@@ -219,14 +225,16 @@ def _add(sums: Figures, figures: Figures) -> None:
         sums[name] = sums.get(name, 0.0) + value
 
 
-def _optimizer(weights: dict[str, Any], config: TrainConfig) -> Any:
+def optimizer_of(weights: dict[str, Any], config: TrainConfig) -> Any:
     """AdamW (Loshchilov & Hutter 2019, arXiv:1711.05101). Norms and biases are not pulled to zero."""
     steps = config.steps
     groups = [
         {"params": [one for one in weights.values() if one.dim() > 1], "weight_decay": steps.decay},
         {"params": [one for one in weights.values() if one.dim() <= 1], "weight_decay": 0.0},
     ]
-    return torch.optim.AdamW([one for one in groups if one["params"]], lr=steps.rate, betas=steps.betas)
+    is_on_cpu = all(one.device.type == "cpu" for one in weights.values())
+    groups = [one for one in groups if one["params"]]
+    return torch.optim.AdamW(groups, lr=steps.rate, betas=steps.betas, fused=is_on_cpu)
 
 
 def _spoken(error: Exception, step: int) -> Exception:

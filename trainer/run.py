@@ -3,6 +3,7 @@
 run.json              what was asked, of which model, with which versions, how it ended
 report.json           what is masked, what is trained, ten samples
 examples.safetensors  the examples as token ids and masks
+reference.safetensors what the untrained model thinks of answers, where the recipe asks for it
 base/                 the model unpacked, where it was a GGUF file
 checkpoints/          see `checkpoint`
 metrics.jsonl         a line for each step; curves.svg is drawn from it
@@ -26,11 +27,16 @@ from rushlight.trainer import checkpoint
 from rushlight.trainer.config import TrainConfig
 from rushlight.trainer.data.masks import read_tokenizer
 from rushlight.trainer.data.template import ChatTemplate, Render
-from rushlight.trainer.examples import Examples, load_examples, make_examples, save_examples
+from rushlight.trainer.examples import Examples, make_examples, save_examples
 from rushlight.trainer.lessons import read_lessons
+from rushlight.trainer.preference_examples import make_preferences
+from rushlight.trainer.preferences import read_labels, read_pairs
 
 _MAY_CHANGE: Final = ("out", "keep", "export")
 _DEFAULT_ROW: Final = 1024  # tokens
+_READERS: Final[dict[str, Callable[..., list[Any]]]] = {
+    "supervised": read_lessons, "dpo": read_pairs, "orpo": read_pairs, "kto": read_labels,
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,12 +95,12 @@ def train(config: TrainConfig, places: Places, watch: Watch | None = None) -> di
         return read_manifest(out)["outcome"]  # type: ignore[no-any-return]
     from rushlight.trainer.backends.choose import choose_backend, choose_device
     from rushlight.trainer.loop import Training
-    from rushlight.trainer.recipes.supervised import Supervised
+    from rushlight.trainer.recipes.choose import choose_recipe
+    from rushlight.trainer.reference import refer
 
     found = checkpoint.checkpoints(out)
     state = checkpoint.read_state(found[-1]) if found else None
-    train_on, held_out = load_examples(out / "examples.safetensors")
-    longest = max(len(one.ids) for one in train_on)
+    recipe, longest = choose_recipe(config, out / "examples.safetensors")
     n_threads = state.n_threads if state else config.machine.threads or usable_threads()
     device = choose_device(config)
     dtype = state.dtype if state else _dtype(config, device)
@@ -103,14 +109,20 @@ def train(config: TrainConfig, places: Places, watch: Watch | None = None) -> di
     _tell(watch, "Loading")
     import torch
 
+    from rushlight.trainer import products
+
     torch.set_num_threads(n_threads)
+    products.use(state.products if state else products.best())
     loaded = backend.load(base_folder(places), config, device, dtype)
-    recipe = Supervised(train_on, held_out, share=config.steps.share)
     training = Training(loaded, recipe, config, out, row_tokens=row_tokens, n_threads=n_threads)
+    is_ready = refer(
+        out, recipe, training.look_at_base, row_tokens=row_tokens, alone=loaded.packing == "alone",
+        share=config.steps.share, watch=watch,
+    )  # fmt: skip
     if found:
         training.go_on(found[-1])
     outcome = training.run(
-        should_pause=watch.should_pause, stop=watch.stop, on_progress=watch.on_progress,
+        should_pause=watch.should_pause if is_ready else lambda: True, stop=watch.stop, on_progress=watch.on_progress,
         on_checkpoint=watch.on_checkpoint,
     )  # fmt: skip
     draw_curves(out)
@@ -161,7 +173,7 @@ def _begin(config: TrainConfig, places: Places, *, resume: bool, owner: str) -> 
                 kind="exists",
             )
         before = read_manifest(out).get("config", {})
-        changed = [key for key in asked if key not in _MAY_CHANGE and asked[key] != before.get(key)]
+        changed = [key for key in asked if key not in _MAY_CHANGE and asked[key] != before.get(key, asked[key])]
         if changed:
             raise Error(
                 f"Cannot go on with {out.name}: {', '.join(changed)} of the config was changed since it began.",
@@ -201,8 +213,9 @@ def _note(out: Path, **more: Any) -> None:
 
 def _examples(config: TrainConfig, places: Places, base: Path, render: Render, template: str, watch: Watch) -> Examples:
     tokenizer = read_tokenizer(base)
-    lessons = read_lessons(places.train, watch.stop)
-    held_out = read_lessons(places.validate, watch.stop) if places.validate else []
+    read = _READERS[config.recipe]
+    lessons = read(places.train, watch.stop)
+    held_out = read(places.validate, watch.stop) if places.validate else []
     share = config.data.validate_share
     if share:
         held_out = [one for one in lessons if one.share < share]
@@ -216,7 +229,8 @@ def _examples(config: TrainConfig, places: Places, base: Path, render: Render, t
             )
     text = template or tokenizer.template
     chat = ChatTemplate(text, render, tokenizer.variables, tokenizer.control) if text else None
-    made = make_examples(
+    make: Callable[..., Examples] = make_examples if config.recipe == "supervised" else make_preferences
+    made = make(
         lessons, held_out, tokenizer, chat, max_tokens=config.data.max_tokens, too_long=config.data.too_long,
         stop=watch.stop, on_progress=watch.on_progress,
     )  # fmt: skip

@@ -4,8 +4,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeAlias
 
+import numpy as np
+
+from rushlight.trainer.data.masks import Tokens
 from rushlight.trainer.data.pack import Pack
 
+Units: TypeAlias = Sequence[Sequence[Tokens]]  # examples that belong together, such as the answers of a pair
+LogProbs: TypeAlias = np.ndarray[tuple[int], np.dtype[np.float64]]  # of each example: the sum over its trained tokens
 Score: TypeAlias = Callable[[Pack], Any]  # the loss of each target of a row, in nats
 Figures: TypeAlias = dict[str, float]
 
@@ -50,6 +55,12 @@ class Recipe(Protocol):
 
     @property
     def n_held_out(self) -> int: ...
+
+    def to_refer(self) -> Mapping[str, Units]:
+        """What is asked of the untrained model before the first step, by name; nothing for most recipes."""
+
+    def refer(self, found: Mapping[str, LogProbs]) -> None:
+        """Take what the untrained model said."""
 
     def order(self, step: int, batch: int, seed: int) -> list[int]:
         """The examples of a step."""

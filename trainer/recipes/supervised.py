@@ -10,7 +10,7 @@ from typing import Any
 
 from rushlight.trainer.data.masks import Tokens
 from rushlight.trainer.data.pack import make_packs
-from rushlight.trainer.recipes.recipe import Batch, Figures, Row, Score, Shares, portions_of
+from rushlight.trainer.recipes.recipe import Batch, Figures, LogProbs, Row, Score, Shares, Units, portions_of
 from rushlight.trainer.schedule import examples_at
 
 
@@ -30,6 +30,12 @@ class Supervised:
     @property
     def n_held_out(self) -> int:
         return len(self.held_out)
+
+    def to_refer(self) -> Mapping[str, Units]:
+        return {}
+
+    def refer(self, found: Mapping[str, LogProbs]) -> None:
+        pass
 
     def order(self, step: int, batch: int, seed: int) -> list[int]:
         return examples_at(step, self.n_examples, batch, seed)
