@@ -2,6 +2,8 @@
 
     killed_run.py MODEL DATA OUT METHOD MOMENT...      MOMENT: step:N, weights:N, rename:N (of the checkpoint of step N)
 
+METHOD may begin with a recipe, as in dpo/lora; reference:N is a moment at which the untrained model is asked.
+
 Each attempt is a fork of this process, so that torch is imported once; one thread, so that forking is safe.
 """
 
@@ -23,9 +25,11 @@ def main(model: str, data: str, out: str, method: str, *moments: str) -> None:
     import torch
 
     torch.set_num_threads(1)
+    recipe, _, method = method.rpartition("/")
     adapter = {} if method == "full" else {"adapter": {"rank": 4, "dropout": 0.1}}
     config = checked({
-        "model": "m", "out": "o", "method": method, "data": {"train": ["d"]}, **adapter,
+        "model": "m", "out": "o", "method": method, "recipe": recipe or "supervised", **adapter,
+        "data": {"train": ["d"]},
         "steps": {"batch": 4, "rate": 1e-2, "epochs": 9, "most": 24, "row_tokens": 256},
         "machine": {"threads": 1, "device": "cpu"}, "keep": {"every": 2},
     })  # fmt: skip
@@ -51,10 +55,10 @@ def _die() -> None:
 def _killer(what: str, step: int) -> Watch:
     import safetensors.torch
 
-    if what == "step":
+    if what in ("step", "reference"):
 
         def at_step(event: Progress) -> None:
-            if event.done == step:
+            if event.done == step and event.what.startswith("Asking") == (what == "reference"):
                 _die()
 
         return Watch(on_progress=at_step)
