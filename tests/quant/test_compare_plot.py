@@ -20,6 +20,14 @@ def test_it_shows_every_file() -> None:
     assert "Q4_0, 60 tokens/s" in said and "Q6_K" in said and "100 MB" in said and "0.01" in said
 
 
+def test_llama_cpps_own_is_a_line_beside_ours() -> None:
+    ours = [Point("Q4_0", 91e6, 0.2), Point("Q8_0", 145e6, 0.001)]
+    svg = draw([*ours, Point("Q4_0", 91e6, 0.3, by_llama=True), Point("Q8_0", 145e6, 0.001, by_llama=True)], "poet")
+    assert svg.count("<circle") == 4 and svg.count("<polyline") == 1
+    assert "- - llama.cpp at the same size" in texts_of(svg)
+    assert "<polyline" not in draw(ours, "poet")
+
+
 @pytest.mark.parametrize(
     "points",
     [
