@@ -30,7 +30,7 @@ _LATER = (
     "bytes", "conversations", "messages", "tokens", "files",
     "Calibrating", "Comparing", "Converting", "Looking at weights", "Measuring", "Proving", "Quantizing", "Timing",
     "Loading", "Merging", "Reading examples", "Training", "Writing", "examples", "groups", "steps",
-    "modules", "tensors", "windows",
+    "modules", "tensors", "windows", "Evaluating", "Comparing with the base", "items",
 )  # fmt: skip
 # What click says itself, where a user meets it: it asks gettext, which ui/words.py points to our catalogue.
 CLICK: tuple[Message, ...] = (

@@ -26,7 +26,42 @@ _ADAPTER = f"""SELECT a.id, a.name, a.scope, a.base_sha256, a.base, a.form, a.st
 def read_adapters(store: Store, folder: Path, rest: str, bindings: Sequence[Value] = ()) -> list[Adapter]:
     """`rest` follows the table `a`; `folder` is where the files lie."""
     rows: Sequence[Sequence[Any]] = store.rows(_ADAPTER + rest, bindings)
-    return [Adapter(*row[:7], folder / row[7], *row[8:13], bool(row[13])) for row in rows]
+    return [_adapter(row, folder) for row in rows]
+
+
+def _adapter(row: Sequence[Any], folder: Path) -> Adapter:
+    (
+        adapter_id,
+        name,
+        scope,
+        base_sha256,
+        base,
+        form,
+        state,
+        file,
+        sha256,
+        size_bytes,
+        licence,
+        run_id,
+        created_at,
+        is_stale,
+    ) = row
+    return Adapter(
+        id=adapter_id,
+        name=name,
+        scope=scope,
+        base_sha256=base_sha256,
+        base=base,
+        form=form,
+        state=state,
+        path=folder / file,
+        sha256=sha256,
+        size_bytes=size_bytes,
+        licence=licence,
+        run_id=run_id,
+        created_at=created_at,
+        is_stale=bool(is_stale),
+    )
 
 
 def read_runs(store: Store, rest: str, bindings: Sequence[Value] = ()) -> list[Run]:
@@ -47,7 +82,10 @@ def _lessons(store: Store, run_id: str) -> tuple[LessonUse, ...]:
         "ORDER BY name, lesson_id",
         (run_id,),
     )
-    return tuple(LessonUse(*row, sources=_sources(store, run_id, str(row[0]))) for row in rows)
+    return tuple(
+        LessonUse(lesson_id, version, name, kind, sha256, n_examples, _sources(store, run_id, lesson_id))
+        for lesson_id, version, name, kind, sha256, n_examples in rows
+    )
 
 
 def _sources(store: Store, run_id: str, lesson_id: str) -> tuple[Source, ...]:
@@ -65,7 +103,10 @@ def read_evaluations(store: Store, rest: str, bindings: Sequence[Value] = ()) ->
         "FROM evaluations " + rest,
         bindings,
     )
-    return [Evaluation(*row[:6], bool(row[6]), json.loads(row[7]), row[8]) for row in rows]
+    return [
+        Evaluation(one, adapter_id, sha256, scope, suite, suite_sha256, bool(passed), json.loads(report), created_at)
+        for one, adapter_id, sha256, scope, suite, suite_sha256, passed, report, created_at in rows
+    ]
 
 
 def read_promotions(store: Store, rest: str, bindings: Sequence[Value] = ()) -> list[Promotion]:

@@ -126,7 +126,7 @@ def fits(value: object, schema: object) -> bool:
         return schema is not False
     kinds = schema.get("type", [])
     kinds = [kinds] if isinstance(kinds, str) else list(kinds)
-    if kinds and not any(_TYPES.get(kind, lambda _value: False)(value) for kind in kinds):
+    if kinds and not any(kind in _TYPES and _TYPES[kind](value) for kind in kinds):
         return False
     if "enum" in schema and value not in schema["enum"]:
         return False

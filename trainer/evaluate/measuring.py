@@ -72,7 +72,7 @@ def run_suite(
             stop.check()
             rows[item.id] = _row(item, number, base, candidate, scorers, judge, stop)
             _write(file, asdict(rows[item.id]))
-            on_progress(Progress(f"Evaluating {suite.name}", len(rows), len(suite.items), "items"))
+            on_progress(Progress("Evaluating", len(rows), len(suite.items), "items"))
     return [rows[item.id] for item in suite.items]
 
 

@@ -66,7 +66,7 @@ def paired(
 def _by_cluster(gains: NDArray[np.float64], names: Sequence[str]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     places: dict[str, int] = {}
     index = np.array([places.setdefault(name, len(places)) for name in names])
-    return np.bincount(index, gains), np.bincount(index).astype(float)
+    return np.bincount(index, gains).astype(np.float64), np.bincount(index).astype(np.float64)
 
 
 def _bootstrap(

@@ -126,7 +126,7 @@ def suite_bytes(name: str, items: Iterable[Item], *, scope: str = "", answerer: 
     lines = [json.dumps(head, ensure_ascii=False)]
     for one in items:
         said = msgspec.to_builtins(one)
-        defaults = {"cluster": "", "grammar": None, "max_tokens": 200, "choices": [], "reference": None}
+        defaults: dict[str, Any] = {"cluster": "", "grammar": None, "max_tokens": 200, "choices": [], "reference": None}
         kept = {key: value for key, value in said.items() if key not in defaults or value != defaults[key]}
         lines.append(json.dumps(kept, ensure_ascii=False))
     return ("\n".join(lines) + "\n").encode("utf-8", "replace")
