@@ -1,0 +1,39 @@
+"""Linking for a model that was taught a database: all of its tables, in the order of the schema.
+
+Whoever learned a database may name any table, whatever words the question has; and always joins them in one order. Of a
+large database the tables that the question is about are taken, in the same order.
+"""
+
+from msgspec.structs import replace
+
+from rushlight.assistant.sql.linking import Linked, link, named_values
+from rushlight.assistant.sql.protocol import Profiled
+
+MAX_TABLES = 12
+MAX_COLUMNS = 100
+_PART_TABLES = 8
+_PART_COLUMNS = 80
+_MAX_FOUND = 200
+
+
+def fits_whole(known: Profiled) -> bool:
+    """Whether a grammar can hold all of it."""
+    tables = known.schema.tables
+    return len(tables) <= MAX_TABLES and sum(len(table.columns) for table in tables) <= MAX_COLUMNS
+
+
+def link_taught(known: Profiled, question: str) -> Linked:
+    """What of the database the grammar knows for this question, and the values that the question names."""
+    if not fits_whole(known):
+        part = link(known, question, max_tables=_PART_TABLES, max_columns=_PART_COLUMNS)
+        order = {table.name: place for place, table in enumerate(known.schema.tables)}
+        return replace(part, tables=tuple(sorted(part.tables, key=lambda table: order.get(table.name, 0))))
+    whole = link(known, question, whole=True, max_columns=MAX_COLUMNS)
+    found = named_values(known, question)[:_MAX_FOUND]
+    values: dict[str, tuple[str, ...]] = {}
+    for place, value in found:
+        values[place] = (*values.get(place, ()), value)
+    for place, held in whole.values.items():
+        own = values.get(place, ())
+        values[place] = own + tuple(value for value in held if value not in own)
+    return replace(whole, values=values, found=tuple(found))

@@ -1,0 +1,25 @@
+"""What a taught model is given of a database: all of it in one order, with the values that the question names."""
+
+from collections.abc import Callable
+from typing import Any
+
+from rushlight.assistant.sql.linking_taught import fits_whole, link_taught
+from rushlight.assistant.sql.trees import join_trees
+
+
+def test_all_tables_stand_in_the_order_of_the_schema(suite_known: Callable[[str], Any]) -> None:
+    known = suite_known("clinic")
+    linked = link_taught(known, "How many patients live in Oslo?")
+    assert fits_whole(known)
+    assert [table.name for table in linked.tables] == [table.name for table in known.schema.tables]
+    assert linked.found == (("patient.city", "Oslo"),)
+    assert linked.values["patient.city"][0] == "Oslo" and len(linked.values["patient.city"]) > 1
+
+
+def test_joins_do_not_depend_on_the_words_of_the_question(suite_known: Callable[[str], Any]) -> None:
+    known = suite_known("clinic")
+    texts = {
+        tuple(tree.joins for tree in join_trees(link_taught(known, question)))
+        for question in ("drugs of visits", "doctors, patients, visits", "")
+    }
+    assert len(texts) == 1
