@@ -181,13 +181,16 @@ def _sides(model: "Model", adapter: "Adapter") -> str:
 
 
 def _leave_with_run(context: JobContext, adapter: "Adapter", report: dict[str, Any]) -> None:
-    """A copy in the folder of the run, if that is still there."""
+    """A copy in the folder of the run, and a line in its manifest, if that is still there."""
     from rushlight.quant.whole_file import whole_file
+    from rushlight.trainer.manifest import add_evaluation
 
     folder = context.app.registry.run(adapter.run_id).folder if adapter.run_id else None
     if folder is not None and folder.is_dir():
         with whole_file(folder / "evaluation.json") as file:
             file.write(json.dumps(report, indent=2, ensure_ascii=False).encode("utf-8", "replace"))
+        short = ("adapter", "suite", "suite_sha256", "adapter_sha256", "passed", "own")
+        add_evaluation(folder, {key: report[key] for key in short})
 
 
 KIND = EvaluateKind()

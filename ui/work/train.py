@@ -40,6 +40,7 @@ class TrainKind:
     def run(self, context: JobContext, arguments: TrainArguments) -> Iterator[JobEvent]:
         from rushlight.trainer.backends.choose import choose_backend, choose_device
         from rushlight.trainer.config import checked
+        from rushlight.trainer.manifest import write_manifest
         from rushlight.trainer.run import Watch, prepare, train
 
         config, places = checked(arguments.config), places_of(arguments)
@@ -69,6 +70,7 @@ class TrainKind:
             failed = quant_parts.proof_notice(proof)
             if failed is not None:
                 yield failed
+        write_manifest(places, [path for path, _ in made], context.stop)
         yield JobResult(_result(places, report, outcome, made))
 
     def clean(self, context: JobContext, arguments: TrainArguments, *, for_good: bool) -> None:
