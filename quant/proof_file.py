@@ -86,6 +86,20 @@ def read_proof(path: Path, *, with_digest: bool = False) -> Proof | None:
     return proof
 
 
+def proof_summary(proof: Proof) -> dict[str, Any]:
+    """A proof for those who show it: as JSON, without the digest."""
+    return {
+        "state": proof.state,
+        "type": proof.type_name,
+        "source": proof.source,
+        "failures": proof.failures,
+        "checks": [
+            {"name": one.name, "passed": one.passed, "detail": one.detail, "figures": one.figures}
+            for one in proof.checks
+        ],
+    }
+
+
 def _proof(said: Any) -> Proof | None:
     try:
         if said["version"] != _VERSION:

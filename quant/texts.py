@@ -39,6 +39,20 @@ def read_texts(paths: Sequence[Path]) -> str:
     return text
 
 
+def document_pieces(paths: Sequence[Path]) -> list[str]:
+    """The text of files and folders in pieces of some pages: what `split_text` deals out."""
+    pieces: list[str] = []
+    n_chars = 0
+    for path in paths:
+        for file in _files(path):
+            if n_chars >= MAX_CHARS:
+                return pieces
+            found = pieces_of(_read(file, MAX_CHARS - n_chars))
+            pieces += [piece for piece in found if piece.strip()]
+            n_chars += sum(map(len, found))
+    return pieces
+
+
 def _files(path: Path) -> Iterator[Path]:
     if not path.is_dir():
         yield path

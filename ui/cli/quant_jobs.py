@@ -34,6 +34,14 @@ texts = click.option(
 )  # fmt: skip
 chats = click.option("--chats", is_flag=True, help=text("Work on your own chats; they stay on this machine."))
 
+documents = click.option(
+    "--documents", "documents", multiple=True, type=click.Path(exists=True, path_type=Path), metavar="FILE",
+    help=text(
+        "Work on documents of yours: a file, or a folder of text files; may be repeated. As with --chats, a quarter of "
+        "them is only looked at, never calibrated on."
+    )
+)  # fmt: skip
+
 
 class Amount(click.ParamType):  # type: ignore[type-arg]  # generic only in newer versions
     """A size or a count: 5G, 350M, 8k, 4GiB."""

@@ -12,6 +12,7 @@ from rushlight.ui.cli.quant_jobs import (
     as_json,
     background,
     chats,
+    documents,
     made_line,
     model_path,
     no_proof,
@@ -35,7 +36,8 @@ A session:
   smollm2.gguf is quantized itself (Q4_1); what that lost stays lost.
   smollm2.IQ4_NL.gguf  IQ4_NL  91.7 MB  proven
   $ rushlight quant make smollm2.gguf --type IQ4_NL --method gptq --text ~/notes --background
-  $ rushlight quant make smollm2.gguf --type Q4_K_M --for-my-use""")
+  $ rushlight quant make smollm2.gguf --type Q4_K_M --for-my-use
+  $ rushlight quant make smollm2.gguf --type Q4_K_M --for-my-use --documents ~/notes""")
 _PLAN = text("""\b
 A session:
   $ rushlight quant plan poet.gguf --like Q4_K_M
@@ -61,6 +63,7 @@ A session:
 @click.argument("model")
 @texts
 @chats
+@documents
 @click.option("--tokens", "n_tokens", type=Amount(), default="64k", show_default=True, metavar="N",
               help=text("At most so many tokens."))  # fmt: skip
 @click.option("--out", "target", type=_OUT, help=text("The file to make; MODEL.imatrix.gguf if not given."))
@@ -69,8 +72,8 @@ A session:
 @background
 @as_json
 def calibrate(
-    model: str, texts: tuple[Path, ...], chats: bool, n_tokens: int, target: Path | None, old_form: bool,
-    n_threads: int, background: bool, as_json: bool,
+    model: str, texts: tuple[Path, ...], chats: bool, documents: tuple[Path, ...], n_tokens: int, target: Path | None,
+    old_form: bool, n_threads: int, background: bool, as_json: bool,
 ) -> int:  # fmt: skip
     path = model_path(model)
     target = target or Path(f"{path.name.removesuffix('.gguf')}.imatrix.{'dat' if old_form else 'gguf'}")
@@ -81,6 +84,7 @@ def calibrate(
 
     arguments = {
         "model": str(path), "target": str(target.expanduser().absolute()), "texts": absolute(texts), "chats": chats,
+        "documents": absolute(documents),
         "n_tokens": n_tokens, "old_form": old_form, "n_threads": n_threads,
     }  # fmt: skip
     return run_job("quant-calibrate", arguments, show, background=background, as_json=as_json)
@@ -106,7 +110,9 @@ def calibrate(
 )
 @texts
 @chats
-@click.option("--for-my-use", is_flag=True, help=text("Calibrate on your chats, and measure on others of them."))
+@documents
+@click.option("--for-my-use", is_flag=True,
+              help=text("Calibrate on your chats or --documents (or both), measure on others of them."))  # fmt: skip
 @click.option("--out", "target", type=_OUT, help=text("The file to make; MODEL.TYPE.gguf if not given."))
 @no_proof
 @threads
@@ -114,12 +120,13 @@ def calibrate(
 @as_json
 def make(
     model: str, type_name: str, imatrix: Path | None, plan: Path | None, method: str, texts: tuple[Path, ...],
-    chats: bool, for_my_use: bool, target: Path | None, no_proof: bool, n_threads: int, background: bool, as_json: bool,
+    chats: bool, documents: tuple[Path, ...], for_my_use: bool, target: Path | None, no_proof: bool, n_threads: int,
+    background: bool, as_json: bool,
 ) -> int:  # fmt: skip
     if not type_name and plan is None:
         raise click.UsageError(text("Name a type with --type, such as Q4_K_M, or a plan with --plan."))
     if for_my_use and (texts or imatrix is not None):
-        raise click.UsageError(text("--for-my-use calibrates on your chats: leave --text and --imatrix out."))
+        raise click.UsageError(text("--for-my-use calibrates on your own text: leave --text and --imatrix out."))
     path = model_path(model)
     type_name = type_name.upper()
     stem = path.name.removesuffix(".gguf")
@@ -131,13 +138,14 @@ def make(
         say(made_line(made["path"], made["type"], size_bytes=made["size_bytes"], proof=made["proof"]))
         own = made.get("own_use")
         if own is not None:
-            say(text("On your own chats: {kl} nats from its source, {share} the same first choice.",
-                     kl=f"{own['divergence']:.4f}", share=f"{own['agreement']:.1%}"))  # fmt: skip
+            say(text("On your own text ({text}): {kl} nats from its source, {share} the same first choice.",
+                     text=own["text"], kl=f"{own['divergence']:.4f}", share=f"{own['agreement']:.1%}"))  # fmt: skip
 
     arguments = {
         "source": str(path), "target": str(target), "type_name": type_name, "method": method,
         "imatrix": "" if imatrix is None else str(imatrix.absolute()),
         "plan": "" if plan is None else str(plan.absolute()), "texts": absolute(texts), "chats": chats,
+        "documents": absolute(documents),
         "for_my_use": for_my_use, "prove": not no_proof, "n_threads": n_threads,
     }  # fmt: skip
     return run_job("quant-make", arguments, show, background=background, as_json=as_json)
@@ -160,6 +168,7 @@ def make(
 @click.option("--imatrix", type=_FILE, help=text("An importance matrix, made by calibrate or by llama.cpp."))
 @texts
 @chats
+@documents
 @click.option("--windows", "n_windows", type=click.IntRange(1, 64), default=4, show_default=True, metavar="N",
               help=text("Windows of 512 tokens that each trial is measured on."))  # fmt: skip
 @click.option("--out", "target", type=_OUT, help=text("The plan to write; MODEL.plan.json if not given."))
@@ -168,8 +177,8 @@ def make(
 @as_json
 def plan(
     model: str, size_bytes: int | None, card_bytes: int | None, n_ctx: int, kv_type: str, like: str,
-    imatrix: Path | None, texts: tuple[Path, ...], chats: bool, n_windows: int, target: Path | None, n_threads: int,
-    background: bool, as_json: bool,
+    imatrix: Path | None, texts: tuple[Path, ...], chats: bool, documents: tuple[Path, ...], n_windows: int,
+    target: Path | None, n_threads: int, background: bool, as_json: bool,
 ) -> int:  # fmt: skip
     if sum(bool(one) for one in (size_bytes, card_bytes, like)) != 1:
         raise click.UsageError(text("Give one of --size, --card and --like."))
@@ -187,6 +196,7 @@ def plan(
         "model": str(path), "target": str(target), "size_bytes": size_bytes or 0, "card_bytes": card_bytes or 0,
         "n_ctx": n_ctx, "kv_type": kv_type, "like": like.upper(),
         "imatrix": "" if imatrix is None else str(imatrix.absolute()), "texts": absolute(texts), "chats": chats,
+        "documents": absolute(documents),
         "n_windows": n_windows, "n_threads": n_threads,
     }  # fmt: skip
     return run_job("quant-plan", arguments, show, background=background, as_json=as_json)
@@ -203,20 +213,24 @@ def plan(
 @click.argument("files", nargs=-1, required=True)
 @texts
 @chats
+@documents
 @click.option("--tokens", "n_tokens", type=Amount(), default="8192", show_default=True, metavar="N",
               help=text("At most so many tokens."))  # fmt: skip
 @click.option("--no-speed", is_flag=True, help=text("Leave the times out."))
+@click.option("--llama", "with_llama", is_flag=True,
+              help=text("Also what llama.cpp's own quantizer loses with the same types and size."))  # fmt: skip
 @click.option("--plot", type=_OUT, metavar="FILE.svg", help=text("Draw quality against size and speed."))
 @threads
 @background
 @as_json
 def compare(
-    model: str, files: tuple[str, ...], texts: tuple[Path, ...], chats: bool, n_tokens: int, no_speed: bool,
-    plot: Path | None, n_threads: int, background: bool, as_json: bool,
+    model: str, files: tuple[str, ...], texts: tuple[Path, ...], chats: bool, documents: tuple[Path, ...],
+    n_tokens: int, no_speed: bool, with_llama: bool, plot: Path | None, n_threads: int, background: bool, as_json: bool,
 ) -> int:  # fmt: skip
     arguments = {
         "reference": str(model_path(model)), "others": [str(model_path(file)) for file in files],
-        "texts": absolute(texts), "chats": chats, "n_tokens": n_tokens, "speed": not no_speed,
+        "texts": absolute(texts), "chats": chats, "documents": absolute(documents), "n_tokens": n_tokens,
+        "speed": not no_speed, "with_llama": with_llama,
         "plot": "" if plot is None else str(plot.expanduser().absolute()), "n_threads": n_threads,
     }  # fmt: skip
     return run_job("quant-compare", arguments, _show_comparison, background=background, as_json=as_json)
@@ -226,7 +240,7 @@ def _show_comparison(made: dict[str, Any]) -> None:
     headers = [text("MODEL"), text("SIZE"), text("PERPLEXITY"), text("MEAN KL"), text("99 % KL"), text("SAME TOP")]
     rows = [
         [
-            Path(one["path"]).name,
+            Path(one["path"]).name if not one.get("by_llama") else text("{type} by llama.cpp", type=one["type"]),
             size_text(one["size_bytes"]),
             f"{one['perplexity']:.2f}",
             _figure(one, "divergence", "{:.4f}"),
@@ -239,10 +253,10 @@ def _show_comparison(made: dict[str, Any]) -> None:
         headers += [text("LOAD"), text("PROMPT"), text("DECODE"), text("MEMORY")]
         for row, one in zip(rows, made["models"], strict=True):
             row += [
-                f"{one['load_s']:.2f} s",
-                f"{one['prefill_tokens_s']:,.0f} t/s",
-                f"{one['decode_tokens_s']:.1f} t/s",
-                size_text(one["memory_bytes"]),
+                _figure(one, "load_s", "{:.2f} s"),
+                _figure(one, "prefill_tokens_s", "{:,.0f} t/s"),
+                _figure(one, "decode_tokens_s", "{:.1f} t/s"),
+                size_text(one["memory_bytes"]) if "memory_bytes" in one else "-",
             ]
     print_table(headers, rows, right=tuple(range(1, len(headers))))
     say(text("Over {n} positions of {text}. KL is in nats, against {model}.", n=f"{made['positions']:,}",

@@ -140,8 +140,9 @@ class QuantDesk:
         arguments = {
             "reference": source.path,
             "others": list(dict.fromkeys(others)),
-            "texts": list(wish.files) if wish.text == "files" else [],
+            "documents": list(wish.files) if wish.text == "files" else [],
             "chats": wish.text == "chats",
+            "with_llama": True,
         }
         self._start(lambda app: app.jobs.start("quant-compare", arguments))
 

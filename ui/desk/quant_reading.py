@@ -5,8 +5,8 @@ Sizes come from a process of our own command line, since a face loads no native 
 
 import json
 import subprocess
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -48,6 +48,7 @@ class Found:
     made: tuple[MadeRow, ...]
     compared: tuple[ComparedRow, ...]
     compared_text: str
+    measured: tuple[tuple[str, float, str], ...] = ()  # of the source: type, divergence, text; the newest first
 
 
 def look(app: "App", chosen: str) -> Found:
@@ -76,6 +77,7 @@ def look(app: "App", chosen: str) -> Found:
         ),
         compared=_compared(comparison),
         compared_text=_compared_text(comparison),
+        measured=tuple(_measured(jobs, path)),
     )
 
 
@@ -101,17 +103,29 @@ def types_of(path: str, stop: Stop) -> tuple[TypeRow, ...]:
         raise _no_forecast()
     head, *rows = lines
     n_weights = max(1, int(head["n_weights"]))
-    return tuple(
-        TypeRow(
-            str(one["type"]),
-            int(one["size_bytes"]),
-            8 * int(one["size_bytes"]) / n_weights,
-            quality_words(str(one["type"]), n_weights),
-            bool(one["needs_text"]),
-            int(one["size_bytes"]) >= int(head["size_bytes"]),
-        )
-        for one in rows
-    )
+    return tuple(type_row(one, n_weights, int(head["size_bytes"])) for one in rows)
+
+
+def type_row(one: Mapping[str, Any], n_weights: int, source_bytes: int) -> TypeRow:
+    """A type of a model of so many weights, and what it usually costs."""
+    from rushlight.quant.usual_losses import usual_loss
+
+    name, size = str(one["type"]), int(one["size_bytes"])
+    usual = usual_loss(name, n_weights)
+    row = TypeRow(name, size, 8 * size / n_weights, quality_words(name, n_weights), bool(one["needs_text"]),
+                  size >= source_bytes)  # fmt: skip
+    if usual is None:
+        return row
+    return replace(row, divergence=usual.divergence, divergence_of=usual.model, divergence_source=usual.source)
+
+
+def type_words(row: TypeRow) -> str:
+    """A type in a line of a list."""
+    said = f"{row.name} · {size_text(row.size_bytes)} · {row.quality}"
+    if row.divergence is None:
+        return said
+    cost = text("{count} nats on {model}", count=f"{row.divergence:.2g}", model=row.divergence_of)
+    return f"{said}, {cost}"
 
 
 def quality_words(type_name: str, n_weights: int) -> str:
@@ -147,6 +161,7 @@ def forecast(wish: Wish, source: SourceRow, types: tuple[TypeRow, ...], found: F
         if row.needs_text and wish.text == "none":
             return Forecast(problem=text("{type} can only be made with a text to calibrate on.", type=row.name))
         size, words = row.size_bytes, f"{row.name} · {size_text(row.size_bytes)} · {row.quality}"
+        notes += _cost_notes(row, found)
         if wish.text == "none" and row.bits < _NEEDS_NO_TEXT:
             notes.append(text("Without a text to calibrate on it loses more."))
         if row.is_larger:
@@ -160,6 +175,7 @@ def forecast(wish: Wish, source: SourceRow, types: tuple[TypeRow, ...], found: F
                              size=size_text(max(0, budget)), least=size_text(least))
             )  # fmt: skip
         size = min(budget, source.size_bytes)
+        notes += _cost_notes(best, found)
         words = text("A mixture of types in {size}, measured tensor by tensor · at least as good as {type}: {quality}",
                      size=size_text(size), type=best.name, quality=best.quality)  # fmt: skip
     if wish.text == "files" and not wish.files:
@@ -168,6 +184,20 @@ def forecast(wish: Wish, source: SourceRow, types: tuple[TypeRow, ...], found: F
     if wish.kind == "card":
         fits, fit_text = "yes", text("fits the card with {count} tokens of context", count=f"{wish.n_ctx:,}")
     return Forecast(size, words, fits, fit_text, notes=tuple(notes))
+
+
+def _cost_notes(row: TypeRow, found: Found) -> list[str]:
+    """What the type costs as a number and where it was measured: of this model, or else of a known one."""
+    measured = next((one for one in found.measured if one[0] == row.name), None)
+    if measured is not None:
+        return [text("Measured here: {type} of this model is {count} nats away, over {text}.", type=row.name,
+                     count=f"{measured[1]:.3g}", text=_text_words(measured[2]))]  # fmt: skip
+    if row.divergence is None:
+        return []
+    return [
+        text("{type} has cost {model} {count} nats ({source}). A smaller model loses more.", type=row.name,
+             count=f"{row.divergence:.3g}", model=row.divergence_of, source=row.divergence_source)
+    ]  # fmt: skip
 
 
 def budget_of(wish: Wish, source: SourceRow, beside_bytes: int) -> int | str:
@@ -217,8 +247,8 @@ def proof_lines(proof: Mapping[str, Any] | None) -> str:
 def _made(app: "App", job: "Job", comparison: "Job | None") -> MadeRow:
     result = job.result
     model_id = str(result.get("id") or "")
-    proof = result.get("proof") if isinstance(result.get("proof"), Mapping) else None
     path = str(result.get("path") or "")
+    proof = _newest_proof(path, result.get("proof"))
     return MadeRow(
         job_id=job.id,
         model_id=model_id if _is_known(app, model_id) else "",
@@ -230,6 +260,16 @@ def _made(app: "App", job: "Job", comparison: "Job | None") -> MadeRow:
         proof_text=proof_lines(proof),
         quality=_quality(result, path, comparison),
     )
+
+
+def _newest_proof(path: str, made: Any) -> Mapping[str, Any] | None:
+    """The proof that lies beside the file, which "Prove again" writes; else that of its making."""
+    from rushlight.quant.proof_file import proof_summary, read_proof
+
+    proof = read_proof(Path(path)) if path else None
+    if proof is not None:
+        return proof_summary(proof)
+    return made if isinstance(made, Mapping) else None
 
 
 def _is_known(app: "App", model_id: str) -> bool:
@@ -252,7 +292,10 @@ def _quality(result: Mapping[str, Any], path: str, comparison: "Job | None") -> 
             return _lost(one)
     own = result.get("own_use")
     if isinstance(own, Mapping) and _real(own.get("divergence")) is not None:
-        return text("on your chats: {lost}", lost=_lost(own))
+        said = str(own.get("text") or "chats")
+        if said == "chats":
+            return text("on your chats: {lost}", lost=_lost(own))
+        return text("on your own text: {lost}", lost=_lost(own))
     expected = _real(result.get("expected_divergence"))
     return "" if expected is None else text("expected: {count} nats", count=f"{expected:.3g}")
 
@@ -268,24 +311,50 @@ def _compared(job: "Job | None") -> tuple[ComparedRow, ...]:
         return ()
     return tuple(
         ComparedRow(
-            plain_line(Path(str(one.get("path", ""))).name.removesuffix(".gguf")), _whole(one.get("size_bytes")),
+            _compared_label(one), _whole(one.get("size_bytes")),
             str(one.get("path")) == job.arguments.get("reference"), _real(one.get("perplexity")),
             _real(one.get("divergence")), _real(one.get("divergence_99")), _real(one.get("agreement")),
             _real(one.get("decode_tokens_s")), _real(one.get("prefill_tokens_s")), _real(one.get("load_s")),
-            _whole(one.get("memory_bytes")) or None,
+            _whole(one.get("memory_bytes")) or None, one.get("by_llama") is True,
         )
         for one in models
         if isinstance(one, Mapping)
     )  # fmt: skip
 
 
+def _compared_label(one: Mapping[str, Any]) -> str:
+    if one.get("by_llama") is True:
+        return text("{type} by llama.cpp", type=plain_line(str(one.get("type", ""))))
+    return plain_line(Path(str(one.get("path", ""))).name.removesuffix(".gguf"))
+
+
 def _compared_text(job: "Job | None") -> str:
     if job is None:
         return ""
-    names = {"sample": text("the sample that comes with the program"), "chats": text("your own chats")}
-    said = str(job.result.get("text") or "")
     return text("Over {count} positions of {text}.", count=f"{_whole(job.result.get('positions')):,}",
-                text=names.get(said) or plain_line(said))  # fmt: skip
+                text=_text_words(str(job.result.get("text") or "")))  # fmt: skip
+
+
+def _text_words(said: str) -> str:
+    names = {"sample": text("the sample that comes with the program"), "chats": text("your own chats")}
+    return names.get(said) or plain_line(said)
+
+
+def _measured(jobs: "Sequence[Job]", path: str) -> Iterator[tuple[str, float, str]]:
+    """Figures of files that were made of the model in `path`: of comparisons, and of making for one's own use."""
+    for job in jobs:
+        result = job.result
+        if job.kind == COMPARED and job.arguments.get("reference") == path:
+            models = result.get("models")
+            for one in models if isinstance(models, list) else ():
+                loss = _real(one.get("divergence")) if isinstance(one, Mapping) else None
+                if loss is not None and not one.get("by_llama"):
+                    yield str(one.get("type", "")), loss, str(result.get("text") or "")
+        own = result.get("own_use")
+        if job.kind == MADE and result.get("source") == path and isinstance(own, Mapping):
+            loss = _real(own.get("divergence"))
+            if loss is not None:
+                yield str(result.get("type", "")), loss, str(own.get("text") or "chats")
 
 
 def _no_forecast() -> Error:

@@ -34,6 +34,9 @@ class TypeRow:
     quality: str  # "little loss": what such a type usually costs
     needs_text: bool = False  # only with a text to calibrate on
     is_larger: bool = False  # than the source: nothing is won
+    divergence: float | None = None  # what it has cost the known model nearest in size, in nats
+    divergence_of: str = ""  # that model
+    divergence_source: str = ""  # who measured it
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +96,7 @@ class ComparedRow:
     prefill: float | None = None
     load_s: float | None = None
     memory_bytes: int | None = None
+    by_llama: bool = False  # by llama.cpp's own quantizer, with the types of one of ours
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from rushlight.assistant.safety.plain import plain_line
 from rushlight.ui.desk.actions import actions
 from rushlight.ui.desk.figures import context_text, size_text
 from rushlight.ui.desk.quant_desk import QuantDesk
+from rushlight.ui.desk.quant_reading import type_words
 from rushlight.ui.desk.quant_values import ComparedRow, MadeRow, QuantState
 from rushlight.ui.tui.bars import meter
 from rushlight.ui.tui.desk_views import Later
@@ -161,9 +162,7 @@ class QuantizePage(Vertical):
                      lambda kind: self.desk.want(kind=kind))  # fmt: skip
 
     def _ask_type(self) -> None:
-        types = [
-            (one.name, f"{one.name:8} {size_text(one.size_bytes):>9}  {one.quality}") for one in self.desk.state.types
-        ]
+        types = [(one.name, type_words(one)) for one in self.desk.state.types]
         self._choose(text("Which type?"), types, self.desk.state.wish.type_name,
                      lambda name: self.desk.want(type_name=name))  # fmt: skip
 
@@ -247,7 +246,7 @@ def wish_rows(state: QuantState) -> list[ListRow]:
     wish = state.wish
     source = state.source
     known = next((one for one in state.types if one.name == wish.type_name), None)
-    said = f"{known.name} · {size_text(known.size_bytes)} · {known.quality}" if known is not None else wish.type_name
+    said = type_words(known) if known is not None else wish.type_name
     values = [
         ("model", text("Model"), plain_line(source.label) if source is not None else "…"),
         ("target", text("Target"), dict(_targets())[wish.kind]),

@@ -20,6 +20,7 @@ class QuantCalibrate(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     target: str  # absolute
     texts: list[str] = []
     chats: bool = False
+    documents: list[str] = []  # the user's own, of which a part is kept for looking at what came of it
     n_tokens: int = N_TOKENS
     old_form: bool = False
     n_threads: int = 0
@@ -40,10 +41,12 @@ class QuantCalibrateKind:
     def run(self, context: JobContext, arguments: QuantCalibrate) -> Iterator[JobEvent]:
         from rushlight.quant import calibrating, imatrix
 
-        notice = quant_parts.given_text(arguments.texts, arguments.chats)
+        notice = quant_parts.given_text(arguments.texts, arguments.chats, arguments.documents)
         if notice is not None:
             yield notice
-        text, name = quant_parts.text_for(context.app, arguments.texts, arguments.chats, "calibrate")
+        text, name = quant_parts.text_for(
+            context.app, arguments.texts, arguments.chats, "calibrate", arguments.documents
+        )
         matrix = calibrating.collect_in_parts(
             Path(arguments.model),
             text,

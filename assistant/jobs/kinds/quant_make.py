@@ -1,5 +1,5 @@
 """The job that quantizes a GGUF file and proves it: by search, with error feedback, or by ggml; also for the user's own
-use, where it calibrates on their chats first and looks at other ones afterwards.
+use, where it calibrates on their chats and documents first and looks at others of them afterwards.
 
 Tensors that took long are kept until the file is whole, so a killed job goes on after the last one.
 """
@@ -20,6 +20,7 @@ from rushlight.assistant.jobs.kinds.model_memory import WORK_BYTES
 if TYPE_CHECKING:
     from rushlight.quant.imatrix import ImportanceMatrix
     from rushlight.quant.quantize import Encoder
+    from rushlight.quant.texts import Part
 
 _N_CTX = 512
 _CALIBRATION_WINDOWS = 64
@@ -37,7 +38,8 @@ class QuantMake(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     plan: str = ""
     texts: list[str] = []
     chats: bool = False
-    for_my_use: bool = False
+    documents: list[str] = []  # the user's own, of which a part is kept for looking at what came of it
+    for_my_use: bool = False  # on chats, documents, or both; without either on chats
     prove: bool = True
     n_threads: int = 0
 
@@ -89,6 +91,10 @@ class _Work:
         self.n_threads = quant_parts.threads(context.app, arguments.n_threads)
         if arguments.method == "ggml" and arguments.for_my_use:
             raise Error("--for-my-use calibrates, then searches or feeds errors back.", kind="bad-arguments")
+        if arguments.for_my_use and arguments.texts:
+            raise Error(
+                "--for-my-use looks at your chats and documents.", "Name files by --documents.", kind="bad-arguments"
+            )
 
     def warnings(self) -> Iterator[Notice]:
         from rushlight.quant.export_proof import mixture_of
@@ -98,7 +104,7 @@ class _Work:
         if kind not in ("F32", "F16", "BF16"):
             yield Notice("requantized", f"{self.source.name} is quantized itself ({kind}); what that lost stays lost.")
         if self.arguments.method == "gptq" and not self.arguments.for_my_use:
-            notice = quant_parts.given_text(self.arguments.texts, self.arguments.chats)
+            notice = quant_parts.given_text(self.arguments.texts, self.arguments.chats, self.arguments.documents)
             if notice is not None:
                 yield notice
 
@@ -193,18 +199,16 @@ class _Work:
         )
         return KeptRows(feedback, _kept(self.context), lambda n_kept: self.context.save_checkpoint(state))
 
-    def _text(self) -> tuple[str, str]:
-        return quant_parts.text_for(
-            self.context.app, self.arguments.texts, self.arguments.chats or self.arguments.for_my_use, "calibrate"
-        )
+    def _text(self, part: "Part" = "calibrate") -> tuple[str, str]:
+        told = self.arguments
+        chats = told.chats or (told.for_my_use and not told.documents)
+        return quant_parts.text_for(self.context.app, told.texts, chats, part, told.documents)
 
     def own_use(self) -> dict[str, Any]:
-        """How far the file is from its source on chats that it was not calibrated on."""
+        """How far the file is from its source on the user's own text that it was not calibrated on."""
         from rushlight.quant.compare import compare
 
-        if self.arguments.texts:
-            raise Error("--for-my-use looks at your chats.", "Leave --text out.", kind="bad-arguments")
-        text, _ = quant_parts.text_for(self.context.app, [], True, "evaluate")
+        text, name = self._text("evaluate")
         (found,) = compare(
             self.source,
             [self.target],
@@ -217,8 +221,10 @@ class _Work:
             on_progress=self.context.tell,
         )
         return {
+            "text": name,
             "positions": found.n_positions,
             "divergence": found.divergence,
+            "divergence_error": found.divergence_error,
             "divergence_99": found.divergence_99,
             "agreement": found.agreement,
             "perplexity": found.perplexity,

@@ -40,32 +40,41 @@ def own_pieces(app: "App") -> list[str]:
     return pieces
 
 
-def text_for(app: "App", texts: Sequence[str], chats: bool, part: "Part") -> tuple[str, str]:
-    """(the text, what it is called): files, the user's chats, or else a sample. Where the user's own text is both
-    calibrated and looked at, the two never share a piece."""
-    from rushlight.quant.texts import pieces_of, read_texts, sample_text, split_text
+def text_for(
+    app: "App", texts: Sequence[str], chats: bool, part: "Part", documents: Sequence[str] = ()
+) -> tuple[str, str]:
+    """(the text, what it is called): files, the user's own chats and documents, or else a sample. Where the user's own
+    text is both calibrated and looked at, the two never share a piece; `texts` are taken whole."""
+    from rushlight.quant.texts import document_pieces, pieces_of, read_texts, sample_text, split_text
 
     if texts:
-        return read_texts([Path(path) for path in texts]), ", ".join(Path(path).name for path in texts)
-    if not chats:
+        return read_texts([Path(path) for path in texts]), _names(texts)
+    if not chats and not documents:
         return sample_text(part), "sample"
-    pieces = own_pieces(app)
+    pieces = own_pieces(app) if chats else []
+    pieces += document_pieces([Path(path) for path in documents])
     if len(pieces) < 8:
         pieces = pieces_of("\n\n".join(pieces))
     n_chars = sum(map(len, pieces))
     calibration, evaluation = split_text(pieces)
     if n_chars < LEAST_CHARS or not evaluation:
+        yours = "chats" if not documents else "documents" if not chats else "chats and documents"
         raise Error(
-            f"Your chats hold {n_chars:,} letters, and {LEAST_CHARS:,} are needed to tell what you use a model for.",
-            "Chat more, or name files that are like your work: --text FILE.",
+            f"Your {yours} hold {n_chars:,} letters, and {LEAST_CHARS:,} are needed to tell what you use a model for.",
+            "Chat more, or name documents that are like your work: --documents FILE.",
             kind="no-text",
         )
-    return (calibration if part == "calibrate" else evaluation), "chats"
+    name = ", ".join([*(["chats"] if chats else []), *([_names(documents)] if documents else [])])
+    return (calibration if part == "calibrate" else evaluation), name
 
 
-def given_text(texts: Sequence[str], chats: bool) -> Notice | None:
+def _names(paths: Sequence[str]) -> str:
+    return ", ".join(Path(path).name for path in paths)
+
+
+def given_text(texts: Sequence[str], chats: bool, documents: Sequence[str] = ()) -> Notice | None:
     """A word of warning where neither files nor chats were named."""
-    if texts or chats:
+    if texts or chats or documents:
         return None
     return Notice("sample", "No text was given: a sample of English and Python was used. Yours says more: --text FILE.")
 
@@ -98,18 +107,9 @@ def prove_export(context: JobContext, path: Path, source: Path, n_threads: int) 
 
 def proof_json(proof: "Proof | None") -> dict[str, Any] | None:
     """A proof as part of a job's result and under --json."""
-    if proof is None:
-        return None
-    return {
-        "state": proof.state,
-        "type": proof.type_name,
-        "source": proof.source,
-        "failures": proof.failures,
-        "checks": [
-            {"name": one.name, "passed": one.passed, "detail": one.detail, "figures": one.figures}
-            for one in proof.checks
-        ],
-    }
+    from rushlight.quant.proof_file import proof_summary
+
+    return None if proof is None else proof_summary(proof)
 
 
 def proof_notice(proof: "Proof | None") -> Notice | None:

@@ -27,6 +27,7 @@ class QuantPlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     imatrix: str = ""
     texts: list[str] = []
     chats: bool = False
+    documents: list[str] = []  # the user's own, of which a part is kept for looking at what came of it
     n_windows: int = 4
     n_threads: int = 0
 
@@ -50,10 +51,10 @@ class QuantPlanKind:
         model = Path(arguments.model)
         matrix = imatrix.read(Path(arguments.imatrix)) if arguments.imatrix else None
         budget = budget_of(arguments, has_importance=matrix is not None)
-        notice = quant_parts.given_text(arguments.texts, arguments.chats)
+        notice = quant_parts.given_text(arguments.texts, arguments.chats, arguments.documents)
         if notice is not None:
             yield notice
-        text, _ = quant_parts.text_for(context.app, arguments.texts, arguments.chats, "calibrate")
+        text, _ = quant_parts.text_for(context.app, arguments.texts, arguments.chats, "calibrate", arguments.documents)
         trials = _trials(context)
         trials.mkdir(exist_ok=True)
         found = plan.make_plan(

@@ -82,12 +82,13 @@ class _Steps:
         state: dict[str, Any] = dict(context.checkpoint or {})
         self.results: dict[str, Any] = dict(state.get("results", {}))
         self._checkpoints: dict[str, Any] = dict(state.get("checkpoints", {}))
-        is_for_own_use = arguments.text == "chats" and arguments.method != "ggml"  # then the making calibrates itself
+        # then the making calibrates itself, and keeps a part of the text for looking at what came of it
+        is_for_own_use = arguments.text in ("chats", "files") and arguments.method != "ggml"
         self.calibrates = arguments.text != "none" and not is_for_own_use
         self._is_for_own_use = is_for_own_use
         self._matrix = str(context.folder / "calibrate" / "matrix.gguf") if self.calibrates else ""
         self._plan = "" if arguments.type_name else str(context.folder / "plan" / "plan.json")
-        self._texts = list(arguments.files) if arguments.text == "files" else []
+        self._documents = list(arguments.files) if arguments.text == "files" else []
         self._chats = arguments.text == "chats"
 
     def run(self, name: str, kind: Any, arguments: Any) -> Iterator[JobEvent]:
@@ -148,8 +149,8 @@ class _Steps:
         return quant_calibrate.QuantCalibrate(
             model=self._arguments.source,
             target=self._matrix,
-            texts=self._texts,
             chats=self._chats,
+            documents=self._documents,
             n_threads=self._arguments.n_threads,
         )
 
@@ -157,17 +158,17 @@ class _Steps:
         wanted = self._arguments
         return quant_plan.QuantPlan(
             model=wanted.source, target=self._plan, size_bytes=wanted.size_bytes, card_bytes=wanted.card_bytes,
-            n_ctx=wanted.n_ctx, imatrix=self._matrix, texts=self._texts,
-            chats=self._chats, n_threads=wanted.n_threads,
+            n_ctx=wanted.n_ctx, imatrix=self._matrix, chats=self._chats, documents=self._documents,
+            n_threads=wanted.n_threads,
         )  # fmt: skip
 
     def making(self) -> quant_make.QuantMake:
         wanted = self._arguments
-        feeds_back = wanted.method == "gptq" and not self._is_for_own_use
+        looks_at_text = wanted.method == "gptq" or self._is_for_own_use
         return quant_make.QuantMake(
             source=wanted.source, target=wanted.target, type_name=wanted.type_name, method=wanted.method,
             imatrix=self._matrix, plan=self._plan, for_my_use=self._is_for_own_use, n_threads=wanted.n_threads,
-            texts=self._texts if feeds_back else [], chats=self._chats and feeds_back,
+            chats=self._chats and looks_at_text, documents=self._documents if looks_at_text else [],
         )  # fmt: skip
 
     def _save(self) -> None:

@@ -136,6 +136,36 @@ def test_for_my_use(bench: Bench, wide: Path, tmp_path: Path) -> None:
     assert compared["models"][1]["divergence"] == pytest.approx(result["own_use"]["divergence"])
 
 
+def test_for_my_use_of_documents(bench: Bench, wide: Path, tmp_path: Path) -> None:
+    papers = tmp_path / "papers"
+    papers.mkdir()
+    for number in range(9):
+        (papers / f"{number}.md").write_text(f"Paper {number}. {TEXT * 20}")
+    (papers / "scan.png").write_bytes(b"\0PNG")
+    given = {"source": str(wide), "target": str(tmp_path / "q.gguf"), "type_name": "Q4_K_S", "for_my_use": True}
+    with pytest.raises(Error, match="Name files by --documents"):
+        bench.run("quant-make", texts=[str(papers)], **given)
+    result = bench.run("quant-make", documents=[str(papers)], **given)
+    assert result["own_use"]["text"] == "papers" and 0 < result["own_use"]["divergence"] < 1
+    chat(bench.app, 12)
+    both = quant_parts.text_for(bench.app, [], True, "calibrate", [str(papers)])
+    assert both[1] == "chats, papers" and "Paper" in both[0] and "Chat" not in both[1]
+    looked_at = quant_parts.text_for(bench.app, [], True, "evaluate", [str(papers)])[0]
+    assert not {one for one in both[0].split("\n") if len(one) > 40} & set(looked_at.split("\n"))
+
+
+def test_llama_cpps_own_stands_beside_it(bench: Bench, wide: Path, notes: Path, tmp_path: Path) -> None:
+    made = bench.run("quant-make", source=str(wide), target=str(tmp_path / "q.gguf"), type_name="Q4_K_S", prove=False)
+    given = {"reference": str(wide), "others": [made["path"]], "texts": [str(notes)], "speed": False}
+    compared = bench.run("quant-compare", with_llama=True, plot=str(tmp_path / "p.svg"), **given)
+    _, ours, theirs = compared["models"]
+    assert theirs["by_llama"] and not ours["by_llama"]
+    assert theirs["size_bytes"] == ours["size_bytes"] and theirs["type"] == ours["type"]
+    assert theirs["divergence"] != ours["divergence"]
+    assert "llama.cpp at the same size" in (tmp_path / "p.svg").read_text()
+    assert not list(bench.folder.glob("llama-*.gguf"))
+
+
 def test_calibration_and_evaluation_share_no_chat(bench: Bench) -> None:
     chat(bench.app, 12)
     one, _ = quant_parts.text_for(bench.app, [], True, "calibrate")

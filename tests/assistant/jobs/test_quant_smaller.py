@@ -72,20 +72,22 @@ def test_the_steps_and_going_on_after_a_break(context: Any, tmp_path: Path, monk
 
 
 @pytest.mark.parametrize(
-    ("wanted", "calibrates", "own", "texts"),
+    ("wanted", "calibrates", "own", "documents"),
     [
         ({"text": "none", "type_name": "Q8_0"}, False, False, []),
         ({"text": "chats", "type_name": "Q4_0"}, False, True, []),
         ({"text": "chats", "type_name": "Q4_0", "method": "ggml"}, True, False, []),
-        ({"text": "files", "type_name": "Q4_0", "files": ["/a"], "method": "gptq"}, True, False, ["/a"]),
-        ({"text": "files", "type_name": "Q4_0", "files": ["/a"]}, True, False, []),
+        ({"text": "files", "type_name": "Q4_0", "files": ["/a"], "method": "gptq"}, False, True, ["/a"]),
+        ({"text": "files", "type_name": "Q4_0", "files": ["/a"]}, False, True, ["/a"]),
+        ({"text": "files", "type_name": "Q4_0", "files": ["/a"], "method": "ggml"}, True, False, []),
     ],
 )
-def test_what_the_steps_are_told(context: Any, wanted: Any, calibrates: bool, own: bool, texts: list[str]) -> None:
+def test_what_the_steps_are_told(context: Any, wanted: Any, calibrates: bool, own: bool, documents: list[str]) -> None:
     arguments = msgspec.convert({"source": "/s.gguf", "target": "/t.gguf", **wanted}, QuantSmaller)
     steps = quant_smaller._Steps(context(), arguments)
     making = steps.making()
-    assert (steps.calibrates, making.for_my_use, making.texts) == (calibrates, own, texts)
+    assert (steps.calibrates, making.for_my_use, making.documents) == (calibrates, own, documents)
+    assert making.texts == [] and (not calibrates or steps.calibration().documents == wanted.get("files", []))
     assert bool(making.imatrix) == calibrates and making.plan == ""
 
 

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +13,11 @@ from rushlight.assistant.app import App
 from rushlight.assistant.jobs.records import JobRecords
 from rushlight.assistant.models.memory import Memory
 from rushlight.assistant.models.model import Model
+from rushlight.quant.proof_file import Check, Proof, write_proof
 from rushlight.ui.desk import quant_desk, quant_reading
 from rushlight.ui.desk.background import Background
 from rushlight.ui.desk.quant_desk import QuantDesk, _free_id, _read_wish
-from rushlight.ui.desk.quant_reading import Found, forecast, quality_words, types_of
+from rushlight.ui.desk.quant_reading import Found, forecast, quality_words, type_row, type_words, types_of
 from rushlight.ui.desk.quant_values import QuantState, SourceRow, TypeRow, Wish
 from rushlight.ui.desk.remembered import Remembered
 
@@ -195,3 +197,33 @@ def test_ids_are_free_ones() -> None:
 def test_figures_of_a_strange_result_are_left_out() -> None:
     assert quant_reading._real("1") is None and quant_reading._real(float("inf")) is None
     assert quant_reading.proof_lines({"checks": [3, {"passed": "x"}]}) == ""
+
+
+def test_numbers_come_with_where_they_were_measured() -> None:
+    row = type_row({"type": "Q4_K_M", "size_bytes": 4 * GB, "needs_text": False}, 8 * GB, 14 * GB)
+    assert type_words(row) == "Q4_K_M · 4.0 GB · little loss, 0.028 nats on Llama 3 8B"
+    expected = forecast(Wish(), SOURCE, (row,), FOUND, 0)
+    assert any("has cost Llama 3 8B 0.0282 nats (llama.cpp, WikiText-2)" in one for one in expected.notes)
+    here = replace(FOUND, measured=(("Q4_K_M", 0.0313, "chats"), ("Q4_K_M", 0.5, "sample")))
+    said = "\n".join(forecast(Wish(), SOURCE, (row,), here, 0).notes)
+    assert "Q4_K_M of this model is 0.0313 nats away, over your own chats" in said and "Llama" not in said
+    unknown = type_row({"type": "IQ2_M", "size_bytes": GB, "needs_text": True}, 8 * GB, 14 * GB)
+    assert unknown.divergence is None and "nats" not in type_words(unknown)
+
+
+def test_a_proof_made_again_is_the_one_that_is_shown(tmp_path: Path) -> None:
+    path = tmp_path / "m.gguf"
+    path.write_bytes(b"GGUF" * 8)
+    old = {"state": "failed", "checks": [{"name": "logits", "passed": False, "detail": "old", "figures": {}}]}
+    assert quant_reading._newest_proof(str(path), old) == old
+    checks = (Check("tokens", True, "new", {}), Check("logits", True, "new", {}))
+    write_proof(path, Proof(path.name, 32, "0", "Q8_0", "s.gguf", checks))
+    found = quant_reading._newest_proof(str(path), old)
+    assert found is not None and found["state"] == "passed"
+    assert quant_reading.proof_lines(found) == "✓ tokens: new\n✓ logits: new"
+    assert quant_reading._newest_proof("", None) is None
+
+
+def test_llama_cpps_own_is_named_in_a_comparison() -> None:
+    one = {"path": "/jobs/1/llama-1.gguf", "type": "Q4_K_M", "by_llama": True}
+    assert quant_reading._compared_label(one) == "Q4_K_M by llama.cpp"

@@ -111,7 +111,8 @@ def test_making_and_comparing_are_jobs(page: Any, frame: Any, qtbot: Any, store:
     frame.run_action("quantize.compare")
     qtbot.waitUntil(lambda: len(started) == 2)
     assert started[1] == (
-        "quant-compare", {"reference": "/m.gguf", "others": ["/q.gguf"], "texts": [], "chats": False},
+        "quant-compare",
+        {"reference": "/m.gguf", "others": ["/q.gguf"], "documents": [], "chats": False, "with_llama": True},
     )  # fmt: skip
     shown.made.lines["j1"].again.click()
     qtbot.waitUntil(lambda: len(started) == 3)

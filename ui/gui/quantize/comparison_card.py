@@ -45,7 +45,7 @@ class ComparisonCard(Card):
         self.table.set_rows(rows)
         self.plot.show_points(
             tuple(
-                PlotPoint(one.label, one.size_bytes, one.divergence, one.decode)
+                PlotPoint(one.label, one.size_bytes, one.divergence, one.decode, by_llama=one.by_llama)
                 for one in state.compared
                 if one.divergence is not None
             )

@@ -1,4 +1,5 @@
-"""Quality against size, drawn: down and left is better. Circles as large as the speed. Knows points; no model."""
+"""Quality against size, drawn: down and left is better. Circles as large as the speed, and beside ours the line of
+llama.cpp's own quantizer where it was measured. Knows points; no model."""
 
 import itertools
 import math
@@ -23,6 +24,7 @@ class PlotPoint:
     size_bytes: int
     divergence: float
     speed: float | None = None
+    by_llama: bool = False  # by llama.cpp's own quantizer
 
 
 class QualityPlot(QWidget):
@@ -89,12 +91,15 @@ class QualityPlot(QWidget):
             radius = px(5) if not one.speed or not fastest else px(4) + px(6) * math.sqrt(one.speed / fastest)
             places.append((one, QPointF(x, y), radius))
         painter.setPen(QPen(color("flame"), px(2)))
-        ordered = sorted(places, key=lambda place: place[0].size_bytes)
+        everything = sorted(places, key=lambda place: place[0].size_bytes)
+        ordered = [place for place in everything if not place[0].by_llama]
         for start, to in itertools.pairwise(_best(ordered)):
             painter.drawLine(start, to)
+        self._paint_rivals(painter, [point for one, point, _ in everything if one.by_llama], area)
         painter.setPen(Qt.PenStyle.NoPen)
         painter.setBrush(color("flame"))
-        taken = []
+        taken = [QRectF(point.x() - px(5), point.y() - px(5), px(10), px(10)) for one, point, _ in everything
+                 if one.by_llama]  # fmt: skip
         for _, point, radius in ordered:
             painter.drawEllipse(point, radius, radius)
             taken.append(QRectF(point.x() - radius, point.y() - radius, 2 * radius, 2 * radius))
@@ -112,6 +117,24 @@ class QualityPlot(QWidget):
             painter.drawText(below, Qt.AlignmentFlag.AlignCenter, size_text(size))
         if fastest:
             painter.drawText(QPointF(area.left(), self.height() - px(4)), text("larger circle: more tokens a second"))
+
+    def _paint_rivals(self, painter: QPainter, points: list[QPointF], area: QRectF) -> None:
+        """llama.cpp's own: hollow circles on a broken line."""
+        if not points:
+            return
+        px, color = self._theme.px, self._theme.color
+        pen = QPen(color("muted"), px(2), Qt.PenStyle.DashLine)
+        painter.setPen(pen)
+        painter.setBrush(Qt.BrushStyle.NoBrush)
+        for start, to in itertools.pairwise(points):
+            painter.drawLine(start, to)
+        painter.setPen(QPen(color("muted"), px(2)))
+        for point in points:
+            painter.drawEllipse(point, px(5), px(5))
+        painter.setPen(color("muted"))
+        said = text("- - llama.cpp at the same size")
+        width = painter.fontMetrics().horizontalAdvance(said)
+        painter.drawText(QPointF(max(area.left() + px(60), area.right() - width), painter.fontMetrics().height()), said)
 
     def _changed(self) -> None:
         self.updateGeometry()

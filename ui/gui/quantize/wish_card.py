@@ -7,7 +7,8 @@ from PySide6.QtWidgets import QButtonGroup, QDoubleSpinBox, QFileDialog, QFormLa
 
 from rushlight.assistant.safety.plain import plain_line
 from rushlight.ui.desk.figures import context_text, size_text
-from rushlight.ui.desk.quant_values import QuantState, TypeRow
+from rushlight.ui.desk.quant_reading import type_words
+from rushlight.ui.desk.quant_values import QuantState
 from rushlight.ui.gui.settings.editors import ChoiceEditor
 from rushlight.ui.gui.theme import Theme
 from rushlight.ui.gui.widgets import Card, FlowLayout, button, label, with_role
@@ -132,7 +133,7 @@ class WishCard(Card):
         wish = state.wish
         self._list("model", self.model, [(one.id, plain_line(one.label)) for one in state.sources])
         self.model.show_text(state.chosen)
-        self._list("type", self.type, [(one.name, _type_words(one)) for one in state.types])
+        self._list("type", self.type, [(one.name, type_words(one)) for one in state.types])
         self.type.show_text(wish.type_name)
         here = [(str(n_bytes), f"{name} · {size_text(n_bytes)}") for name, n_bytes in state.cards]
         usual = [(str(n * _GIB), text("{count} GiB", count=n)) for n in _CARD_GIB]
@@ -217,10 +218,6 @@ class _Radios(QWidget):
     def show_value(self, value: str) -> None:
         if value in self.buttons:
             self.buttons[value].setChecked(True)
-
-
-def _type_words(one: TypeRow) -> str:
-    return f"{one.name} · {size_text(one.size_bytes)} · {one.quality}"
 
 
 def _files_words(files: Sequence[str]) -> str:
