@@ -9,9 +9,9 @@ from typing import Literal, TypeAlias
 from rushlight import Error
 from rushlight.ui.words import text
 
-# Where the keys work. app: everywhere. chat, models, quantize, server, jobs: while that page is shown. list: while the
-# list of conversations has the focus. empty-input: in the composer while nothing is typed (never for a whole window).
-Scope: TypeAlias = Literal["app", "chat", "models", "quantize", "server", "jobs", "list", "empty-input"]
+# Where the keys work. app: everywhere. chat, sql, models, quantize, server, jobs: while that page is shown. list: while
+# the list of conversations has the focus. empty-input: in the composer while nothing is typed (never for a window).
+Scope: TypeAlias = Literal["app", "chat", "sql", "models", "quantize", "server", "jobs", "list", "empty-input"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,18 @@ class Action:
 
 def actions() -> tuple[Action, ...]:
     """All of them, group by group, in the order of menus."""
-    return (*_chats(), *_message(), *_view(), *_go(), *_models(), *_quantize(), *_server(), *_jobs(), *_application())
+    return (
+        *_chats(),
+        *_message(),
+        *_view(),
+        *_go(),
+        *_sql(),
+        *_models(),
+        *_quantize(),
+        *_server(),
+        *_jobs(),
+        *_application(),
+    )
 
 
 def action(action_id: str) -> Action:
@@ -106,6 +117,7 @@ def _go() -> tuple[Action, ...]:
     group = text("Go")
     return (
         Action("page.chat", text("Chat"), group, ("Ctrl+1",), ("f1",)),
+        Action("page.sql", text("SQL"), group, ("Ctrl+6",)),
         Action("page.models", text("Models"), group, ("Ctrl+2",), ("f2",)),
         Action("page.quantize", text("Quantize"), group, ("Ctrl+4",), ("alt+x",)),
         Action("page.server", text("Server"), group, ("Ctrl+5",), ("alt+w",)),
@@ -114,6 +126,23 @@ def _go() -> tuple[Action, ...]:
         Action("chat.next", text("Next chat"), group, ("Ctrl+Tab",), ("ctrl+tab", "alt+down")),
         Action("chat.previous", text("Previous chat"), group, ("Ctrl+Shift+Tab",), ("ctrl+shift+tab", "alt+up")),
         Action("app.focus-input", text("Go to the input"), group, ("Shift+Esc",), ("alt+enter",)),
+    )
+
+
+def _sql() -> tuple[Action, ...]:
+    group = text("SQL")
+    return (
+        Action("sql.open", text("Open databases, spreadsheets or CSV files"), group, ("Ctrl+O",), scope="sql"),
+        Action("sql.add", text("Add files beside the open ones"), group, ("Ctrl+Alt+O",), scope="sql"),
+        Action("sql.reload", text("Read the open files again"), group, ("F5",), scope="sql"),
+        Action("sql.find", text("Find a table or column"), group, ("Ctrl+F",), scope="sql"),
+        Action("sql.run", text("Run the statement"), group, ("Ctrl+Return",), scope="sql"),
+        Action("sql.new", text("Begin a new thread of questions"), group, ("Ctrl+Alt+Q",), scope="sql"),
+        Action("sql.keep", text("Keep as example"), group, ("Alt+Up",), scope="sql"),
+        Action("sql.export", text("Export the rows"), group, ("Ctrl+Shift+E",), scope="sql"),
+        Action("sql.advise", text("Try which index would help"), group, ("Ctrl+Alt+I",), scope="sql"),
+        Action("sql.model", text("Choose the model that writes queries"), group, ("Ctrl+M",), scope="sql"),
+        Action("sql.stop", text("Stop what runs"), group, ("Esc",), scope="sql"),
     )
 
 

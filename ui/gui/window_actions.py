@@ -32,6 +32,7 @@ def bind(window: "MainWindow") -> None:
         "view.normal-size": lambda: scale(lambda: theme.set_scale(1.0)),
         "view.theme": lambda: next_theme(window),
         "page.chat": lambda: window.show_page("chat"),
+        "page.sql": lambda: window.show_page("sql"),
         "page.models": lambda: window.show_page("models"),
         "page.quantize": lambda: window.show_page("quantize"),
         "page.server": lambda: window.show_page("server"),

@@ -32,6 +32,7 @@ from rushlight.ui.gui.main_window import MainWindow
 CODE = "Yes: [the way](https://example.org/way).\n\n```python\nprint('wax')\n```\n"
 _PATIENCE = 45  # presses of Tab without anything new
 _PAGE_OF = {
+    "sql": "sql",
     "models": "models",
     "quantize": "quantize",
     "server": "server",
@@ -181,6 +182,7 @@ NOTHING_TO_DO = {
     "chat.retry": "nothing failed",
     "chat.undo": "nothing was done",
     "page.chat": "it is shown already",
+    "sql.stop": "nothing runs",
     "models.unload-all": "nothing is loaded",
     "view.normal-size": "it is that size",
     "app.focus-input": "it has the focus",
@@ -260,6 +262,22 @@ def _job_log(window: MainWindow, qtbot: Any) -> None:
     page(window).open_log(page(window).desk.state.rows[0].job.id)
 
 
+def _asked(window: MainWindow, qtbot: Any) -> None:
+    """A database with rows, chart, advice, a kept example and an earlier question."""
+    path = window.application.paths.data / "clinic.csv"
+    path.write_text("city,fee\n" + "".join(f"Town {i % 30},{i}\n" for i in range(900)))
+    window.show_page("sql")
+    sql = page(window)
+    sql.desk.open([str(path)])
+    qtbot.waitUntil(lambda: bool(sql.desk.state.tables))
+    sql.desk.run("SELECT city, sum(fee) AS fees FROM clinic WHERE fee > 3 GROUP BY city", question="Fees?")
+    qtbot.waitUntil(lambda: bool(sql.desk.state.advice.phase))
+    sql.desk.keep()
+    qtbot.waitUntil(lambda: bool(sql.desk.state.examples))
+    sql.advice.how_button.click()
+    sql.rows.cell.open("city", "Town 1")
+
+
 def _all_settings(window: MainWindow, qtbot: Any) -> None:
     window.show_page("settings")
     qtbot.waitUntil(lambda: bool(page(window).desk.state.rows))
@@ -298,6 +316,8 @@ SCENES = [
     Scene("model-card", _model_card),
     Scene("job-log", _job_log),
     Scene("all-settings", _all_settings),
+    Scene("sql", act(on="sql")),
+    Scene("sql-answer", _asked),
     Scene("first-run", act(on="first-run")),
 ]
 

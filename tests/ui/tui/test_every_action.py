@@ -21,7 +21,8 @@ from rushlight.ui.tui.look import THEME_NAMES, Look, look_of, theme_of
 
 Perform = Callable[..., None]
 # What only a window can do: a terminal has its own text size and its own windows.
-WINDOW_ONLY = {"view.larger", "view.smaller", "view.normal-size", "app.new-window"}
+WINDOW_ONLY = {"view.larger", "view.smaller", "view.normal-size", "app.new-window", "page.sql"}
+WINDOW_ONLY |= {one.id for one in actions() if one.scope == "sql"}
 HERE = [one for one in actions() if one.id not in WINDOW_ONLY]
 PAGES = ("chat", "models", "quantize", "server", "jobs", "settings", "first-run")
 WITH_KEYS = ("quantize", "server", "jobs")  # pages whose keys are their own

@@ -17,6 +17,12 @@ def _chat(frame: "Frame") -> "QWidget":
     return make_chat_page(frame)
 
 
+def _sql(frame: "Frame") -> "QWidget":
+    from rushlight.ui.gui.pages.sql import SqlPage
+
+    return SqlPage(frame)
+
+
 def _models(frame: "Frame") -> "QWidget":
     from rushlight.ui.gui.pages.models import ModelsPage
 
@@ -56,6 +62,7 @@ def _first_run(frame: "Frame") -> "QWidget":
 def register_all() -> None:
     """Their titles are words of the user's language, so this is called again where the language has changed."""
     register(PageInfo("chat", text("Chat"), "message-square", "top", 10, _chat, has_conversations=True))
+    register(PageInfo("sql", text("SQL"), "database", "top", 40, _sql))
     register(PageInfo("models", text("Models"), "box", "top", 60, _models))
     register(PageInfo("quantize", text("Quantize"), "layers", "hidden", 61, _quantize, under="models"))
     register(PageInfo("server", text("Server"), "hard-drive", "hidden", 63, _server, under="models"))

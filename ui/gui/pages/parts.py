@@ -7,8 +7,9 @@ from PySide6.QtCore import QEvent, QObject, QSize, Qt
 from PySide6.QtGui import QPainter, QPaintEvent, QPen, QResizeEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QScrollArea, QSizePolicy, QVBoxLayout, QWidget
 
+from rushlight.ui.gui.chat.elided import ElidedLabel
 from rushlight.ui.gui.theme import Theme
-from rushlight.ui.gui.widgets import FlowLayout, label
+from rushlight.ui.gui.widgets import FlowLayout, label, with_role
 
 S = TypeVar("S")
 _COLUMN_WIDTH = 1240  # unscaled; wider windows leave the rest empty
@@ -32,12 +33,13 @@ class View(Generic[S]):
 class PageHead(QFrame):
     """The 56 pixels at the top of a page. What finds no room beside the title goes into a second line."""
 
-    def __init__(self, theme: Theme, title: str, parent: QWidget | None = None) -> None:
+    def __init__(self, theme: Theme, title: str, parent: QWidget | None = None, *, elided: bool = False) -> None:
+        """`elided`: a title that may be long gives way; whoever sets it says how narrow it may become."""
         super().__init__(parent)
         self._theme = theme
         self.setProperty("role", "head")
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
-        self.title = label(title, "heading", parent=self)
+        self.title = with_role(ElidedLabel(title, self), "heading") if elided else label(title, "heading", parent=self)
         self._tabs: list[QWidget] = []
         self._widgets: list[QWidget] = []
         self._is_wide = True
