@@ -47,7 +47,10 @@ ONLY_IN: dict[str, tuple[str, ...]] = {
     ),
     "tokenizers": ("trainer/", "quant/numpy_model.py", "quant/convert/pre_tokenizers.py"),
     "transformers": ("trainer/",),
+    "mlflow": ("trainer/trackers/mlflow.py",),
+    "trackio": ("trainer/trackers/trackio.py",),
     "unsloth": ("trainer/backends/unsloth.py",),
+    "lm_eval": ("trainer/evaluate/harness.py",),
     "sqlite3": (),  # apsw instead: the standard library's SQLite has known WAL faults
     "pickle": (),
     "requests": (),
