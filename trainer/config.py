@@ -3,6 +3,7 @@
 Knows which settings go together; opens no model and no data. Every setting is explained in docs/train.md.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, Literal
@@ -86,6 +87,14 @@ class Keep(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     validate_every: int = 0  # steps; 0: at the end only
 
 
+class Track(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Programs that keep the figures of runs, on this machine."""
+
+    to: list[Literal["mlflow", "trackio"]] = []
+    project: str = "rushlight"
+    folder: str = "tracked"  # beside `out`
+
+
 class Export(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """What is made of the result."""
 
@@ -108,6 +117,7 @@ class TrainConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
     steps: Steps = msgspec.field(default_factory=Steps)
     machine: Machine = msgspec.field(default_factory=Machine)
     keep: Keep = msgspec.field(default_factory=Keep)
+    track: Track = msgspec.field(default_factory=Track)
     export: Export = msgspec.field(default_factory=Export)
 
     @property
@@ -179,6 +189,10 @@ def _problems(config: TrainConfig) -> list[str]:
     between("keep.validate_every", keep.validate_every, 0, 1_000_000)
     if steps.row_tokens:
         between("steps.row_tokens", steps.row_tokens, 16, 1 << 20)
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9 _.-]{0,79}", config.track.project):
+        found.append(
+            f"track.project must be made of letters, digits, spaces, . _ and -, found {config.track.project[:40]!r}"
+        )
     found += _preference_problems(config)
     if config.method == "full" and (adapter != Adapter()):
         found.append("method full trains all weights and has no [adapter]")

@@ -72,6 +72,7 @@ class Training:
         stop: Stop | None = None,
         on_progress: Callable[[Progress], None] | None = None,
         on_checkpoint: Callable[[int], None] | None = None,
+        on_metrics: Callable[[dict[str, Any]], None] | None = None,
     ) -> Outcome:
         """Train to the end, or to where `should_pause` says so; there a checkpoint is written first."""
         steps, keep = self._config.steps, self._config.keep
@@ -94,6 +95,8 @@ class Training:
                     figures |= {"held_out": self._held_out, **told}
                     self._figures |= told
                 metrics.write(figures)
+                if on_metrics is not None:
+                    on_metrics(figures)
                 if on_progress is not None:
                     on_progress(Progress("Training", self._step, self.n_steps, "steps"))
                 if is_last or self._step % keep.every == 0:
