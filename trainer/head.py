@@ -51,11 +51,25 @@ def head_of(model: Any) -> Head | None:
     return Head(body, linear) if is_same else None
 
 
+def rows_at_once(n_vocab: int) -> int:
+    return max(_LEAST_ROWS, _ROWS_BYTES // (4 * n_vocab))
+
+
+def held_bytes(n_rows: int, width: int, n_vocab: int, *, trains: bool) -> tuple[int, int]:
+    """(kept until the backward pass, beside that for a moment), for a plan."""
+    kept = 4 * n_rows * width * (3 if trains else 2)
+    passing = 4 * min(n_rows, rows_at_once(n_vocab)) * (2 * n_vocab + width)
+    if trains:
+        kept += 4 * n_rows * n_vocab
+        passing = max(passing, 4 * n_vocab * width)
+    return kept, passing
+
+
 class _Losses(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, hidden: Any, weight: Any, bias: Any, targets: Any) -> Any:
         n_rows, n_vocab = hidden.shape[0], weight.shape[0]
-        at_once = max(_LEAST_ROWS, _ROWS_BYTES // (4 * n_vocab))
+        at_once = rows_at_once(n_vocab)
         losses = torch.empty(n_rows, dtype=torch.float32, device=hidden.device)
         trains = weight.requires_grad or (bias is not None and bias.requires_grad)
         needs = hidden.requires_grad or trains

@@ -5,7 +5,7 @@ verb; knows no verb.
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -89,7 +89,7 @@ def run_job(
     from rushlight.ui.cli.interrupt import InterruptStops
     from rushlight.ui.cli.job_views import print_started, progress_line
 
-    stop, line = Stop(), ProgressLine()
+    stop, line, n_told = Stop(), ProgressLine(), 0
     with open_app() as app:
         job = app.jobs.start(kind, arguments)
         if background:
@@ -97,6 +97,9 @@ def run_job(
         try:
             with InterruptStops(stop):
                 for job in app.jobs.follow(job.id, stop):  # noqa: B020 - the last one is what it came to
+                    if len(job.notices) > n_told:
+                        line.clear()
+                        n_told = _tell_notices(job.notices, n_told)
                     line.show(progress_line(job))
         finally:
             line.clear()
@@ -106,14 +109,20 @@ def run_job(
             return 130
     if job.state != "done":
         raise Error(job.message or text("The job was cancelled."), job.hint, kind=job.error_kind or "cancelled")
-    for notice in job.notices:
-        tell(text(notice))
+    _tell_notices(job.notices, n_told)
     if as_json:
         print_json(job.result)
     else:
         show(job.result)
     proof = job.result.get("proof")
     return 1 if isinstance(proof, dict) and proof.get("state") == "failed" else 0
+
+
+def _tell_notices(notices: Sequence[str], n_told: int) -> int:
+    """Tell those that are new; how many there are."""
+    for notice in notices[n_told:]:
+        tell(text(notice))
+    return len(notices)
 
 
 def proof_word(proof: Mapping[str, Any] | None) -> str:

@@ -9,6 +9,7 @@ from rushlight.ui.cli.output import print_table, say, size_text
 from rushlight.ui.cli.quant_jobs import as_json as _as_json
 from rushlight.ui.cli.quant_jobs import background as _background
 from rushlight.ui.cli.quant_jobs import made_line, model_path, run_job, shown
+from rushlight.ui.cli.train_plan import show_plan
 from rushlight.ui.words import text
 
 _EPILOG = text("""\b
@@ -18,6 +19,7 @@ A session:
   out = "runs/poet"
   [data]
   train = ["poems.jsonl"]
+  $ rushlight train --plan poet.toml
   $ rushlight train poet.toml
   $ rushlight train poet.toml --set out=runs/slower --set steps.rate=5e-5 --background
   $ rushlight train poet.toml --resume""")
@@ -30,11 +32,28 @@ A session:
 @click.argument("config", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--set", "changes", multiple=True, metavar="KEY=VALUE", help=text("Change a setting of the file."))
 @click.option("--resume", is_flag=True, help=text("Go on with the run in `out` from its last checkpoint."))
+@click.option(
+    "--plan",
+    "only_plan",
+    is_flag=True,
+    help=text("Only say how much memory and time it will take; nothing is written."),
+)
 @_background
 @_as_json
-def train(config: Path, changes: tuple[str, ...], resume: bool, background: bool, as_json: bool) -> int:
-    arguments = _arguments(config, changes, resume)
-    return run_job("train", arguments, _show, background=background, as_json=as_json)
+def train(
+    config: Path, changes: tuple[str, ...], resume: bool, only_plan: bool, background: bool, as_json: bool
+) -> int:
+    arguments = {**_arguments(config, changes, resume), "only_plan": only_plan}
+    if not only_plan:
+        return run_job("train", arguments, _show, background=background, as_json=as_json)
+    fits = True
+
+    def show(made: dict[str, Any]) -> None:
+        nonlocal fits
+        fits = made["fits"]
+        show_plan(made)
+
+    return run_job("train", arguments, show, background=background, as_json=as_json) or int(not fits)
 
 
 def _arguments(config: Path, changes: tuple[str, ...], resume: bool) -> dict[str, Any]:

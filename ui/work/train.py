@@ -11,6 +11,7 @@ from rushlight import Error, Progress
 from rushlight.assistant.events import Notice
 from rushlight.assistant.jobs.kind import JobContext, JobEvent, JobResult, PauseBy
 from rushlight.assistant.jobs.kinds import quant_parts
+from rushlight.ui.work.train_plan import granted, plan_json
 
 if TYPE_CHECKING:
     from rushlight.quant.proof_file import Proof
@@ -26,6 +27,7 @@ class TrainArguments(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     validate: list[str]
     out: str
     resume: bool = False
+    only_plan: bool = False  # say what it would take, and write nothing
 
 
 class TrainKind:
@@ -35,13 +37,14 @@ class TrainKind:
     may_freeze = False
 
     def title(self, arguments: TrainArguments) -> str:
-        return f"Train {Path(arguments.out).name}"
+        return f"{'Plan' if arguments.only_plan else 'Train'} {Path(arguments.out).name}"
 
     def run(self, context: JobContext, arguments: TrainArguments) -> Iterator[JobEvent]:
         from rushlight.trainer.backends.choose import choose_backend, choose_device
         from rushlight.trainer.config import checked
         from rushlight.trainer.manifest import write_manifest
-        from rushlight.trainer.run import Watch, prepare, train
+        from rushlight.trainer.plan.of_run import plan_ahead, plan_run
+        from rushlight.trainer.run import Watch, is_trained, prepare, train
 
         config, places = checked(arguments.config), places_of(arguments)
         if choose_backend(config, choose_device(config)).name == "unsloth":
@@ -57,11 +60,21 @@ class TrainKind:
         with quant_parts.renderer() as found:
             render = found or refused_render
             template = template_text(config.data.template, config.model, places, context)
+            if arguments.only_plan:
+                yield Progress("Planning", 0)
+                plan, report = plan_ahead(
+                    config, places, render=render, template=template, watch=Watch(context.stop, context.tell)
+                )
+                yield JobResult(plan_json(plan, report))
+                return
             report = prepare(
                 config, places, render=render, template=template, watch=Watch(context.stop, context.tell),
                 resume=arguments.resume or context.checkpoint is not None, owner=context.job_id,
             )  # fmt: skip
         yield from _notices(report)
+        if not is_trained(config, places):
+            yield Progress("Planning", 0)
+            yield from granted(context, plan_run(config, places))
         outcome = train(config, places, watch)
         context.stop.check()
         yield Progress("Exporting", 0)

@@ -1,0 +1,66 @@
+"""The plan of a run: ahead of it, from the files that its config names; or in its folder, where it is kept."""
+
+import json
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from rushlight import Error
+from rushlight.quant.unpack import opened
+from rushlight.trainer import checkpoint
+from rushlight.trainer.config import TrainConfig
+from rushlight.trainer.data.template import Render
+from rushlight.trainer.examples import save_examples
+from rushlight.trainer.plan.kept import NAME, Plan, read_plan
+from rushlight.trainer.run import Places, Watch, base_folder, examples_of, usable_threads
+
+
+def plan_ahead(
+    config: TrainConfig, places: Places, *, render: Render, template: str = "", watch: Watch | None = None
+) -> tuple[Plan, dict[str, Any]]:
+    """The plan of a training that has no folder yet, and the report of what it would learn. Writes nothing."""
+    with tempfile.TemporaryDirectory(prefix="rushlight-plan-") as place:
+        base = places.model
+        if base.is_file():
+            base = Path(place) / "base"
+            base.mkdir()
+            with opened(places.model) as source:
+                (base / "config.json").write_text(json.dumps(source.settings))
+                source.write_companions(base)
+        made = examples_of(config, places, base, render, template, watch or Watch())
+        kept = Path(place) / "examples.safetensors"
+        save_examples(kept, made)
+        return _plan(config, base, kept, places.out), made.report
+
+
+def plan_run(config: TrainConfig, places: Places) -> Plan:
+    """The plan of a run that is prepared; made once, and then kept in its folder."""
+    found = read_plan(places.out)
+    if found is None:
+        found = _plan(config, base_folder(places), places.out / "examples.safetensors", places.out)
+        checkpoint.write_json(places.out / NAME, msgspec.to_builtins(found))
+    return found
+
+
+def _plan(config: TrainConfig, base: Path, examples: Path, place: Path) -> Plan:
+    from rushlight.trainer.backends.choose import choose_device
+    from rushlight.trainer.backends.peft import need_packages
+
+    need_packages("transformers", "peft", *(["bitsandbytes"] if config.method == "qlora" else []))
+    import torch
+
+    from rushlight.trainer.plan.plan import make_plan
+    from rushlight.trainer.recipes.choose import choose_recipe
+
+    device = choose_device(config)
+    recipe, longest = choose_recipe(config, examples)
+    torch.set_num_threads(config.machine.threads or usable_threads())
+    try:
+        return make_plan(config, base, recipe, longest, device, place=place)
+    except (RuntimeError, MemoryError) as error:
+        if not isinstance(error, MemoryError | torch.OutOfMemoryError) and "allocate memory" not in str(error):
+            raise
+        raise Error("There is not even memory for a few layers of this model.", "Choose a smaller model, or close "
+                    "other programs.", kind="out-of-memory") from None  # fmt: skip
