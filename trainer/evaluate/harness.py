@@ -65,7 +65,7 @@ def harness_model(texts: Texts, on_progress: Callable[[Progress], None] = lambda
     _harness()
     from lm_eval.api.model import LM
 
-    class Served(LM):  # type: ignore[misc]  # the harness has no types here
+    class Served(LM):
         """One request after the other: what answers them batches by itself."""
 
         def loglikelihood(self, requests: Sequence[Any]) -> list[tuple[float, bool]]:

@@ -476,6 +476,7 @@ class ChatDesk:
             conversation_id=self._id,
             model=self._wishes.chosen.model,
             model_label=self._wishes.chosen.label,
+            adapter=self._wishes.chosen.adapter,
             system=self._wishes.wishes.system,
             options=tuple(self._wishes.wishes.options.items()),
             n_context_total=self._wishes.chosen.n_context,

@@ -36,6 +36,7 @@ class Chosen:
     problem: str = ""
     hint: str = ""
     problem_kind: str = ""
+    adapter: str = ""  # the one that is live in chats with it
 
 
 def read_turns(app: "App", conversation_id: str) -> tuple[Turn, ...]:
@@ -68,11 +69,13 @@ def read_chosen(app: "App", model: str, options: "dict[str, str]") -> Chosen:
     from rushlight.assistant.ask_options import parse_options
 
     try:
-        found = app.model(model)
-        n_context = app.load_settings(found, parse_options(options.items())).n_ctx
+        found, asked = app.model(model), parse_options(options.items())
+        n_context = app.load_settings(found, asked).n_ctx
+        live = None if asked.adapter_strength == 0 else app.chat_adapter(found)
     except Error as err:
         return Chosen(problem=err.message, hint=err.hint, problem_kind=err.kind)
-    return Chosen(found.id, label_of(found.id, found.quantization), n_context)
+    adapter = "" if live is None else live.name
+    return Chosen(found.id, label_of(found.id, found.quantization), n_context, adapter=adapter)
 
 
 def label_of(model_id: str, quantization: str) -> str:

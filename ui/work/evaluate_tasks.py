@@ -84,7 +84,7 @@ class EngineTexts:
         return sum(one.logprob for one in tokens), greedy
 
     def whole(self, text: str) -> float:
-        return sum(one.logprob for one in self._scored(self._ids(text))[1:])
+        return float(sum(one.logprob for one in self._scored(self._ids(text))[1:]))
 
     def generate(self, prompt: str, stops: Sequence[str], max_tokens: int) -> str:
         from rushlight.assistant.engine.request import GenerateRequest
