@@ -13,8 +13,10 @@ from rushlight import Error
 T = TypeVar("T", bound=msgspec.Struct)
 
 
-def read_toml(path: Path, changes: Sequence[str] = (), *, what: str = "training") -> dict[str, Any]:
-    """What the file says, with `changes` such as "steps.batch=8" applied."""
+def read_toml(
+    path: Path, changes: Sequence[str] = (), *, what: str = "training", example: str = "steps.batch=8"
+) -> dict[str, Any]:
+    """What the file says, with `changes` such as `example` applied."""
     try:
         said = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
@@ -24,12 +26,12 @@ def read_toml(path: Path, changes: Sequence[str] = (), *, what: str = "training"
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise Error(f"Cannot read {path.name}: {error}.", f"A {what} is a TOML file.", kind="bad-config") from None
     for one in changes:
-        change(said, one)
+        change(said, one, example)
     return said
 
 
-def change(said: dict[str, Any], one: str) -> None:
-    """Apply KEY=VALUE; a value that is no TOML is taken as a word."""
+def change(said: dict[str, Any], one: str, example: str = "steps.batch=8") -> None:
+    """Apply KEY=VALUE; a value that is no TOML is taken as a word, a number in KEY is a place in a list."""
     key, mark, value = one.partition("=")
     try:
         parsed = tomllib.loads(f"value = {value}")["value"]
@@ -37,10 +39,13 @@ def change(said: dict[str, Any], one: str) -> None:
         parsed = value
     place: Any = said
     *path, last = key.strip().split(".")
-    for part in path:
-        place = place.setdefault(part, {}) if isinstance(place, dict) else None
+    try:
+        for part in path:
+            place = place[int(part)] if isinstance(place, list) else place.setdefault(part, {})
+    except (IndexError, ValueError, AttributeError):
+        place = None
     if not mark or not last or not isinstance(place, dict):
-        raise Error(f"Cannot set {one[:60]!r}.", "Write KEY=VALUE, such as steps.batch=8.", kind="bad-config")
+        raise Error(f"Cannot set {one[:60]!r}.", f"Write KEY=VALUE, such as {example}.", kind="bad-config")
     place[last] = parsed
 
 
@@ -61,14 +66,29 @@ def converted(said: Any, kind: type[T], problems: list[str], place: str = "") ->
             if one.required:
                 problems.append(f"{place}{name} is missing")
             continue
-        if isinstance(one.type, type) and issubclass(one.type, msgspec.Struct):
+        if _is_struct(one.type):
             values[name] = converted(said[name], one.type, problems, f"{place}{name}.")
+            continue
+        if get_origin(one.type) is list and _is_struct(inner := get_args(one.type)[0]):
+            values[name] = _tables(said[name], inner, problems, f"{place}{name}")
             continue
         try:
             values[name] = msgspec.convert(said[name], one.type)
         except msgspec.ValidationError as error:
             problems.append(_problem(f"{place}{name}", one.type, said[name], str(error)))
     return kind(**values) if len(problems) == n_before else None
+
+
+def _is_struct(kind: Any) -> bool:
+    return isinstance(kind, type) and issubclass(kind, msgspec.Struct)
+
+
+def _tables(said: Any, kind: Any, problems: list[str], name: str) -> list[Any]:
+    """The entries of a list of tables, each looked at by itself."""
+    if not isinstance(said, list):
+        problems.append(f"{name} must be a list of tables ([[{name}]])")
+        return []
+    return [converted(one, kind, problems, f"{name}.{number}.") for number, one in enumerate(said)]
 
 
 def _problem(name: str, kind: Any, value: Any, error: str) -> str:

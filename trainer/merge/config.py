@@ -3,8 +3,6 @@
 Knows which method wants which settings; opens no model.
 """
 
-import difflib
-import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, Literal, TypeAlias, get_args
@@ -12,6 +10,7 @@ from typing import Any, Final, Literal, TypeAlias, get_args
 import msgspec
 
 from rushlight import Error
+from rushlight.trainer.typed import converted, read_toml
 
 Number: TypeAlias = float | list[float]  # a list is spread over the layers, from the first to the last
 Method: TypeAlias = Literal[
@@ -81,91 +80,22 @@ class MergeConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
 
 def read_config(path: Path, changes: Sequence[str] = ()) -> MergeConfig:
     """The file's merge, with `changes` such as "models.0.weight=0.3" applied first. Paths stay as they are written."""
-    try:
-        said: Any = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise Error(f"Cannot read {path}: {error.strerror}.", "Give the file of a merge.", kind="bad-config") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise Error(f"Cannot read {path.name}: {error}.", "A merge is a TOML file.", kind="bad-config") from None
-    for change in changes:
-        _change(said, change)
-    return checked(said, path.name)
+    return checked(read_toml(path, changes, what="merge", example="models.0.weight=0.3"), path.name)
 
 
 def checked(said: Mapping[str, Any], where: str = "the merge") -> MergeConfig:
     """`said` as a merge; an `Error` that lists everything that is wrong with it."""
-    problems = [*_unknown(said, MergeConfig, ""), *_shapes(said)]
-    if not problems:
-        try:
-            config = msgspec.convert(dict(said), MergeConfig)
-        except msgspec.ValidationError as error:
-            problems.append(str(error))
-        else:
-            problems += _problems(config)
-            if not problems:
-                return config
+    problems: list[str] = []
+    config = converted(said, MergeConfig, problems)
+    if config is not None:
+        problems += _problems(config)
+        if not problems:
+            return config
     raise Error(
         f"Cannot use {where}: " + "; ".join(problems) + ".",
         "See docs/merge.md for what each method wants.",
         kind="bad-config",
     )
-
-
-def _unknown(said: Mapping[str, Any], kind: type[msgspec.Struct], place: str) -> list[str]:
-    known = kind.__struct_fields__
-    found = []
-    for name in said:
-        if name not in known:
-            near = difflib.get_close_matches(str(name), known, 1)
-            found.append(f"{place}{str(name)[:40]!r} is no setting" + (f" (did you mean {near[0]!r}?)" if near else ""))
-    return found
-
-
-def _shapes(said: Mapping[str, Any]) -> list[str]:
-    """Problems of each entry, so that one report names them all; msgspec stops at the first."""
-    found = []
-    for key, kind in (("models", Merged), ("slices", Slice)):
-        entries = said.get(key, [])
-        if not isinstance(entries, list):
-            found.append(f"{key!r} must be a list of tables ([[{key}]])")
-            continue
-        for index, entry in enumerate(entries):
-            if not isinstance(entry, dict):
-                found.append(f"{key}.{index} must be a table")
-                continue
-            found += _unknown(entry, kind, f"{key}.{index}: ")
-            found += _converted(entry, kind, f"{key}.{index}: ")
-    top = {name: value for name, value in said.items() if name not in ("models", "slices")}
-    return found + _each_field(top)
-
-
-def _converted(entry: Mapping[str, Any], kind: type[msgspec.Struct], place: str) -> list[str]:
-    known = {name: value for name, value in entry.items() if name in kind.__struct_fields__}
-    try:
-        msgspec.convert(known, kind)
-    except msgspec.ValidationError as error:
-        return [f"{place}{error}"]
-    return []
-
-
-def _each_field(said: Mapping[str, Any]) -> list[str]:
-    found = []
-    hints = {field.name: field for field in msgspec.structs.fields(MergeConfig)}
-    for name, value in said.items():
-        if name in hints:
-            try:
-                msgspec.convert(value, hints[name].type)
-            except msgspec.ValidationError as error:
-                if name == "method":
-                    near = difflib.get_close_matches(str(value), METHODS, 1)
-                    found.append(
-                        f"{str(value)[:40]!r} is no method; there are {', '.join(METHODS)}"
-                        + (f" (did you mean {near[0]!r}?)" if near else "")
-                    )
-                else:
-                    found.append(f"{name}: {error}")
-    found += [f"{name!r} is missing" for name in ("method", "out") if name not in said]
-    return found
 
 
 def _problems(config: MergeConfig) -> list[str]:
@@ -219,26 +149,6 @@ def _number(value: Number, name: str, low: float, high: float) -> list[str]:
         return [f"{name} is an empty list"]
     bad = [one for one in values if not low <= one <= high]
     return [f"{name} must lie between {low:g} and {high:g}, found {bad[0]:g}"] if bad else []
-
-
-def _change(said: dict[str, Any], change: str) -> None:
-    key, mark, value = change.partition("=")
-    try:
-        parsed = tomllib.loads(f"value = {value}")["value"] if mark else None
-    except tomllib.TOMLDecodeError:
-        parsed = value  # a word without quotes
-    place: Any = said
-    *path, last = key.strip().split(".")
-    try:
-        for part in path:
-            place = place[int(part)] if isinstance(place, list) else place.setdefault(part, {})
-        if not mark or not isinstance(place, dict):
-            raise KeyError(key)
-    except (KeyError, IndexError, ValueError, AttributeError):
-        raise Error(
-            f"Cannot set {change[:60]!r}.", "Write KEY=VALUE, such as models.0.weight=0.3.", kind="bad-config"
-        ) from None
-    place[last] = parsed
 
 
 def at_layer(value: Number, layer: int | None, n_layers: int) -> float:
