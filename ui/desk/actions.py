@@ -139,6 +139,8 @@ def _sql() -> tuple[Action, ...]:
         Action("sql.run", text("Run the statement"), group, ("Ctrl+Return",), scope="sql"),
         Action("sql.new", text("Begin a new thread of questions"), group, ("Ctrl+Alt+Q",), scope="sql"),
         Action("sql.keep", text("Keep as example"), group, ("Alt+Up",), scope="sql"),
+        Action("sql.save", text("Save the question"), group, ("Ctrl+S",), scope="sql"),
+        Action("sql.saved", text("Saved questions and dashboards"), group, ("Ctrl+Alt+D",), scope="sql"),
         Action("sql.export", text("Export the rows"), group, ("Ctrl+Shift+E",), scope="sql"),
         Action("sql.advise", text("Try which index would help"), group, ("Ctrl+Alt+I",), scope="sql"),
         Action("sql.model", text("Choose the model that writes queries"), group, ("Ctrl+M",), scope="sql"),

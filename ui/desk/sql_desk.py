@@ -3,7 +3,7 @@
 What is open and what runs is in `sql_files.py`. Nothing here waits. Knows no widget.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,7 +14,7 @@ from rushlight.ui.desk import sql_work as work
 from rushlight.ui.desk.background import Background
 from rushlight.ui.desk.sql_files import SqlFiles, SqlView
 from rushlight.ui.desk.sql_held import Held
-from rushlight.ui.desk.sql_values import AdviceRow, Answer
+from rushlight.ui.desk.sql_values import AdviceRow, Answer, ParameterRow
 from rushlight.ui.words import plural, text
 
 if TYPE_CHECKING:
@@ -83,9 +83,12 @@ class SqlDesk(SqlFiles):
         question = shown.question if shown is not None else question.strip()
         n_rows = work.ALL_ROWS if all_rows else work.MAX_ROWS
         is_same = shown is not None and shown.sql == sql
+        given = {one.name: one.value for one in self.state.parameters if one.value}
+        if is_same and shown is not None and not self.state.parameters:
+            given = dict(shown.given)
 
         def ran(_app: "App", stop: Stop, _report: Any, held: Held) -> Answer:
-            return work.run(held, stop, question, sql, seconds=seconds, max_rows=n_rows)
+            return work.run(held, stop, question, sql, seconds=seconds, max_rows=n_rows, given=given)
 
         def done(answer: Answer) -> None:
             if is_same and shown is not None:
@@ -95,6 +98,36 @@ class SqlDesk(SqlFiles):
             self._add(answer, replaces=shown is not None)
 
         self._begin("running", ran, done, text("SQLite reads…"))
+
+    def look_at_parameters(self, sql: str) -> None:
+        """Which fields the statement in the field needs; values that were filled in stay."""
+        from rushlight.assistant.sql.parameters import names_in
+
+        held = self._held
+        try:
+            names = names_in(sql) if held is not None else ()
+        except Error:
+            names = ()  # told when it is run
+        if not names or held is None:
+            self._change(parameters=())
+            return
+        if names == tuple(one.name for one in self.state.parameters):
+            return
+        shown = self.state.shown
+        filled = dict(shown.given) if shown is not None else {}
+        filled |= {one.name: one.value for one in self.state.parameters if one.value}
+
+        def found(rows: tuple[ParameterRow, ...]) -> None:
+            if self._held is held:
+                self._change(parameters=tuple(replace(one, value=filled.get(one.name, "")) for one in rows))
+
+        self._background.task(lambda _app, stop: work.parameter_rows(held, stop, sql), found, lambda _err: None)
+
+    def give(self, name: str, value: str) -> None:
+        """The value of a parameter."""
+        self._change(
+            parameters=tuple(replace(one, value=value) if one.name == name else one for one in self.state.parameters)
+        )
 
     def look_into(self, place: str) -> None:
         """The first rows of a table, named as a statement writes it."""
@@ -117,7 +150,23 @@ class SqlDesk(SqlFiles):
     def new_thread(self) -> None:
         """The next question follows none."""
         self._thread_id = ""
-        self._change(thread=(), at=-1, advice=AdviceRow(), notice="")
+        self._change(thread=(), at=-1, advice=AdviceRow(), parameters=(), notice="")
+
+    def show_saved(self, paths: Sequence[str], question: str, sql: str, given: Mapping[str, str]) -> None:
+        """A saved question, opened to be looked at and changed; its files are opened where others are."""
+        if list(paths) != self._paths():
+            self.open(paths)
+
+        def show() -> None:
+            self.new_thread()
+            answer = Answer(question, sql, given=tuple(given.items()), is_own=True, is_stored=True)
+            self._change(thread=(answer,), at=0, parameters=())
+            self.run(sql)
+
+        if self._opening is not None:
+            self._waiting = show
+        else:
+            show()
 
     def open_thread(self, thread_id: str) -> None:
         """Go on with questions asked earlier."""
@@ -226,7 +275,7 @@ class SqlDesk(SqlFiles):
 
         self._begin(
             "exporting",
-            lambda _app, stop, _report, held: work.export(held, stop, shown.sql, path, replace_it=replace_it),
+            lambda _app, stop, _report, held: work.export(held, stop, shown, path, replace_it=replace_it),
             done,
             text("The rows are written…"),
         )

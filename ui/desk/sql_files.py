@@ -74,6 +74,11 @@ class SqlFiles:
         """The page is not shown."""
         self._follows = False
 
+    @property
+    def held(self) -> Held | None:
+        """What is open, for who works with it beside this desk."""
+        return self._held
+
     # --- files --------------------------------------------------------------------------------------------------
     def open(self, paths: Sequence[str]) -> None:
         """These files together, in place of those that are open. Those stay if it fails."""
@@ -120,7 +125,7 @@ class SqlFiles:
             self._let_go()
             self._recent.close()
             self._change(files=(), tables=(), schema_notes=(), thread=(), at=-1, advice=AdviceRow(), examples=(),
-                         threads=(), recent=self._recent.rows(()), **no_problem())  # fmt: skip
+                         threads=(), parameters=(), recent=self._recent.rows(()), **no_problem())  # fmt: skip
 
     def reload(self) -> None:
         """Read the same files again, as they are now."""
@@ -187,7 +192,7 @@ class SqlFiles:
         self._rested()
         files = tuple(FileRow(one.name, one.path, one.kind, one.notes) for one in held.database.sources)
         self._change(files=files, recent=self._recent.rows(paths), thread=(), at=-1, advice=AdviceRow(), examples=(),
-                     threads=(), notice="")  # fmt: skip
+                     threads=(), parameters=(), notice="")  # fmt: skip
         self._show_schema(held.database.schema)
         self.on_held(held)
         self._look_at_values(held)

@@ -59,6 +59,16 @@ class ChoiceRow:
 
 
 @dataclass(frozen=True, slots=True)
+class ParameterRow:
+    """A `:name` of a statement, to be filled in."""
+
+    name: str
+    kind: str  # text, number, date, year
+    value: str = ""
+    choices: tuple[str, ...] = ()  # what its column holds, where that is little
+
+
+@dataclass(frozen=True, slots=True)
 class OtherRow:
     """A statement that other samples gave, with other rows."""
 
@@ -85,6 +95,7 @@ class Answer:
     hint: str = ""
     problem_kind: str = ""
     kept_id: str = ""  # the example that was made of it, or that answered it
+    given: tuple[tuple[str, str], ...] = ()  # parameters, as the user wrote them
     is_own: bool = False  # the statement was written or changed by the user
     is_stored: bool = False  # of an earlier thread: its rows are not read yet
 
@@ -132,6 +143,7 @@ class SqlState:
     thread: tuple[Answer, ...] = ()  # the oldest first
     threads: tuple[ThreadRow, ...] = ()  # earlier ones, the newest first
     at: int = -1  # the place in the thread that is shown; -1: nothing
+    parameters: tuple[ParameterRow, ...] = ()  # of the statement in the field
     advice: AdviceRow = AdviceRow()
     examples: tuple[ExampleRow, ...] = ()
     problem: str = ""  # of opening, keeping, exporting

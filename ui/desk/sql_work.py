@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from rushlight import Error, Progress, Stop
 from rushlight.ui.desk.sql_held import Held
 from rushlight.ui.desk.sql_schema import hint_for
-from rushlight.ui.desk.sql_values import AdviceRow, Answer, ChoiceRow, ExampleRow, OtherRow, ThreadRow
+from rushlight.ui.desk.sql_values import AdviceRow, Answer, ChoiceRow, ExampleRow, OtherRow, ParameterRow, ThreadRow
 from rushlight.ui.desk.sql_words import explanation, question_back, result_line, statement, way_text
 from rushlight.ui.words import plural, text
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from rushlight.assistant.sql.advising import Advice
     from rushlight.assistant.sql.answer import SqlAnswer
     from rushlight.assistant.sql.database import Database
-    from rushlight.assistant.sql.values import Schema
+    from rushlight.assistant.sql.values import Cell, Schema
 
 Report = Callable[[Progress], None]
 MAX_ROWS = 1_000  # that are read unasked
@@ -99,16 +99,47 @@ def ask(
         return _of_question(found, database.schema), thread.id if thread is not None else ""
 
 
-def run(held: Held, stop: Stop, question: str, sql: str, *, seconds: float, max_rows: int = MAX_ROWS) -> Answer:
-    """A statement of the user's own. What is wrong with it is a part of the answer."""
+def run(
+    held: Held,
+    stop: Stop,
+    question: str,
+    sql: str,
+    *,
+    seconds: float,
+    max_rows: int = MAX_ROWS,
+    given: Mapping[str, str] | None = None,
+) -> Answer:
+    """A statement of the user's own, with its parameters. What is wrong with it is a part of the answer."""
     with held.use(stop) as database:
         try:
-            result = database.run(sql, seconds=seconds, max_rows=max_rows)
+            result = database.run(sql, seconds=seconds, max_rows=max_rows, bindings=bound_for(database, sql, given))
         except Error as err:
             if stop.is_set() or err.kind in _NO_ANSWER:
                 raise
             return failed_answer(question, sql, err, database.schema)
-        return replace(_with_rows(Answer(question, sql, result, way=result_line(result))), explanation=_explained(sql))
+        made = Answer(question, sql, result, way=result_line(result), given=tuple((given or {}).items()))
+        return replace(with_rows(made), explanation=_explained(sql))
+
+
+def bound_for(database: "Database", sql: str, given: Mapping[str, str] | None) -> "dict[str, Cell] | None":
+    """The values of a statement's parameters, checked; None for one without."""
+    from rushlight.assistant.sql.parameters import bound, names_in, parameters_of
+
+    names = names_in(sql)
+    if not names:
+        return None
+    known = {name: value for name, value in (given or {}).items() if name in names}
+    return bound(parameters_of(sql, database.schema), known)
+
+
+def parameter_rows(held: Held, stop: Stop, sql: str) -> tuple[ParameterRow, ...]:
+    """The parameters of a statement with what they may be."""
+    from rushlight.assistant.sql.parameters import choices_of, parameters_of
+
+    with held.use(stop) as database:
+        known = database.known()
+        found = parameters_of(sql, known.schema)
+        return tuple(ParameterRow(one.name, one.kind, choices=choices_of(one, known)) for one in found)
 
 
 def failed_answer(question: str, sql: str, err: Error, schema: "Schema") -> Answer:
@@ -116,6 +147,8 @@ def failed_answer(question: str, sql: str, err: Error, schema: "Schema") -> Answ
     hint = hint_for(err.message, schema) or err.hint or ""
     if err.kind == "sql-timeout":
         hint = text("Ask for less, or give it more time.")
+    elif err.kind == "bad-parameter":
+        hint = text("Fill in the fields below the statement.")
     return Answer(
         question, sql, explanation=_explained(sql), problem=err.message, hint=hint, problem_kind=err.kind or "error"
     )
@@ -161,12 +194,13 @@ def advise(app: "App", held: Held, stop: Stop, sql: str) -> AdviceRow:
     return _advice_row(found)
 
 
-def export(held: Held, stop: Stop, sql: str, path: Path, *, replace_it: bool) -> int:
-    """All rows of the statement into a file; how many there were."""
+def export(held: Held, stop: Stop, answer: Answer, path: Path, *, replace_it: bool) -> int:
+    """All rows of its statement into a file; how many there were."""
     from rushlight.assistant.sql.export import export_rows
 
     with held.use(stop) as database:
-        found = database.stream(sql, seconds=_EXPORT_S, max_rows=_EXPORT_ROWS)
+        bindings = bound_for(database, answer.sql, dict(answer.given))
+        found = database.stream(answer.sql, seconds=_EXPORT_S, max_rows=_EXPORT_ROWS, bindings=bindings)
         return export_rows(found, path, replace=replace_it)
 
 
@@ -269,10 +303,10 @@ def _of_question(found: "SqlAnswer", schema: "Schema") -> Answer:
         others=others,
         kept_id=found.remembered.id if found.remembered is not None else "",
     )
-    return _with_rows(made)
+    return with_rows(made)
 
 
-def _with_rows(answer: Answer) -> Answer:
+def with_rows(answer: Answer) -> Answer:
     """With what the rows say, and the charts that fit them."""
     from rushlight.assistant.sql.charts import charts_for
 

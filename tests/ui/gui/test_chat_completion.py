@@ -19,6 +19,7 @@ from rushlight.ui.gui.chat.completion import (
     word_for_folder,
 )
 
+DATABASES = (("clinic.db", "clinic.db"), ('"a.db + b.csv"', "a.db + b.csv"))
 COMMANDS = (("chat.new", "New chat"), ("chat.model", "Choose the model"), ("chat.regenerate", "Answer again"))
 MODELS = (("smol/SmolLM2", "Q4_1"), ("tiny", "F16"))
 
@@ -115,3 +116,12 @@ def test_a_lone_word_behind_a_slash_is_a_command_and_a_path_is_none() -> None:
 
 def test_candidates_are_plain_values() -> None:
     assert Candidate("file", "/a", "a") == Candidate("file", "/a", "a")
+
+
+def test_databases_are_offered_before_models() -> None:
+    offered = at_candidates("", MODELS, [], DATABASES)
+    assert [(one.kind, one.value) for one in offered[:3]] == [
+        ("database", "clinic.db"), ("database", '"a.db + b.csv"'), ("model", "smol/SmolLM2"),
+    ]  # fmt: skip
+    assert [one.value for one in at_candidates("b.c", MODELS, [], DATABASES)] == ['"a.db + b.csv"']
+    assert at_candidates("~/cl", MODELS, [], DATABASES) == []

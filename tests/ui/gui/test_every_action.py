@@ -3,6 +3,7 @@
 Every state of every page is walked: with its panels open, its lists filled, its fields shown.
 """
 
+import dataclasses
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -278,6 +279,21 @@ def _asked(window: MainWindow, qtbot: Any) -> None:
     sql.rows.cell.open("city", "Town 1")
 
 
+def _saved(window: MainWindow, qtbot: Any) -> None:
+    """A dashboard with a question that has a parameter."""
+    _asked(window, qtbot)
+    sql = page(window)
+    sql.desk._change(parameters=())
+    sql.desk.run("SELECT city FROM clinic WHERE city = :town")
+    qtbot.waitUntil(lambda: not sql.desk.state.busy)
+    held, shown = sql.desk.held, sql.desk.state.shown
+    sql.saved.desk.save(held, dataclasses.replace(shown, given=(("town", "Town 1"),)), "One town", dashboard="Towns")
+    sql.show_view("saved")
+    qtbot.waitUntil(lambda: bool(sql.saved.cards))
+    sql.saved.desk.choose("Towns")
+    qtbot.waitUntil(lambda: bool(sql.saved.cards) and not sql.saved.desk.state.is_loading)
+
+
 def _all_settings(window: MainWindow, qtbot: Any) -> None:
     window.show_page("settings")
     qtbot.waitUntil(lambda: bool(page(window).desk.state.rows))
@@ -318,6 +334,7 @@ SCENES = [
     Scene("all-settings", _all_settings),
     Scene("sql", act(on="sql")),
     Scene("sql-answer", _asked),
+    Scene("sql-saved", _saved),
     Scene("first-run", act(on="first-run")),
 ]
 

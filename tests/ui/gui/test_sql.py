@@ -312,3 +312,100 @@ def test_the_model_is_chosen_and_remembered(opened: Any, one_model: Any, frame: 
 def test_a_state_with_nothing_in_it_is_drawn(page: Any) -> None:
     page.show_state(SqlState())
     page.grab()
+
+
+def test_a_message_in_the_chat_is_a_question_to_a_database(
+    window: Any, clinic: Path, fake_engine: FakeEngine, qtbot: Any
+) -> None:
+    fake_engine.pieces = [ASK]
+    window.show_page("sql")
+    window.page().desk.open([str(clinic)])
+    qtbot.waitUntil(lambda: bool(window.page().desk.state.tables))
+    window.show_page("chat")
+    chat = window.page()
+    chat.composer.text.setFocus()
+    QTest.keyClicks(chat.composer.text, "@cli")
+    chat.completing.look()
+    assert chat.suggestions.is_open and chat.suggestions.current().kind == "database"
+    QTest.keyClick(chat.composer.text, Qt.Key.Key_Return)
+    assert chat.composer.text.toPlainText() == "@clinic.db "
+    QTest.keyClicks(chat.composer.text, "How many live in Oslo?")
+    QTest.keyClick(chat.composer.text, Qt.Key.Key_Return)
+    assert window.page_id == "sql" and chat.composer.text.toPlainText() == ""
+    desk = window.page().desk
+    qtbot.waitUntil(lambda: desk.state.shown is not None and desk.state.shown.result is not None)
+    assert desk.state.shown.question == "How many live in Oslo?" and desk.state.shown.sql == ASK
+    window.show_page("chat")
+    chat.composer.text.set_text("/sq")
+    chat.completing.look()
+    QTest.keyClick(chat.composer.text, Qt.Key.Key_Tab)
+    assert chat.composer.text.toPlainText() == "/sql "
+
+
+# --- saved questions and dashboards ---------------------------------------------------------------------------------
+def test_a_question_with_a_parameter_is_saved_and_run_on_a_dashboard(
+    opened: Any, idle: Any, frame: Any, qtbot: Any, clinic: Path
+) -> None:
+    opened.question.fill("Fees of a town")
+    opened.statement.field.setPlainText("SELECT city, sum(fee) AS fees FROM patient WHERE city = :town GROUP BY city")
+    qtbot.waitUntil(lambda: "town" in opened.statement.parameters.fields)
+    opened.statement.run()
+    idle()
+    assert ":town has no value" in opened.rows.problem.message.text()
+    field = opened.statement.parameters.fields["town"]
+    assert field.placeholderText() == "text"
+    field.setText("Oslo")
+    assert opened.statement.run_button.isVisible()
+    QTest.keyClick(field, Qt.Key.Key_Return)
+    idle()
+    assert opened.desk.state.shown.result.rows[0][0] == "Oslo" and not opened.head.keep.isVisible()
+    opened.head.save.click()
+    assert opened.save_panel.isVisible() and opened.save_panel.name.text() == "Fees of a town"
+    opened.save_panel.dashboard_field.setText("Money")
+    QTest.keyClick(opened.save_panel.name, Qt.Key.Key_Return)
+    qtbot.waitUntil(lambda: not opened.save_panel.isVisible())
+    opened.open_save()
+    opened.save_panel.save_button.click()
+    qtbot.waitUntil(lambda: opened.save_panel.problem.isVisible())  # the name is taken
+    assert opened.save_panel.save_button.text() == "Replace it"
+    QTest.keyClick(opened.save_panel.name, Qt.Key.Key_Escape)
+    assert not opened.save_panel.isVisible()
+    frame.run_action("sql.saved")
+    saved = opened.saved
+    qtbot.waitUntil(lambda: len(saved.chips) == 2 and len(saved.cards) == 1)
+    assert not opened._column.isVisible() and opened.head.title.text() == "Saved questions"
+    saved.chips[1].click()
+    qtbot.waitUntil(lambda: saved.desk.state.dashboard == "Money" and bool(saved.cards))
+    (card,) = saved.cards.values()
+    assert card.sentence.text() == "Not run yet." and saved.parameters.fields["town"].text() == "Oslo"
+    saved.parameters.fields["town"].setText("Bergen")
+    saved.run_button.click()
+    qtbot.waitUntil(lambda: not saved.desk.state.is_running and "Bergen" in card.sentence.text())
+    assert card.grid.isVisible() and not card.problem.text()
+    card._open_menu()
+    words = [action.text() for action in card.menu.actions() if action.text()]
+    assert words == ["Rename", "Earlier", "Later", "Take off this dashboard", "Forget it"]
+    card.menu.close()
+    card._rename()
+    card.field.setText("Money of a town")
+    QTest.keyClick(card.field, Qt.Key.Key_Return)
+    qtbot.waitUntil(lambda: card.name.words == "Money of a town")
+    clinic.unlink()
+    saved.run_button.click()
+    qtbot.waitUntil(lambda: "does not exist" in card.problem.text())
+    saved.remove_button.click()
+    qtbot.waitUntil(lambda: saved.desk.state.dashboard == "" and len(saved.cards) == 1)
+    card = next(iter(saved.cards.values()))
+    saved.desk.remove(next(iter(saved.cards)))
+    qtbot.waitUntil(lambda: saved.empty.isVisible())
+
+
+def test_a_saved_question_is_opened_among_the_questions(opened: Any, idle: Any, qtbot: Any) -> None:
+    run(opened, "SELECT count(*) AS n FROM patient", idle)
+    opened.saved.desk.save(opened.desk.held, opened.desk.state.shown, "How many", dashboard="")
+    opened.show_view("saved")
+    qtbot.waitUntil(lambda: bool(opened.saved.cards))
+    opened.new_thread()
+    next(iter(opened.saved.cards.values())).name.click()
+    qtbot.waitUntil(lambda: opened.desk.state.shown is not None and opened.desk.state.shown.result is not None)
+    assert opened.rows.sentence.text() == "The answer is 700." and opened.head.title.text() == "How many"

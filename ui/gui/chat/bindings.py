@@ -55,11 +55,12 @@ def bind_actions(page: "ChatPage") -> None:
 
 def commands() -> tuple[tuple[str, str], ...]:
     """(action id, title) of what `/` offers: what concerns the chat, in the order of menus."""
-    return tuple(
+    of_chat = tuple(
         (one.id, one.title)
         for one in actions()
         if one.id in _OF_LIST or (one.scope in ("chat", "empty-input") and one.id.startswith("chat."))
     )
+    return (*of_chat, ("page.sql", text("Ask your databases")))
 
 
 def fill_menu(page: "ChatPage") -> None:

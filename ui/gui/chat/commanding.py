@@ -15,14 +15,22 @@ class Commanding:
     """`take` says whether the text was a command, and what there is to say about it."""
 
     def __init__(
-        self, desk: ChatDesk, commands: Callable[[], Sequence[tuple[str, str]]], run: Callable[[str], None]
+        self,
+        desk: ChatDesk,
+        commands: Callable[[], Sequence[tuple[str, str]]],
+        run: Callable[[str], None],
+        ask_database: Callable[[str], bool] = lambda _written: False,
     ) -> None:
+        """`ask_database` takes a message that is a question to a database, and says whether it was one."""
+        self._ask_database = ask_database
         self._desk = desk
         self._commands = commands
         self._run = run
 
     def take(self, written: str) -> tuple[bool, str]:
         """(it was one, and is done; what was wrong with it, "" = nothing)."""
+        if self._ask_database(written):
+            return True, ""
         command = command_with_text(written)
         if command is not None:
             if command.name == "system":

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from rushlight.assistant.app import App
 
 _PAUSE_MS = 40
+_WITH_WORDS = ("page.sql",)  # commands that are chosen to be gone on with
+Databases = Callable[[], Sequence[tuple[str, str]]]  # (what is written behind the @, title)
 Commands = Callable[[], Sequence[tuple[str, str]]]  # (action id, title) of what `/` offers
 
 
@@ -40,8 +42,16 @@ class Completing(QObject):
     model_chosen = Signal(str)
     file_chosen = Signal(object)  # Path
 
-    def __init__(self, background: Background, text: ComposerText, offered: CompletionList, commands: Commands) -> None:
+    def __init__(
+        self,
+        background: Background,
+        text: ComposerText,
+        offered: CompletionList,
+        commands: Commands,
+        databases: Databases = lambda: (),
+    ) -> None:
         super().__init__(text)
+        self._databases = databases
         self._background = background
         self._text = text
         self._list = offered
@@ -88,7 +98,7 @@ class Completing(QObject):
             self._list.offer(slash_candidates(trigger.word, self._commands(), presets, models))
             return
         self._ask_folder(folder_of(trigger.word, Path.home()))
-        self._list.offer(at_candidates(trigger.word, models, self._entries))
+        self._list.offer(at_candidates(trigger.word, models, self._entries, self._databases()))
 
     def close(self) -> None:
         """As Escape does, without keeping it closed."""
@@ -109,6 +119,13 @@ class Completing(QObject):
         if trigger is None:
             return
         end = self._text.cursor_position()
+        if candidate.value in _WITH_WORDS:
+            self._text.replace_range(trigger.start, end, f"{candidate.title} ")
+            return
+        if candidate.kind == "database":
+            self._list.close_list()
+            self._text.replace_range(trigger.start, end, f"@{candidate.value} ")
+            return
         if candidate.kind == "folder":
             self._text.replace_range(trigger.start + 1, end, word_for_folder(candidate.value, Path.home()))
             self.look()

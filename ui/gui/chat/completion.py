@@ -14,7 +14,7 @@ from typing import Literal, TypeAlias
 from rushlight.assistant.safety.plain import plain_line
 from rushlight.ui.words import text
 
-Kind: TypeAlias = Literal["action", "preset", "model", "file", "folder", "note"]
+Kind: TypeAlias = Literal["action", "preset", "model", "database", "file", "folder", "note"]
 MAX_CANDIDATES = 50
 MAX_FOLDER_ENTRIES = 2000  # of a folder, looked at
 _ARGUMENT = re.compile(r"/(model|preset) +(.*)", re.DOTALL)
@@ -78,9 +78,15 @@ def slash_candidates(
     return _best(word, [*actions, *_presets("", presets)])
 
 
-def at_candidates(word: str, models: Sequence[tuple[str, str]], entries: Sequence[Candidate]) -> list[Candidate]:
-    """For `@`: models whose name holds the word, then what the folder that the word names has (`folder_entries`)."""
-    named = [] if _has_folder(word) else _model_candidates(word, models)
+def at_candidates(
+    word: str,
+    models: Sequence[tuple[str, str]],
+    entries: Sequence[Candidate],
+    databases: Sequence[tuple[str, str]] = (),
+) -> list[Candidate]:
+    """For `@`: databases (what is written behind the sign, title) and models whose name holds the word, then what the
+    folder that the word names has (`folder_entries`)."""
+    named = [] if _has_folder(word) else [*_database_candidates(word, databases), *_model_candidates(word, models)]
     leaf = re.split(r"[/\\]", word)[-1]
     shown = [one for one in entries if leaf.startswith(".") or not Path(one.value).name.startswith(".")]
     return [*named[:8], *_best(leaf, shown)][:MAX_CANDIDATES]
@@ -150,6 +156,11 @@ def _presets(word: str, presets: Iterable[str]) -> list[Candidate]:
 
 def _model_candidates(word: str, models: Iterable[tuple[str, str]]) -> list[Candidate]:
     return _best(word, [Candidate("model", id_, id_, detail or text("model")) for id_, detail in models])
+
+
+def _database_candidates(word: str, databases: Iterable[tuple[str, str]]) -> list[Candidate]:
+    found = [Candidate("database", written, plain_line(title), text("database")) for written, title in databases]
+    return _best(word, found)[:4]
 
 
 def _best(word: str, candidates: Iterable[Candidate]) -> list[Candidate]:

@@ -12,6 +12,8 @@ from PySide6.QtWidgets import QApplication, QMenu, QWidget
 from rushlight.ui.desk.chat_desk import ChatDesk
 from rushlight.ui.desk.chat_view import ChatState
 from rushlight.ui.desk.models_desk import ModelsDesk, ModelsState
+from rushlight.ui.desk.sql_mention import asked_of, mention_of
+from rushlight.ui.desk.sql_recent import Recent
 from rushlight.ui.desk.turn import Turn
 from rushlight.ui.gui.announce import announce
 from rushlight.ui.gui.chat.acting import Acting
@@ -24,6 +26,7 @@ from rushlight.ui.gui.chat.files import Files
 from rushlight.ui.gui.chat.model_picker import ModelPicker
 from rushlight.ui.gui.chat.parts import ChatParts
 from rushlight.ui.gui.page import Frame
+from rushlight.ui.gui.pages.showing import show_item
 from rushlight.ui.words import text
 
 _ANNOUNCED_CHARS = 1000
@@ -51,8 +54,8 @@ class ChatPage(ChatParts):
         self.desk = ChatDesk(frame.background, self)
         self.files = Files(frame, self, self.desk.attach, self.desk.export)
         self.acting = Acting(self)
-        self.completing = Completing(frame.background, self.composer.text, self.suggestions, commands)
-        self._commanding = Commanding(self.desk, commands, frame.run_action)
+        self.completing = Completing(frame.background, self.composer.text, self.suggestions, commands, self._databases)
+        self._commanding = Commanding(self.desk, commands, frame.run_action, self._ask_database)
         self.composer.text.enter_sends = frame.remembered.get("enter_sends", True)
         self._connect()
         bind_actions(self)
@@ -203,6 +206,17 @@ class ChatPage(ChatParts):
             self.desk.set_draft("")
         else:
             self.desk.send(written)
+
+    def _databases(self) -> Sequence[tuple[str, str]]:
+        """What may be named behind the @: databases that were open before."""
+        return tuple((mention_of(one), one.title) for one in Recent(self.frame.remembered).rows(()))
+
+    def _ask_database(self, written: str) -> bool:
+        """/sql, or a message that names a database: answered on the page of databases."""
+        asked = asked_of(written, Recent(self.frame.remembered).rows(()))
+        if asked is not None:
+            show_item(self.frame, "sql", "\0".join((*asked.paths, asked.question)))
+        return asked is not None
 
     def _solve(self, action_id: str) -> None:
         self.composer.text.setFocus()  # the button goes with the problem

@@ -7,21 +7,25 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from PySide6.QtCore import Qt
-from PySide6.QtGui import QDragEnterEvent, QDropEvent, QHideEvent, QResizeEvent, QShowEvent
-from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QVBoxLayout, QWidget
+from PySide6.QtGui import QHideEvent, QResizeEvent, QShowEvent
+from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
+from rushlight import Error
 from rushlight.ui.desk.models_desk import ModelsDesk, ModelsState
 from rushlight.ui.desk.sql_desk import SqlDesk
+from rushlight.ui.desk.sql_saved_values import SavedCard
 from rushlight.ui.desk.sql_values import SqlState
-from rushlight.ui.gui.chat.composer_text import local_files
 from rushlight.ui.gui.chat.model_picker import ModelPicker
 from rushlight.ui.gui.page import Frame
 from rushlight.ui.gui.pages.parts import PageColumn, View
 from rushlight.ui.gui.pages.showing import shows_items
 from rushlight.ui.gui.sql.answer_card import RowsPart, StatementPart
+from rushlight.ui.gui.sql.files_page import FilesPage
 from rushlight.ui.gui.sql.head import SqlHead
 from rushlight.ui.gui.sql.opening_card import OpeningCard
 from rushlight.ui.gui.sql.question_card import ChoicesCard, QuestionField, ThreadLine
+from rushlight.ui.gui.sql.save_panel import SavePanel
+from rushlight.ui.gui.sql.saved_view import SavedView
 from rushlight.ui.gui.sql.side_cards import AdviceCard, ExamplesCard, ThreadsCard
 from rushlight.ui.gui.sql.source_column import SourceColumn
 from rushlight.ui.gui.sql.start_part import StartPart
@@ -30,10 +34,9 @@ from rushlight.ui.gui.widgets import EmptyState, ErrorPanel, label
 from rushlight.ui.words import text
 
 _SIDE, _NARROW = 264, 820  # unscaled pixels: the left column; below, it stands in the page's place when asked for
-_FILES = "*.db *.sqlite *.sqlite3 *.db3 *.csv *.tsv *.txt *.parquet *.pq *.xlsx *.xlsm *.xlsb *.xls *.ods"
 
 
-class SqlPage(QWidget):
+class SqlPage(FilesPage):
     """Made once a window, when it is first shown."""
 
     def __init__(self, frame: Frame, parent: QWidget | None = None) -> None:
@@ -41,11 +44,9 @@ class SqlPage(QWidget):
         self._frame = frame
         self._theme = theme = frame.theme
         self._is_side_wanted = False
+        self._view = "ask"
         self._models: ModelsDesk | None = None
-        self.ask_files: Callable[[], Sequence[str]] = self._ask_files
-        self.ask_target: Callable[[str, str], str] = self._ask_target
         self.setAccessibleName(text("SQL"))
-        self.setAcceptDrops(True)
         self.desk = SqlDesk(frame.background, frame.remembered, View(self.show_state))
         self.desk.png_of = png_of
         self._make_head()
@@ -71,6 +72,9 @@ class SqlPage(QWidget):
         self.progress = label("", "small", wrap=True)
         self.choices = ChoicesCard(theme, self.desk.choose_meaning)
         self.statement = StatementPart(theme, self.desk)
+        self.save_panel = SavePanel(theme, self._save, lambda: self.head.save.setFocus())
+        self.saved = SavedView(theme, frame.background, frame.remembered, self._open_saved,
+                               lambda said: frame.tell(said, "good"))  # fmt: skip
         self.statement.question = lambda: self.question.field.text()
         self.rows = RowsPart(theme, self.desk)
         self.start = StartPart(theme, self.desk.look_into)
@@ -78,8 +82,9 @@ class SqlPage(QWidget):
         self.examples = ExamplesCard(theme, self.desk, self._show_example)
         self.earlier = ThreadsCard(theme, self.desk)
         cards: tuple[QWidget, ...] = (
-            self.problem, self.opening, self.empty, self.no_tables, self.thread_line, self.question, self.progress,
-            self.choices, self.statement, self.start, self.rows, self.advice, self.examples, self.earlier,
+            self.problem, self.opening, self.empty, self.no_tables, self.save_panel, self.thread_line, self.question,
+            self.progress, self.choices, self.statement, self.start, self.rows, self.advice, self.examples,
+            self.earlier,
         )  # fmt: skip
         for widget in cards:
             self._column.body.addWidget(widget)
@@ -145,16 +150,6 @@ class SqlPage(QWidget):
             self.desk.open(paths)
         self.desk.ask(question)
 
-    def open_files(self) -> None:
-        names = list(self.ask_files())
-        if names:
-            self.desk.open(names)
-
-    def add_files(self) -> None:
-        names = list(self.ask_files())
-        if names:
-            self.desk.add(names)
-
     def choose_model(self) -> None:
         """The list under the model's chip."""
         if self._models is None:
@@ -199,6 +194,31 @@ class SqlPage(QWidget):
             path = Path(target)
             self.desk.export(path if path.suffix else path.with_name(path.name + ending))
 
+    def open_save(self) -> None:
+        """Under which name? In a panel above the question."""
+        shown = self.desk.state.shown
+        if shown is not None:
+            self.saved.desk.refresh()
+            self.save_panel.open(shown.question, self.saved.desk.state.dashboards)
+            self._column.show_widget(self.save_panel)
+
+    def show_view(self, view: str) -> None:
+        """ask: questions and answers; saved: what was saved, and dashboards."""
+        is_saved = view == "saved"
+        self._view = view
+        self.head.show_view(view)
+        self._place_side()
+        if is_saved:
+            self.saved.desk.refresh()
+            self.saved.take_focus()
+        else:
+            self.saved.desk.rest()
+            self.question.field.setFocus(Qt.FocusReason.OtherFocusReason)
+        self.head.show_state(self.desk.state)
+
+    def toggle_saved(self) -> None:
+        self.show_view("ask" if self._view == "saved" else "saved")
+
     def toggle_side(self) -> None:
         """The left column: hidden or shown; in a narrow page it takes the place of the rest."""
         if self._is_narrow():
@@ -215,6 +235,10 @@ class SqlPage(QWidget):
     def escape(self) -> None:
         if self.picker.is_open:
             self.picker.close_picker()
+        elif self.saved.desk.state.is_running:
+            self.saved.desk.stop()
+        elif not self.save_panel.isHidden():
+            self.save_panel.close_panel()
         else:
             self.desk.stop()
 
@@ -226,6 +250,8 @@ class SqlPage(QWidget):
         self.head.keep_pressed.connect(self.keep)
         self.head.unkeep_pressed.connect(self.unkeep)
         self.head.export_wanted.connect(self.export)
+        self.head.save_pressed.connect(self.open_save)
+        self.head.view_pressed.connect(self.show_view)
 
     def _lay_out(self) -> None:
         self._right = QWidget()
@@ -234,6 +260,9 @@ class SqlPage(QWidget):
         right.setSpacing(0)
         right.addWidget(self.head)
         right.addWidget(self._column, 1)
+        right.addWidget(self.saved, 1)
+        self.saved.hide()
+        self.head.show_view("ask")
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(0)
@@ -252,6 +281,8 @@ class SqlPage(QWidget):
             ("sql.find", self._of_open(self.find_table)),
             ("sql.advise", self._of_rows(self.desk.advise)),
             ("sql.model", self.choose_model),
+            ("sql.save", self._of_rows(self.open_save)),
+            ("sql.saved", self.toggle_saved),
             ("sql.stop", self.escape),
             ("view.sidebar", self.toggle_side),
             ("app.focus-input", self.question.field.setFocus),
@@ -274,6 +305,16 @@ class SqlPage(QWidget):
 
         return ordered
 
+    def _save(self, name: str, dashboard: str, replace_it: bool, then: Callable[[Error | None], None]) -> None:
+        held, shown = self.desk.held, self.desk.state.shown
+        if held is not None and shown is not None:
+            self.saved.desk.save(held, shown, name, dashboard=dashboard, replace_it=replace_it, then=then)
+
+    def _open_saved(self, card: SavedCard) -> None:
+        self.show_view("ask")
+        given = {one.name: one.value for one in card.parameters if one.value}
+        self.desk.show_saved(card.files, card.question or card.name, card.sql, given)
+
     def _show_item(self, written: str) -> None:
         """A question from elsewhere; before it the files that it is about, a NUL after each."""
         *paths, question = written.split("\0")
@@ -295,15 +336,6 @@ class SqlPage(QWidget):
         self._frame.show_page("models")
         self._frame.run_action("models.get")
 
-    def _ask_files(self) -> Sequence[str]:
-        kinds = f"{text('Databases and tables')} ({_FILES});;{text('All files')} (*)"
-        names, _ = QFileDialog.getOpenFileNames(self, text("Open databases, spreadsheets, CSV files"), "", kinds)
-        return names
-
-    def _ask_target(self, name: str, ending: str) -> str:
-        target, _ = QFileDialog.getSaveFileName(self, text("Export the rows"), name, f"*{ending}")
-        return target
-
     # --- sizes --------------------------------------------------------------------------------------------------
     def _is_narrow(self) -> bool:
         return self.width() < self._theme.px(_NARROW)
@@ -311,14 +343,17 @@ class SqlPage(QWidget):
     def _place_side(self) -> None:
         is_narrow = self._is_narrow()
         wanted = self._is_side_wanted if is_narrow else self._frame.remembered.get("sql_side_shown", True)
+        wanted = wanted and self._view == "ask"
         if not wanted and self.side.isAncestorOf(self.focusWidget() or self):
             self.question.field.setFocus()
         self.side.setVisible(wanted)
         self.side.setMinimumWidth(0 if is_narrow else self._theme.px(_SIDE))
         self.side.setMaximumWidth(16777215 if is_narrow else self._theme.px(_SIDE))
-        self._column.setVisible(not (is_narrow and wanted))
+        wanted_rest = not (is_narrow and wanted)
+        self._column.setVisible(wanted_rest and self._view == "ask")
+        self.saved.setVisible(wanted_rest and self._view == "saved")
         self.head.tables.set_accent(wanted)
-        self.head.tables.setVisible(is_narrow or not wanted)
+        self.head.tables.setVisible(self._view == "ask" and (is_narrow or not wanted))
 
     def _dress(self) -> None:
         self._place_side()
@@ -330,31 +365,20 @@ class SqlPage(QWidget):
             self.picker.place(self.head.model)
 
     # --- events -------------------------------------------------------------------------------------------------
-    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
-        if local_files(event.mimeData()):
-            event.acceptProposedAction()
-
-    def dropEvent(self, event: QDropEvent) -> None:
-        files = [str(one) for one in local_files(event.mimeData())]
-        if files:
-            event.acceptProposedAction()
-            if self.desk.state.is_open:
-                self.opening.offer(files)
-            else:
-                self.desk.open(files)
-
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)
         self.desk.refresh()
-        self.question.field.setFocus(Qt.FocusReason.OtherFocusReason)
+        self.show_view(self._view)
 
     def hideEvent(self, event: QHideEvent) -> None:
         self.desk.rest()
+        self.saved.desk.rest()
         super().hideEvent(event)
 
     def leave(self) -> None:
         if self._models is not None:
             self._models.close()
+        self.saved.desk.close()
         self.desk.close()
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Protocol
 
-from PySide6.QtCore import QEvent, QObject, Qt
+from PySide6.QtCore import QEvent, QObject, Qt, QTimer
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QBoxLayout, QHBoxLayout, QPlainTextEdit, QPushButton, QSizePolicy, QVBoxLayout, QWidget
 
@@ -16,12 +16,14 @@ from rushlight.ui.desk.sql_values import Answer, OtherRow, SqlState
 from rushlight.ui.gui.announce import announce
 from rushlight.ui.gui.chat.own_escape import own_escape
 from rushlight.ui.gui.sql.chart_view import ChartView
+from rushlight.ui.gui.sql.parameter_fields import ParameterFields
 from rushlight.ui.gui.sql.result_grid import ResultGrid
 from rushlight.ui.gui.sql.statement_field import StatementField
 from rushlight.ui.gui.theme import Theme
 from rushlight.ui.gui.widgets import Card, Chip, ErrorPanel, FlowLayout, IconButton, button, label
 from rushlight.ui.words import text
 
+_PAUSE_MS = 250  # of typing, after which the parameters are looked at
 _BESIDE = 720  # unscaled pixels from which the chart stands beside the rows
 
 
@@ -30,6 +32,8 @@ class Answering(Protocol):
 
     def run(self, sql: str, *, question: str = "", more_time: bool = False, all_rows: bool = False) -> None: ...
     def choose_chart(self, kind: str) -> None: ...
+    def look_at_parameters(self, sql: str) -> None: ...
+    def give(self, name: str, value: str) -> None: ...
 
 
 class StatementPart(QWidget):
@@ -43,7 +47,7 @@ class StatementPart(QWidget):
         self.question: Callable[[], str] = lambda: ""
         self.field = StatementField(theme)
         self.field.run_wanted.connect(self.run)
-        self.field.textChanged.connect(self._look)
+        self.field.textChanged.connect(self._typed)
         self.run_button = button(text("Run it"), self.run)
         self.back_button = button(text("As it was"), self._put_back, "link")
         self.said = label("", "small", wrap=True)
@@ -52,8 +56,13 @@ class StatementPart(QWidget):
         flow = FlowLayout(self._buttons, spacing=8)
         flow.addWidget(self.run_button)
         flow.addWidget(self.back_button)
+        self.parameters = ParameterFields(theme, desk.give, self.run)
+        self._timer = QTimer(self)
+        self._timer.setSingleShot(True)
+        self._timer.setInterval(_PAUSE_MS)
+        self._timer.timeout.connect(lambda: desk.look_at_parameters(self.field.statement))
         self._column = QVBoxLayout(self)
-        for widget in (self.field, self._buttons, self.said):
+        for widget in (self.field, self.parameters, self._buttons, self.said):
             self._column.addWidget(widget)
         theme.changed.connect(self._dress)
         self._dress()
@@ -62,6 +71,7 @@ class StatementPart(QWidget):
         self._state = state
         shown = state.shown
         self.field.show_statement(shown.sql if shown is not None else "")
+        self.parameters.show_parameters(state.parameters)
         self._look()
 
     def run(self) -> None:
@@ -69,18 +79,24 @@ class StatementPart(QWidget):
         if not self._state.busy:
             self._desk.run(self.field.statement, question=self.question())
 
+    def _typed(self) -> None:
+        self._timer.start()
+        self._look()
+
     def _put_back(self) -> None:
         self.field.put_back()
         self.field.setFocus()
 
     def _look(self) -> None:
         shown = self._state.shown
-        changed = self.field.is_changed
+        given = {one.name: one.value for one in self._state.parameters if one.value}
+        refilled = shown is not None and bool(self._state.parameters) and given != dict(shown.given)
+        changed = self.field.is_changed or refilled
         is_first = shown is None
         had_focus = self.back_button.hasFocus() or self.run_button.hasFocus()
         self._buttons.setVisible((changed or is_first) and bool(self.field.statement))
         self.run_button.setEnabled(self._state.is_open and not self._state.busy)
-        self.back_button.setVisible(changed and not is_first)
+        self.back_button.setVisible(self.field.is_changed and not is_first)
         if had_focus and not self._buttons.isVisible():
             self.field.setFocus()
         parts = [] if shown is None or changed else [shown.explanation, shown.way]

@@ -27,9 +27,12 @@ class SqlHead(PageHead):
     keep_pressed = Signal()
     unkeep_pressed = Signal()
     export_wanted = Signal(str)  # the ending of the file
+    save_pressed = Signal()
+    view_pressed = Signal(str)  # ask or saved
 
     def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(theme, text("SQL"), parent, elided=True)
+        self._view = "ask"
         self.tables = Chip(theme, text("Tables"), icon_name="panel-left", on_click=self.tables_pressed.emit)
         self.model = ElidedButton("", min_chars=10)
         self.model.setProperty("role", "chip-accent")
@@ -53,27 +56,42 @@ class SqlHead(PageHead):
             self.export_menu.addAction(words, partial(self.export_wanted.emit, ending))
             for words, ending in ((text("The chart as SVG…"), ".svg"), (text("The chart as PNG…"), ".png"))
         ]
-        for chip in (self.tables, self.model):
-            self.add_tab(chip)
-        for widget in (self.kept, self.keep, self.export):
+        self.views = {
+            "ask": Chip(theme, text("Questions"), on_click=lambda: self.view_pressed.emit("ask")),
+            "saved": Chip(theme, text("Saved"), on_click=lambda: self.view_pressed.emit("saved")),
+        }
+        self.save = button(text("Save…"), self.save_pressed.emit)
+        tabs: tuple[QWidget, ...] = (*self.views.values(), self.tables, self.model)
+        for tab in tabs:
+            self.add_tab(tab)
+        for widget in (self.kept, self.keep, self.save, self.export):
             self.add(widget)
-        theme.changed.connect(self._dress_title)
-        self._dress_title()
+
+    def show_view(self, view: str) -> None:
+        """Which of the two is shown."""
+        self._view = view
+        for name, chip in self.views.items():
+            chip.set_accent(name == view)
+            chip.setAccessibleDescription(text("This page") if name == view else text("Goes to that page"))
 
     def show_state(self, state: SqlState) -> None:
         shown = state.shown
+        is_asked = self._view == "ask"
         title = shown.question if shown is not None and shown.question else state.title or text("SQL")
-        self.title.setText(plain_line(title)[:_TITLE_CHARS])
+        self.title.setText(plain_line(title)[:_TITLE_CHARS] if is_asked else text("Saved questions"))
+        self.title.setMinimumWidth(min(self._theme.px(180), self.title.sizeHint().width()))
         model = state.model.rpartition("/")[2].partition("@")[0] if state.model else text("Default model")
         self.model.set_words(plain_line(model))
         self.model.setAccessibleName(text("Model: {model}", model=plain_line(model)))
-        has_rows = shown is not None and shown.result is not None
+        has_rows = shown is not None and shown.result is not None and is_asked
+        self.model.setVisible(is_asked)
+        self.save.setVisible(has_rows)
         is_kept = shown is not None and bool(shown.kept_id)
         had_focus = self.keep.hasFocus() or self.kept.hasFocus()
-        self.keep.setVisible(has_rows and not is_kept)
+        self.keep.setVisible(has_rows and not is_kept and shown is not None and not shown.given)
         self.kept.setVisible(has_rows and is_kept)
         self.export.setVisible(has_rows)
-        for one in (self.keep, self.export):
+        for one in (self.keep, self.save, self.export):
             one.setEnabled(not state.busy)
         if had_focus and has_rows:
             (self.kept if is_kept else self.keep).setFocus()
@@ -83,6 +101,3 @@ class SqlHead(PageHead):
     def open_export(self) -> None:
         """As which kind of file?"""
         self.export_menu.popup(self.export.mapToGlobal(QPoint(0, self.export.height())))
-
-    def _dress_title(self) -> None:
-        self.title.setMinimumWidth(self._theme.px(180))

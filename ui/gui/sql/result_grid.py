@@ -106,9 +106,10 @@ class ResultGrid(QTableView):
 
     cell_opened = Signal(str, str)  # column, text
 
-    def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
+    def __init__(self, theme: Theme, parent: QWidget | None = None, *, rows_seen: int = _ROWS_SEEN) -> None:
         super().__init__(parent)
         self._theme = theme
+        self._rows_seen = rows_seen
         self._widths: list[int] = []
         self.rows = GridModel(theme)
         self.setModel(self.rows)
@@ -203,7 +204,7 @@ class ResultGrid(QTableView):
             self.setColumnWidth(column, width + more)
 
     def _size_height(self) -> None:
-        rows = min(max(1, len(self.rows.result.rows)), _ROWS_SEEN)
+        rows = min(max(1, len(self.rows.result.rows)), self._rows_seen)
         height = self.horizontalHeader().sizeHint().height() + rows * self.verticalHeader().defaultSectionSize()
         bar = self.horizontalScrollBar().sizeHint().height()
         self.setFixedHeight(height + bar + 2)
