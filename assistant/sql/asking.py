@@ -20,7 +20,9 @@ from rushlight.assistant.sql.database import Database
 from rushlight.assistant.sql.following import Before, before
 from rushlight.assistant.sql.grammar import sql_grammar
 from rushlight.assistant.sql.linking import Linked, link
+from rushlight.assistant.sql.linking_taught import link_taught
 from rushlight.assistant.sql.memory import SqlMemory
+from rushlight.assistant.sql.plain_form import plain_form
 from rushlight.assistant.sql.prompt import FORM, SHORT_FORM, Example, sql_messages
 from rushlight.assistant.sql.protocol import Profiled
 from rushlight.assistant.sql.refining import refined
@@ -51,7 +53,7 @@ def ask_database(
     form: str = FORM,
     free: bool = False,
     correct: bool = True,
-    linker: Linker = link,
+    linker: Linker | None = None,
     seconds: float = limits.STATEMENT_S,
     stop: Stop | None = None,
     on_progress: Callable[[Progress], None] = lambda progress: None,
@@ -67,6 +69,7 @@ def ask_database(
     """
     started = time.monotonic()
     _check(database, question, samples)
+    linker = linker or (link_taught if form == SHORT_FORM else link)
     earlier = before(thread.before() if thread is not None else (), question, database.schema, follows)
     known, about = database.known(), earlier.about(question)
     linked = linker(known, about)
@@ -93,9 +96,13 @@ def ask_database(
     grammar = None if free else sql_grammar(linked)
     writer = Writer(app, model, options, grammar.grammar if grammar else None, tuple(lora), stop, on_progress)
 
+    shown = (*examples, *earlier.turns)
+    if grammar is not None:  # a model copies what it has seen, so it sees what it may write
+        shown = tuple(Example(one.question, plain_form(one.sql, database.schema)) for one in shown)
+
     def messages(failed: Sequence[tuple[str, str]]) -> tuple[Message, ...]:
         asked = earlier.whole if form == SHORT_FORM else question  # it has no turns before the question
-        return sql_messages(linked, asked, (*examples, *earlier.turns), failed, form)
+        return sql_messages(linked, asked, shown, failed, form)
 
     written = write_and_run(database, writer.write, messages, correct=correct, samples=samples, seconds=seconds)
     answer = SqlAnswer(

@@ -17,6 +17,7 @@ from rushlight.assistant.sql.values import Schema
 MAX_TURNS = 3  # before the question that a model is shown
 _MAX_WHOLE = 1_500
 _TEXT = re.compile(r"'((?:[^']|'')*)'")
+_NUMBER = re.compile(r"(?<![\w.])\d+(?:\.\d+)?")
 _WORD = re.compile(r"[^\W_]+")
 # In English and German, as users ask in both.
 _BEGIN_WORDS = """
@@ -48,6 +49,7 @@ class Before(Struct, frozen=True):
             last = self.turns[-1].sql
             words += [text.replace("''", "'").strip("%") for text in _TEXT.findall(last)]
             words += _names(last)
+            words += _NUMBER.findall(_TEXT.sub(" ", last))
         return " ".join(words)
 
 

@@ -5,7 +5,7 @@ literals. Columns are always written with their table (visit.fee_eur), so rules 
 The dialect is llguidance's Lark. The rules by their letter, `k` for a tree and `n` for a column:
 
     qk query  ik item  ek expression  gk group  ak aggregate  ck column  xk number  nk number column  dk date column
-    ok order of groups  vk order of rows
+    ok order of groups  vk order of rows  mk, rk the same in the direction of the question
 
 Terminals are cut so that none goes on where another one may end: llguidance's lexer looks one letter ahead, no more.
 "visit.day BETWEEN " beside "visit.day" would make every other comparison impossible.
@@ -13,6 +13,7 @@ Terminals are cut so that none goes on where another one may end: llguidance's l
 """
 
 import json
+import re
 import time
 from collections.abc import Iterable
 
@@ -48,15 +49,9 @@ _RUNNING_WORDS = ("running", "cumulative", "accumulated")
 _NUMBER_WORDS = ("two", "three", "four", "five", "ten")
 _LIMIT_WORDS = ("first", "last", "top", "most", "least", "best", "worst", "only", "which", *_NUMBER_WORDS)
 _BEFORE_WORDS = ("before", "previous", "change", "growth")
-_TERMINALS = (
-    r"NUMBER: /[0-9]{1,9}(\.[0-9]{1,4})?/",
-    "COUNT: /[1-9][0-9]{0,2}/",
-    "YEAR: /'(19|20)[0-9]{2}'/",
-    "MONTH: /'(0[1-9]|1[0-2])'/",
-    "DATE: /'(19|20)[0-9]{2}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])'/",
-    "DATEPART: /'(19|20)[0-9]{2}(-(0[1-9]|1[0-2]))?-%'/",
-    r"PATTERN: /'%?[^'%\\\x00-\x1f\x7f-\x9f]{1,30}%?'/",
-)
+_MONTH_DAY = "(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])"
+_ANY_YEAR = "(19|20)[0-9]{2}"
+_FEW_COUNTS = ("1", "3", "5", "10")  # of rows, where the question names no number
 
 
 class SqlGrammar(Struct, frozen=True):
@@ -134,7 +129,7 @@ class _Writer:
         self._keys |= {(table.name, name) for table in linked.tables for key in table.keys for name in key.columns}
 
     def lines(self) -> list[str]:
-        lines = ["start: " + _any(f"q{k}" for k in range(len(self._trees))), *_TERMINALS]
+        lines = ["start: " + _any(f"q{k}" for k in range(len(self._trees))), *_terminals(self._linked.numbers)]
         for alias, node in self._nodes.items():
             for column in node.table.columns:
                 lines += self._column_rules(alias, node, column)
@@ -223,12 +218,14 @@ class _Writer:
         columns = [place for kind in places.values() for place in kind]
         numbers, dates = places["number"] + places["flag"], places["date"]
         has_values = bool(numbers or (dates and self._linked.says(*_SPAN_WORDS)))
+        by_row = _any([f"g{k}", f"x{k}" if has_values else ""])
         lines = [
-            _query_rule(k, self._source(tree), limited=self._limited),
+            _query_rule(k, self._source(tree), limited=self._limited, direction=self._linked.direction),
             f"i{k}: " + _any([f"e{k}", *self._windows(k)]),
             f"e{k}: " + _any([f"g{k}", f"a{k}", f"x{k}" if has_values else ""]),
             f'o{k}: e{k} (" DESC" | " ASC")?',
-            f'v{k}: ({_any([f"g{k}", f"x{k}" if has_values else ""])}) (" DESC" | " ASC")?',
+            f'v{k}: ({by_row}) (" DESC" | " ASC")?',
+            *self._directed(k, by_row),
             f"p{k}: " + _any(predicates),
             f"c{k}: " + _any(_text(place) for place in columns),
         ]
@@ -255,6 +252,13 @@ class _Writer:
             lines.append(f"x{k}: " + _any(values))
         return [*lines, f"g{k}: " + _any(groups), f"a{k}: " + _any(aggregates)]
 
+    def _directed(self, k: int, by_row: str) -> list[str]:
+        """Orders in the one direction that the question asks for, before a limit."""
+        if not (self._limited and self._linked.direction):
+            return []
+        way = '" DESC"' if self._linked.direction == "down" else '(" ASC")?'
+        return [f"m{k}: e{k} {way}", f"r{k}: ({by_row}) {way}"]
+
     def _windows(self, k: int) -> list[str]:
         """Ranks and running totals, where the question asks for such."""
         ways = []
@@ -272,13 +276,45 @@ class _Writer:
         return " ".join([first, *(f'(" JOIN " | " LEFT JOIN ") {_text(join)}' for join in tree.joins)])
 
 
-def _query_rule(k: int, source: str, *, limited: bool) -> str:
-    """Aggregates order groups only: without GROUP BY they would be misused where no other one stands."""
+def _terminals(numbers: tuple[str, ...] | None) -> list[str]:
+    """Numbers and dates: those that the question names, so that none is made up; all kinds where it was not read."""
+    number, count, year = r"[0-9]{1,9}(\.[0-9]{1,4})?", "[1-9][0-9]{0,2}", _ANY_YEAR
+    if numbers is not None:
+        number = _either([*numbers, "0", "1"])
+        counts = [one for one in numbers if one.isdigit() and 0 < int(one) < 1_000]
+        count = _either(counts or _FEW_COUNTS)
+        years = [one for one in numbers if re.fullmatch(_ANY_YEAR, one)]
+        year = _either([*years, *(str(int(one) + 1) for one in years)]) if years else _ANY_YEAR
+    return [
+        f"NUMBER: /{number}/",
+        f"COUNT: /{count}/",
+        f"YEAR: /'{year}'/",
+        r"MONTH: /'(0[1-9]|1[0-2])'/",
+        f"DATE: /'{year}-{_MONTH_DAY}'/",
+        f"DATEPART: /'{year}(-(0[1-9]|1[0-2]))?-%'/",
+        r"PATTERN: /'%?[^'%\\\x00-\x1f\x7f-\x9f]{1,30}%?'/",
+    ]
+
+
+def _either(numbers: Iterable[str]) -> str:
+    return "(" + "|".join(one.replace(".", r"\.") for one in dict.fromkeys(numbers)) + ")"
+
+
+def _query_rule(k: int, source: str, *, limited: bool, direction: str) -> str:
+    """Aggregates order groups only: without GROUP BY they would be misused where no other one stands.
+
+    Where the question asks for the most or the least of something, a limit comes with that order and no other.
+    """
     where = f'(" WHERE " p{k} ((" AND " | " OR ") p{k}){{0,3}})?'
     group = f'" GROUP BY " g{k} (", " g{k}){{0,2}} (" HAVING " a{k} {_COMPARE} NUMBER)?'
     by_group, by_row = (f'(" ORDER BY " {rule}{k} (", " {rule}{k})?)?' for rule in "ov")
-    limit = ' (" LIMIT " COUNT)?' if limited else ""
     start = f'"SELECT " ("DISTINCT ")? i{k} (", " i{k}){{0,5}} {source} {where}'
+    if limited and direction:
+        by_group, by_row = (
+            f'({one} | " ORDER BY " {rule}{k} " LIMIT " COUNT)' for one, rule in ((by_group, "m"), (by_row, "r"))
+        )
+        return f"q{k}: {start} ({group} {by_group} | {by_row})"
+    limit = ' (" LIMIT " COUNT)?' if limited else ""
     return f"q{k}: {start} ({group} {by_group} | {by_row}){limit}"
 
 

@@ -34,6 +34,16 @@ _ALSO: Mapping[str, tuple[str, ...]] = {
     "youngest": ("birth",), "when": ("date", "day"), "year": ("date", "day", "year"), "month": ("date", "day"),
     "who": ("name",), "people": ("person",),
 }  # fmt: skip
+_NUMBER = re.compile(r"(?<![\w.])\d{1,3}(?:,\d{3})+(?:\.\d{1,4})?(?!\w)|(?<![\d.])\d{1,9}(?:\.\d{1,4})?(?!\d)")
+_NUMBER_WORDS = {
+    "one": "1", "once": "1", "two": "2", "twice": "2", "double": "2", "three": "3", "four": "4", "five": "5",
+    "six": "6", "seven": "7", "eight": "8", "nine": "9", "ten": "10", "twelve": "12", "dozen": "12", "twenty": "20",
+    "hundred": "100", "thousand": "1000", "zwei": "2", "drei": "3", "vier": "4", "fünf": "5", "zehn": "10",
+}  # fmt: skip
+
+_DOWN_WORDS = "most highest largest biggest greatest longest heaviest tallest dearest newest latest maximum"
+_UP_WORDS = "least lowest smallest fewest cheapest shortest lightest earliest minimum"
+_DOWN, _UP = frozenset(_DOWN_WORDS.split()), frozenset(_UP_WORDS.split())
 
 
 class Linked(Struct, frozen=True):
@@ -44,6 +54,10 @@ class Linked(Struct, frozen=True):
     values: dict[str, tuple[str, ...]]  # "table.column" -> texts it holds, those of the question first
     found: tuple[tuple[str, str], ...]  # ("table.column", value): what the question named
     words: frozenset[str] = frozenset()  # of the question, by their stems
+    numbers: tuple[str, ...] | None = None  # that the question names; None: not looked for
+    direction: str = ""  # of the order that the question asks for, where it is one: down or up
+    points: dict[str, float] = {}  # how likely each table is meant, where their order says something else
+    one_way: bool = False  # two tables are joined in the order in which they stand, not in both
 
     def table(self, name: str) -> Table | None:
         return next((one for one in self.tables if one.name == name), None)
@@ -75,9 +89,11 @@ def link(
     inner = tuple((name, key) for name, key in keys if name in names and key.table in names)
     kept = {f"{table.name}.{column.name}" for table in tables for column in table.columns}
     found = tuple((place, value) for place, value in named if place in kept)
-    return Linked(
-        tables, inner, _values(known, kept, found), found, frozenset(map(stem, _WORD.findall(question.lower())))
-    )
+    said = frozenset(map(stem, _WORD.findall(question.lower())))
+    values = _values(known, kept, found)
+    if whole:
+        return Linked(tables, inner, values, found, said)
+    return Linked(tables, inner, values, found, said, numbers_in(question), direction_of(question))
 
 
 def table_points(known: Profiled, question: str) -> dict[str, float]:
@@ -110,6 +126,20 @@ def _points(table: Table, scores: Mapping[tuple[str, str], float], words: frozen
     best = sorted((scores[table.name, column.name] for column in table.columns), reverse=True)
     said = len(own & words) / len(own) if own else 0.0
     return 5.0 * said + sum(best[:3]) + 0.5 * len(words_in(table.comment) & words) - 0.1 * table.is_view
+
+
+def numbers_in(text: str) -> tuple[str, ...]:
+    """The numbers of a text, in digits or words, as SQL writes them."""
+    found = [number.replace(",", "") for number in _NUMBER.findall(text)]
+    found += [_NUMBER_WORDS[word] for word in _WORD.findall(text.lower()) if word in _NUMBER_WORDS]
+    return tuple(dict.fromkeys(number.lstrip("0") or "0" if "." not in number else number for number in found))
+
+
+def direction_of(question: str) -> str:
+    """Whether rows with the most or with the least of something are wanted; "" if neither or both."""
+    words = set(_WORD.findall(re.sub(r"\bat (?:least|most)\b", " ", question.lower())))
+    down, up = bool(words & _DOWN), bool(words & _UP)
+    return "" if down == up else "down" if down else "up"
 
 
 def words_in(text: str) -> frozenset[str]:

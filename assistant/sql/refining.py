@@ -11,6 +11,7 @@ from typing import Any
 from rushlight.assistant.sql.explain import parsed
 from rushlight.assistant.sql.grammar import kind_of, literal
 from rushlight.assistant.sql.linking import keys_of, name_words, stem
+from rushlight.assistant.sql.plain_form import written
 from rushlight.assistant.sql.protocol import Profiled
 from rushlight.assistant.sql.trees import name_of
 
@@ -43,7 +44,7 @@ def refined(sql: str, question: str, known: Profiled) -> str | None:
     if not said or not isinstance(tree, exp.Select):
         return None
     if match := _TOP.match(said):
-        return _written(tree.limit(int(match[1]))) if tree.args.get("order") and int(match[1]) else None
+        return written(tree.limit(int(match[1]))) if tree.args.get("order") and int(match[1]) else None
     if match := _SORT.match(said):
         return _sorted(tree, match[1], (match[2] or "").lower())
     tables = _tables(tree, known)
@@ -95,14 +96,14 @@ def _with_year(tree: Any, tables: dict[str, str], known: Profiled, year: str) ->
                 node.set("this", _DATE_YEAR.sub(year, node.this, count=1))
                 changed = True
     if changed:
-        return _written(tree)
+        return written(tree)
     if len(dates) > 1:
         many = _many(tables, known)
         dates = [one for one in dates if one[0] == many]
     if len(dates) != 1:
         return None
     alias, column = dates[0]
-    return _written(tree.where(f"strftime('%Y', {name_of(alias)}.{name_of(column)}) = '{year}'", dialect="sqlite"))
+    return written(tree.where(f"strftime('%Y', {name_of(alias)}.{name_of(column)}) = '{year}'", dialect="sqlite"))
 
 
 def _date_columns(tables: dict[str, str], known: Profiled) -> list[tuple[str, str]]:
@@ -164,13 +165,13 @@ def _with_value(tree: Any, tables: dict[str, str], known: Profiled, said: str, n
                         and column.table.lower() in ("", alias.lower())
                     ):
                         node.set("expression", exp.Literal.string(value))
-                        return _written(tree)
+                        return written(tree)
     if len(places) != 1:
         return None
     alias, name, value = places[0]
     place = f"{name_of(alias)}.{name_of(name)}"
     condition = f"{place} <> {literal(value)}" if negated else f"{place} = {literal(value)}"
-    return _written(tree.where(condition, dialect="sqlite"))
+    return written(tree.where(condition, dialect="sqlite"))
 
 
 def _sorted(tree: Any, said: str, how: str) -> str | None:
@@ -182,7 +183,7 @@ def _sorted(tree: Any, said: str, how: str) -> str | None:
     chosen = fitting[0]
     order = name_of(chosen.alias) if chosen.alias else chosen.unalias().sql(dialect="sqlite")
     down = how.startswith(_DOWN)
-    return _written(tree.order_by(f"{order} DESC" if down else order, append=False, dialect="sqlite"))
+    return written(tree.order_by(f"{order} DESC" if down else order, append=False, dialect="sqlite"))
 
 
 def _last_name(node: Any) -> str:
@@ -190,7 +191,3 @@ def _last_name(node: Any) -> str:
 
     columns = list(node.find_all(exp.Column))
     return str(columns[0].name) if len(columns) == 1 else ""
-
-
-def _written(tree: Any) -> str:
-    return str(tree.sql(dialect="sqlite"))

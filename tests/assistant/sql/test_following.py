@@ -63,7 +63,7 @@ def test_only_2024_is_a_condition_more(clinic: Database, store: Store) -> None:
     first = ask(said, clinic, FIRST)
     thread = threads.add(clinic, None, first)
     answer = ask(said, clinic, "only 2024", thread=thread)
-    assert answer.sql == GROUPED.replace("GROUP", "WHERE STRFTIME('%Y', visit.day) = '2024' GROUP")
+    assert answer.sql == GROUPED.replace("GROUP", "WHERE strftime('%Y', visit.day) = '2024' GROUP")
     assert answer.refined == GROUPED and answer.n_followed == 1 and len(said.asked) == 1
     assert answer.whole == f"{FIRST}; only 2024"
     assert first.result is not None and answer.result is not None

@@ -198,3 +198,33 @@ def test_hostile_names_and_values_stay_inside_their_quotes(tmp_path: Path) -> No
         place = '"a""b"" DROP; --"'
         assert accepts(grammar, f"""SELECT COUNT(*) FROM {place} WHERE {place}."x y" = 'it''s'""")
         assert run_chance(database, [question], 10, seed=3) == 10
+
+
+@pytest.mark.parametrize(
+    ("question", "inside", "outside"),
+    [
+        ("Which drugs cost more than 12.5?", "drug.price_eur > 12.5", "drug.price_eur > 12"),
+        ("Which drugs cost more than 12.5?", "drug.price_eur > 0", "drug.price_eur > 99"),
+        ("Which visits in 2023 cost more than twice 1,000?", "visit.day >= '2024-01-01'", "visit.day >= '2025-01-01'"),
+        ("Which visits in 2023 cost more than twice 1,000?", "visit.fee_eur > 1000", "visit.fee_eur > 1001"),
+        ("Which visits were before May?", "visit.day < '2031-05-01'", "visit.day < '3031-05-01'"),
+    ],
+)
+def test_numbers_are_those_of_the_question(question: str, inside: str, outside: str, clinic: Any) -> None:
+    grammar, table = sql_grammar(link(clinic, question)), inside.partition(".")[0]
+    assert accepts(grammar, f"SELECT COUNT(*) FROM {table} WHERE {inside}")
+    assert not accepts(grammar, f"SELECT COUNT(*) FROM {table} WHERE {outside}")
+
+
+def test_the_most_comes_with_a_falling_order_where_rows_are_cut(clinic: Any) -> None:
+    most = sql_grammar(link(clinic, "Which drug has the highest price?"))
+    base = "SELECT drug.name FROM drug"
+    assert accepts(most, f"{base} ORDER BY drug.price_eur DESC LIMIT 1") and accepts(most, base)
+    assert not accepts(most, f"{base} ORDER BY drug.price_eur LIMIT 1") and accepts(most, f"{base} ORDER BY drug.name")
+    least = sql_grammar(link(clinic, "Which two drugs have the lowest price?"))
+    assert accepts(least, f"{base} ORDER BY drug.price_eur LIMIT 2")
+    assert not accepts(least, f"{base} ORDER BY drug.price_eur DESC LIMIT 2")
+    both = sql_grammar(link(clinic, "List drugs from the highest to the lowest price, first 3."))
+    assert accepts(both, f"{base} ORDER BY drug.price_eur LIMIT 3")
+    at_least = sql_grammar(link(clinic, "Which first 3 drugs cost at least 8?"))
+    assert accepts(at_least, f"{base} WHERE drug.price_eur >= 8 ORDER BY drug.price_eur DESC LIMIT 3")
