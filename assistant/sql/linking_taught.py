@@ -1,12 +1,13 @@
 """Linking for a model that was taught a database: all of its tables, in the order of the schema.
 
 Whoever learned a database may name any table, whatever words the question has; and always joins them in one order. Of a
-large database the tables that the question is about are taken, in the same order.
+large database the tables that the question is about are taken, in the same order; so are ways of joining them where a
+grammar cannot hold all.
 """
 
 from msgspec.structs import replace
 
-from rushlight.assistant.sql.linking import Linked, link, named_values
+from rushlight.assistant.sql.linking import Linked, link, named_values, table_points
 from rushlight.assistant.sql.protocol import Profiled
 
 MAX_TABLES = 12
@@ -27,7 +28,9 @@ def link_taught(known: Profiled, question: str) -> Linked:
     if not fits_whole(known):
         part = link(known, question, max_tables=_PART_TABLES, max_columns=_PART_COLUMNS)
         order = {table.name: place for place, table in enumerate(known.schema.tables)}
-        return replace(part, tables=tuple(sorted(part.tables, key=lambda table: order.get(table.name, 0))))
+        points = {table.name: float(len(part.tables) - place) for place, table in enumerate(part.tables)}
+        tables = tuple(sorted(part.tables, key=lambda table: order.get(table.name, 0)))
+        return replace(part, tables=tables, points=points, one_way=True)
     whole = link(known, question, whole=True, max_columns=MAX_COLUMNS)
     found = named_values(known, question)[:_MAX_FOUND]
     values: dict[str, tuple[str, ...]] = {}
@@ -36,4 +39,6 @@ def link_taught(known: Profiled, question: str) -> Linked:
     for place, held in whole.values.items():
         own = values.get(place, ())
         values[place] = own + tuple(value for value in held if value not in own)
-    return replace(whole, values=values, found=tuple(found))
+    named = table_points(known, question)
+    points = {table.name: named.get(f"{table.source}.{table.name}", 0.0) for table in whole.tables}
+    return replace(whole, values=values, found=tuple(found), points=points, one_way=True)

@@ -57,13 +57,18 @@ def join_trees(linked: Linked) -> list[Tree]:
             for owner, key in linked.keys:
                 for made in _grow(linked, tree, tables[owner], key, tables[key.table]):
                     aliases = frozenset(node.alias for node in made.nodes)
-                    # Of two tables each may come first: LEFT JOIN means another thing then.
-                    mark = (aliases, made.used, made.nodes[0].alias if len(made.nodes) == 2 else "")
+                    # Of two tables each may come first: LEFT JOIN means another thing then. Who always joins them in
+                    # one order needs that only where keys of several columns leave no other way to say it.
+                    both = len(made.nodes) == 2 and (not linked.one_way or len(key.columns) > 1)
+                    mark = (aliases, made.used, made.nodes[0].alias if both else "")
                     if mark not in seen:
                         seen.add(mark)
                         grown.append(made)
         grown.sort(key=lambda tree: sum(rank[node.table.name] for node in tree.nodes))
-        trees += grown[: max(0, MAX_TREES - len(trees))]
+        meant = grown
+        if linked.points:
+            meant = sorted(grown, key=lambda tree: -sum(linked.points.get(node.table.name, 0.0) for node in tree.nodes))
+        trees += meant[: max(0, MAX_TREES - len(trees))]
         layer = grown
     return trees
 
