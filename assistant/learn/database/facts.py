@@ -1,0 +1,340 @@
+"""What a generator of questions has to know of a database: what each table and column is, and how people call it.
+
+Read from the schema, its keys and its values. Knows no question and no query.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from rushlight.assistant.learn.database.names import plural_of, singular_of, without_unit, words_of
+from rushlight.assistant.learn.database.synonyms import others_for, thing_of, usual_for
+from rushlight.assistant.sql.database import Database
+from rushlight.assistant.sql.grammar import kind_of
+from rushlight.assistant.sql.linking import keys_of
+from rushlight.assistant.sql.schema_read import quoted
+from rushlight.assistant.sql.trees import name_of
+from rushlight.assistant.sql.values import Column, Key, Table
+
+_NAMES: Final = {"name", "title", "label", "designation", "caption", "headline"}
+_PERSON_PARTS: Final = ({"first", "given", "fore"}, {"last", "sur", "family"})
+_NOT_SUMMED: Final = {
+    "year", "age", "rating", "score", "latitude", "longitude", "floor", "level", "number", "code", "zip", "rank",
+    "percent", "rate", "price", "temperature", "grade", "position", "stars", "ratio", "share", "limit",
+}  # fmt: skip
+_MONEY: Final = {"price", "cost", "fee", "salary", "wage", "amount", "total", "revenue", "budget", "rent",
+                 "payment", "charge", "balance", "income", "fare", "value", "turnover", "profit", "tax"}  # fmt: skip
+_NO_NAME: Final = {"or", "if", "empty", "for", "how", "a", "an", "the", "in", "of", "is", "per", "when", "where",
+                   "what", "as",
+                   "by", "only", "not", "with", "and"}  # fmt: skip
+_DAYS: Final = dict(
+    pair.split("=")
+    for pair in [
+        "arrives=arrival",
+        "leaves=departure",
+        "starts=start",
+        "ends=end",
+        "begins=start",
+        "expires=expiry",
+        "closes=closing",
+        "opens=opening",
+        "hired=hiring",
+        "ordered=order",
+        "shipped=shipping",
+        "charged=charge",
+        "paid=payment",
+        "issued=issue",
+        "bought=purchase",
+        "cancelled=cancellation",
+        "created=creation",
+        "booked=booking",
+        "founded=foundation",
+        "sold=sale",
+        "delivered=delivery",
+        "signed=signature",
+        "opened=opening",
+        "closed=closing",
+        "born=birth",
+        "died=death",
+        "released=release",
+        "joined=entry",
+        "left=leaving",
+        "returned=return",
+        "started=start",
+        "ended=end",
+        "registered=registration",
+        "admitted=admission",
+        "discharged=discharge",
+        "published=publication",
+        "completed=completion",
+        "reported=report",
+        "departed=departure",
+        "arrived=arrival",
+        "departs=departure",
+        "built=construction",
+        "received=receipt",
+    ]
+)
+_FEW: Final = 30  # distinct texts of a column that groups rows
+_LONG: Final = 60  # characters of a text that nobody would type
+
+
+@dataclass(frozen=True, slots=True)
+class Noun:
+    """What one row is called, and several of them; with how likely a person would say so."""
+
+    one: str
+    many: str
+    weight: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnFacts:
+    """A column: what it holds and how it is called."""
+
+    table: str
+    column: Column
+    sort: str  # name, group, text, number, money, count, year, date, flag, key
+    phrases: tuple[str, ...]  # how it is called, the plainest first
+    unit: str = ""
+    values: tuple[str, ...] = ()  # texts that it holds
+    n_missing: int = 0
+    is_unique: bool = False
+    sums: bool = True  # whether its numbers can be added up
+
+    @property
+    def place(self) -> str:
+        """As SQL writes it."""
+        return f"{name_of(self.table)}.{name_of(self.column.name)}"
+
+    @property
+    def phrase(self) -> str:
+        return self.phrases[0]
+
+
+@dataclass(slots=True)
+class TableFacts:
+    """A table: what its rows are, by what they are named, what can be asked of them."""
+
+    table: Table
+    nouns: tuple[Noun, ...]
+    is_person: bool
+    columns: dict[str, ColumnFacts] = field(default_factory=dict)
+    label: tuple[ColumnFacts, ...] = ()  # the columns that name a row; () = there are none
+    is_link: bool = False  # it only joins others: a row of it is nothing by itself
+
+    @property
+    def name(self) -> str:
+        return self.table.name
+
+    def of(self, *sorts: str) -> list[ColumnFacts]:
+        return [one for one in self.columns.values() if one.sort in sorts]
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A key from one table to another, with what the other is to it: "manager" for manager_id."""
+
+    owner: str
+    key: Key
+    role: str  # "" = what the other table is called anyway
+    has_missing: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """All of a database."""
+
+    tables: Mapping[str, TableFacts]
+    links: tuple[Link, ...]
+
+    def links_of(self, owner: str) -> list[Link]:
+        return [one for one in self.links if one.owner == owner]
+
+    def links_to(self, target: str) -> list[Link]:
+        return [one for one in self.links if one.key.table == target and one.owner != target]
+
+
+def read_facts(database: Database) -> Facts:
+    """Looks at the schema, the profile and once through each table for what is missing."""
+    known = database.known()
+    usable = [one for one in known.schema.tables if one.columns and not one.is_view]
+    tables = usable or list(known.schema.tables)
+    texts = {(one.source, one.table, one.column): one.values for one in known.values}
+    keys = [(table, key) for table in tables for key in keys_of(table, tables)]
+    key_columns = {(table.name, name) for table, key in keys for name in key.columns}
+    key_columns |= {(key.table, name) for _, key in keys for name in key.to_columns}
+    found: dict[str, TableFacts] = {}
+    missing: dict[str, dict[str, int]] = {}
+    for table in tables:
+        missing[table.name] = _missing(database, table)
+        found[table.name] = _table_facts(table, texts, key_columns, missing[table.name])
+    links = []
+    for table, key in keys:
+        if key.table in found:
+            has_missing = any(missing[table.name].get(name, 0) for name in key.columns)
+            links.append(Link(table.name, key, _role(key, found[key.table]), has_missing))
+    for facts in found.values():
+        own = [one for one in links if one.owner == facts.name]
+        by_keys = {name for one in own for name in one.key.columns}
+        ids = {column.name for column in facts.table.columns if column.key}
+        facts.is_link = len({one.key.table for one in own}) >= 2 and not facts.label and ids <= by_keys
+    return Facts(found, tuple(links))
+
+
+def _missing(database: Database, table: Table) -> dict[str, int]:
+    """How many rows of each column hold nothing."""
+    names = [column.name for column in table.columns][:200]
+    counted = ", ".join(f"SUM({quoted(name)} IS NULL)" for name in names)
+    place = quoted(table.name)
+    if table.source != database.sources[0].name:
+        place = f"{quoted(table.source)}.{place}"
+    rows = database.run(f"SELECT {counted} FROM {place}", seconds=5.0).rows
+    return {name: int(n or 0) for name, n in zip(names, rows[0], strict=False)} if rows else {}
+
+
+def _table_facts(
+    table: Table,
+    texts: Mapping[tuple[str, str, str], tuple[str, ...]],
+    keys: set[tuple[str, str]],
+    missing: Mapping[str, int],
+) -> TableFacts:
+    words = words_of(table.name)
+    nouns = _nouns(" ".join(words))
+    facts = TableFacts(table, nouns, is_person=thing_of(nouns[0].one) == "person")
+    for column in table.columns:
+        held = texts.get((table.source, table.name, column.name), ())
+        facts.columns[column.name] = _column_facts(table, column, words, held, keys, missing.get(column.name, 0))
+    facts.label = _label(facts)
+    if len(facts.label) == 2:
+        facts.is_person = True
+    return facts
+
+
+def _nouns(phrase: str) -> tuple[Noun, ...]:
+    """The phrase, its last word alone where it has several, and other words for it."""
+    one = singular_of(phrase)
+    found = [Noun(one, plural_of(one), 1.0)]
+    last = one.rpartition(" ")[2]
+    if last != one:
+        found.append(Noun(last, plural_of(last), 0.25))
+    for other in (*others_for(one)[:3], *(others_for(last)[:1] if last != one else ())):
+        weight = 0.3 if other in (usual_for(one), usual_for(last)) else 0.1
+        found.append(Noun(singular_of(other), plural_of(singular_of(other)), weight))
+    return tuple({noun.one: noun for noun in reversed(found)}.values())[::-1]
+
+
+def _column_facts(
+    table: Table, column: Column, table_words: list[str], held: tuple[str, ...], keys: set[tuple[str, str]],
+    n_missing: int,
+) -> ColumnFacts:  # fmt: skip
+    words, unit = without_unit(words_of(column.name))
+    n_rows = (table.n_rows or 0) - n_missing
+    is_unique = bool(column.n_distinct) and column.n_distinct == n_rows and n_rows > 1
+    sort = _sort(table, column, words, held, keys, n_rows)
+    typed = tuple(one for one in held if len(one) <= _LONG and one.isprintable() and one.strip() == one)
+    phrases = _phrases(words, table_words, sort, column.comment)
+    sums = sort in ("number", "money", "count") and not _NOT_SUMMED & set(words)
+    if sort == "money" and words[-1] in ("price", "fee", "salary", "rent", "cost", "total", "amount"):
+        sums = True
+    return ColumnFacts(table.name, column, sort, phrases, unit, typed, n_missing, is_unique, sums)
+
+
+def _sort(
+    table: Table, column: Column, words: list[str], held: tuple[str, ...], keys: set[tuple[str, str]], n_rows: int
+) -> str:
+    kind = kind_of(column)
+    is_key = column.key > 0 or (table.name, column.name) in keys
+    if is_key and not (kind == "text" and column.key == 1 and words[-1] in _NAMES):
+        return "key"
+    if column.holds == "nothing":
+        return "key"  # nothing can be asked of it
+    if kind == "date":
+        return "date"
+    if kind == "flag":
+        return "flag"
+    if kind == "number":
+        low, high = column.low, column.high
+        if "year" in words and isinstance(low, int) and isinstance(high, int) and 1000 <= low <= high <= 2200:
+            return "year"
+        if set(words) & _MONEY or words_of(column.name)[-1] in ("eur", "euro", "usd", "gbp", "chf"):
+            return "money"
+        whole = isinstance(low, int) and isinstance(high, int)
+        return "count" if whole and words[-1].endswith("s") and not words[-1].endswith("ss") else "number"
+    if words[-1] in _NAMES:
+        return "name"
+    n_distinct = column.n_distinct or 0
+    if held and n_distinct <= max(2, min(_FEW, n_rows * 0.8)):
+        return "group"
+    return "text"
+
+
+def _phrases(words: list[str], table_words: list[str], sort: str, comment: str) -> tuple[str, ...]:
+    """The words of the name; without the table's own; other words for them; a short comment."""
+    shown = words
+    table_word = singular_of(" ".join(table_words))
+    if len(words) > 1 and " ".join(words[:-1]) in (table_word, " ".join(table_words)):
+        shown = words[1:] if len(table_words) == 1 else words[len(table_words) :] or words
+    phrase = " ".join(shown)
+    more: tuple[str, ...] = ()
+    if sort == "date":
+        happens, _, end = phrase.rpartition(" ")
+        if end in ("on", "at", "until", "till", "from", "date", "day", "time") and happens:
+            usual = _DAYS.get(happens.rpartition(" ")[2], "")
+            phrase = f"{happens} date"
+            more = (f"{usual} date", usual) if usual else ()
+            if happens.endswith("s") and usual:  # arrives on
+                phrase, more = f"{usual} date", (usual,)
+    if sort == "flag":
+        phrase = re.sub(r"^(is|was|has|have|had|can|may) ", "", phrase)
+    found = [phrase, *more]
+    if shown != words and sort != "flag":
+        found.append(" ".join(words))
+    if sort not in ("flag", "key", "count"):
+        found += others_for(phrase)[:2]
+    plain = comment.strip().lower()
+    is_name = plain.replace(" ", "").isalpha() and not _NO_NAME & set(plain.split())
+    if plain and len(plain) <= 32 and is_name and sort not in ("flag", "key"):
+        found.append(plain)
+    return tuple(dict.fromkeys(found))
+
+
+def _label(facts: TableFacts) -> tuple[ColumnFacts, ...]:
+    """First and last name; a name or title; else a text of which every row has its own; else a key of letters."""
+    columns = list(facts.columns.values())
+
+    def part(which: int) -> ColumnFacts | None:
+        heads = _PERSON_PARTS[which]
+        return next(
+            (one for one in columns if one.sort in ("name", "text", "group")
+             and (one.phrases[-1].split()[0] in heads or one.phrase.split()[0] in heads or (one.phrase in ("surname",)
+                  and which == 1)) and (one.phrase.endswith("name") or one.phrase == "surname")),
+            None,
+        )  # fmt: skip
+
+    first, last = part(0), part(1)
+    if first is not None and last is not None:
+        return (first, last)
+    if last is not None:
+        return (last,)
+    names = [one for one in columns if one.sort == "name"]
+    table_words = set(words_of(facts.name)) | {singular_of(word) for word in words_of(facts.name)}
+    names.sort(key=lambda one: (not one.is_unique, len(set(words_of(one.column.name)) - table_words)))
+    if names:
+        return (names[0],)
+    unique = [one for one in columns if one.sort == "text" and one.is_unique and one.values
+              and not one.phrase.endswith(("mail", "phone", "address", "number", "website"))]  # fmt: skip
+    if unique:
+        return (unique[0],)
+    lettered = [one for one in columns if one.sort == "key" and one.column.key == 1 and one.values]
+    codes = [one for one in columns if one.sort == "text" and one.is_unique and one.values]
+    return tuple((lettered or codes)[:1])
+
+
+def _role(key: Key, target: TableFacts) -> str:
+    """What the other row is: "manager" for manager_id; "" where that is only its table's name."""
+    words = [word for word in words_of(key.columns[0]) if word not in ("id", "code", "number", "key", "ref")]
+    said = " ".join(words)
+    names = {form for noun in target.nouns for form in (noun.one, noun.many)}
+    return "" if not said or said in names or singular_of(said) in names else said

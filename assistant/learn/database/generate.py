@@ -1,0 +1,127 @@
+"""A lesson about a database: questions with their queries, balanced over what can be asked, each query run.
+
+Knows the schema and the values; asks no model. The same database and seed make the same lesson.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import Final
+
+from rushlight import Error
+from rushlight.assistant.learn.database import figures_asked as figures
+from rushlight.assistant.learn.database import rows_asked as rows
+from rushlight.assistant.learn.database import several_tables
+from rushlight.assistant.learn.database.asked import Asked, Joins
+from rushlight.assistant.learn.database.chance import Chance
+from rushlight.assistant.learn.database.facts import Facts, TableFacts, read_facts
+from rushlight.assistant.learn.database.polish import polished
+from rushlight.assistant.learn.kinds.kind import Watch
+from rushlight.assistant.sql.database import Database
+
+Maker = Callable[[TableFacts, Joins, Chance], Asked | None]
+# What is asked of one table, and how often.
+_MAKERS: Final[tuple[tuple[Maker, float], ...]] = (
+    (rows.count, 2.6), (rows.listing, 2.6), (rows.columns_of, 1.3), (rows.lookup, 1.4), (rows.different, 0.8),
+    (figures.amount, 2.2), (figures.dates, 0.7), (figures.extreme, 1.9), (figures.grouped, 1.6),
+    (figures.top_group, 1.2), (figures.against_mean, 0.55), (figures.two_figures, 0.25), (figures.span, 0.35),
+)  # fmt: skip
+_ONE_TABLE: Final = 0.62  # of all questions
+_TRIES: Final = 40  # for each question that is wanted
+_EMPTY: Final = 0.03  # of all queries that may find nothing
+_SECONDS: Final = 1.0
+_TEXT: Final = re.compile(r"'((?:[^']|'')*)'")
+_NUMBER: Final = re.compile(r"\b\d+(?:\.\d+)?\b")
+
+
+def skeleton(sql: str) -> str:
+    """The query without its values: what two questions share that ask the same of other values."""
+    return _NUMBER.sub("#", _TEXT.sub("'?'", sql)).lower()
+
+
+def generate(database: Database, n: int, seed: int = 0, watch: Watch | None = None) -> Iterator[Asked]:
+    """Up to `n` questions; fewer where the database is small."""
+    watch = watch or Watch()
+    facts = read_facts(database)
+    maker = _Maker(facts, Joins(facts, database.known()), Chance(seed))
+    if not maker.can_ask:
+        raise Error(
+            f"Nothing can be asked of {database.name}: its tables have no rows, or only numbers of rows.",
+            "Give a database with data in it.",
+            kind="nothing-to-learn",
+        )
+    seen: set[str] = set()
+    skeletons: Counter[str] = Counter()
+    ran: dict[str, bool] = {}
+    n_made = n_empty = n_tries = 0
+    while n_made < n and n_tries < _TRIES * n:
+        n_tries += 1
+        if n_tries % 50 == 0:
+            watch.check()
+        made = maker.make()
+        if made is None or made.question.lower() in seen or skeletons[skeleton(made.sql)] >= 2 + n // 60:
+            continue
+        if made.sql not in ran:
+            ran[made.sql] = _finds(database, made.sql)
+        if not ran[made.sql]:
+            if n_empty >= _EMPTY * n_made:
+                continue
+            n_empty += 1
+        seen.add(made.question.lower())
+        skeletons[skeleton(made.sql)] += 1
+        n_made += 1
+        if n_made % 20 == 0:
+            watch.tell("Making examples", n_made, n)
+        yield made
+
+
+def _finds(database: Database, sql: str) -> bool:
+    """Whether it runs and finds something: rows that are not all empty or zero."""
+    try:
+        rows = database.run(sql, seconds=_SECONDS, max_rows=50).rows
+    except Error as error:
+        if not (error.kind or "").startswith("sql-"):
+            raise
+        return False
+    return any(cell not in (None, 0, 0.0) for row in rows for cell in row)
+
+
+class _Maker:
+    """Draws a kind of question and a table, so that each gets its share."""
+
+    def __init__(self, facts: Facts, joins: Joins, chance: Chance) -> None:
+        self._facts, self._joins, self._chance = facts, joins, chance
+        self._tables = [one for one in facts.tables.values() if one.table.n_rows and _worth(one)]
+        self._used: Counter[str] = Counter()
+        self.can_ask = any(_worth(one) for one in self._tables)
+
+    def make(self) -> Asked | None:
+        chance = self._chance
+        several = bool(self._facts.links) and not chance.coin(_ONE_TABLE)
+        table = self._table()
+        made: Asked | None
+        if several:
+            far = chance.weighed(several_tables.MAKERS)
+            made = far(self._facts, table, self._joins, chance)
+        else:
+            near = chance.weighed(_MAKERS)
+            made = near(table, self._joins, chance)
+        if made is None or "FROM" not in made.sql:
+            return None
+        self._used[table.name] += 1
+        values = [value.replace("''", "'").strip("%") for value in _TEXT.findall(made.sql)]
+        return replace(made, question=polished(made.question, chance, values))
+
+    def _table(self) -> TableFacts:
+        """A table; those with more columns more often, those asked little so far first."""
+        weights = []
+        for one in self._tables:
+            columns = sum(column.sort != "key" for column in one.columns.values())
+            weight = (1.0 + columns) * (0.4 if one.is_link else 1.0)
+            weights.append((one, weight / (1.0 + self._used[one.name] / (1.0 + columns) * 0.2)))
+        return self._chance.weighed(weights)
+
+
+def _worth(facts: TableFacts) -> bool:
+    return any(one.sort != "key" for one in facts.columns.values()) or bool(facts.label)

@@ -1,0 +1,122 @@
+"""Names of tables and columns as English words: ItmQty is item quantity, fee_eur is a fee in euros.
+
+Knows abbreviations that are common in databases and how English makes plurals; knows no database.
+"""
+
+import re
+from typing import Final
+
+_LOW = r"(?:(?![A-ZÀ-ÖØ-Þ])[^\W\d_])"
+_PART: Final = re.compile(rf"[A-ZÀ-ÖØ-Þ]+(?!{_LOW})|[A-ZÀ-ÖØ-Þ]?{_LOW}+|\d+")
+_SHORT_WORDS = """
+ acct=account addr=address adr=address agg=aggregate amt=amount appt=appointment arr=arrival assn=association
+ attr=attribute auth=author avg=average bal=balance bday=birthday bldg=building brnch=branch cat=category cd=code
+ chg=charge cls=class cnt=count cntry=country comp=company cont=contact ctry=country curr=currency cust=customer
+ cty=city dept=department dep=departure desc=description descr=description dest=destination disc=discount dist=distance
+ dlv=delivery doc=document dob=birth dt=date dte=date dur=duration emp=employee equip=equipment est=estimate exp=expiry
+ fn=first ln=last fname=first_name lname=last_name firstname=first_name lastname=last_name freq=frequency frm=from
+ gen=gender grp=group hrs=hours img=image inc=income ind=industry info=information inv=invoice
+ inst=institution itm=item lang=language lat=latitude len=length lng=longitude loc=location lon=longitude lvl=level
+ maint=maintenance mat=material max=maximum mbr=member mfr=manufacturer mgr=manager min=minimum misc=miscellaneous
+ mob=mobile mon=month msg=message mth=month nam=name nat=nationality nbr=number nm=name no=number nr=number
+ num=number occ=occupation op=operation ord=order org=organization orig=origin pat=patient pax=passengers pct=percent
+ perc=percent ph=phone phys=physician pkg=package pmt=payment pop=population pos=position
+ prc=price pref=preference prev=previous proc=procedure prod=product proj=project prov=province
+ pub=publisher pwr=power pymt=payment qty=quantity rcpt=receipt rec=record recv=received ref=reference reg=region
+ rel=release rep=representative req=request res=reservation ret=return rev=revenue sal=salary sched=schedule
+ sec=section seq=sequence ser=serial sess=session shp=ship sig=signature sku=item spec=specialty sqm=area_m2 st=status
+ stat=status stmt=statement stn=station str=street strt=start subj=subject subs=subscription sup=supplier supp=supplier
+ svc=service sz=size tel=phone temp=temperature tm=time tot=total trans=transaction trn=transaction txn=transaction
+ typ=type uom=unit upd=update usr=user val=value veh=vehicle vend=vendor vol=volume wgt=weight whse=warehouse wt=weight
+ yr=year zip=zip
+"""
+SHORT: Final = dict(pair.split("=") for pair in _SHORT_WORDS.split())
+_NEVER_IN_FRONT = {"tbl", "tab", "dim", "fact", "vw", "t", "tb", "dbo"}
+UNITS: Final = {
+    "eur": "euros", "euro": "euros", "euros": "euros", "usd": "dollars", "gbp": "pounds", "chf": "francs",
+    "kg": "kg", "g": "grams", "t": "tons", "km": "km", "m": "meters", "cm": "cm", "mm": "mm", "ml": "ml", "mg": "mg",
+    "l": "liters",
+    "min": "minutes", "mins": "minutes", "minutes": "minutes", "sec": "seconds", "secs": "seconds", "h": "hours",
+    "hours": "hours", "days": "days", "m2": "square meters", "sqm": "square meters", "ha": "hectares", "kw": "kW",
+    "kwh": "kWh", "mb": "MB", "pct": "percent", "percent": "percent", "c": "degrees", "kmh": "km/h",
+}  # fmt: skip
+_ODD_PLURALS = {
+    "person": "people", "child": "children", "man": "men", "woman": "women", "foot": "feet", "goose": "geese",
+    "mouse": "mice", "criterion": "criteria", "datum": "data", "medium": "media", "analysis": "analyses",
+    "aircraft": "aircraft", "sheep": "sheep", "series": "series", "species": "species", "staff": "staff",
+    "equipment": "equipment", "stock": "stock", "inventory": "inventory", "personnel": "personnel", "fish": "fish",
+}  # fmt: skip
+_ODD_SINGULARS = {plural: word for word, plural in _ODD_PLURALS.items()}
+_KEEP_S = ("ss", "us", "is", "as")
+
+
+def words_of(name: str) -> list[str]:
+    """The words of a name, in lower case, with abbreviations written out."""
+    parts = _PART.findall(name)
+    if len(parts) == 1 and len(name) > 4:
+        parts = _glued(parts[0])
+    found: list[str] = []
+    for part in parts:
+        found += SHORT.get(part.lower(), part.lower()).split("_")
+    if len(found) > 1 and found[0] in _NEVER_IN_FRONT:
+        found = found[1:]
+    return found or [name.lower()]
+
+
+def _glued(part: str) -> list[str]:
+    """custno as cust and no: where both halves are abbreviations, or the first is longer and the second ends names."""
+    low = part.lower()
+    for at in range(2, len(low) - 1):
+        if low[:at] in SHORT and low[at:] in SHORT:
+            return [low[:at], low[at:]]
+    for end in ("date", "name", "number", "code", "type", "status", "price", "count", "id"):
+        if low.endswith(end) and len(low) > len(end) + 2 and low[: -len(end)] in SHORT:
+            return [low[: -len(end)], end]
+    return [part]
+
+
+def without_unit(words: list[str]) -> tuple[list[str], str]:
+    """The words without the unit at their end: fee, euros; duration, minutes."""
+    if len(words) > 2 and words[-2:] in (["per", "hour"], ["per", "night"], ["per", "day"]):
+        return words, ""
+    if len(words) > 1 and words[-1].isdigit() and words[-2] == "m":
+        return words[:-2], "square meters"
+    if len(words) > 1 and words[-1] in UNITS:
+        rest = words[:-1]
+        return (rest[:-1] if len(rest) > 1 and rest[-1] == "in" else rest), UNITS[words[-1]]
+    return words, ""
+
+
+def plural_of(word: str) -> str:
+    """The plural of the last word of a phrase."""
+    before, _, last = word.rpartition(" ")
+    if last in _ODD_PLURALS:
+        made = _ODD_PLURALS[last]
+    elif last.endswith(("s", "x", "z", "ch", "sh")):
+        made = last + "es"
+    elif last.endswith("y") and last[-2:-1] not in "aeiou":
+        made = last[:-1] + "ies"
+    else:
+        made = last + "s"
+    return f"{before} {made}".strip()
+
+
+def singular_of(word: str) -> str:
+    """The singular of the last word of a phrase."""
+    before, _, last = word.rpartition(" ")
+    if last in _ODD_SINGULARS:
+        made = _ODD_SINGULARS[last]
+    elif last.endswith("ies") and len(last) > 4:
+        made = last[:-3] + "y"
+    elif last.endswith(("sses", "xes", "zes", "ches", "shes")):
+        made = last[:-2]
+    elif last.endswith("s") and not last.endswith(_KEEP_S) and len(last) > 3:
+        made = last[:-1]
+    else:
+        made = last
+    return f"{before} {made}".strip()
+
+
+def with_article(phrase: str) -> str:
+    """a price, an address."""
+    return f"{'an' if phrase[:1].lower() in 'aeiou' and not phrase.startswith(('uni', 'eu', 'use')) else 'a'} {phrase}"

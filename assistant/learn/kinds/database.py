@@ -1,0 +1,85 @@
+"""A database as a lesson: questions made from its schema and values, and those that the user found answered right.
+
+Every query was run. The prompts have the form for a model that learned the tables, so they are short.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+from rushlight import Error
+from rushlight.assistant.learn.answers import Question
+from rushlight.assistant.learn.database.generate import generate, skeleton
+from rushlight.assistant.learn.example import Draft, Example, Origin, Turn
+from rushlight.assistant.learn.kinds.kind import Watch
+from rushlight.assistant.sql.database import Database
+from rushlight.assistant.sql.linking_taught import link_taught
+from rushlight.assistant.sql.memory import SqlMemory, schema_hash
+from rushlight.assistant.sql.plain_form import plain_form
+from rushlight.assistant.sql.prompt import SHORT_FORM, sql_messages
+from rushlight.assistant.sql.taught import scope_of
+
+DEFAULT_EXAMPLES = 1_500
+MAX_EXAMPLES = 20_000
+
+
+class DatabaseLesson:
+    """`memory` has the accepted queries, which are added; `n` are made beside them."""
+
+    name = "database"
+    form = SHORT_FORM
+    hint = "Give a database with data in it."
+
+    def __init__(
+        self, database: Database, memory: SqlMemory | None = None, *, n: int = DEFAULT_EXAMPLES, seed: int = 0
+    ) -> None:
+        if not 0 <= n <= MAX_EXAMPLES:
+            raise Error(f"Up to {MAX_EXAMPLES:,} examples can be made; {n:,} were asked for.", kind="bad-request")
+        self._database, self._memory, self._n, self._seed = database, memory, n, seed
+        self.scope = scope_of(database)
+
+    @property
+    def title(self) -> str:
+        return self._database.sources[0].name
+
+    @property
+    def source(self) -> dict[str, Any]:
+        """The files stand with their whole paths, so that the lesson can be proven and taught again."""
+        return {
+            "what": "database", "databases": [source.path for source in self._database.sources],
+            "schema_sha256": schema_hash(self._database), "seed": self._seed, "examples": self._n,
+        }  # fmt: skip
+
+    def drafts(self, watch: Watch) -> Iterator[Draft]:
+        schema = schema_hash(self._database)
+        yield from self._accepted()
+        if self._n:
+            for made in generate(self._database, self._n, self._seed, watch):
+                origin = Origin("database", self._database.sources[0].name, schema)
+                yield self._draft(made.question, made.sql, made.kind, origin)
+
+    def _accepted(self) -> Iterator[Draft]:
+        """In the form that the grammar has, where a query can be written so; what does not run any more is left out."""
+        for kept in self._memory.pairs(self._database) if self._memory is not None else ():
+            try:
+                sql = plain_form(kept.sql, self._database.schema)
+                self._database.run(sql)
+            except Error as error:
+                if not (error.kind or "").startswith("sql-"):
+                    raise
+                continue
+            yield self._draft(kept.question, sql, "accepted", Origin("query", kept.id))
+
+    def _draft(self, question: str, sql: str, kind: str, origin: Origin) -> Draft:
+        turns = sql_messages(link_taught(self._database.known(), question), question, form=SHORT_FORM)
+        prompt = tuple(Turn(turn.role, turn.content) for turn in turns)
+        return Draft(
+            prompt=prompt, answer=sql, meaning=skeleton(sql), origins=(origin,),
+            more={"question": question, "kind": kind},
+        )  # fmt: skip
+
+
+def question_of(example: Example) -> Question:
+    """An example as a question that can be asked, with the query that is right."""
+    sql = example.draft.answer
+    asked = str(example.draft.more.get("question") or example.draft.asked.split("\n", 1)[0])
+    return Question(asked, sql, str(example.draft.more.get("kind", "")), "order by" in sql.lower())
