@@ -17,6 +17,7 @@ from rushlight.assistant.host.lease import Lease
 from rushlight.assistant.host.need import Claim, Need
 from rushlight.assistant.host.refusal import cannot_have, does_not_fit, holders_text
 
+_GIVE_BACK_S = 15.0  # for a job to write what it goes on from
 _TELL_S = 5.0  # between two words to somebody who waits
 
 
@@ -131,6 +132,10 @@ class Admission:
             for opening in engine.openings:
                 opening.on_progress(Progress("Waiting", 0))
             return True  # those behind it need not wait, too
+        if self._ask_back(engine):
+            for opening in engine.openings:
+                opening.on_progress(Progress("Waiting", 0))
+            return True
         is_other = any(rival.in_use for rival in rivals)
         refusal = does_not_fit(engine.name, verdict, claims, self._arbiter, kv_type=engine.load.kv_type, other=is_other)
         self._end(engine, refusal)
@@ -140,6 +145,21 @@ class Admission:
         """Whether it would fit as soon as other models have answered what they were asked."""
         as_if_idle = [dataclass_replace(one, in_use=False) if one.claim_id in self._engines else one for one in claims]
         return self._arbiter.decide(engine.needs, as_if_idle).possible
+
+    def _ask_back(self, engine: Engine) -> bool:
+        """Whether it would fit without leases that can be given back; then they are asked for."""
+        if time.monotonic() - engine.asked_s >= self._patience_s + _GIVE_BACK_S:
+            return False
+        back = {number: lease for number, lease in self._leases.items() if lease.granted and lease.on_needed}
+        claims = [dataclass_replace(one, in_use=one.in_use and one.claim_id not in back)
+                  for one in self.claims(without=engine)]  # fmt: skip
+        if not back or not self._arbiter.decide(engine.needs, claims).possible:
+            return False
+        for lease in back.values():
+            if not lease.is_asked_back and lease.on_needed is not None:
+                lease.is_asked_back = True
+                lease.on_needed()
+        return True
 
     def _grant(self, engine: Engine, need: Need, parked_bytes: int) -> None:
         engine.state = "loading"

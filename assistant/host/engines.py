@@ -63,6 +63,8 @@ class Engines:
         self._n_opened = 0
         self._oom_kills = memory.oom_kills()
         self._closed = False
+        self._is_asked = False
+        self.on_use: Callable[[bool], None] = lambda _is_asked: None  # somebody waits for an answer, or nobody any more
 
     def __len__(self) -> int:
         return len(self._engines)
@@ -92,6 +94,7 @@ class Engines:
             engine.openings.append(opening)
             if engine.progress is not None:
                 opening.on_progress(engine.progress)
+        self._tell_use()
         self._watch.look()
         self._on_change()
 
@@ -294,6 +297,7 @@ class Engines:
         openings, engine.openings = engine.openings, []
         for opening in openings:
             self._hand_out(engine, opening)
+        self._tell_use()
         self._watch.look()
 
     def said_use(self, engine: Engine, busy: bool) -> None:
@@ -303,6 +307,13 @@ class Engines:
             if was_busy:
                 engine.expected_s = -GRACE_S  # who was to ask has asked
             self._watch.look()
+        self._tell_use()
+
+    def _tell_use(self) -> None:
+        is_asked = any(engine.busy or engine.openings for engine in self._engines.values())
+        if is_asked != self._is_asked:
+            self._is_asked = is_asked
+            self.on_use(is_asked)
 
     def said_speed(self, engine: Engine, speed: Speed) -> None:
         engine.speed = speed
@@ -327,6 +338,7 @@ class Engines:
         while len(self._graves) > _MAX_GRAVES:
             self._graves.popitem(last=False)
         self._fail(engine, reason)
+        self._tell_use()
         self._admission.admit()
         self._on_change()
 

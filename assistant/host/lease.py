@@ -20,6 +20,8 @@ class Lease:
     on_granted: Callable[[], None]
     on_refused: Callable[[Error], None]
     on_waiting: Callable[[str], None] = field(default=lambda _why: None)
+    on_needed: Callable[[], None] | None = None  # an engine needs it; None: it is kept until its owner is done
     lease_id: int = 0
     granted: bool = False
+    is_asked_back: bool = False
     told_s: float = -1e9  # when it was last told why it waits

@@ -92,6 +92,8 @@ class Server:
         """Made when first needed: the first front is greeted before that is imported."""
         if self._engines is None:
             self._engines = self._make_engines(self.loop, self._changed)
+            if self.jobs is not None:
+                self._engines.on_use = self.jobs.make_way
         return self._engines
 
     @property

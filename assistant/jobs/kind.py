@@ -79,6 +79,13 @@ class JobContext:
         self._ask_memory(main_bytes, card_bytes)
         self.stop.check()
 
+    def make_way(self) -> None:
+        """Wait while the user is answered; a kind that `MakesWay` calls this between two pieces of its work. Returns
+        at once when the job is to stop."""
+        make_way = getattr(self.stop, "make_way", None)
+        if make_way is not None:
+            make_way()
+
     def got_further(self) -> None:
         """Say that a restart would not begin before this point. For work whose checkpoint is what it has written."""
         if time.monotonic() - self._further_s >= _FURTHER_S:
@@ -92,6 +99,18 @@ class NeedsMemory(Protocol):
     def memory_bytes(self, arguments: Any) -> int:
         """Main memory that a run with these arguments takes, beside that of any process. Asked in the job's process,
         so it may look at files; raises `Error`."""
+
+
+class MakesWay(Protocol):
+    """A kind whose work waits, at places of its own choice, while the user is answered: see `JobContext.make_way`."""
+
+    makes_way: bool
+
+
+class Patient(Protocol):
+    """A kind that may need longer than a second to a pause point, and would lose work if it were killed before."""
+
+    patience_s: float
 
 
 class JobKind(Protocol):

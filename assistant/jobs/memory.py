@@ -45,6 +45,7 @@ class JobMemory:
             on_granted=lambda: self._loop.call_soon(run.grant_memory),
             on_refused=lambda err: self._loop.call_soon(partial(self._refused, run, err)),
             on_waiting=lambda why: self._loop.call_soon(partial(run.waits_for_memory, why)),
+            on_needed=(lambda: self._loop.call_soon(run.make_room)) if run.makes_way else None,
         )
         self._leases[run] = lease
         limits = self._limits()

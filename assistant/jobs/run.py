@@ -1,7 +1,8 @@
 """A job while it has a process: what it was asked to do, and how it is made to where it does not listen.
 
-Every order is obeyed within a second: the process is asked first; after `PATIENCE_S` it is halted where it stands
-(SIGSTOP) or, where it must not be or is to end, killed. Knows one job; places, restarts and the store are the runner's.
+Every order is obeyed within a second, or the longer time that a kind asks for: the process is asked first; after
+`PATIENCE_S` it is halted where it stands (SIGSTOP) or, where it must not be or is to end, killed. Knows one job;
+places, restarts and the store are the runner's.
 """
 
 import json
@@ -19,6 +20,7 @@ from rushlight.assistant.paths import Paths
 from rushlight.assistant.store.database import Value
 
 PATIENCE_S = 0.7  # from asking to signals; what is left of the second is for the signal to work and for the store
+MOST_PATIENCE_S = 10.0  # with kinds that ask for more than that second, to keep their work
 _THAWED_S = 0.1
 
 Asked: TypeAlias = Literal["", "pause", "cancel", "end"]
@@ -48,6 +50,7 @@ class Run:
         self.state: JobState = "running"
         self.asked: Asked = ""
         self.was_asked = False
+        self.made_room = False
         self.is_paused = False
         self.got_further = False
         self.progress: wire.Progressed | None = None
@@ -60,6 +63,7 @@ class Run:
         self._owner = owner
         self._started: wire.Started | None = None
         self._is_frozen = False
+        self._makes_way = False
         self._timer: Timer | None = None
         self._process = JobProcess(loop, paths, job, "run", self, log)
         self.started_s = now_s
@@ -126,6 +130,23 @@ class Run:
     def renice(self, priority: int) -> None:
         self._process.renice(priority)
 
+    def make_way(self, busy: bool) -> None:
+        """The user is being answered, or no longer."""
+        was, self._makes_way = self._makes_way, busy
+        if self._started is not None and self._started.makes_way and was != busy:
+            self._process.order("wait" if busy else "proceed")
+
+    @property
+    def makes_way(self) -> bool:
+        return self._started is not None and self._started.makes_way
+
+    def make_room(self) -> None:
+        """Its memory is needed for what the user asks: it ends at its next pause point and waits for a place."""
+        if not self.asked:
+            self.log("host", "Its memory is needed for a model; it goes on later.")
+            self.asked, self.made_room = "end", True
+            self._leave()
+
     def grant_memory(self) -> None:
         self.log("host", "Memory was granted.")
         self._process.order("granted")
@@ -168,7 +189,8 @@ class Run:
 
     def _lose_patience(self, then: Callable[[], None]) -> None:
         self._keep_patience()
-        self._timer = self._loop.call_later(PATIENCE_S, then)
+        asked_s = self._started.patience_s if self._started is not None else 0.0
+        self._timer = self._loop.call_later(max(PATIENCE_S, min(asked_s, MOST_PATIENCE_S)), then)
 
     def _keep_patience(self) -> None:
         if self._timer is not None:
@@ -184,6 +206,8 @@ class Run:
         match event:
             case wire.Started():
                 self._started = event
+                if event.makes_way and self._makes_way:
+                    self._process.order("wait")
             case wire.Progressed():
                 self.progress = event
             case wire.Noticed():

@@ -31,6 +31,7 @@ _TICK_S = 0.5  # progress into the store, and a look for what faces wrote there
 _RETRY_S = 0.25
 _ELSEWHERE_S = 1.0  # between looks whether the process that runs the jobs is gone
 _FAULT_S = 5.0  # the same for a disk that is full or faulty
+_ROOM_S = 30.0  # before a job that gave its memory to a model asks for it again
 _BUSY_MS = 250  # the store's lock is not waited for longer: orders come first
 
 
@@ -67,6 +68,7 @@ class Runner:
         self._must_look = False  # the store was locked when it was to be looked at
         self._oom_kills = memory.oom_kills()
         self._on_end: Callable[[], None] | None = None
+        self._user_is_answered = False
 
     @property
     def busy(self) -> bool:
@@ -120,6 +122,12 @@ class Runner:
         except Error:
             self._loop.call_soon(self.look)
             raise
+
+    def make_way(self, busy: bool) -> None:
+        """An engine is at work for the user, or none any more: jobs that make way wait meanwhile."""
+        self._user_is_answered = busy
+        for run in self._runs.values():
+            run.make_way(busy)
 
     def end(self, on_end: Callable[[], None]) -> None:
         """Every process ends, at its next pause point if that comes soon; the unfinished waits for the next host."""
@@ -201,6 +209,7 @@ class Runner:
             self._fail(job.id, err if isinstance(err, Error) else _no_process(err))
             return
         self._runs[job.id] = run
+        run.make_way(self._user_is_answered)
         log("host", f"Started as process {run.pid}.")
         self._ledger.write(
             job.id,
@@ -279,6 +288,9 @@ class Runner:
                 run.log("host", "Paused.")
                 self._ledger.write(job_id, **columns, state="paused")
             case _ if run.asked == "end":
+                if run.made_room:
+                    self._not_before[job_id] = time.monotonic() + _ROOM_S
+                    self._look_later(_ROOM_S)
                 self._ledger.write(job_id, **columns, state="waiting")
             case wire.Stopped() if run.was_asked:  # and then the order was taken back
                 self._ledger.write(job_id, **columns, state="waiting")

@@ -32,6 +32,7 @@ class JobService:
         self._loop: Loop | None = None
         self._thread: threading.Thread | None = None
         self._runner: Runner | None = None
+        self._user_is_answered = False
         self._n_asked = 0
         self._n_answered = 0
         self._runner_is_busy = False
@@ -74,6 +75,13 @@ class JobService:
                 self._server_loop.call_soon(partial(on_done, state))
 
         self._ask(give)
+
+    def make_way(self, busy: bool) -> None:
+        """An engine is at work, or none any more."""
+        if busy != self._user_is_answered:
+            self._user_is_answered = busy
+            if self._loop is not None:
+                self._loop.call_soon(lambda: self._runner.make_way(busy) if self._runner is not None else None)
 
     def end(self) -> None:
         """Begin the end; `has_ended` follows."""
@@ -128,6 +136,7 @@ class JobService:
                 on_change=self._changed,
                 job_memory=memory,
             )
+            self._runner.make_way(self._user_is_answered)
         except Exception as err:
             self._report_bug(err)
         loop.run()

@@ -13,10 +13,13 @@ MAX_TEXT_CHARS = 4000
 
 
 class Started(msgspec.Struct, frozen=True, tag_field="event", tag="started"):
-    """The work begins. `pause`: how it pauses, "exit" or "hold". `may_freeze`: it may be halted anywhere."""
+    """The work begins. `pause`: how it pauses, "exit" or "hold". `may_freeze`: it may be halted anywhere.
+    `patience_s`: how long it may take to a pause point. `makes_way`: it waits while the user is answered."""
 
     pause: str
     may_freeze: bool
+    patience_s: float = 0.0
+    makes_way: bool = False
 
 
 class Progressed(msgspec.Struct, frozen=True, tag_field="event", tag="progress"):

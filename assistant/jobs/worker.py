@@ -97,7 +97,8 @@ def _do(what: str, job_id: str, paths: Paths, outlet: "_Outlet") -> wire.End:
             if what == "clean":
                 kind.clean(context, arguments, for_good=job.state == "cancelled")
                 return wire.Result({})
-            outlet.tell(wire.Started(kind.pause, kind.may_freeze))
+            patience_s, makes_way = float(getattr(kind, "patience_s", 0.0)), bool(getattr(kind, "makes_way", False))
+            outlet.tell(wire.Started(kind.pause, kind.may_freeze, patience_s, makes_way))
             outlet.listen(stop, kind.pause)
             ask = getattr(kind, "memory_bytes", None)  # only some kinds know it beforehand
             if ask is not None:
@@ -202,6 +203,8 @@ class _Outlet:
                     stop.set()
                 case b"resume":
                     stop.release()
+                case b"wait" | b"proceed" as word:
+                    stop.let_others(word == b"wait")
                 case b"granted":
                     self._answers.put(None)
                 case refusal if refusal.startswith(b"refused "):

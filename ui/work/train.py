@@ -11,6 +11,7 @@ from rushlight import Error, Progress
 from rushlight.assistant.events import Notice
 from rushlight.assistant.jobs.kind import JobContext, JobEvent, JobResult, PauseBy
 from rushlight.assistant.jobs.kinds import quant_parts
+from rushlight.ui.work.making_way import MakingWay
 from rushlight.ui.work.train_plan import granted, plan_json
 
 if TYPE_CHECKING:
@@ -35,6 +36,8 @@ class TrainKind:
     arguments = TrainArguments
     pause: PauseBy = "exit"
     may_freeze = False
+    patience_s = 8.0  # to the end of a row, and for a checkpoint
+    makes_way = True
 
     def title(self, arguments: TrainArguments) -> str:
         return f"{'Plan' if arguments.only_plan else 'Train'} {Path(arguments.out).name}"
@@ -56,6 +59,7 @@ class TrainKind:
             on_progress=_Teller(context),
             on_checkpoint=lambda step: context.save_checkpoint({"step": step}),
             should_pause=context.stop.is_set,
+            make_way=MakingWay(context),
         )
         with quant_parts.renderer() as found:
             render = found or refused_render

@@ -13,6 +13,8 @@ from rushlight.assistant.engine.client import EngineClient
 from rushlight.assistant.engine.request import GenerateRequest, LoadSettings
 from rushlight.assistant.events import TextDelta
 from rushlight.assistant.host.inprocess import InProcessHost
+from rushlight.assistant.host.lease import Lease
+from rushlight.assistant.host.need import Need
 
 Host = Callable[..., InProcessHost]
 Model = Callable[..., LoadSettings]
@@ -169,6 +171,34 @@ def test_other_work_waits_for_what_is_in_use(host: Host, model: Model) -> None:
     assert granted.wait(15), "once the model is idle it goes"
     for one in (busy, thread):
         one.join()
+
+
+def test_memory_that_can_be_given_back_goes_to_a_model(host: Host, model: Model) -> None:
+    h = host(memory__budget_mib=2000)
+    engines, granted, asked = h._server.engines, threading.Event(), []
+
+    def give_back() -> None:
+        asked.append(True)
+        h._loop.call_later(0.2, lambda: engines.give_back(lease))
+
+    lease = Lease("the job “Train”", Need(1500 * MIB), 0, granted.set, lambda error: None, on_needed=give_back)
+    h._loop.call_soon(lambda: engines.lend(lease))
+    assert granted.wait(5)
+    with pytest.raises(Error, match="Cannot load large"):
+        h.open_engine(model("need=2500", name="large"))
+    assert not asked, "it would not fit without the job either"
+    h.open_engine(model("need=1000")).close()
+    assert asked == [True] and states(h) == {"model": "ready"}
+
+
+def test_use_is_told_when_it_begins_and_when_it_ends(host: Host, model: Model) -> None:
+    h = host()
+    told: list[bool] = []
+    h._server.engines.on_use = told.append
+    engine = h.open_engine(model("reports"))
+    wait_until(lambda: told[-2:] == [True, False])  # while it was loaded
+    ask(engine, "sleep=0.3")
+    wait_until(lambda: told == [True, False, True, False])
 
 
 def test_waiting_for_memory_can_be_stopped(host: Host, model: Model) -> None:

@@ -19,6 +19,7 @@ from rushlight.assistant.store.database import Store, open_store
 _ENTRIES = """[rushlight.jobs]
 puppet-exit = job_puppets:EXIT
 puppet-hold = job_puppets:HOLD
+puppet-way = job_puppets:WAY
 puppet-stiff = job_puppets:STIFF
 fake = job_puppets:FAKE
 """

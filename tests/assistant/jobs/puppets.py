@@ -28,6 +28,8 @@ class Puppet(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 class PuppetKind:
     arguments = Puppet
+    makes_way = False
+    patience_s = 0.0
 
     def __init__(self, name: str, pause: PauseBy, may_freeze: bool) -> None:
         self.name, self.pause, self.may_freeze = name, pause, may_freeze
@@ -65,6 +67,7 @@ class PuppetKind:
         yield Notice("began", f"Began at {context.checkpoint or 0}.")
         for step in range(context.checkpoint or 0, arguments.steps):
             time.sleep(arguments.step_s)
+            context.make_way()
             yield Progress("Counting", step + 1, arguments.steps, "steps")
             if self.pause == "exit":
                 context.save_checkpoint(step + 1)
@@ -80,4 +83,6 @@ class PuppetKind:
 EXIT = PuppetKind("puppet-exit", "exit", True)
 HOLD = PuppetKind("puppet-hold", "hold", True)
 STIFF = PuppetKind("puppet-stiff", "exit", False)
+WAY = PuppetKind("puppet-way", "exit", False)
+WAY.makes_way, WAY.patience_s = True, 5.0
 FAKE: Any = FakeKind()
