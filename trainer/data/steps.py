@@ -38,28 +38,46 @@ class Show(Step, frozen=True, forbid_unknown_fields=True, kw_only=True):
         return show(paths, self.field, self.n, self.first, self.seed, watch)
 
 
-class Clean(Step, frozen=True, forbid_unknown_fields=True, kw_only=True):
+class _EachAlone(Step, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A step that looks at each record by itself: it can be shared out."""
+
+    workers: int = 0  # of Ray Data; 0: this process does it
+
+    def run(self, paths: Sequence[Path], out: Path, watch: Watch) -> dict[str, Any]:
+        if not self.workers:
+            return self.here(paths, out, watch)
+        from rushlight.trainer.data.ray_data import by_ray
+
+        name = next(name for name, kind in STEPS.items() if kind is type(self))
+        settings = {**msgspec.structs.asdict(self), "workers": 0}
+        return by_ray(name, settings, paths, out, self.workers, watch)
+
+    def here(self, paths: Sequence[Path], out: Path, watch: Watch) -> dict[str, Any]:
+        raise NotImplementedError
+
+
+class Clean(_EachAlone, frozen=True, forbid_unknown_fields=True, kw_only=True):
     rules: list[str] = []
     least: int = 1
     most: int = 10_000_000
 
-    def run(self, paths: Sequence[Path], out: Path, watch: Watch) -> dict[str, Any]:
+    def here(self, paths: Sequence[Path], out: Path, watch: Watch) -> dict[str, Any]:
         from rushlight.trainer.data.clean import clean
 
         return clean(paths, out, self.field, self.rules, self.least, self.most, watch)
 
 
-class Score(Step, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    def run(self, paths: Sequence[Path], out: Path, watch: Watch) -> dict[str, Any]:
+class Score(_EachAlone, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    def here(self, paths: Sequence[Path], out: Path, watch: Watch) -> dict[str, Any]:
         from rushlight.trainer.data.score import score
 
         return score(paths, out, self.field, watch)
 
 
-class Redact(Step, frozen=True, forbid_unknown_fields=True, kw_only=True):
+class Redact(_EachAlone, frozen=True, forbid_unknown_fields=True, kw_only=True):
     kinds: list[str] = []
 
-    def run(self, paths: Sequence[Path], out: Path, watch: Watch) -> dict[str, Any]:
+    def here(self, paths: Sequence[Path], out: Path, watch: Watch) -> dict[str, Any]:
         from rushlight.trainer.data.redact import redact
 
         return redact(paths, out, self.kinds, watch)

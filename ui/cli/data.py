@@ -27,6 +27,10 @@ _PATHS = click.argument(
     "paths", nargs=-1, required=True, metavar="FILE...", type=click.Path(exists=True, path_type=Path)
 )
 _FIELD = click.option("--field", default="", metavar="NAME", help=text("The field of the text; found if not given."))
+_WORKERS = click.option(
+    "--ray", "workers", type=click.IntRange(0), default=0, metavar="N",
+    help=text("Share the work out among N workers of Ray, on the cluster that RAY_ADDRESS names or on this machine."),
+)  # fmt: skip
 _OUT = click.option(
     "--out",
     type=click.Path(path_type=Path),
@@ -87,11 +91,12 @@ def show(paths: tuple[Path, ...], field: str, n: int, first: int, seed: int, as_
               help=text("Leave out what breaks these rules; may be repeated."))  # fmt: skip
 @click.option("--least", type=click.IntRange(0), default=1, show_default=True, help=text("Least characters of a text."))
 @click.option("--most", type=click.IntRange(1), default=10_000_000, show_default=True, help=text("Most characters."))
+@_WORKERS
 @_BACKGROUND
 @_AS_JSON
 def clean(paths: tuple[Path, ...], field: str, out: Path | None, rules: tuple[str, ...], least: int, most: int,
-          background: bool, as_json: bool) -> int:  # fmt: skip
-    settings = {"field": field, "rules": list(rules), "least": least, "most": most}
+          workers: int, background: bool, as_json: bool) -> int:  # fmt: skip
+    settings = {"field": field, "rules": list(rules), "least": least, "most": most, "workers": workers}
     return _run("clean", paths, _out(paths, out, "clean"), settings, _show_cleaned, background, as_json)
 
 
@@ -99,10 +104,12 @@ def clean(paths: tuple[Path, ...], field: str, out: Path | None, rules: tuple[st
 @_PATHS
 @_FIELD
 @_OUT
+@_WORKERS
 @_BACKGROUND
 @_AS_JSON
-def score(paths: tuple[Path, ...], field: str, out: Path | None, background: bool, as_json: bool) -> int:
-    return _run("score", paths, _out(paths, out, "scored"), {"field": field}, _show_scored, background, as_json)
+def score(paths: tuple[Path, ...], field: str, out: Path | None, workers: int, background: bool, as_json: bool) -> int:
+    settings = {"field": field, "workers": workers}
+    return _run("score", paths, _out(paths, out, "scored"), settings, _show_scored, background, as_json)
 
 
 @data.command(help=text("Put marks in the place of mail addresses, phone numbers, IBANs, cards and keys."))
@@ -110,11 +117,14 @@ def score(paths: tuple[Path, ...], field: str, out: Path | None, background: boo
 @_OUT
 @click.option("--kind", "kinds", multiple=True, type=click.Choice(["email", "phone", "iban", "card", "secret"]),
               help=text("Only these; may be repeated."))  # fmt: skip
+@_WORKERS
 @_BACKGROUND
 @_AS_JSON
-def redact(paths: tuple[Path, ...], out: Path | None, kinds: tuple[str, ...], background: bool, as_json: bool) -> int:
-    return _run("redact", paths, _out(paths, out, "redacted"), {"kinds": list(kinds)}, _show_redacted, background,
-                as_json)  # fmt: skip
+def redact(
+    paths: tuple[Path, ...], out: Path | None, kinds: tuple[str, ...], workers: int, background: bool, as_json: bool
+) -> int:
+    settings = {"kinds": list(kinds), "workers": workers}
+    return _run("redact", paths, _out(paths, out, "redacted"), settings, _show_redacted, background, as_json)
 
 
 @data.command(help=text("Leave one record of each cluster of near-duplicates."))
