@@ -63,14 +63,15 @@ class SqlDesk(SqlFiles):
         self._begin("asking", asked, done, text("The model writes the query…"))
 
     def choose_meaning(self, said: str, choice: str) -> None:
-        """One of the things that a question may mean; when all are chosen it is asked again."""
+        """One of the things that a question may mean, "" for any of them; when all are chosen it is asked again."""
         shown = self.state.shown
         if shown is None or not shown.choices:
             return
         choices = tuple(replace(one, chosen=choice) if one.said == said else one for one in shown.choices)
         self._put(replace(shown, choices=choices))
-        if all(one.chosen for one in choices):
-            self.ask(shown.question, {one.said: one.chosen for one in choices})
+        chosen = {one.said: one.chosen for one in choices if one.chosen is not None}
+        if len(chosen) == len(choices):
+            self.ask(shown.question, chosen)
 
     def run(self, sql: str, *, question: str = "", more_time: bool = False, all_rows: bool = False) -> None:
         """The statement as it stands in the field. Where nothing is shown yet, it answers that question."""
@@ -87,8 +88,11 @@ class SqlDesk(SqlFiles):
         if is_same and shown is not None and not self.state.parameters:
             given = dict(shown.given)
 
-        def ran(_app: "App", stop: Stop, _report: Any, held: Held) -> Answer:
-            return work.run(held, stop, question, sql, seconds=seconds, max_rows=n_rows, given=given)
+        thread_id = "" if is_same or given else self._thread_id
+
+        def ran(app: "App", stop: Stop, _report: Any, held: Held) -> Answer:
+            follow = work.follower(app, thread_id) if thread_id else None
+            return work.run(held, stop, question, sql, seconds=seconds, max_rows=n_rows, given=given, follow=follow)
 
         def done(answer: Answer) -> None:
             if is_same and shown is not None:
@@ -192,6 +196,7 @@ class SqlDesk(SqlFiles):
         """The model that writes the queries; "" = the catalogue's default."""
         self._remembered.set("sql_model", model_id)
         self._change(model=model_id)
+        self._read_stored()
 
     def choose_chart(self, kind: str) -> None:
         """Another kind of chart for the shown rows; "" for none."""

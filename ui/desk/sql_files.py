@@ -233,10 +233,12 @@ class SqlFiles:
 
         def found(read: Any) -> None:
             if self._held is held:
-                examples, threads = read
-                self._change(examples=examples, threads=tuple(one for one in threads if one.id != self._thread_id))
+                examples, threads, adapter = read
+                earlier = tuple(one for one in threads if one.id != self._thread_id)
+                self._change(examples=examples, threads=earlier, adapter=adapter)
 
-        self._background.read(lambda app: work.stored(app, held.database), found, lambda _err: None)
+        model = self.state.model
+        self._background.read(lambda app: work.stored(app, held.database, model), found, lambda _err: None)
 
     def _paths(self) -> list[str]:
         return [one.path for one in self.state.files]

@@ -55,7 +55,7 @@ class ChoiceRow:
 
     said: str
     choices: tuple[str, ...]  # table.column, or table
-    chosen: str = ""
+    chosen: str | None = None  # "" = any of them
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +82,7 @@ class Answer:
 
     question: str
     sql: str
+    whole: str = ""  # the question with those that it follows; "" = the question alone
     result: Result | None = None
     explanation: str = ""
     sentence: str = ""
@@ -136,6 +137,7 @@ class SqlState:
     tables: tuple[TableRow, ...] = ()
     schema_notes: tuple[str, ...] = ()
     model: str = ""  # id; "" = the catalogue's default
+    adapter: str = ""  # that was promoted for these files, and answers
     busy: Busy = ""
     is_stopping: bool = False
     progress: str = ""

@@ -21,9 +21,10 @@ if TYPE_CHECKING:
     from rushlight.assistant.sql.advising import Advice
     from rushlight.assistant.sql.answer import SqlAnswer
     from rushlight.assistant.sql.database import Database
-    from rushlight.assistant.sql.values import Cell, Schema
+    from rushlight.assistant.sql.values import Cell, Result, Schema
 
 Report = Callable[[Progress], None]
+Follow = Callable[["Database", str, str, "Result"], None]
 MAX_ROWS = 1_000  # that are read unasked
 ALL_ROWS = 10_000  # of one answer at most
 _LARGE = 500  # rows of a table from which an index is worth a word
@@ -71,11 +72,12 @@ def ask(
     """(the answer, the id of the thread that it belongs to)."""
     from rushlight.assistant.sql.asking import ask_database
     from rushlight.assistant.sql.memory import SqlMemory
+    from rushlight.assistant.sql.taught import taught
     from rushlight.assistant.sql.threads import SqlThreads
 
     threads = SqlThreads(app.store)
     with held.use(stop) as database:
-        thread = None
+        who, thread = taught(app, database, model), None
         if thread_id:
             try:
                 thread = threads.find(database, thread_id)
@@ -86,7 +88,10 @@ def ask(
             app,
             database,
             question,
-            model=model,
+            model=who.model,
+            lora=who.lora,
+            form=who.form,
+            linker=who.linker,
             memory=SqlMemory(app.store),
             thread=thread,
             chosen=chosen,
@@ -108,6 +113,7 @@ def run(
     seconds: float,
     max_rows: int = MAX_ROWS,
     given: Mapping[str, str] | None = None,
+    follow: "Follow | None" = None,
 ) -> Answer:
     """A statement of the user's own, with its parameters. What is wrong with it is a part of the answer."""
     with held.use(stop) as database:
@@ -117,8 +123,32 @@ def run(
             if stop.is_set() or err.kind in _NO_ANSWER:
                 raise
             return failed_answer(question, sql, err, database.schema)
-        made = Answer(question, sql, result, way=result_line(result), given=tuple((given or {}).items()))
+        if follow is not None and question.strip():
+            follow(database, question, sql, result)
+        made = Answer(question, sql, result=result, way=result_line(result), given=tuple((given or {}).items()))
         return replace(with_rows(made), explanation=_explained(sql))
+
+
+def follower(app: "App", thread_id: str) -> Follow:
+    """Puts a statement that the user has changed into the thread: the next question follows that one."""
+
+    def follow(database: "Database", question: str, sql: str, result: "Result") -> None:
+        from rushlight.assistant.sql.answer import SqlAnswer
+        from rushlight.assistant.sql.linking import Linked
+        from rushlight.assistant.sql.threads import SqlThreads
+
+        threads = SqlThreads(app.store)
+        try:
+            thread = threads.find(database, thread_id)
+        except Error as err:
+            if err.kind != "no-thread":
+                raise
+            return
+        threads.add(
+            database, thread, SqlAnswer(question, sql, result, (), Linked((), (), {}, ()), None, result.seconds)
+        )
+
+    return follow
 
 
 def bound_for(database: "Database", sql: str, given: Mapping[str, str] | None) -> "dict[str, Cell] | None":
@@ -234,7 +264,7 @@ def keep(app: "App", held: Held, stop: Stop, answer: Answer) -> str:
 
     with held.use(stop) as database:
         source = "corrected" if answer.is_own else "accepted"
-        return SqlMemory(app.store).accept(database, answer.question, answer.sql, source).id
+        return SqlMemory(app.store).accept(database, answer.whole or answer.question, answer.sql, source).id
 
 
 def forget(app: "App", database: "Database", example_id: str) -> None:
@@ -248,16 +278,17 @@ def forget(app: "App", database: "Database", example_id: str) -> None:
             raise
 
 
-def stored(app: "App", database: "Database") -> tuple[tuple[ExampleRow, ...], tuple[ThreadRow, ...]]:
-    """What the store holds of this database: examples and earlier threads. Needs no worker."""
+def stored(app: "App", database: "Database", model: str) -> tuple[tuple[ExampleRow, ...], tuple[ThreadRow, ...], str]:
+    """What the store holds of this database: examples, earlier threads, the adapter that answers. Needs no worker."""
     from rushlight.assistant.sql.memory import SqlMemory
+    from rushlight.assistant.sql.taught import taught
     from rushlight.assistant.sql.threads import SqlThreads
 
     examples = tuple(
         ExampleRow(one.id, one.question, one.sql, one.source) for one in SqlMemory(app.store).pairs(database)
     )
     threads = tuple(ThreadRow(one.id, one.title, one.updated_at) for one in SqlThreads(app.store).of(database))
-    return examples, threads
+    return examples, threads, taught(app, database, model).adapter
 
 
 def thread_answers(app: "App", database: "Database", thread_id: str) -> tuple[Answer, ...]:
@@ -296,6 +327,7 @@ def _of_question(found: "SqlAnswer", schema: "Schema") -> Answer:
     made = Answer(
         found.question,
         found.sql,
+        found.whole,
         found.result,
         explanation=_explained(found.sql),
         way=f"{result_line(found.result)} · {way_text(found)}",

@@ -208,6 +208,21 @@ def test_a_corrected_statement_is_kept_as_corrected(opened: SqlDesk, pump: Pump,
     assert opened.state.examples[0].source == "corrected" and opened.state.examples[0].question == "How many from Oslo?"
 
 
+def test_the_next_question_follows_the_corrected_statement(
+    opened: SqlDesk, desk_model: Model, fake_engine: FakeEngine, pump: Pump, desk_app: App
+) -> None:
+    from rushlight.assistant.sql.threads import SqlThreads
+
+    fake_engine.pieces = [COUNT]
+    ask(opened, pump, "How many patients live in Oslo?")
+    better = "SELECT COUNT(DISTINCT name) FROM patient WHERE city = 'Oslo'"
+    assert run(opened, pump, better).is_own
+    held = opened.held
+    assert held is not None
+    thread = SqlThreads(desk_app.store).find(held.database, opened._thread_id)
+    assert [turn.sql for turn in thread.turns] == [COUNT, better]
+
+
 def test_an_earlier_thread_goes_on(opened: SqlDesk, desk_model: Model, fake_engine: FakeEngine, pump: Pump) -> None:
     fake_engine.pieces = [COUNT]
     ask(opened, pump, "How many patients live in Oslo?")

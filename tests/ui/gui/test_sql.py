@@ -224,12 +224,12 @@ def test_what_a_question_may_mean_is_chosen(opened: Any, monkeypatch: pytest.Mon
     assert opened.choices.isVisible() and not opened.rows.isVisible()
     opened.choices.buttons[1].click()
     assert not asked
-    opened.choices.buttons[2].click()
-    assert asked == [("Oslo visits?", {"Oslo": "clinic.city", "visit": "visit"})]
+    opened.choices.buttons[5].click()
+    assert asked == [("Oslo visits?", {"Oslo": "clinic.city", "visit": ""})]
 
 
 def test_other_samples_and_unclear_values_are_said(opened: Any, idle: Any) -> None:
-    made = Answer("Q", "SELECT 1", Result(("a",), ((1,),)), sentence="The answer is 1.", unclear=("“Oslo” <b>",),
+    made = Answer("Q", "SELECT 1", result=Result(("a",), ((1,),)), sentence="The answer is 1.", unclear=("“Oslo” <b>",),
                   others=(OtherRow("SELECT 2", "2 samples gave 1 row"),))  # fmt: skip
     opened.desk._change(thread=(made,), at=0)
     assert opened.rows.unclear.text() == "“Oslo” <b>" and opened.rows.others.isVisible()
@@ -239,7 +239,7 @@ def test_other_samples_and_unclear_values_are_said(opened: Any, idle: Any) -> No
 
 
 def test_the_thread_is_walked(opened: Any, idle: Any) -> None:
-    first, second = (Answer(f"Question {i}", f"SELECT {i}", Result(("a",), ((i,),))) for i in (1, 2))
+    first, second = (Answer(f"Question {i}", f"SELECT {i}", result=Result(("a",), ((i,),))) for i in (1, 2))
     opened.desk._change(thread=(first, second), at=1)
     assert opened.thread_line.isVisible() and opened.statement.field.statement == "SELECT 2"
     opened.thread_line.chips[0].click()
@@ -284,7 +284,9 @@ def test_every_size_shows_it_without_scrolling_sideways(
 ) -> None:
     long = "Which of all the towns that we have ever been to has brought in the highest fees, and why is that so?"
     run(opened, "SELECT city, sum(fee) AS fees FROM patient GROUP BY city", idle)
-    opened.desk._change(thread=(Answer(long, opened.desk.state.shown.sql, opened.desk.state.shown.result),), at=0)
+    opened.desk._change(
+        thread=(Answer(long, opened.desk.state.shown.sql, result=opened.desk.state.shown.result),), at=0
+    )
     theme.set_scale(scale)
     try:
         opened.resize(width, height)

@@ -13,7 +13,7 @@ from rushlight.ui.desk.sql_values import SqlState
 from rushlight.ui.gui.chat.elided import ElidedButton
 from rushlight.ui.gui.pages.parts import PageHead
 from rushlight.ui.gui.theme import Theme
-from rushlight.ui.gui.widgets import Chip, button
+from rushlight.ui.gui.widgets import Chip, button, label
 from rushlight.ui.words import text
 
 _TITLE_CHARS = 200
@@ -35,8 +35,9 @@ class SqlHead(PageHead):
         self._view = "ask"
         self.tables = Chip(theme, text("Tables"), icon_name="panel-left", on_click=self.tables_pressed.emit)
         self.model = ElidedButton("", min_chars=10)
-        self.model.setProperty("role", "chip-accent")
+        self.model.setProperty("role", "chip")
         self.model.clicked.connect(lambda _checked=False: self.model_pressed.emit())
+        self.adapter = label("", "chip-accent")
         self.keep = button(text("Keep as example"), self.keep_pressed.emit)
         self.kept = Chip(theme, text("Kept as example"), icon_name="check", on_click=self.unkeep_pressed.emit)
         self.kept.setAccessibleDescription(text("A press forgets it again."))
@@ -61,7 +62,7 @@ class SqlHead(PageHead):
             "saved": Chip(theme, text("Saved"), on_click=lambda: self.view_pressed.emit("saved")),
         }
         self.save = button(text("Save…"), self.save_pressed.emit)
-        tabs: tuple[QWidget, ...] = (*self.views.values(), self.tables, self.model)
+        tabs: tuple[QWidget, ...] = (*self.views.values(), self.tables, self.model, self.adapter)
         for tab in tabs:
             self.add_tab(tab)
         for widget in (self.kept, self.keep, self.save, self.export):
@@ -85,6 +86,10 @@ class SqlHead(PageHead):
         self.model.setAccessibleName(text("Model: {model}", model=plain_line(model)))
         has_rows = shown is not None and shown.result is not None and is_asked
         self.model.setVisible(is_asked)
+        self.adapter.setText(f"✦ {plain_line(state.adapter)[:40]}")
+        self.adapter.setToolTip(text("Taught for these tables, and promoted"))
+        self.adapter.setAccessibleName(text("Adapter: {adapter}", adapter=plain_line(state.adapter)))
+        self.adapter.setVisible(is_asked and bool(state.adapter))
         self.save.setVisible(has_rows)
         is_kept = shown is not None and bool(shown.kept_id)
         had_focus = self.keep.hasFocus() or self.kept.hasFocus()

@@ -172,8 +172,9 @@ class ChoicesCard(Card):
             flow = FlowLayout(line, spacing=self._theme.px(8))
             said = text("“{value}” can be", value=plain_line(one.said)[:80])
             flow.addWidget(label(said, "strong"))
-            for choice in one.choices:
-                made = Chip(self._theme, plain_line(choice), accent=choice == one.chosen, name=said,
+            for choice in (*one.choices, ""):
+                words = plain_line(choice) or text("any of them")
+                made = Chip(self._theme, words, accent=choice == one.chosen, name=said,
                             on_click=partial(self._on_choice, one.said, choice))  # fmt: skip
                 flow.addWidget(made)
                 self.buttons.append(made)
