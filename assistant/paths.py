@@ -57,6 +57,11 @@ class Paths:
         return self.data / "adapters"
 
     @property
+    def runs(self) -> Path:
+        """A folder per teaching: its examples, checkpoints, manifest, suite and proof."""
+        return self.data / "runs"
+
+    @property
     def server_token(self) -> Path:
         """The token of `rushlight serve`. Mode 0600."""
         return self.data / "server-token"

@@ -26,6 +26,8 @@ _VERBS: dict[str, tuple[str, str, str]] = {
                  text("Hold an adapter against its base: its suite, and what must not be lost.")),
     "registry": ("rushlight.ui.cli.registry", "registry",
                  text("Adapters: what they learned from, promote, roll back, compare blindly.")),
+    "teach": ("rushlight.ui.cli.teach", "teach",
+              text("A model learns a database, your corrections or a file, and is proven.")),
     "merge": ("rushlight.ui.cli.merge", "merge", text("Merge models or adapters without training.")),
     "sql": ("rushlight.ui.cli.sql", "sql", text("Read databases, CSV, Parquet and Excel files.")),
     "jobs": ("rushlight.ui.cli.jobs", "jobs", text("Background work: list, follow, pause, resume, cancel.")),

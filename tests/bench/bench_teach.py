@@ -1,0 +1,125 @@
+"""From a file to a proven adapter: a small model is taught databases, and asked questions that were written before.
+
+For each database: `rushlight teach database` within its minutes, base and adapter on the same questions, with the
+grammar (inside the minutes) and without it (beside them); execution accuracy with its 95 % interval, the times of the
+phases, and what was wrong with the rest. The questions were written from the schemas alone (tests/assistant/learn/).
+
+    python tests/bench/bench_teach.py [estate cinema insurance] [--minutes N] [--examples N] [--every N] [--no-free]
+"""
+
+import argparse
+import importlib.util
+import json
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from measure import machine, run_program
+from rushlight_home import RUSHLIGHT, demo_model, own_home
+
+from rushlight import Stop
+from rushlight.assistant.app import App, open_app
+from rushlight.assistant.learn.answers import Question, Score, ask_all, read_questions, score
+from rushlight.assistant.learn.kinds.kind import Watch
+from rushlight.assistant.sql.database import open_database
+from rushlight.trainer.evaluate.suite import Item
+from rushlight.ui.work.answerers import SqlAnswerer
+
+LEARN = Path(__file__).resolve().parent.parent / "assistant" / "learn"
+NAMES = ("estate", "cinema", "insurance")
+AIM = 0.9
+
+
+def builder() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("learn_databases", LEARN / "databases" / "build.py")
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def asked(app: App, file: Path, questions: Sequence[Question], model: str, adapter: str, *, free: bool) -> Score:
+    """What the base, or the adapter over it, makes of the questions."""
+    found = app.model(model)
+    with open_database([file], app.paths) as database:
+        used = app.registry.find(adapter) if adapter else None
+        answerer = SqlAnswerer(app, found, database, [used.use()] if used else (), used.form if used else "", free=free)
+
+        def write(question: str) -> str:
+            return answerer.answer(Item(id="q", prompt=question, scorer="sql-execution"), Stop()).text
+
+        return score(ask_all(database, questions, write, Watch()))
+
+
+def told(name: str, found: Score) -> str:
+    wrong = ", ".join(f"{n} {what}" for what, n in found.failures.items())
+    return (
+        f"  {name:<22} {found.n_right:>3} of {found.n} = {found.share:6.1%}  95 % [{found.low:.1%}, {found.high:.1%}]"
+        f"  {found.seconds / max(1, found.n):.2f} s a question  {wrong}"
+    )
+
+
+def one(app: App, name: str, folder: Path, given: argparse.Namespace) -> dict[str, Any]:
+    file: Path = builder().build(name, folder / f"{name}.db")
+    every = LEARN / "questions" / f"{name}.jsonl"
+    suite = folder / f"{name}.jsonl"
+    lines = every.read_text().splitlines()[:: given.every]
+    suite.write_text("\n".join(lines) + "\n")
+    questions = read_questions(suite)
+    more = ["--examples", str(given.examples)] if given.examples else ["--minutes", str(given.minutes)]
+    command = [
+        RUSHLIGHT,
+        "teach",
+        "database",
+        file,
+        "--yes",
+        "--suite",
+        suite,
+        "--seed",
+        str(given.seed),
+        "--json",
+        *more,
+    ]
+    made: dict[str, Any] = json.loads(run_program(command))
+    model, adapter = made["base"], made["adapter"]
+    took = made["seconds"]
+    phases = ", ".join(f"{step} {seconds:.0f} s" for step, seconds in took.items())
+    seen = f"{made['plan']['n_seen']} examples seen of {made['plan']['n_train']}, loss {made['outcome']['loss']:.3f}"
+    print(f"{name}: {sum(took.values()) / 60:.1f} minutes ({phases}), {seen}", flush=True)
+    figures: dict[str, Any] = {"seconds": took, "passed": made["passed"], "n_seen": made["plan"]["n_seen"]}
+    sides = [("base, grammar", "", False), ("adapter, grammar", adapter, False)]
+    if not given.no_free:
+        sides += [("base, free", "", True), ("adapter, free", adapter, True)]
+    for side, used, free in sides:
+        found = asked(app, file, questions, model, used, free=free)
+        print(told(side, found), flush=True)
+        figures[side] = {"n": found.n, "right": found.n_right, "low": found.low, "high": found.high,
+                         "failures": found.failures, "seconds": round(found.seconds, 1)}  # fmt: skip
+    return figures
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("names", nargs="*", default=list(NAMES), metavar="DATABASE")
+    parser.add_argument("--minutes", type=float, default=15.0, help="for all of teaching (default 15)")
+    parser.add_argument("--examples", type=int, default=0, help="train on so many, whatever time that takes")
+    parser.add_argument("--every", type=int, default=1, help="only every Nth question")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--no-free", action="store_true", help="leave out the answers without the grammar")
+    given = parser.parse_args()
+    unknown = [name for name in given.names if name not in NAMES]
+    if unknown:
+        parser.error(f"there is no database {unknown[0]}; there are {', '.join(NAMES)}")
+    before = machine()
+    with own_home(demo_model()), tempfile.TemporaryDirectory(prefix="rushlight-bench-") as folder, open_app() as app:
+        found = {name: one(app, name, Path(folder), given) for name in given.names}
+    shares = [one["adapter, grammar"]["right"] / one["adapter, grammar"]["n"] for one in found.values()]
+    print(f"adapter under the grammar: {', '.join(f'{share:.1%}' for share in shares)}; aim {AIM:.0%}: "
+          + ("met" if min(shares) >= AIM else "MISSED"))  # fmt: skip
+    print(json.dumps({"bench": "teach", "machine": before, "databases": found}, default=str))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,253 @@
+"""`rushlight teach` as people type it, and its job with a scripted model and trainer: from a file to who serves."""
+
+import json
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import Any, NamedTuple
+
+import apsw
+import pytest
+
+from rushlight import Error, Stop
+from rushlight.assistant.app import App
+from rushlight.assistant.chat.feedback import FeedbackBook
+from rushlight.assistant.engine.engine import FakeEngine
+from rushlight.assistant.events import Finished, TextDelta, Usage
+from rushlight.assistant.jobs.kind import JobContext, JobResult
+from rushlight.assistant.learn.lessons import LessonBook
+from rushlight.assistant.models.importing import import_model
+from rushlight.assistant.models.model import Model
+from rushlight.assistant.paths import find_paths
+from rushlight.assistant.settings import load_settings
+from rushlight.quant.proof_file import ADAPTER, Check, Proof, digest_of, write_proof
+from rushlight.ui.work import teaching
+from rushlight.ui.work import train as train_work
+from rushlight.ui.work.teach import KIND, TeachArguments
+
+Cli = Callable[..., Any]
+
+
+class Done(NamedTuple):
+    code: int
+    out: str
+    err: str
+
+
+@pytest.fixture
+def cli(inside: Any) -> Cli:
+    return lambda *words: Done(*inside(*map(str, words)))
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Path:
+    path = tmp_path / "shop.db"
+    db = apsw.Connection(str(path))
+    db.execute("""
+        CREATE TABLE customer (customer_id INTEGER PRIMARY KEY, name TEXT, city TEXT, joined_on TEXT);
+        CREATE TABLE purchase (
+            purchase_id INTEGER PRIMARY KEY, customer_id INTEGER REFERENCES customer, total_eur REAL
+        );
+    """)
+    for i in range(40):
+        row = (i, f"Name {i}", ("Oslo", "Graz", "Bern")[i % 3], f"20{20 + i % 4}-0{1 + i % 9}-11")
+        db.execute("INSERT INTO customer VALUES (?, ?, ?, ?)", row)
+        db.execute("INSERT INTO purchase VALUES (?, ?, ?)", (i, i % 20, 10.5 * i))
+    db.close()
+    return path
+
+
+class Pupil(FakeEngine):
+    """Without an adapter it says nothing useful; with one it says what the suite holds to be right."""
+
+    def __init__(self) -> None:
+        super().__init__([])
+        self.right: dict[str, str] = {}
+
+    def generate(self, request: Any, stop: Stop) -> Iterator[Any]:
+        asked = request.messages[-1].content.split("\n")[0]
+        yield TextDelta(self.right.get(asked, "SELECT 1") if request.lora else "SELECT customer.name FROM customer")
+        yield Usage(5, 0, 9)
+        yield Finished("stop")
+
+
+@pytest.fixture
+def pupil() -> Pupil:
+    return Pupil()
+
+
+@pytest.fixture
+def app(own_home: Path, tiny_gguf: Path, pupil: Pupil) -> Iterator[App]:
+    paths = find_paths()
+    with App(paths, load_settings(paths), open_engine=lambda _load, _stop, _progress: pupil) as opened:
+        import_model(opened.catalogue, tiny_gguf, how="in-place")
+        yield opened
+
+
+class Kept:
+    """A job's context that remembers its checkpoints."""
+
+    def __init__(self, app: App, folder: Path) -> None:
+        self.app, self.folder, self.saved = app, folder, None
+        folder.mkdir(exist_ok=True)
+
+    def context(self) -> JobContext:
+        def save(text: str) -> None:
+            self.saved = text  # type: ignore[assignment]
+
+        return JobContext(
+            self.app, "job123456", self.folder, Stop(), checkpoint=self.saved, tell=lambda _event: None, save=save,
+            further=lambda: None,
+        )  # fmt: skip
+
+
+@pytest.fixture
+def trained(monkeypatch: pytest.MonkeyPatch, gguf_builder: ModuleType, pupil: Pupil) -> list[Any]:
+    """A trainer that makes a small adapter at once, and remembers what it was told."""
+    told: list[Any] = []
+
+    def run(context: JobContext, arguments: Any) -> Iterator[Any]:
+        told.append(arguments)
+        out = Path(arguments.out)
+        out.mkdir(parents=True, exist_ok=True)
+        file = gguf_builder.tiny_lora_gguf(out / "taught-adapter.gguf")
+        checks = (Check("weights", True, "", {}), Check("logits", True, "", {}))
+        write_proof(file, Proof(file.name, *digest_of(file), ADAPTER, "adapter", checks))
+        for line in (context.folder / "suite.jsonl").read_text().splitlines()[1:]:
+            item = json.loads(line)
+            if item["scorer"] == "sql-execution":
+                pupil.right[item["prompt"]] = item["reference"]["sql"]
+        yield JobResult({"made": [{"path": str(file), "size_bytes": 1, "proof": None}], "proof": None,
+                         "outcome": {"loss": 0.1, "held_out": None, "step": 9, "trained_tokens": 99}})  # fmt: skip
+
+    monkeypatch.setattr(train_work.KIND, "run", run)
+    monkeypatch.setattr(teaching, "step_seconds", lambda *_: 1.0)
+    return told
+
+
+def taught(context: JobContext, **given: Any) -> dict[str, Any]:
+    arguments = TeachArguments(model=context.app.model().id, **given)
+    *_, last = KIND.run(context, arguments)
+    assert isinstance(last, JobResult)
+    return last.value
+
+
+def test_from_a_file_to_an_adapter_that_serves(app: App, shop: Path, trained: list[Any], tmp_path: Path) -> None:
+    kept = Kept(app, tmp_path / "job")
+    made = taught(kept.context(), kind="database", files=[str(shop)], minutes=2, promote=True)
+    assert made["passed"] and made["promoted"] and made["report"]["own"]["candidate"] == 1.0
+    assert made["scope"].startswith("sql:shop-") and made["form"] == "sql-short-1"
+    adapter = app.registry.promoted(made["scope"])
+    assert adapter is not None and adapter.name == made["adapter"]
+    (use,) = app.registry.run(adapter.run_id).lessons
+    assert use.kind == "database" and [(one.kind, one.source) for one in use.sources] == [("database", "shop")]
+    (told,) = trained
+    assert told.config["steps"]["batch"] == 8 and Path(told.out).is_relative_to(app.paths.runs)
+    lines = (tmp_path / "job" / "train.jsonl").read_text().splitlines()
+    asked = {json.loads(line)["messages"][1]["content"].split("\n")[0] for line in lines}
+    suite = [json.loads(line) for line in (Path(made["run"]) / "suite.jsonl").read_text().splitlines()]
+    assert not asked & {item["prompt"] for item in suite[1:]} and suite[0]["scope"] == made["scope"]
+    assert set(made["seconds"]) == {"lesson", "plan", "train", "keep", "evaluate", "promote"}
+
+
+def test_a_killed_job_goes_on_and_does_nothing_twice(
+    app: App, shop: Path, trained: list[Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept = Kept(app, tmp_path / "job")
+    with monkeypatch.context() as broken:
+        broken.setattr(
+            app.registry.__class__, "add_adapter", lambda *_: (_ for _ in ()).throw(Error("the power is out"))
+        )
+        with pytest.raises(Error, match="power"):
+            taught(kept.context(), kind="database", files=[str(shop)], examples=64)
+    assert len(LessonBook(app.store).list()) == 1 and len(trained) == 1
+    made = taught(kept.context(), kind="database", files=[str(shop)], examples=64)
+    assert made["passed"] and not made["promoted"] and len(trained) == 1
+    assert len(LessonBook(app.store).list()) == len(app.registry.adapters()) == len(app.registry.runs()) == 1
+    assert made["plan"]["n_seen"] == 64 and app.registry.find(made["adapter"]).state == "candidate"
+
+
+def test_questions_of_ones_own_prove_it(app: App, shop: Path, trained: list[Any], tmp_path: Path) -> None:
+    suite = tmp_path / "own.jsonl"
+    lines = [{"question": f"How many people are from {city}?",
+              "sql": f"SELECT COUNT(*) FROM customer WHERE city = '{city}'"}
+             for city in ("Oslo", "Graz", "Bern")]  # fmt: skip
+    suite.write_text("\n".join(map(json.dumps, lines)))
+    kept = Kept(app, tmp_path / "job")
+    made = taught(kept.context(), kind="database", files=[str(shop)], examples=64, suite=str(suite))
+    assert made["report"]["own"]["n_items"] == 3
+
+
+def test_time_is_divided_by_what_was_measured() -> None:
+    plan = teaching.steps_in(15, spent_s=30, step_s=4.0, answer_s=0.5, n_items=120, n_train=1_400)
+    assert plan.evaluate_s == 120 and plan.n_steps == (900 - 30 - 120 - 45) // 4 and plan.n_seen == plan.n_steps * 8
+    assert teaching.steps_in(1, 50, 10.0, 1.0, 100, 1_400).n_steps == teaching.LEAST_STEPS
+    assert teaching.steps_in(600, 0, 0.1, 0.1, 10, 100).n_seen <= 4 * 100 + 8  # no more than four times each
+    assert teaching.fixed_steps(100, 1_400).n_seen == 104
+
+
+def test_lessons_are_listed_shown_changed_and_written(cli: Cli, tiny_model: Model, tmp_path: Path) -> None:
+    from rushlight.assistant.app import open_app
+    from rushlight.assistant.learn.kinds.imported import ImportedLesson
+    from rushlight.assistant.learn.kinds.kind import make_lesson
+
+    source = tmp_path / "style.jsonl"
+    source.write_text("\n".join(json.dumps({"prompt": f"Q{i}", "completion": f"A{i}\x1b[31m"}) for i in range(5)))
+    with open_app() as opened:
+        make_lesson(LessonBook(opened.store), ImportedLesson([source]))
+    assert "style" in cli("teach", "list").out
+    done = cli("teach", "show", "style")
+    assert done.code == 0 and "Q3" in done.out and "\x1b" not in done.out
+    shown = json.loads(cli("teach", "show", "style", "--json").out)
+    first = shown["shown"][0]["id"]
+    assert shown["examples"] == 5 and shown["shown"][0]["origins"][0]["place"] == "1"
+    assert cli("teach", "edit", "style", first, "Better").code == 0
+    assert "version 3" in cli("teach", "leave-out", "style", shown["shown"][1]["id"]).err
+    target = tmp_path / "out.jsonl"
+    assert cli("teach", "export", "style", target).code == 0
+    answers = [json.loads(line)["messages"][-1]["content"] for line in target.read_text().splitlines()]
+    assert answers[0] == "Better" and len(answers) == 4
+    assert "already" in cli("teach", "export", "style", target).err
+    old = json.loads(cli("teach", "show", "style", "--version", 1, "--json").out)
+    assert old["shown"][0]["answer"].startswith("A0")
+    assert cli("teach", "remove", "style").code == 0 and "no lessons" in cli("teach", "list").out
+    assert cli("teach", "show", "style").code == 1
+
+
+def test_what_cannot_be_taught_is_told_at_once(cli: Cli, tiny_model: Model, shop: Path, tmp_path: Path) -> None:
+    done = cli("teach", "database", shop)
+    assert done.code == 1 and "--yes" in done.err
+    suite = tmp_path / "own.jsonl"
+    suite.write_text("nonsense\n")
+    assert "line 1" in cli("teach", "database", shop, "--suite", suite, "--yes").err
+    assert "FIELD=NAME" in cli("teach", "file", suite, "--column", "prompt").err
+    assert "Did you mean prompt?" in cli("teach", "file", suite, "--column", "promt=x").err
+    assert cli("teach", "again", "nothing").code == 1
+
+
+def test_feedback_is_proven_by_what_is_likelier(
+    app: App, tmp_path: Path, trained: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    book = FeedbackBook(app.conversations)
+    for i in range(30):
+        conversation = app.conversations.create(system="")
+        words = re.sub(r"\d", lambda digit: "abcdefghij"[int(digit[0])] * 3, f"{i * 7919}")
+        user = app.conversations.append(conversation.id, None, "user", f"Tell me about {words} {words[::-1]}")
+        reply = app.conversations.append(conversation.id, user.id, "assistant", f"Long talk about {words}")
+        book.correct(reply.id, f"Short: {words}.")
+    asked: list[Any] = []
+
+    def likelihoods(self: Any, item: Any, stop: Stop) -> list[float]:
+        asked.append(item)
+        return [0.0, -1.0] if self._lora else [-1.0, 0.0]
+
+    monkeypatch.setattr("rushlight.ui.work.answerers.ChatAnswerer.likelihoods", likelihoods)
+    monkeypatch.setattr("rushlight.ui.work.evaluate._guards", lambda *_: [])
+    made = taught(Kept(app, tmp_path / "job").context(), kind="feedback", minutes=2)
+    assert (
+        made["scope"] == "chat" and made["report"]["own"]["candidate"] == 1.0 and made["report"]["own"]["base"] == 0.0
+    )
+    assert all(one.scorer == "choice" and one.choices[0].startswith("Short") for one in asked)
+    lesson = LessonBook(app.store).find(made["lesson"]["id"])
+    assert len(LessonBook(app.store).sources(lesson, "conversation")) == 30

@@ -1,0 +1,325 @@
+"""The job that teaches: a lesson is made, trained on, exported with its proof, and held against the base.
+
+Where the gate lets the adapter through and it was wished so, it serves from then on. Each step is kept, so a killed one
+goes on.
+"""
+
+import json
+import shutil
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import msgspec
+
+from rushlight import Error, Progress
+from rushlight.assistant.events import Notice
+from rushlight.assistant.jobs.kind import JobContext, JobEvent, JobResult, PauseBy
+from rushlight.assistant.learn.example import Example, Lesson, content_hash
+from rushlight.assistant.learn.kinds.kind import LessonKind, Watch, make_lesson
+from rushlight.assistant.learn.lessons import LessonBook
+
+if TYPE_CHECKING:
+    from rushlight.assistant.models.model import Model
+    from rushlight.assistant.registry.values import LessonUse
+    from rushlight.trainer.evaluate.suite import Item
+    from rushlight.ui.work.teaching import Plan
+
+_EXAMPLES_A_MINUTE = 110  # that are made, where nobody said how many: more than training can see
+_LEAST_EXAMPLES = 400
+_MOST_EXAMPLES = 6_000
+
+
+class TeachArguments(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What `rushlight teach` is told."""
+
+    kind: Literal["database", "feedback", "imported"]
+    model: str  # its id in the catalogue
+    files: list[str] = []  # absolute: the database, or the files with examples
+    columns: dict[str, str] = {}  # of imported files: which field is which
+    lesson: str = ""  # the id of one that is there already; "" makes one
+    name: str = ""  # of the new lesson; "" makes one up
+    minutes: float = 15.0  # for all of it
+    examples: int = 0  # that training sees, whatever time that takes; 0 = as many as the minutes hold
+    suite: str = ""  # absolute: questions of one's own, in the place of the held-out part
+    promote: bool = False
+    seed: int = 0
+
+
+class TeachKind:
+    name = "teach"
+    arguments = TeachArguments
+    pause: PauseBy = "exit"
+    may_freeze = False
+
+    def title(self, arguments: TeachArguments) -> str:
+        what = Path(arguments.files[0]).name if arguments.files else arguments.name or arguments.kind
+        return f"Teach {what}"
+
+    def run(self, context: JobContext, arguments: TeachArguments) -> Iterator[JobEvent]:
+        steps = _Steps(context, arguments)
+        yield Progress("Making examples", 0)
+        steps.make()
+        yield Progress("Measuring this machine", 0)
+        steps.plan()
+        yield from steps.train()
+        yield Progress("Evaluating", 0)
+        steps.keep()
+        steps.evaluate()
+        steps.promote()
+        yield from steps.notices()
+        yield JobResult(steps.result())
+
+    def clean(self, context: JobContext, arguments: TeachArguments, *, for_good: bool) -> None:
+        """A cancelled one keeps its lesson, which was reviewed perhaps, and its run, which can be gone on with."""
+        shutil.rmtree(context.folder / "trial", ignore_errors=True)
+
+
+class _Steps:
+    """The steps of one teaching: what each came to lies in the job's checkpoint."""
+
+    def __init__(self, context: JobContext, arguments: TeachArguments) -> None:
+        self._context, self._arguments, self._app = context, arguments, context.app
+        state: dict[str, Any] = dict(context.checkpoint or {})
+        self._done: dict[str, Any] = dict(state.get("done", {}))
+        self._inner: Any = state.get("inner")
+        self._book = LessonBook(self._app.store)
+        self._model: Model = self._app.model(arguments.model)
+        if self._model.is_remote:
+            raise Error(
+                f"{self._model.id} runs on another machine and cannot be taught here.",
+                "Name a model whose file is here: -m NAME; see: rushlight models list",
+                kind="remote-model",
+            )
+
+    # --- steps --------------------------------------------------------------------------------------------------------
+    def make(self) -> None:
+        """The lesson, with its held-out part set apart."""
+        with self._step("lesson") as step:
+            if step is None:
+                return
+            given = self._arguments
+            watch = Watch(self._context.stop, self._context.tell)
+            if given.lesson:
+                lesson = self._book.find(given.lesson)
+            else:
+                with self._kind() as kind:
+                    lesson = make_lesson(self._book, kind, watch, name=given.name)
+            is_task = lesson.kind == "database"
+            lesson = self._book.split(lesson, share=0.08 if is_task else 0.15, most=120 if is_task else 40)
+            run = f"{self._app.paths.runs / lesson.id}-{self._context.job_id[-6:]}"
+            step |= {"id": lesson.id, "version": lesson.version, "run": run}
+
+    def plan(self) -> None:
+        """The files of the run, how fast this machine is, and how the time is divided."""
+        from rushlight.ui.work import teaching
+
+        with self._step("plan") as step:
+            if step is None:
+                return
+            lesson, given = self._lesson(), self._arguments
+            examples = self._book.examples(lesson, version=self._done["lesson"]["version"])
+            items = self._items(lesson, examples)
+            files = self._context.folder
+            n_train = teaching.write_training_file(files / "train.jsonl", _trained(examples))
+            teaching.write_suite(files / "suite.jsonl", lesson, items)
+            if given.examples:
+                plan = teaching.fixed_steps(given.examples, n_train)
+            else:
+                answer_s = teaching.answer_seconds(self._context, self._model, lesson, items)
+                step_s = teaching.step_seconds(self._context, self._model.path, files / "train.jsonl", lesson.scope)
+                spent_s = sum(self._seconds().values()) + (time.monotonic() - step["began"])
+                plan = teaching.steps_in(given.minutes, spent_s, step_s, answer_s, len(items), n_train)
+            step |= {**teaching.plan_json(plan), "n_train": n_train, "n_items": len(items)}
+
+    def train(self) -> Iterator[JobEvent]:
+        """As `rushlight train` does it, in a folder of its own."""
+        from rushlight.ui.work.teaching import training_config
+        from rushlight.ui.work.train import KIND, TrainArguments
+
+        with self._step("train") as step:
+            if step is None:
+                return
+            out, file = Path(self._done["lesson"]["run"]), self._context.folder / "train.jsonl"
+            said = training_config(
+                str(self._model.path), out, file, self._plan(), self._done["plan"]["n_train"], self._arguments.seed,
+                self._lesson().scope,
+            )  # fmt: skip
+            arguments = TrainArguments(said, str(self._model.path), [str(file)], [], str(out))
+            for event in KIND.run(self._training(), arguments):
+                if isinstance(event, JobResult):
+                    step["result"] = event.value
+                else:
+                    yield event
+            shutil.copyfile(self._context.folder / "suite.jsonl", out / "suite.jsonl")
+
+    def keep(self) -> None:
+        """The run and its adapter, in the registry."""
+        from rushlight.assistant.registry.values import NewAdapter, NewRun
+        from rushlight.trainer.manifest import licence_of
+
+        with self._step("keep") as step:
+            if step is None:
+                return
+            lesson, base = self._lesson(), self._model
+            made = [Path(one["path"]) for one in self._done["train"]["result"]["made"]]
+            run = self._app.registry.add_run(
+                NewRun(
+                    self._context.job_id, lesson.name, base.sha256, base.id, (self._use(lesson),),
+                    Path(self._done["lesson"]["run"]), {"plan": self._done["plan"]},
+                )
+            )  # fmt: skip
+            adapter = self._app.registry.add_adapter(
+                NewAdapter(
+                    made[0], lesson.scope, base.sha256, base.id, form=lesson.form, licence=licence_of(base.path),
+                    run_id=run.id,
+                )
+            )  # fmt: skip
+            step |= {"adapter": adapter.name, "run": run.id}
+
+    def evaluate(self) -> None:
+        """Both sides on the suite, and the guards of the scope."""
+        from rushlight.ui.work.evaluate import EvaluateArguments, evaluate_adapter
+
+        with self._step("evaluate") as step:
+            if step is not None:
+                suite = str(Path(self._done["lesson"]["run"]) / "suite.jsonl")
+                arguments = EvaluateArguments(adapter=self._done["keep"]["adapter"], suite=suite)
+                step["report"] = evaluate_adapter(self._context, arguments)
+
+    def promote(self) -> None:
+        with self._step("promote") as step:
+            if step is not None:
+                passed = bool(self._done["evaluate"]["report"]["passed"])
+                if passed and self._arguments.promote:
+                    self._app.registry.promote(self._done["keep"]["adapter"])
+                step["promoted"] = passed and self._arguments.promote
+
+    def notices(self) -> Iterator[Notice]:
+        plan, minutes = self._done["plan"], self._arguments.minutes
+        total_s = sum(self._seconds().values())
+        if not self._arguments.examples and total_s > minutes * 66:
+            yield Notice("over-time", f"It took {total_s / 60:.0f} minutes in place of {minutes:g}: this machine was "
+                                      "busier than at the beginning.")  # fmt: skip
+        if not self._arguments.examples and plan["n_seen"] < plan["n_train"] / 4:
+            yield Notice("short", f"There was time for {plan['n_seen']:,} of {plan['n_train']:,} examples; with more "
+                                  "minutes it would learn more.")  # fmt: skip
+
+    def result(self) -> dict[str, Any]:
+        lesson, report = self._lesson(), dict(self._done["evaluate"]["report"])
+        trained = self._done["train"]["result"]
+        return {
+            "lesson": {"id": lesson.id, "name": lesson.name, "kind": lesson.kind, "version": lesson.version,
+                       "examples": lesson.n_examples, "held_out": lesson.n_held_out},
+            "scope": lesson.scope, "form": lesson.form, "base": self._model.id,
+            "adapter": self._done["keep"]["adapter"], "run": self._done["lesson"]["run"],
+            "plan": self._done["plan"], "outcome": trained["outcome"], "proof": trained["proof"],
+            "report": report, "passed": bool(report["passed"]), "promoted": self._done["promote"]["promoted"],
+            "seconds": self._seconds(),
+        }  # fmt: skip
+
+    # --- inside -------------------------------------------------------------------------------------------------------
+    @contextmanager
+    def _step(self, name: str) -> "Iterator[dict[str, Any] | None]":
+        """What the step comes to, to be filled; None where it is done already. Kept with the time that it took."""
+        if name in self._done:
+            yield None
+            return
+        began = time.monotonic()
+        step: dict[str, Any] = {"began": began}
+        yield step
+        del step["began"]
+        before = float(self._inner.get("seconds", 0.0)) if name == "train" and isinstance(self._inner, dict) else 0.0
+        self._done[name] = {**step, "seconds": round(before + time.monotonic() - began, 2)}
+        self._save()
+
+    def _save(self) -> None:
+        self._context.save_checkpoint({"done": self._done, "inner": self._inner})
+
+    def _seconds(self) -> dict[str, float]:
+        return {name: float(one["seconds"]) for name, one in self._done.items()}
+
+    def _lesson(self) -> Lesson:
+        return self._book.find(self._done["lesson"]["id"])
+
+    def _plan(self) -> "Plan":
+        from rushlight.ui.work.teaching import Plan
+
+        return Plan(**{name: self._done["plan"][name] for name in Plan.__dataclass_fields__})
+
+    def _items(self, lesson: Lesson, examples: "list[Example]") -> "list[Item]":
+        from rushlight.ui.work import teaching
+
+        held_out = [one for one in examples if one.part == "held_out" and not one.left_out]
+        if lesson.kind == "database":
+            given = self._arguments.suite
+            return teaching.own_items(Path(given)) if given else teaching.sql_items(held_out)
+        items = teaching.chat_items(self._context, self._model, held_out)
+        if not items:
+            raise Error(
+                f"Nothing of {lesson.name} can be proven: what is held out has no worse answer beside the right one.",
+                "Give more examples that differ from what the model says anyway.",
+                kind="lesson-too-small",
+            )
+        return items
+
+    def _training(self) -> JobContext:
+        """What the training is given to work with: its checkpoint lies inside this job's."""
+        whole = self._context
+        began = time.monotonic()
+        before = float(self._inner.get("seconds", 0.0)) if isinstance(self._inner, dict) else 0.0
+
+        def save(checkpoint: str) -> None:
+            self._inner = {"checkpoint": json.loads(checkpoint), "seconds": before + time.monotonic() - began}
+            self._save()
+
+        known = self._inner.get("checkpoint") if isinstance(self._inner, dict) else None
+        return JobContext(
+            whole.app, whole.job_id, whole.folder, whole.stop, checkpoint=None if known is None else json.dumps(known),
+            tell=whole.tell, save=save, further=whole.got_further, ask_memory=whole.need_memory,
+        )  # fmt: skip
+
+    @contextmanager
+    def _kind(self) -> Iterator[LessonKind]:
+        """What the lesson is made of."""
+        given, app = self._arguments, self._app
+        if given.kind == "feedback":
+            from rushlight.assistant.learn.kinds.feedback import FeedbackLesson
+
+            yield FeedbackLesson(app.conversations, app.feedback, system=app.settings.text("chat.system_prompt"))
+        elif given.kind == "imported":
+            from rushlight.assistant.learn.kinds.imported import ImportedLesson
+
+            yield ImportedLesson([Path(path) for path in given.files], columns=given.columns)
+        else:
+            from rushlight.assistant.learn.kinds.database import DatabaseLesson
+            from rushlight.assistant.sql.database import open_database
+            from rushlight.assistant.sql.memory import SqlMemory
+
+            wanted = given.examples or min(
+                _MOST_EXAMPLES, max(_LEAST_EXAMPLES, int(_EXAMPLES_A_MINUTE * given.minutes))
+            )
+            with open_database(given.files, app.paths) as database:
+                n = min(_MOST_EXAMPLES, wanted + 130)  # some are held out
+                yield DatabaseLesson(database, SqlMemory(app.store), n=n, seed=given.seed)
+
+    def _use(self, lesson: Lesson) -> "LessonUse":
+        """The lesson as this run used it, with where its examples came from."""
+        from rushlight.assistant.registry.values import LessonUse, Source
+
+        examples = _trained(self._book.examples(lesson, version=self._done["lesson"]["version"]))
+        sources = Counter((origin.kind, origin.source) for one in examples for origin in one.draft.origins)
+        return LessonUse(
+            lesson.id, self._done["lesson"]["version"], lesson.name, lesson.kind, content_hash(examples), len(examples),
+            tuple(Source(kind, source, n) for (kind, source), n in sources.items()),
+        )  # fmt: skip
+
+
+def _trained(examples: "list[Example]") -> "list[Example]":
+    return [one for one in examples if one.part == "train" and not one.left_out]
+
+
+KIND = TeachKind()

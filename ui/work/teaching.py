@@ -1,0 +1,210 @@
+"""What a teaching job works out: how long training may take, its config, and the suite that proves it.
+
+Knows lessons, the trainer's config and suites; runs nothing but a few questions and steps to see how fast they are.
+"""
+
+import json
+import shutil
+import statistics
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+
+from rushlight.assistant.jobs.kind import JobContext
+from rushlight.assistant.learn.example import Example, Lesson
+from rushlight.assistant.learn.lessons import training_lines
+
+if TYPE_CHECKING:
+    from rushlight.assistant.models.model import Model
+    from rushlight.trainer.evaluate.suite import Item
+
+BATCH: Final = 8
+MOST_EPOCHS: Final = 4.0
+LEAST_STEPS: Final = 8
+_TRIAL_STEPS: Final = 4
+_TRIAL_EXAMPLES: Final = 64
+_TRIED_QUESTIONS: Final = 3
+_EXPORT_S: Final = 45.0  # export, its proof, and loading again, on a machine that does nothing else
+_CHAT_MOST: Final = 40  # held-out items of a chat's lesson
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How the time is divided, and how many examples training sees."""
+
+    n_steps: int
+    batch: int
+    step_s: float
+    answer_s: float
+    train_s: float
+    evaluate_s: float
+
+    @property
+    def n_seen(self) -> int:
+        return self.n_steps * self.batch
+
+
+def steps_in(minutes: float, spent_s: float, step_s: float, answer_s: float, n_items: int, n_train: int) -> Plan:
+    """What is left after making the lesson, exporting and asking every item of both is for training."""
+    evaluate_s = 2.0 * n_items * answer_s
+    left_s = minutes * 60.0 - spent_s - evaluate_s - _EXPORT_S
+    batch = min(BATCH, n_train)
+    most = max(LEAST_STEPS, int(MOST_EPOCHS * n_train / batch))
+    n_steps = max(LEAST_STEPS, min(most, int(left_s / max(step_s, 1e-6))))
+    return Plan(n_steps, batch, step_s, answer_s, n_steps * step_s, evaluate_s)
+
+
+def fixed_steps(n_examples: int, n_train: int) -> Plan:
+    """So many examples, however long it takes."""
+    batch = min(BATCH, n_train)
+    return Plan(max(1, -(-n_examples // batch)), batch, 0.0, 0.0, 0.0, 0.0)
+
+
+def training_config(
+    model: str, out: Path, file: Path, plan: Plan, n_train: int, seed: int, scope: str
+) -> dict[str, Any]:
+    """As trainer.config.checked takes it. The rates were found on SmolLM2-135M (docs/log.md)."""
+    is_task = not scope.startswith("chat")
+    return {
+        "model": model, "out": str(out), "method": "lora",
+        "data": {"train": [str(file)], "max_tokens": 512 if is_task else 2048},
+        "adapter": {"rank": 16, "alpha": 32.0},
+        "steps": {"epochs": max(0.001, plan.n_seen / max(1, n_train)), "most": plan.n_steps, "batch": plan.batch,
+                  "rate": 8e-4 if is_task else 3e-4, "warmup": 0.05, "seed": seed},
+        "keep": {"every": 25, "last": 2},
+        "export": {"gguf": True, "prove": True},
+    }  # fmt: skip
+
+
+def write_training_file(path: Path, examples: Sequence[Example]) -> int:
+    """The examples that are trained on, as the trainer reads them; how many."""
+    from rushlight.quant.whole_file import whole_file
+
+    lines = list(training_lines(examples))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with whole_file(path) as file:
+        for line in lines:
+            file.write(line.encode("utf-8", "replace") + b"\n")
+    return len(lines)
+
+
+def step_seconds(context: JobContext, model: Path, file: Path, scope: str) -> float:
+    """How long a step takes here and now: a few are made, and thrown away."""
+    from rushlight.assistant.jobs.kinds import quant_parts
+    from rushlight.trainer.config import checked
+    from rushlight.trainer.metrics import read_metrics
+    from rushlight.trainer.run import Places, Watch, prepare, train
+    from rushlight.ui.work.train import refused_render
+
+    trial = context.folder / "trial"
+    shutil.rmtree(trial, ignore_errors=True)
+    trial.mkdir(parents=True)
+    lines = file.read_bytes().splitlines(keepends=True)[:_TRIAL_EXAMPLES]
+    some = trial / "some.jsonl"
+    some.write_bytes(b"".join(lines))
+    plan = Plan(_TRIAL_STEPS, min(BATCH, len(lines)), 0.0, 0.0, 0.0, 0.0)
+    said = training_config(str(model), trial / "run", some, plan, len(lines), 0, scope)
+    config, places = checked(said), Places(model, (some,), (), trial / "run")
+    watch = Watch(context.stop, context.tell)
+    with quant_parts.renderer() as found:
+        prepare(config, places, render=found or refused_render, watch=watch, owner=context.job_id)
+    train(config, places, watch)
+    steps = [one["seconds"] for one in read_metrics(trial / "run" / "metrics.jsonl")]
+    shutil.rmtree(trial, ignore_errors=True)
+    return float(statistics.median(steps[1:] or steps))
+
+
+# --- suites ---------------------------------------------------------------------------------------------------------
+
+
+def sql_items(examples: Sequence[Example]) -> "list[Item]":
+    """The held-out part of a database's lesson, as items."""
+    from rushlight.assistant.learn.kinds.database import question_of
+    from rushlight.trainer.evaluate.suite import Item
+
+    found = []
+    for example in examples:
+        one = question_of(example)
+        reference = {"sql": one.sql, "ordered": one.ordered}
+        found.append(
+            Item(id=example.id, cluster=example.cluster, prompt=one.question, scorer="sql-execution",
+                 reference=reference)
+        )  # fmt: skip
+    return found
+
+
+def own_items(path: Path) -> "list[Item]":
+    """Questions of the user's own."""
+    from rushlight.assistant.learn.answers import read_questions
+    from rushlight.trainer.evaluate.suite import Item
+
+    return [
+        Item(id=f"q{number}", prompt=one.question, scorer="sql-execution",
+             reference={"sql": one.sql, "ordered": one.ordered})
+        for number, one in enumerate(read_questions(path), 1)
+    ]  # fmt: skip
+
+
+def chat_items(context: JobContext, model: "Model", examples: Sequence[Example]) -> "list[Item]":
+    """Two answers to choose from by likelihood: the lesson's, and the worse one of a pair or else the model's own."""
+    from rushlight.trainer.evaluate.suite import Item, Turn
+    from rushlight.ui.work.answerers import ChatAnswerer
+
+    found: list[Item] = []
+    answerer = ChatAnswerer(context.app, model)
+    for example in [one for one in examples if one.draft.good is not False][:_CHAT_MOST]:
+        draft = example.draft
+        turns = tuple(Turn(turn.role, turn.content) for turn in draft.prompt)
+        worse = draft.rejected
+        if not worse:
+            asked = Item(id=example.id, prompt=turns, scorer="exact", max_tokens=200)
+            worse = answerer.answer(asked, context.stop).text
+        if worse.strip() and worse.strip() != draft.answer.strip():
+            found.append(
+                Item(id=example.id, cluster=example.cluster, prompt=turns, scorer="choice", reference=draft.answer,
+                     choices=(draft.answer, worse))
+            )  # fmt: skip
+    return found
+
+
+def write_suite(path: Path, lesson: Lesson, items: "Sequence[Item]") -> None:
+    from rushlight.quant.whole_file import whole_file
+    from rushlight.trainer.evaluate.suite import suite_bytes
+
+    is_sql = lesson.kind == "database"
+    more = {"databases": lesson.source["databases"]} if is_sql else {}
+    said = suite_bytes(lesson.name, items, scope=lesson.scope, answerer="sql" if is_sql else "chat", **more)
+    with whole_file(path) as file:
+        file.write(said)
+
+
+def answer_seconds(context: JobContext, model: "Model", lesson: Lesson, items: "Sequence[Item]") -> float:
+    """How long an answer takes here and now: the base answers a few items."""
+    from rushlight.assistant.sql.database import open_database
+    from rushlight.ui.work.answerers import ChatAnswerer, SqlAnswerer
+
+    if lesson.kind != "database":
+        likely = ChatAnswerer(context.app, model)
+        likely.likelihoods(items[0], context.stop)  # the model is loaded by it
+        began = time.monotonic()
+        for one in items[:_TRIED_QUESTIONS]:
+            likely.likelihoods(one, context.stop)
+        return (time.monotonic() - began) / min(_TRIED_QUESTIONS, len(items))
+    with open_database(lesson.source["databases"], context.app.paths) as database:
+        answerer = SqlAnswerer(context.app, model, database)
+        answerer.answer(items[0], context.stop)
+        took = []
+        for one in items[:_TRIED_QUESTIONS]:
+            began = time.monotonic()
+            answerer.answer(one, context.stop)
+            took.append(time.monotonic() - began)
+    return float(statistics.mean(took))
+
+
+def plan_json(plan: Plan) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(msgspec.json.encode(plan))
+    return {**found, "n_seen": plan.n_seen}
