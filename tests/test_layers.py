@@ -49,6 +49,7 @@ ONLY_IN: dict[str, tuple[str, ...]] = {
     "transformers": ("trainer/",),
     "mlflow": ("trainer/trackers/mlflow.py",),
     "trackio": ("trainer/trackers/trackio.py",),
+    "ray": ("trainer/crew_ray.py", "trainer/data/ray_data.py"),
     "unsloth": ("trainer/backends/unsloth.py",),
     "lm_eval": ("trainer/evaluate/harness.py",),
     "sqlite3": (),  # apsw instead: the standard library's SQLite has known WAL faults

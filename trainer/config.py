@@ -77,6 +77,9 @@ class Machine(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     dtype: Literal["auto", "float32", "bfloat16"] = "auto"  # float32 on a processor, bfloat16 on a card
     threads: int = 0  # 0: as many as this process may use
     recompute: bool = False  # activations in the backward pass: less memory, a third slower
+    workers: int = 1  # processes that share the rows of a step, each with a model of its own
+    launcher: Literal["local", "accelerate", "ray"] = "local"  # who starts them; the last two on other machines too
+    launch_file: str = ""  # of `accelerate config`: what accelerate starts where
 
 
 class Keep(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -184,6 +187,13 @@ def _problems(config: TrainConfig) -> list[str]:
         between(f"steps.betas.{number}", beta, 0.0, 0.999999)
     between("steps.seed", steps.seed, 0, 2**62)
     between("machine.threads", machine.threads, 0, 1024)
+    between("machine.workers", machine.workers, 1, 1024)
+    if machine.workers > 1 and machine.backend == "unsloth":
+        found.append("machine.workers above 1 needs the backend peft, machine.backend is unsloth")
+    if machine.workers == 1 and machine.launcher != "local":
+        found.append(f"machine.launcher {machine.launcher} starts workers, and machine.workers is 1")
+    if machine.launch_file and machine.launcher != "accelerate":
+        found.append(f"machine.launch_file is of accelerate, and machine.launcher is {machine.launcher}")
     between("keep.every", keep.every, 1, 1_000_000)
     between("keep.last", keep.last, 1, 1000)
     between("keep.validate_every", keep.validate_every, 0, 1_000_000)

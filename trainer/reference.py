@@ -13,6 +13,7 @@ import numpy as np
 
 from rushlight import Error, Progress
 from rushlight.quant.whole_file import whole_file
+from rushlight.trainer.crew import Alone, Crew
 from rushlight.trainer.recipes.recipe import LogProbs, Recipe, Score, Units
 from rushlight.trainer.run import Watch
 
@@ -21,31 +22,39 @@ _PORTION: Final = 16  # units that are laid in rows together
 _KEPT_EVERY_S: Final = 20.0
 
 
-def refer(out: Path, recipe: Recipe, look: Score, *, row_tokens: int, alone: bool, share: bool, watch: Watch) -> bool:
-    """Tell the recipe what it asks of the untrained model; False where it was paused. `look` must be that model's."""
+def refer(
+    out: Path, recipe: Recipe, look: Score, *, row_tokens: int, alone: bool, share: bool, watch: Watch,
+    crew: Crew | None = None,
+) -> bool:  # fmt: skip
+    """Tell the recipe what it asks of the untrained model; False where it was paused. `look` must be that model's.
+    A crew shares the work and waits for all of it before anything is kept."""
+    crew = crew or Alone()
     asked = {name: units for name, units in recipe.to_refer().items() if len(units)}
     if not asked:
         return True
     found = _kept(out / NAME, asked)
     n_all, kept_at = sum(len(units) for units in asked.values()), time.monotonic()
     for name, units in asked.items():
-        for first in range(0, len(units), _PORTION):
+        for first in range(crew.rank * _PORTION, len(units), crew.size * _PORTION):
             numbers = range(first, min(first + _PORTION, len(units)))
             if not np.isnan(found[name][list(numbers)]).any():
                 continue
             if watch.stop is not None:
                 watch.stop.check()
-            if watch.should_pause():
+            if crew.size == 1 and watch.should_pause():
                 _keep(out / NAME, found)
                 return False
             found[name][list(numbers)] = _asked(units, numbers, look, row_tokens, alone=alone, share=share)
             if watch.on_progress is not None:
                 done = sum(int((~np.isnan(one)).all(axis=1).sum()) for one in found.values())
                 watch.on_progress(Progress("Asking the untrained model", done, n_all, "examples"))
-            if time.monotonic() - kept_at > _KEPT_EVERY_S:
+            if crew.size == 1 and time.monotonic() - kept_at > _KEPT_EVERY_S:
                 _keep(out / NAME, found)
                 kept_at = time.monotonic()
-    _keep(out / NAME, found)
+    for said in crew.told({name: one.tolist() for name, one in found.items()}) if crew.size > 1 else ():
+        found = {name: np.where(np.isnan(one), np.array(said[name]), one) for name, one in found.items()}
+    if crew.rank == 0:
+        _keep(out / NAME, found)
     recipe.refer({name: one.reshape(-1) for name, one in found.items()})
     return True
 
