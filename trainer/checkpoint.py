@@ -56,12 +56,12 @@ def save(run: Path, state: State, weights: Mapping[str, Any], optimizer: Any, *,
                       staged / "weights.safetensors")  # fmt: skip
             save_file(moments, staged / "optimizer.safetensors")
             (staged / "state.json").write_bytes(msgspec.json.format(msgspec.json.encode(state)))
-    except SafetensorError as error:
+    except (SafetensorError, Error) as error:
         raise Error(
-            f"Cannot write the checkpoint of step {state.step}: {str(error)[:200]}",
+            f"Cannot write the checkpoint of step {state.step}: {str(error)[:300]}",
             "Make room on the disk, then go on with: rushlight train CONFIG --resume. The checkpoint before it is "
             "whole.",
-            kind="disk-full" if "space" in str(error) else "bad-file",
+            kind="disk",
         ) from None
     for old in checkpoints(run)[:-keep]:
         shutil.rmtree(old, ignore_errors=True)

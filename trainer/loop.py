@@ -19,6 +19,7 @@ from rushlight.trainer import checkpoint, products
 from rushlight.trainer.attention import Layout, attending
 from rushlight.trainer.backends.backend import Loaded
 from rushlight.trainer.config import TrainConfig
+from rushlight.trainer.crew import Alone, Crew
 from rushlight.trainer.data.pack import Pack
 from rushlight.trainer.metrics import MetricsFile
 from rushlight.trainer.recipes.recipe import Batch, Figures, Recipe
@@ -40,13 +41,19 @@ class Outcome:
     figures: Figures = field(default_factory=dict)  # what the recipe said of the last step and of held-out examples
 
 
+class _Interrupted(Exception):
+    """A step was left between two rows."""
+
+
 class Training:
     """One training: made, then `run`."""
 
     def __init__(
-        self, loaded: Loaded, recipe: Recipe, config: TrainConfig, run: Path, *, row_tokens: int, n_threads: int
-    ) -> None:
+        self, loaded: Loaded, recipe: Recipe, config: TrainConfig, run: Path, *, row_tokens: int, n_threads: int,
+        crew: Crew | None = None,
+    ) -> None:  # fmt: skip
         self._loaded, self._recipe, self._config, self._run = loaded, recipe, config, run
+        self._crew = crew or Alone()
         self._row_tokens, self._n_threads = row_tokens, n_threads
         self._weights = loaded.trained()
         self._optimizer = optimizer_of(self._weights, config)
@@ -57,6 +64,8 @@ class Training:
         self._loss = math.nan
         self._held_out: float | None = None
         self._figures: Figures = {}
+        self._should_pause: Callable[[], bool] = lambda: False
+        self._make_way: Callable[[], None] = lambda: None
 
     def go_on(self, folder: Path) -> None:
         """Take up the training where the checkpoint in `folder` left it."""
@@ -73,19 +82,33 @@ class Training:
         on_progress: Callable[[Progress], None] | None = None,
         on_checkpoint: Callable[[int], None] | None = None,
         on_metrics: Callable[[dict[str, Any]], None] | None = None,
+        make_way: Callable[[], None] = lambda: None,
     ) -> Outcome:
-        """Train to the end, or to where `should_pause` says so; there a checkpoint is written first."""
+        """Train to the end, or to where `should_pause` says so; there a checkpoint is written first. `make_way` is
+        called before every row, and may take its time."""
+        self._should_pause, self._make_way = should_pause, make_way
         steps, keep = self._config.steps, self._config.keep
         torch.set_num_threads(self._n_threads)
         saved = self._step
-        with MetricsFile(self._run / "metrics.jsonl", self._metrics_bytes) as metrics:
+        self._crew.same(self._weights.values())
+        is_first = self._crew.rank == 0
+        with MetricsFile(self._run / "metrics.jsonl", self._metrics_bytes) if is_first else nullcontext() as metrics:
             while self._step < self.n_steps:
-                if should_pause():
+                if any(self._crew.told(bool(should_pause()))):
                     self._save(metrics, saved, on_checkpoint)
                     return self._outcome("paused")
                 if stop is not None:
                     stop.check()
-                figures = self.one_step(rate_at(self._step, self.n_steps, steps.rate, steps.warmup, steps.schedule))
+                try:
+                    figures = self.one_step(rate_at(self._step, self.n_steps, steps.rate, steps.warmup, steps.schedule))
+                except _Interrupted:
+                    self._save(metrics, saved, on_checkpoint)
+                    return self._outcome("paused")
+                except Error as error:
+                    if error.kind == "out-of-memory":  # the weights are those of the step before
+                        self._optimizer.zero_grad(set_to_none=True)
+                        self._save(metrics, saved, on_checkpoint)
+                    raise
                 is_last = self._step == self.n_steps
                 if self._recipe.n_held_out and (
                     is_last or (keep.validate_every and self._step % keep.validate_every == 0)
@@ -94,7 +117,8 @@ class Training:
                     told = {f"held_out_{name}": value for name, value in more.items()}
                     figures |= {"held_out": self._held_out, **told}
                     self._figures |= told
-                metrics.write(figures)
+                if metrics is not None:
+                    metrics.write(figures)
                 if on_metrics is not None:
                     on_metrics(figures)
                 if on_progress is not None:
@@ -108,7 +132,7 @@ class Training:
         total = n = 0.0
         sums: Figures = {}
         with self._looking():
-            for numbers in self._recipe.portions():
+            for numbers in self._recipe.portions()[self._crew.rank :: self._crew.size]:
                 if stop is not None:
                     stop.check()
                 batch = self._batch_of(numbers, held_out=True)
@@ -118,6 +142,7 @@ class Training:
                     total += float(loss) * shares.weight
                     _add(sums, figures)
                 n += shares.weight
+        (total, n), sums = self._of_all((total, n), sums)
         return total / max(n, 1.0), self._recipe.figures(sums)
 
     def gradients(self, numbers: list[int]) -> tuple[float, Batch, Figures]:
@@ -128,16 +153,29 @@ class Training:
         sums: Figures = {}
         try:
             shares = self._recipe.shares(batch, self._look)
-            for number, row in enumerate(batch.rows):
+            for number, row in self._crew.mine(batch.rows):
+                self._make_way()
+                if number and self._crew.size == 1 and self._should_pause():
+                    raise _Interrupted  # what was computed of this step is computed again
                 torch.manual_seed(seed_at(self._config.steps.seed, self._step, number))
                 loss, figures = self._recipe.loss(row, self._losses, shares)
                 with attending(Layout(row.packs[0].segments)) if len(row.packs) == 1 else nullcontext():
                     loss.backward()
                 total += float(loss.detach())
                 _add(sums, figures)
+            self._crew.add(self._weights.values())
         except (RuntimeError, MemoryError) as error:
             raise _spoken(error, self._step) from error
+        (total,), sums = self._of_all((total,), sums)
         return total, batch, self._recipe.figures(sums)
+
+    def _of_all(self, totals: Sequence[float], sums: Figures) -> tuple[list[float], Figures]:
+        """The totals and sums of all processes together."""
+        everyone = self._crew.told([list(totals), sums])
+        together: Figures = {}
+        for _, said in everyone:
+            _add(together, said)
+        return [sum(said) for said in zip(*(found for found, _ in everyone), strict=True)], together
 
     def one_step(self, rate: float) -> dict[str, Any]:
         """One step of the optimizer; what is measured of it."""
@@ -169,8 +207,12 @@ class Training:
         }  # fmt: skip
 
     def _batch_of(self, numbers: Sequence[int], *, held_out: bool = False) -> Batch:
-        alone = self._loaded.packing == "alone"
-        return self._recipe.batch(numbers, self._row_tokens, alone=alone, held_out=held_out)
+        alone, size = self._loaded.packing == "alone", self._crew.size
+        batch = self._recipe.batch(numbers, self._row_tokens, alone=alone, held_out=held_out)
+        if size == 1 or alone or held_out:
+            return batch
+        fair = -(-batch.total("n_tokens") // size)  # a row of no more than that, so that there is one for each
+        return self._recipe.batch(numbers, min(self._row_tokens, fair), alone=alone)
 
     def _losses(self, pack: Pack) -> Any:
         """The loss of each target of a pack, as recipes ask for it."""
@@ -204,7 +246,9 @@ class Training:
         most = self._config.steps.clip or math.inf
         return float(torch.nn.utils.clip_grad_norm_(weights, most))
 
-    def _save(self, metrics: MetricsFile, saved: int, on_checkpoint: Callable[[int], None] | None) -> int:
+    def _save(self, metrics: MetricsFile | None, saved: int, on_checkpoint: Callable[[int], None] | None) -> int:
+        if metrics is None:  # not the first of a crew, which keeps what all of them have
+            return self._step
         if self._step > saved or not checkpoint.checkpoints(self._run):
             state = checkpoint.State(
                 step=self._step, n_threads=self._n_threads, dtype=self._loaded.dtype, row_tokens=self._row_tokens,

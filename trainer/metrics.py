@@ -2,30 +2,49 @@
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+from rushlight import Error
 
 
 class MetricsFile:
     """`metrics.jsonl` of a run. A run that goes on cuts off what was written after its checkpoint."""
 
     def __init__(self, path: Path, n_bytes: int = 0) -> None:
-        self._file = path.open("r+b" if path.exists() else "w+b")
-        self._file.truncate(n_bytes)
-        self._file.seek(n_bytes)
+        self._path = path
+        with self._spoken():
+            self._file = path.open("r+b" if path.exists() else "w+b", buffering=0)
+            self._file.truncate(n_bytes)
+            self._file.seek(n_bytes)
 
     def write(self, figures: Mapping[str, Any]) -> None:
-        self._file.write(json.dumps(figures).encode() + b"\n")
-        self._file.flush()
+        with self._spoken():
+            left = memoryview(json.dumps(figures).encode() + b"\n")
+            while left:
+                left = left[self._file.write(left) :]
 
     def sync(self) -> int:
         """How many bytes are on the disk when this returns."""
-        os.fsync(self._file.fileno())
-        return self._file.tell()
+        with self._spoken():
+            os.fsync(self._file.fileno())
+            return self._file.tell()
 
     def close(self) -> None:
         self._file.close()
+
+    @contextmanager
+    def _spoken(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise Error(
+                f"Cannot write {self._path}: {error.strerror or 'the disk refused'}.",
+                "Make room on the disk, then go on with: rushlight train CONFIG --resume. The checkpoint is whole.",
+                kind="disk",
+            ) from None
 
     def __enter__(self) -> "MetricsFile":
         return self

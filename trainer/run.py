@@ -5,6 +5,7 @@ report.json           what is masked, what is trained, ten samples
 examples.safetensors  the examples as token ids and masks
 reference.safetensors what the untrained model thinks of answers, where the recipe asks for it
 base/                 the model unpacked, where it was a GGUF file
+plan.json             memory, time, and how it is run, where it was planned
 checkpoints/          see `checkpoint`
 metrics.jsonl         a line for each step; curves.svg is drawn from it
 adapter/ or model/    the result, as PEFT and transformers read it; exports lie beside it
@@ -12,11 +13,13 @@ adapter/ or model/    the result, as PEFT and transformers read it; exports lie 
 
 import json
 import os
+import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
@@ -29,10 +32,16 @@ from rushlight.trainer.data.masks import read_tokenizer
 from rushlight.trainer.data.template import ChatTemplate, Render
 from rushlight.trainer.examples import Examples, make_examples, save_examples
 from rushlight.trainer.lessons import read_lessons
+from rushlight.trainer.metrics import read_metrics
+from rushlight.trainer.plan.kept import read_plan
 from rushlight.trainer.preference_examples import make_preferences
 from rushlight.trainer.preferences import read_labels, read_pairs
+from rushlight.trainer.tracking import need_trackers, tracking
 
-_MAY_CHANGE: Final = ("out", "keep", "export")
+if TYPE_CHECKING:
+    from rushlight.trainer.crew import Crew
+
+_MAY_CHANGE: Final = ("out", "keep", "export", "track")
 _DEFAULT_ROW: Final = 1024  # tokens
 _READERS: Final[dict[str, Callable[..., list[Any]]]] = {
     "supervised": read_lessons, "dpo": read_pairs, "orpo": read_pairs, "kto": read_labels,
@@ -57,6 +66,7 @@ class Watch:
     on_progress: Callable[[Progress], None] | None = None
     on_checkpoint: Callable[[int], None] | None = None
     should_pause: Callable[[], bool] = lambda: False
+    make_way: Callable[[], None] = lambda: None  # called before every row; may wait
 
 
 def prepare(
@@ -66,6 +76,7 @@ def prepare(
     """The run's folder with its base model and its examples; the report of what will be trained. `template` is the
     text of a chat template that takes the place of the model's own; `owner` is whoever may go on without `resume`."""
     watch = watch or Watch()
+    need_trackers(config)
     _begin(config, places, resume=resume, owner=owner)
     out = places.out
     remove_leftovers(out)
@@ -73,7 +84,7 @@ def prepare(
     if places.model.is_file() and not base.exists():
         unpack(places.model, base, stop=watch.stop, on_progress=watch.on_progress)
     if not (out / "examples.safetensors").exists():
-        examples = _examples(config, places, base, render, template, watch)
+        examples = examples_of(config, places, base, render, template, watch)
         checkpoint.write_json(out / "report.json", examples.report)
         save_examples(out / "examples.safetensors", examples)
     report: dict[str, Any] = json.loads((out / "report.json").read_text())
@@ -85,14 +96,29 @@ def base_folder(places: Places) -> Path:
     return places.out / "base" if places.model.is_file() else places.model
 
 
-def train(config: TrainConfig, places: Places, watch: Watch | None = None) -> dict[str, Any]:
+def is_trained(config: TrainConfig, places: Places) -> bool:
+    """Whether only exports are left to do."""
+    return (places.out / _result_name(config)).exists()
+
+
+def _result_name(config: TrainConfig) -> str:
+    return "model" if config.method == "full" else "adapter"
+
+
+def train(
+    config: TrainConfig, places: Places, watch: Watch | None = None, *, crew: "Crew | None" = None
+) -> dict[str, Any]:
     """Train what was prepared, from its last checkpoint on; how it ended, as `run.json` keeps it. What was trained
     lies in `adapter/` or `model/` afterwards, unless it was paused."""
     watch = watch or Watch()
     out = places.out
-    name = "model" if config.method == "full" else "adapter"
-    if (out / name).exists():
+    name = _result_name(config)
+    if is_trained(config, places):
         return read_manifest(out)["outcome"]  # type: ignore[no-any-return]
+    if crew is None and config.machine.workers > 1:
+        from rushlight.trainer.together import train_together
+
+        return train_together(config, places, watch)
     from rushlight.trainer.backends.choose import choose_backend, choose_device
     from rushlight.trainer.loop import Training
     from rushlight.trainer.recipes.choose import choose_recipe
@@ -101,10 +127,16 @@ def train(config: TrainConfig, places: Places, watch: Watch | None = None) -> di
     found = checkpoint.checkpoints(out)
     state = checkpoint.read_state(found[-1]) if found else None
     recipe, longest = choose_recipe(config, out / "examples.safetensors")
-    n_threads = state.n_threads if state else config.machine.threads or usable_threads()
     device = choose_device(config)
-    dtype = state.dtype if state else _dtype(config, device)
-    row_tokens = state.row_tokens if state else config.steps.row_tokens or max(_DEFAULT_ROW, longest)
+    chosen = state or read_plan(out)
+    n_threads = (
+        state.n_threads
+        if state
+        else config.machine.threads
+        or ((chosen.n_threads if chosen else usable_threads()) // config.machine.workers or 1)
+    )
+    dtype = chosen.dtype if chosen else _dtype(config, device)
+    row_tokens = chosen.row_tokens if chosen else config.steps.row_tokens or max(_DEFAULT_ROW, longest)
     backend = choose_backend(config, device)
     _tell(watch, "Loading")
     import torch
@@ -114,34 +146,58 @@ def train(config: TrainConfig, places: Places, watch: Watch | None = None) -> di
     torch.set_num_threads(n_threads)
     products.use(state.products if state else products.best())
     loaded = backend.load(base_folder(places), config, device, dtype)
-    training = Training(loaded, recipe, config, out, row_tokens=row_tokens, n_threads=n_threads)
+    training = Training(loaded, recipe, config, out, row_tokens=row_tokens, n_threads=n_threads, crew=crew)
     is_ready = refer(
         out, recipe, training.look_at_base, row_tokens=row_tokens, alone=loaded.packing == "alone",
-        share=config.steps.share, watch=watch,
+        share=config.steps.share, watch=watch, crew=crew,
     )  # fmt: skip
     if found:
         training.go_on(found[-1])
-    outcome = training.run(
-        should_pause=watch.should_pause if is_ready else lambda: True, stop=watch.stop, on_progress=watch.on_progress,
-        on_checkpoint=watch.on_checkpoint,
-    )  # fmt: skip
+    lines = [line for line in read_metrics(out / "metrics.jsonl") if state and line.get("step", 0) <= state.step]
+    is_first = crew is None or crew.rank == 0
+    with tracking(config, out, lines) if is_first else nullcontext() as tracker:
+        outcome = training.run(
+            should_pause=watch.should_pause if is_ready else lambda: True, stop=watch.stop,
+            on_progress=watch.on_progress, on_checkpoint=watch.on_checkpoint,
+            on_metrics=tracker.tell if tracker else None, make_way=watch.make_way,
+        )  # fmt: skip
+        if tracker:
+            tracker.state = outcome.state
+    if not is_first:
+        return asdict(outcome)
     draw_curves(out)
     trained, everything = loaded.n_parameters()
     made = {
         **asdict(outcome), "trained_parameters": trained, "parameters": everything, "device": device, "dtype": dtype,
         "threads": n_threads, "row_tokens": row_tokens, "packing": loaded.packing, "backend": backend.name,
+        "not_tracked": tracker.failed if tracker else {},
     }  # fmt: skip
     _note(out, outcome=made)
     if outcome.state == "done":
-        with whole_folder(out / name) as staged:
+        with _spoken_of(out / name), whole_folder(out / name) as staged:
             backend.save(loaded, staged)
             _complete(staged, base_folder(places), is_model=config.method == "full")
     return made
 
 
+@contextmanager
+def _spoken_of(path: Path) -> Iterator[None]:
+    """What safetensors could not write, as an error for people."""
+    from safetensors import SafetensorError
+
+    try:
+        yield
+    except SafetensorError as error:
+        raise Error(
+            f"Cannot write {path}: {str(error)[:300]}",
+            "Make room on the disk, then go on with: rushlight train CONFIG --resume. What was trained is in the last "
+            "checkpoint.",
+            kind="disk",
+        ) from None
+
+
 def draw_curves(out: Path) -> None:
     from rushlight.trainer.curves import draw
-    from rushlight.trainer.metrics import read_metrics
 
     with whole_file(out / "curves.svg") as file:
         file.write(draw(read_metrics(out / "metrics.jsonl"), out.name).encode())
@@ -166,18 +222,22 @@ def _begin(config: TrainConfig, places: Places, *, resume: bool, owner: str) -> 
     out, asked = places.out, json.loads(msgspec.json.encode(config))
     if (out / "run.json").exists():
         is_own = bool(owner) and read_manifest(out).get("owner") == owner
-        if not resume and not is_own:
+        has_begun = (out / "examples.safetensors").exists()
+        if has_begun and not resume and not is_own:
             raise Error(
                 f"There is a run in {out} already.",
                 "Go on with it: rushlight train CONFIG --resume; or set another `out`.",
                 kind="exists",
             )
         before = read_manifest(out).get("config", {})
+        if not has_begun:
+            _begin_anew(places, asked, owner)
+            return
         changed = [key for key in asked if key not in _MAY_CHANGE and asked[key] != before.get(key, asked[key])]
         if changed:
             raise Error(
                 f"Cannot go on with {out.name}: {', '.join(changed)} of the config was changed since it began.",
-                "Only [keep] and [export] may change; begin a new run under another `out`.",
+                "Only [keep], [export] and [track] may change; begin a new run under another `out`.",
                 kind="bad-config",
             )
         _note(out, config=asked, owner=owner)
@@ -193,6 +253,15 @@ def _begin(config: TrainConfig, places: Places, *, resume: bool, owner: str) -> 
         "config": asked, "model": str(places.model), "train": [str(one) for one in places.train],
         "began": began, "owner": owner, "versions": _versions(),
     })  # fmt: skip
+
+
+def _begin_anew(places: Places, asked: dict[str, Any], owner: str) -> None:
+    """Nothing was learned yet, since something was wrong with the data or the template: all may be another now."""
+    said = read_manifest(places.out)
+    if said.get("model") != str(places.model):
+        shutil.rmtree(places.out / "base", ignore_errors=True)
+    (places.out / "plan.json").unlink(missing_ok=True)
+    _note(places.out, config=asked, model=str(places.model), train=[str(one) for one in places.train], owner=owner)
 
 
 def _versions() -> dict[str, str]:
@@ -211,7 +280,10 @@ def _note(out: Path, **more: Any) -> None:
     checkpoint.write_json(out / "run.json", {**read_manifest(out), **more})
 
 
-def _examples(config: TrainConfig, places: Places, base: Path, render: Render, template: str, watch: Watch) -> Examples:
+def examples_of(
+    config: TrainConfig, places: Places, base: Path, render: Render, template: str, watch: Watch
+) -> Examples:
+    """The examples of the files that a config names, as `base` reads them."""
     tokenizer = read_tokenizer(base)
     read = _READERS[config.recipe]
     lessons = read(places.train, watch.stop)
@@ -239,8 +311,6 @@ def _examples(config: TrainConfig, places: Places, base: Path, render: Render, t
 
 def _complete(folder: Path, base: Path, *, is_model: bool) -> None:
     """What else the result needs: a model is only whole with its tokenizer."""
-    import shutil
-
     for one in sorted(base.iterdir()) if is_model else ():
         is_text = one.suffix in (".json", ".jinja", ".txt", ".model") and "safetensors" not in one.name
         if is_text and not (folder / one.name).exists():
