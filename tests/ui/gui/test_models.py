@@ -473,3 +473,19 @@ def test_how_a_model_is_loaded_is_set_field_by_field(theme: Any, qtbot: Any) -> 
     at = kv.widget.findData("q8_0")
     kv.widget.activated.emit(at)
     assert heard == [("context", ""), ("kv_type", "q8_0")] and not context.problem.isVisible()
+
+
+def test_at_300_percent_in_1000_pixels_nothing_lies_beside_the_page(
+    page: Any, one_model: Any, frame: Any, qtbot: Any
+) -> None:
+    shown = page()
+    frame.theme.set_scale(3.0)
+    try:
+        shown.resize(808, 640)
+        shown.show_model(one_model.id)
+        qtbot.waitUntil(shown.panel.isVisible, timeout=20_000)
+        column = shown._column
+        qtbot.waitUntil(lambda: column.widget().minimumSizeHint().width() <= column.viewport().width())
+        assert not shown.table.is_wide
+    finally:
+        frame.theme.set_scale(1.0)

@@ -14,6 +14,7 @@ from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QWidget
 from rushlight.assistant.safety.plain import plain_line
 from rushlight.ui.desk.figures import context_text, size_text, speed_text
 from rushlight.ui.desk.model_values import ModelRow
+from rushlight.ui.gui.chat.elided import ElidedButton
 from rushlight.ui.gui.models.row_table import RowTable, TableRow
 from rushlight.ui.gui.theme import Theme
 from rushlight.ui.gui.widgets import button, label, with_role
@@ -47,7 +48,8 @@ class _Line:
         self._theme = theme
         self.row = row
         self._named = QWidget(parent)
-        self.name = button("", lambda: on_open(self.row.id), "name", parent=self._named)
+        self.name = with_role(ElidedButton("", self._named, min_chars=8), "name")
+        self.name.clicked.connect(lambda _checked=False: on_open(self.row.id))
         self.mark = label(text("default"), "chip-accent", parent=self._named)
         self.remote = label(text("leaves this machine"), "chip-bad", parent=self._named)
         self.remote.setToolTip(text("It runs on another machine: what is written to it goes there."))
@@ -86,7 +88,7 @@ class _Line:
         metrics = QFontMetrics(self._theme.font("list", bold=True))
         width = self._theme.px(_NAME_WIDTH)
         short = metrics.elidedText(name, Qt.TextElideMode.ElideMiddle, width)
-        self.name.setText(short.replace("&", "&&"))
+        self.name.set_words(short)
         self.name.setAccessibleName(text("Card of {model}", model=name))
         self.name.setToolTip(plain_line(row.id).replace("<", "‹"))
         self.mark.setVisible(row.is_default)

@@ -41,7 +41,7 @@ class RowTable(QWidget):
         self._theme = theme
         self._headers: list[QLabel] = [label(words, "small") for words in headers]
         self._rows: list[TableRow] = []
-        self.is_wide = True
+        self.is_wide = self._ends_beside = True
         self._grid = QGridLayout(self)
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Minimum)
         self._dress()
@@ -65,6 +65,7 @@ class RowTable(QWidget):
     def lay_out(self) -> None:
         """Put every cell where it belongs at this width."""
         self.is_wide = self._needed_width() <= max(self.width(), 1)
+        self._ends_beside = self._ends_width() <= max(self.width(), 1)
         self._clear()
         if self.is_wide:
             self._lay_out_wide()
@@ -73,17 +74,19 @@ class RowTable(QWidget):
 
     def minimumSizeHint(self) -> QSize:
         """What the lines need: the columns must not keep the page from becoming narrower."""
-        width = 0
-        for row in self._rows:
-            ends = row.cells[0].minimumSizeHint().width() + row.cells[-1].minimumSizeHint().width()
-            middle = [cell.minimumSizeHint().width() for cell in row.cells[1:-1] if not is_off(cell)]
-            width = max(width, ends + self._grid.horizontalSpacing(), *middle)
-        return QSize(width, super().minimumSizeHint().height())
+        cells = [cell.minimumSizeHint().width() for row in self._rows for cell in row.cells if not is_off(cell)]
+        return QSize(max(cells, default=0), super().minimumSizeHint().height())
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
-        if (self._needed_width() <= self.width()) != self.is_wide:
+        fits = (self._needed_width() <= self.width(), self._ends_width() <= self.width())
+        if fits != (self.is_wide, self._ends_beside):
             self.lay_out()
+
+    def _ends_width(self) -> int:
+        """The name and the buttons beside each other."""
+        ends = [row.cells[0].minimumSizeHint().width() + row.cells[-1].minimumSizeHint().width() for row in self._rows]
+        return max(ends, default=0) + self._grid.horizontalSpacing()
 
     def _needed_width(self) -> int:
         """All columns beside each other."""
@@ -106,6 +109,8 @@ class RowTable(QWidget):
 
     def _lay_out_wide(self) -> None:
         at, columns = 0, len(self._headers)
+        names = max((row.cells[0].sizeHint().width() for row in self._rows), default=0)
+        self._grid.setColumnMinimumWidth(0, names)  # names that can be cut are whole where there is room
         for column, header in enumerate(self._headers):
             self._grid.addWidget(header, at, column, _START)
             header.setVisible(bool(self._rows) and bool(header.text()))
@@ -128,13 +133,18 @@ class RowTable(QWidget):
         at = 0
         for header in self._headers:
             header.hide()
+        self._grid.setColumnMinimumWidth(0, 0)
         self._grid.setColumnStretch(0, 1)
         for row in self._rows:
             assert row.flow is not None and row.line is not None
             self._grid.addWidget(row.line, at, 0, 1, 2)
             row.line.setVisible(at > 0)
-            self._grid.addWidget(row.cells[0], at + 1, 0, _MIDDLE)
-            self._grid.addWidget(row.cells[-1], at + 1, 1, _END)
+            if self._ends_beside:
+                self._grid.addWidget(row.cells[0], at + 1, 0, _MIDDLE)
+                self._grid.addWidget(row.cells[-1], at + 1, 1, _END)
+            else:
+                self._grid.addWidget(row.cells[0], at + 1, 0, 1, 2, _MIDDLE)
+                self._grid.addWidget(row.cells[-1], at + 3, 0, 1, 2, _START)
             flow = row.flow.layout()
             assert isinstance(flow, FlowLayout)
             for cell in row.cells[1:-1]:
@@ -142,8 +152,8 @@ class RowTable(QWidget):
             self._grid.addWidget(row.flow, at + 2, 0, 1, 2)
             row.flow.show()
             if row.below is not None:
-                self._grid.addWidget(row.below, at + 3, 0, 1, 2)
-            at += 4
+                self._grid.addWidget(row.below, at + 4, 0, 1, 2)
+            at += 5
 
     def _end(self, row: TableRow) -> None:
         for widget in (*row.cells, row.below, row.flow, row.line):

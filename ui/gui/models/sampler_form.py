@@ -6,14 +6,14 @@ Knows names and bounds of the fields; what is wrong is said beside the field, an
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from PySide6.QtWidgets import QFormLayout, QHBoxLayout, QLabel, QLineEdit, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFormLayout, QLabel, QLineEdit, QVBoxLayout, QWidget
 
 from rushlight import Error
 from rushlight.assistant.models.sampling_defaults import BOUNDS, parse
 from rushlight.ui.gui.announce import announce
 from rushlight.ui.gui.settings.editors import ChoiceEditor
 from rushlight.ui.gui.theme import Theme
-from rushlight.ui.gui.widgets import label
+from rushlight.ui.gui.widgets import FlowLayout, label
 from rushlight.ui.words import text
 
 # Shown for every model; others appear when they are set or asked for.
@@ -44,11 +44,11 @@ class SamplerForm(QWidget):
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.addLayout(self._form)
-        row = QHBoxLayout()
-        row.addWidget(label(text("Another field"), "small"))
-        row.addWidget(self.more.field)
-        row.addStretch(1)
-        column.addLayout(row)
+        last = QWidget()
+        flow = FlowLayout(last, spacing=theme.px(8))
+        flow.addWidget(label(text("Another field"), "small"))
+        flow.addWidget(self.more.field)
+        column.addWidget(last)
         for name in COMMON:
             self._add(name)
         self._offer()
@@ -77,7 +77,8 @@ class SamplerForm(QWidget):
         box = QWidget(self)
         column = QVBoxLayout(box)
         column.setContentsMargins(0, 0, 0, 0)
-        row = QHBoxLayout()
+        line = QWidget(box)
+        row = FlowLayout(line, spacing=self._theme.px(8))
         made = _Field(QLineEdit(box), label("", "small", parent=box), label("", "bad", wrap=True, parent=box))
         made.problem.hide()
         made.field.setAccessibleName(name)
@@ -89,8 +90,7 @@ class SamplerForm(QWidget):
         made.field.editingFinished.connect(lambda: self._done(name))
         row.addWidget(made.field)
         row.addWidget(made.source)
-        row.addStretch(1)
-        column.addLayout(row)
+        column.addWidget(line)
         column.addWidget(made.problem)
         self._form.addRow(label(name, "small"), box)
         self.fields[name] = made
