@@ -31,6 +31,7 @@ _LATER = (
     "Calibrating", "Comparing", "Converting", "Looking at weights", "Measuring", "Proving", "Quantizing", "Timing",
     "Loading", "Merging", "Reading examples", "Training", "Writing", "examples", "groups", "steps",
     "modules", "tensors", "windows", "Evaluating", "Comparing with the base", "items",
+    "Asking the untrained model", "Working", "pieces",
 )  # fmt: skip
 # What click says itself, where a user meets it: it asks gettext, which ui/words.py points to our catalogue.
 CLICK: tuple[Message, ...] = (

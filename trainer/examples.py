@@ -164,7 +164,8 @@ def _loaded(path: Path) -> dict[str, Any]:
     from safetensors.numpy import load_file
 
     try:
-        return load_file(path)
+        arrays: dict[str, Any] = load_file(path)
+        return arrays
     except Exception as error:  # safetensors raises its own, numpy others
         raise _damaged(path, error) from None
 

@@ -27,7 +27,7 @@ A session:
 
 @click.command(
     epilog=_EPILOG,
-    help=text("Train a model on examples as CONFIG says: LoRA, rsLoRA, DoRA, QLoRA, or all weights."),
+    help=text("Train a model on examples or preferences as CONFIG says: LoRA, rsLoRA, DoRA, QLoRA, or all weights."),
 )
 @click.argument("config", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--set", "changes", multiple=True, metavar="KEY=VALUE", help=text("Change a setting of the file."))
@@ -95,6 +95,10 @@ def _show(made: dict[str, Any]) -> None:
     ]
     if outcome["held_out"] is not None:
         rows.append([text("held-out loss"), f"{outcome['held_out']:.4f}"])
+    figures, side = outcome.get("figures", {}), "" if outcome["held_out"] is None else "held_out_"
+    if f"{side}margin" in figures:
+        rows.append([text("margin of rewards"), f"{figures[f'{side}margin']:.3f}"])
+        rows.append([text("told apart"), f"{figures[f'{side}accuracy']:.0%}"])
     rows.append([text("run"), shown(made["out"])])
     print_table([text("WHAT"), ""], rows)
     for one in made["made"]:

@@ -75,11 +75,13 @@ class TrainKind:
                 config, places, render=render, template=template, watch=Watch(context.stop, context.tell),
                 resume=arguments.resume or context.checkpoint is not None, owner=context.job_id,
             )  # fmt: skip
-        yield from _notices(report)
+        yield from _notices(report, config)
         if not is_trained(config, places):
             yield Progress("Planning", 0)
             yield from granted(context, plan_run(config, places))
         outcome = train(config, places, watch)
+        for name, why in outcome.get("not_tracked", {}).items():
+            yield Notice("not-tracked", f"{name} was left out: {why}")
         context.stop.check()
         yield Progress("Exporting", 0)
         made = _exports(context, config, places)
@@ -150,7 +152,7 @@ def template_text(said: str, model: str, places: "Places", context: JobContext) 
     )
 
 
-def _notices(report: dict[str, Any]) -> list[Notice]:
+def _notices(report: dict[str, Any], config: Any) -> list[Notice]:
     found, train = [], report["train"]
     if train["cut"]:
         found.append(Notice("cut", f"{train['cut']:,} examples were cut at data.max_tokens."))
@@ -161,7 +163,24 @@ def _notices(report: dict[str, Any]) -> list[Notice]:
     if missing:
         found.append(Notice("no-end", f"{missing:,} examples do not end with the end of a turn; from those alone the "
                                       "model would not learn to stop."))  # fmt: skip
+    if train.get("alike"):
+        found.append(Notice("alike", f"{train['alike']:,} pairs were left out: both answers are the same."))
+    if config.recipe == "kto":
+        found += _balance(train["good"], train["examples"] - train["good"], config.preference)
     return found
+
+
+def _balance(n_good: int, n_bad: int, said: Any) -> list[Notice]:
+    """What KTO's authors advise (arXiv:2402.01306, eq. 8): liked answers count 1 to 4/3 of what the others do."""
+    good, bad = n_good * said.good_weight, n_bad * said.bad_weight
+    if 0.99 * bad <= good <= 1.34 * bad:
+        return []
+    if not n_good or not n_bad:
+        return [Notice("one-sided", f"All {n_good + n_bad:,} answers are {'liked' if n_good else 'disliked'}; kto "
+                                    "learns from the difference.")]  # fmt: skip
+    better = (f"good_weight = {n_bad * said.bad_weight / n_good:.2g}" if n_good < n_bad
+              else f"bad_weight = {n_good * said.good_weight / n_bad:.2g}")  # fmt: skip
+    return [Notice("unbalanced", f"{n_good:,} answers are liked and {n_bad:,} are not; set preference.{better}.")]
 
 
 def _exports(context: JobContext, config: Any, places: "Places") -> "list[tuple[Path, Proof | None]]":
