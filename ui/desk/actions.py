@@ -117,7 +117,7 @@ def _go() -> tuple[Action, ...]:
     group = text("Go")
     return (
         Action("page.chat", text("Chat"), group, ("Ctrl+1",), ("f1",)),
-        Action("page.sql", text("SQL"), group, ("Ctrl+6",)),
+        Action("page.sql", text("SQL"), group, ("Ctrl+6",), ("alt+j",)),
         Action("page.models", text("Models"), group, ("Ctrl+2",), ("f2",)),
         Action("page.quantize", text("Quantize"), group, ("Ctrl+4",), ("alt+x",)),
         Action("page.server", text("Server"), group, ("Ctrl+5",), ("alt+w",)),
@@ -132,19 +132,19 @@ def _go() -> tuple[Action, ...]:
 def _sql() -> tuple[Action, ...]:
     group = text("SQL")
     return (
-        Action("sql.open", text("Open databases, spreadsheets or CSV files"), group, ("Ctrl+O",), scope="sql"),
-        Action("sql.add", text("Add files beside the open ones"), group, ("Ctrl+Alt+O",), scope="sql"),
-        Action("sql.reload", text("Read the open files again"), group, ("F5",), scope="sql"),
-        Action("sql.find", text("Find a table or column"), group, ("Ctrl+F",), scope="sql"),
-        Action("sql.run", text("Run the statement"), group, ("Ctrl+Return",), scope="sql"),
-        Action("sql.new", text("Begin a new thread of questions"), group, ("Ctrl+Alt+Q",), scope="sql"),
-        Action("sql.keep", text("Keep as example"), group, ("Alt+Up",), scope="sql"),
-        Action("sql.save", text("Save the question"), group, ("Ctrl+S",), scope="sql"),
-        Action("sql.saved", text("Saved questions and dashboards"), group, ("Ctrl+Alt+D",), scope="sql"),
-        Action("sql.export", text("Export the rows"), group, ("Ctrl+Shift+E",), scope="sql"),
-        Action("sql.advise", text("Try which index would help"), group, ("Ctrl+Alt+I",), scope="sql"),
-        Action("sql.model", text("Choose the model that writes queries"), group, ("Ctrl+M",), scope="sql"),
-        Action("sql.stop", text("Stop what runs"), group, ("Esc",), scope="sql"),
+        Action("sql.open", text("Open databases, spreadsheets or CSV files"), group, ("Ctrl+O",), ("o",), "sql"),
+        Action("sql.add", text("Add files beside the open ones"), group, ("Ctrl+Alt+O",), ("p",), "sql"),
+        Action("sql.reload", text("Read the open files again"), group, ("F5",), ("d",), "sql"),
+        Action("sql.find", text("Find a table or column"), group, ("Ctrl+F",), ("f",), "sql"),
+        Action("sql.run", text("Run the statement"), group, ("Ctrl+Return",), ("r",), "sql"),
+        Action("sql.new", text("Begin a new thread of questions"), group, ("Ctrl+Alt+Q",), ("n",), "sql"),
+        Action("sql.keep", text("Keep as example"), group, ("Alt+Up",), ("k",), "sql"),
+        Action("sql.save", text("Save the question"), group, ("Ctrl+S",), ("s",), "sql"),
+        Action("sql.saved", text("Saved questions and dashboards"), group, ("Ctrl+Alt+D",), ("v",), "sql"),
+        Action("sql.export", text("Export the rows"), group, ("Ctrl+Shift+E",), ("e",), "sql"),
+        Action("sql.advise", text("Try which index would help"), group, ("Ctrl+Alt+I",), ("i",), "sql"),
+        Action("sql.model", text("Choose the model that writes queries"), group, ("Ctrl+M",), ("m",), "sql"),
+        Action("sql.stop", text("Stop what runs"), group, ("Esc",), ("escape",), "sql"),
     )
 
 

@@ -47,8 +47,7 @@ if TYPE_CHECKING:
 _NARROW = 100  # columns; below, the list at the left shows only when asked for
 _ROOMY = 30  # lines; from there on, lines and gaps are not spared
 _REFRESH_S = 4.0
-_WITH_ORDERS = ("models", "quantize", "server", "jobs")  # pages that do actions of their own name
-_WINDOW_PAGES = ("page.sql",)
+_WITH_ORDERS = ("models", "quantize", "server", "jobs", "sql")  # pages that do actions of their own name
 _LEAST_SIDE, _MOST_SIDE = 20, 60  # cells
 
 
@@ -204,12 +203,7 @@ class RushlightTerminal(App[None]):
 
     def knows(self, action_id: str) -> bool:
         kind = action_id.partition(".")[0]
-        return (
-            (kind == "page" and action_id not in _WINDOW_PAGES)
-            or kind in _WITH_ORDERS
-            or action_id in KNOWN
-            or self.deeds.can(action_id)
-        )
+        return kind == "page" or kind in _WITH_ORDERS or action_id in KNOWN or self.deeds.can(action_id)
 
     def copy(self, copied: str, what: str) -> None:
         if copied:

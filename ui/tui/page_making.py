@@ -21,6 +21,10 @@ def make_page(app: "RushlightTerminal", page_id: str) -> Widget:
             from rushlight.ui.tui.quantize_page import QuantizePage
 
             return QuantizePage(app)
+        case "sql":
+            from rushlight.ui.tui.sql_page import SqlPage
+
+            return SqlPage(app)
         case "server":
             from rushlight.ui.tui.server_page import ServerPage
 

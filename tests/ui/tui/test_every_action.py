@@ -21,11 +21,10 @@ from rushlight.ui.tui.look import THEME_NAMES, Look, look_of, theme_of
 
 Perform = Callable[..., None]
 # What only a window can do: a terminal has its own text size and its own windows.
-WINDOW_ONLY = {"view.larger", "view.smaller", "view.normal-size", "app.new-window", "page.sql"}
-WINDOW_ONLY |= {one.id for one in actions() if one.scope == "sql"}
+WINDOW_ONLY = {"view.larger", "view.smaller", "view.normal-size", "app.new-window"}
 HERE = [one for one in actions() if one.id not in WINDOW_ONLY]
-PAGES = ("chat", "models", "quantize", "server", "jobs", "settings", "first-run")
-WITH_KEYS = ("quantize", "server", "jobs")  # pages whose keys are their own
+PAGES = ("chat", "sql", "models", "quantize", "server", "jobs", "settings", "first-run")
+WITH_KEYS = ("quantize", "server", "jobs", "sql")  # pages whose keys are their own
 
 
 @pytest.fixture
