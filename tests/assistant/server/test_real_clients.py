@@ -1,6 +1,7 @@
 """The clients that people use, against `rushlight serve` with the demo model: openai, anthropic, LangChain, lm-eval's
 way of asking, and raw HTTP where a client hides what matters."""
 
+import contextlib
 import json
 import math
 import subprocess
@@ -418,6 +419,7 @@ def check_leaving(real: Any, n: int) -> None:
     times = sorted(leave(real, number) for number in range(n))
     assert times[len(times) // 2] < 0.5, times
     assert times[-1] < 2.0, times  # on a machine that others keep busy
+    print(f"{n} clients left: free after {times[n // 2] * 1e3:.0f} ms (median), {times[-1] * 1e3:.0f} ms at most")
     after = real.client.post("/v1/chat/completions", json={"messages": QUESTION, "max_tokens": 3})
     assert after.json()["usage"]["completion_tokens"] == 3
 
@@ -428,10 +430,17 @@ def test_clients_that_go_free_their_place(real: Any) -> None:
 
 @pytest.mark.slow
 def test_two_hundred_clients_that_go(real: Any) -> None:
-    def descriptors() -> int:
-        return len(list(Path(f"/proc/{real.facts['pid']}/fd").iterdir()))
+    def descriptors() -> list[str]:
+        found = []
+        for path in Path(f"/proc/{real.facts['pid']}/fd").iterdir():
+            with contextlib.suppress(OSError):
+                found.append(str(path.readlink()))
+        return sorted(found)
 
     check_leaving(real, 20)
     before = descriptors()
     check_leaving(real, 200)
-    assert descriptors() <= before + 2
+    end = time.monotonic() + 10
+    while len(descriptors()) > len(before) and time.monotonic() < end:
+        time.sleep(0.1)  # the last to go is still being let go
+    assert len(descriptors()) <= len(before), (before, descriptors())
