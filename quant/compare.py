@@ -101,8 +101,8 @@ def compare(
             if on_progress is not None:
                 on_progress(Progress("Comparing", done + 1, len(pieces), "windows"))
         expected = math.exp(float(np.mean(reference_losses)))
-        n_scored = [len(piece) - max(1, len(piece) // 2) for piece in pieces]
-        return [_comparison(path, score, expected, n_scored) for path, score in zip(others, scores, strict=True)]
+        counts = [len(piece) - max(1, len(piece) // 2) for piece in pieces]
+        return [_comparison(path, score, expected, counts) for path, score in zip(others, scores, strict=True)]
     finally:
         for model in opened:
             model.close()
@@ -125,9 +125,9 @@ def add_scores(
     scores.changes += found.changes.tolist()
 
 
-def _comparison(path: Path, scores: Scores, reference_perplexity: float, n_scored: Sequence[int]) -> Comparison:
+def _comparison(path: Path, scores: Scores, reference_perplexity: float, counts: Sequence[int]) -> Comparison:
     divergences = np.array(scores.divergences)
-    ends = np.cumsum(n_scored)
+    ends = np.cumsum(counts)
     by_window = [float(part.mean()) for part in np.split(divergences, ends[:-1])]
     parts = np.array(by_window) if len(by_window) > 1 else divergences
     return Comparison(
