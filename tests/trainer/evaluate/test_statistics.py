@@ -60,16 +60,17 @@ def simulated(numbers: random.Random, n: int, right: float, gain: float, moved: 
     return decide(rows(base, candidate), [], seed=at).passed
 
 
+@pytest.mark.parametrize("tries", [60, pytest.param(2_000, marks=pytest.mark.slow)])
 @pytest.mark.parametrize(("n", "right", "moved"), [(60, 0.3, 0.1), (200, 0.5, 0.05), (200, 0.1, 0.5)])
-def test_what_is_no_better_is_seldom_let_through(n: int, right: float, moved: float) -> None:
+def test_what_is_no_better_is_seldom_let_through(n: int, right: float, moved: float, tries: int) -> None:
     numbers = random.Random(f"{n} {right} {moved}")
-    passed = sum(simulated(numbers, n, right, 0.0, moved) for _ in range(200))
-    assert wilson(passed, 200)[0] <= 0.05 and passed <= 14
+    passed = sum(simulated(numbers, n, right, 0.0, moved) for _ in range(tries))
+    assert wilson(passed, tries)[0] <= 0.05, f"{passed} of {tries} were let through"
 
 
 def test_what_is_clearly_better_is_let_through() -> None:
     numbers = random.Random(4)
-    assert sum(simulated(numbers, 200, 0.3, 0.2, 0.1) for _ in range(50)) >= 48
+    assert sum(simulated(numbers, 200, 0.3, 0.2, 0.1) for _ in range(25)) >= 24
 
 
 @pytest.mark.slow
