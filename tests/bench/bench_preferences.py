@@ -28,7 +28,7 @@ from rushlight.trainer.config import TrainConfig, checked
 from rushlight.trainer.run import Places, prepare, train
 
 HERE = Path(__file__).resolve().parent
-N_TRAIN, N_HELD_OUT, N_WRITTEN = 300, 100, 48
+N_TRAIN, N_HELD_OUT, N_WRITTEN = 300, 100, 32
 PLACES = ["Aalen", "Bern", "Cork", "Dover", "Essen", "Faro", "Genoa", "Hull", "Ivrea", "Jena", "Kiel", "Lyon", "Metz",
           "Nice", "Oslo", "Pisa", "Riga", "Siena", "Turin", "Ulm", "Vaasa", "Worms", "York", "Zadar"]  # fmt: skip
 THINGS = ["suitcase", "bicycle", "table", "dog", "piano", "box of apples", "barrel", "tent", "stove", "rucksack",
@@ -70,8 +70,8 @@ def pairs() -> tuple[list[dict[str, str]], list[dict[str, str]]]:
 def config(recipe: str) -> TrainConfig:
     return checked({
         "model": "m", "out": "o", "recipe": recipe, "data": {"train": ["t"], "validate": ["v"]},
-        "steps": {"batch": 16 if recipe != "kto" else 32, "epochs": 2, "rate": 5e-5, "warmup": 0.1},
-        "machine": {"device": "cpu"}, "keep": {"every": 20, "validate_every": 5},
+        "steps": {"batch": 16 if recipe != "kto" else 32, "epochs": 1, "rate": 1e-4, "warmup": 0.1},
+        "machine": {"device": "cpu"}, "keep": {"every": 5, "validate_every": 5},
     })  # fmt: skip
 
 
@@ -123,7 +123,7 @@ def written(model: Any, base: Path, questions: Sequence[str]) -> tuple[float, fl
             [{"role": "user", "content": question}], add_generation_prompt=True, return_tensors="pt", return_dict=False
         )
         with torch.no_grad():
-            said = model.generate(ids, attention_mask=torch.ones_like(ids), max_new_tokens=40, do_sample=False)
+            said = model.generate(ids, attention_mask=torch.ones_like(ids), max_new_tokens=24, do_sample=False)
         text = tokenizer.decode(said[0, ids.shape[1] :], skip_special_tokens=True).lower()
         kept += bool(re.search(LONG, text)) and not re.search(SHORT, text)
         broken += bool(re.search(SHORT, text))

@@ -325,3 +325,21 @@ def test_circles_of_kto_are_the_steps(places: Places) -> None:
         other = asked[before][0]
         assert swapped.ids[n:].tolist() == other.ids[int(np.argmax(other.trained)) :].tolist()
     assert all(len(one) > 1 for one in recipe.portions())
+
+
+@pytest.mark.torch
+@pytest.mark.slow
+@pytest.mark.parametrize("recipe", ["dpo", "kto", "orpo"])
+@pytest.mark.parametrize("method", ["rslora", "dora", "qlora", "full"])
+def test_each_method_learns_preferences_and_is_proven(recipe: str, method: str, places: Places) -> None:
+    from rushlight.trainer.export import export
+
+    rate = {"full": 2e-3, "rslora": 5e-3}.get(method, 2e-2)  # rsLoRA's matrices count more
+    steps = {"batch": 6, "rate": rate, "epochs": 9, "most": 10, "row_tokens": 300}
+    config_ = config(recipe, method, export={"quantize": "Q8_0"}, steps=steps)
+    prepare(config_, places, render=render)
+    train(config_, places)
+    lines = metrics(places.out)
+    assert lines[-1]["held_out_margin"] > max(0.02, lines[1]["held_out_margin"])
+    made = export(config_, places, render=render, n_threads=1)
+    assert made and all(proof is not None and proof.passed for _, proof in made)
