@@ -134,15 +134,16 @@ def read_config(path: Path, changes: Sequence[str] = ()) -> TrainConfig:
     return checked(read_toml(path, changes), path.name)
 
 
-def checked(said: Mapping[str, Any], where: str = "the training") -> TrainConfig:
-    """`said` as a training; an `Error` that lists everything that is wrong with it."""
+def checked(said: Mapping[str, Any], where: str = "the training", others: Sequence[str] = ()) -> TrainConfig:
+    """`said` as a training; an `Error` that lists everything that is wrong with it, `others` too."""
     problems: list[str] = []
     config = converted(said, TrainConfig, problems)
     if config is not None:
         config = _with_rate(config, said)
         problems += _problems(config)
-        if not problems:
-            return config
+    problems += others
+    if config is not None and not problems:
+        return config
     raise Error(f"Cannot use {where}: " + "; ".join(problems) + ".", "See docs/train.md.", kind="bad-config")
 
 

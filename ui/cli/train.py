@@ -43,7 +43,7 @@ A session:
 def train(
     config: Path, changes: tuple[str, ...], resume: bool, only_plan: bool, background: bool, as_json: bool
 ) -> int:
-    arguments = {**_arguments(config, changes, resume), "only_plan": only_plan}
+    arguments = _arguments(config, changes, resume=resume, only_plan=only_plan)
     if not only_plan:
         return run_job("train", arguments, _show, background=background, as_json=as_json)
     fits = True
@@ -56,33 +56,26 @@ def train(
     return run_job("train", arguments, show, background=background, as_json=as_json) or int(not fits)
 
 
-def _arguments(config: Path, changes: tuple[str, ...], resume: bool) -> dict[str, Any]:
-    """What the job is told: the config with its names made absolute."""
+def _arguments(config: Path, changes: tuple[str, ...], *, resume: bool, only_plan: bool) -> dict[str, Any]:
+    """What the job is told: the config with its names made absolute. All that is wrong is told at once."""
     import msgspec
 
-    from rushlight.trainer.config import read_config
+    from rushlight.trainer.config import checked
+    from rushlight.trainer.typed import read_toml
+    from rushlight.ui.work.train_files import beside, file_problems
 
-    said = read_config(config, changes)
-    here = config.expanduser().absolute().parent
+    here, read = config.expanduser().absolute().parent, read_toml(config, changes)
+    said = checked(read, config.name, file_problems(read, here, writes=not only_plan, resume=resume))
+    model = beside(said.model, here)
     return {
         "config": msgspec.to_builtins(said),
-        "model": str(_model(said.model, here)),
-        "train": [str(_beside(name, here)) for name in said.data.train],
-        "validate": [str(_beside(name, here)) for name in said.data.validate],
-        "out": str(_beside(said.out, here)),
+        "model": str(model if model.exists() else model_path(said.model)),  # a path, or a name of the catalogue
+        "train": [str(beside(name, here)) for name in said.data.train],
+        "validate": [str(beside(name, here)) for name in said.data.validate],
+        "out": str(beside(said.out, here)),
         "resume": resume,
+        "only_plan": only_plan,
     }
-
-
-def _beside(name: str, here: Path) -> Path:
-    path = Path(name).expanduser()
-    return path if path.is_absolute() else here / path
-
-
-def _model(name: str, here: Path) -> Path:
-    """A path beside the config file, or any other, or a model of the catalogue."""
-    beside = _beside(name, here)
-    return beside if beside.exists() else model_path(name)
 
 
 def _show(made: dict[str, Any]) -> None:
