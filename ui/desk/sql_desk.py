@@ -62,6 +62,14 @@ class SqlDesk(SqlFiles):
 
         self._begin("asking", asked, done, text("The model writes the query…"))
 
+    def ask_of(self, question: str, paths: Sequence[str] = ()) -> None:
+        """From elsewhere, such as a chat: of these files, or of those that are open or were open last."""
+        if paths and list(paths) != self._paths():
+            self.open(paths)
+        elif self._held is None and self._opening is None:
+            self.refresh()
+        self.ask(question)
+
     def choose_meaning(self, said: str, choice: str) -> None:
         """One of the things that a question may mean, "" for any of them; when all are chosen it is asked again."""
         shown = self.state.shown

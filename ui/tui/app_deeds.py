@@ -1,5 +1,6 @@
 """What the user can do anywhere in the terminal app: go, search, look otherwise, file, leave."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from rushlight.ui.desk.actions import action
@@ -7,6 +8,8 @@ from rushlight.ui.tui.panel import LinePanel, path_panel
 from rushlight.ui.words import text
 
 if TYPE_CHECKING:
+    from textual.widget import Widget
+
     from rushlight.ui.tui.application import RushlightTerminal
 
 KNOWN = {
@@ -59,6 +62,20 @@ class AppDeeds:
                 self._app.exit()
             case _:
                 self._app.tell(text("The terminal app has no such thing: {title}.", title=action(action_id).title))
+
+    def go_to_setting(self, page: "Widget", name: str) -> None:
+        """On the settings page, which is shown."""
+        from rushlight.ui.tui.settings_page import SettingsPage
+
+        if isinstance(page, SettingsPage):
+            self._app.background.read(lambda _app: None, lambda _done: page.go_to(name))
+
+    def ask_database(self, page: "Widget", question: str, paths: Sequence[str]) -> None:
+        """On the SQL page, which is shown."""
+        from rushlight.ui.tui.sql_page import SqlPage
+
+        if isinstance(page, SqlPage):
+            page.desk.ask_of(question, paths)
 
     def _ask_import(self) -> None:
         panel = path_panel(

@@ -212,6 +212,11 @@ class RushlightTerminal(App[None]):
         else:
             self.tell(text("There is nothing to copy."))
 
+    def page_of(self, page_id: str) -> Widget:
+        """The page of that id, shown."""
+        self.show_page(page_id)
+        return self._pages[page_id]
+
     def show_page(self, page_id: str) -> None:
         if page_id not in self._pages:
             page = make_page(self, page_id)
@@ -232,12 +237,10 @@ class RushlightTerminal(App[None]):
             self.background.read(lambda _app: None, lambda _done: self._chat_page.messages.show_turn(message_id))
 
     def go_to_setting(self, name: str) -> None:
-        from rushlight.ui.tui.settings_page import SettingsPage
+        AppDeeds(self).go_to_setting(self.page_of("settings"), name)
 
-        self.show_page("settings")
-        page = self._pages["settings"]
-        if isinstance(page, SettingsPage):
-            self.background.read(lambda _app: None, lambda _done: page.go_to(name))
+    def ask_database(self, question: str, paths: Sequence[str]) -> None:
+        AppDeeds(self).ask_database(self.page_of("sql"), question, paths)
 
     def choose_model(self, model_id: str) -> None:
         self.show_page("chat")

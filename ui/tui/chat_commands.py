@@ -5,9 +5,15 @@ Most are actions of the one table; a few take words behind them. Knows no widget
 
 import re
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from rushlight.ui.desk.actions import action
+from rushlight.ui.desk.sql_mention import Asked, asked_of
+from rushlight.ui.desk.sql_recent import Recent
 from rushlight.ui.words import text
+
+if TYPE_CHECKING:
+    from rushlight.ui.desk.remembered import Remembered
 
 # name: action. The names are those of `rushlight chat`, where it has one.
 _ACTIONS = {
@@ -36,6 +42,7 @@ _ACTIONS = {
     "move": "chat.move",
     "pin": "chat.pin",
     "delete": "chat.delete",
+    "sql": "page.sql",
     "models": "page.models",
     "jobs": "page.jobs",
     "settings": "page.settings",
@@ -48,7 +55,7 @@ _ALIASES = {
     "up": "good", "down": "bad", "rename": "title", "file": "attach", "h": "help", "quit": "bye", "exit": "bye",
     "session.export": "export", "sampler": "set",
 }  # fmt: skip
-# Some take words: title NAME, find WORDS, set NAME VALUE, system TEXT, preset NAME, export FILE.
+# Some take words: sql QUESTION, title NAME, find WORDS, set NAME VALUE, system TEXT, preset NAME, export FILE.
 _TYPED = re.compile(r"/([A-Za-z][A-Za-z.-]*)(?:\s+(.*))?", re.DOTALL)
 
 
@@ -67,6 +74,11 @@ def commands() -> tuple[tuple[str, str], ...]:
     listed.insert(4, ("preset", text("Use a preset: a system prompt and options under a name")))
     listed.insert(5, ("save-preset", text("Keep system prompt and options as a preset")))
     return tuple(listed)
+
+
+def asked_database(written: str, remembered: "Remembered") -> Asked | None:
+    """The question, where it is one to a database: /sql with words behind it, or one that names a database by @."""
+    return asked_of(written, Recent(remembered).rows(()))
 
 
 def parse(written: str) -> Typed | None:

@@ -12,7 +12,7 @@ from rushlight.assistant.safety.plain import plain_line
 from rushlight.ui.desk.actions import action
 from rushlight.ui.desk.turn import Turn
 from rushlight.ui.tui.chat_answering import ChatAnswering
-from rushlight.ui.tui.chat_commands import Typed, looks_like_command, parse
+from rushlight.ui.tui.chat_commands import Typed, asked_database, looks_like_command, parse
 from rushlight.ui.tui.panel import ChoicePanel, LinePanel, TextPanel, path_panel
 from rushlight.ui.tui.row_list import ListRow, RowLine, row
 from rushlight.ui.words import text
@@ -102,11 +102,15 @@ class ChatDeeds:
     # --- sending ------------------------------------------------------------------------------------------------
     def send(self, written: str) -> None:
         """Enter in the composer: a message, an edited one, or a command."""
+        asked = None if self._editing else asked_database(written, self.frame.remembered)
         command = None if self._editing else parse(written)
-        if command is not None:
+        if asked is not None or command is not None:
             self.page.composer.write("")
             self.desk.set_draft("")
-            self.command(command)
+            if asked is not None:
+                self.frame.ask_database(asked.question, asked.paths)
+            elif command is not None:
+                self.command(command)
             return
         if not self._editing and looks_like_command(written):
             said = text("There is no command {name}. A blank before it sends it as it is.", name=written.strip()[:40])
@@ -122,7 +126,7 @@ class ChatDeeds:
     def command_taken(self, name: str) -> None:
         """A command was completed; one that takes nothing is done at once."""
         command = parse(f"/{name}")
-        if command is not None and command.action and name not in ("title", "find", "export", "attach", "set"):
+        if command is not None and command.action and name not in ("sql", "title", "find", "export", "attach", "set"):
             self.page.composer.write("")
             self.command(command)
 

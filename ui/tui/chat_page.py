@@ -17,6 +17,8 @@ from rushlight.assistant.safety.plain import plain, plain_line
 from rushlight.ui.desk.actions import action
 from rushlight.ui.desk.chat_view import ChatState
 from rushlight.ui.desk.figures import size_text
+from rushlight.ui.desk.sql_mention import mention_of
+from rushlight.ui.desk.sql_recent import Recent
 from rushlight.ui.desk.turn import Turn
 from rushlight.ui.tui.chat_commands import commands
 from rushlight.ui.tui.completion import Trigger, files_for, matching
@@ -227,9 +229,11 @@ class ChatPage(Vertical):
     def _offer_models_and_files(self, trigger: Trigger) -> None:
         models = self.deeds.models
         near = matching(trigger.word, models)[:8]
+        databases = matching(trigger.word, map(mention_of, Recent(self.deeds.frame.remembered).rows(())))[:4]
 
         def found(files: list[str]) -> None:
-            rows = [row(f"model:{one}", one, right=text("model")) for one in near]
+            rows = [row(f"database:{one}", plain_line(one), right=text("database")) for one in databases]
+            rows += [row(f"model:{one}", one, right=text("model")) for one in near]
             rows += [row(f"file:{one}", plain_line(one), right=text("file")) for one in files]
             self.composer.offer(trigger, rows)
 
@@ -242,6 +246,8 @@ class ChatPage(Vertical):
         if trigger.kind == "/":
             self.composer.replace_trigger(trigger, f"/{event.key} ")
             self.deeds.command_taken(event.key)
+        elif event.key.startswith("database:"):
+            self.composer.replace_trigger(trigger, f"@{event.key.removeprefix('database:')} ")
         elif event.key.startswith("model:"):
             self.composer.replace_trigger(trigger, "")
             self.deeds.desk.set_model(event.key.removeprefix("model:"))

@@ -1,5 +1,6 @@
 """What a page may ask of the terminal app it is shown in."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
@@ -46,6 +47,9 @@ class Frame(Protocol):
 
     def choose_model(self, model_id: str) -> None:
         """It answers in the shown chat from now on."""
+
+    def ask_database(self, question: str, paths: Sequence[str]) -> None:
+        """The SQL page answers it: of these files, or of those that were open last."""
 
     def copy(self, copied: str, what: str) -> None:
         """To the clipboard of the terminal, and say so."""

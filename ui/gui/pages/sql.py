@@ -145,10 +145,9 @@ class SqlPage(FilesPage):
     # --- what can be done ---------------------------------------------------------------------------------------
     def ask(self, question: str, paths: Sequence[str] = ()) -> None:
         """From the composer: ask this of the files that are open, or of these."""
+        self.show_view("ask")
         self.question.fill(question)
-        if paths and list(paths) != [one.path for one in self.desk.state.files]:
-            self.desk.open(paths)
-        self.desk.ask(question)
+        self.desk.ask_of(question, paths)
 
     def choose_model(self) -> None:
         """The list under the model's chip."""
