@@ -129,7 +129,10 @@ class _Writer:
         self._keys |= {(table.name, name) for table in linked.tables for key in table.keys for name in key.columns}
 
     def lines(self) -> list[str]:
-        lines = ["start: " + _any(f"q{k}" for k in range(len(self._trees))), *_terminals(self._linked.numbers)]
+        lines = [
+            "start: " + _any(f"q{k}" for k in range(len(self._trees))),
+            *_terminals(self._linked.numbers, self._linked.one_way),
+        ]
         for alias, node in self._nodes.items():
             for column in node.table.columns:
                 lines += self._column_rules(alias, node, column)
@@ -150,6 +153,8 @@ class _Writer:
     def _column_rules(self, alias: str, node: Node, column: Column) -> list[str]:
         own, place = self._ids[alias, column.name], _place(alias, column)
         kind = self._kind(node, column)
+        if kind == "key" and kind_of(column) == "text":  # codes are keys, too
+            kind = "text"
         ways = [f'{_text(place)} (" IS NULL" | " IS NOT NULL")']
         lines = []
         if kind == "text":
@@ -276,13 +281,14 @@ class _Writer:
         return " ".join([first, *(f'(" JOIN " | " LEFT JOIN ") {_text(join)}' for join in tree.joins)])
 
 
-def _terminals(numbers: tuple[str, ...] | None) -> list[str]:
-    """Numbers and dates: those that the question names, so that none is made up; all kinds where it was not read."""
+def _terminals(numbers: tuple[str, ...] | None, one_too: bool) -> list[str]:
+    """Numbers and dates: those that the question names, so that none is made up; all kinds where it was not read. With
+    `one_too` a limit may also be 1 where the question names other numbers: who was taught knows when."""
     number, count, year = r"[0-9]{1,9}(\.[0-9]{1,4})?", "[1-9][0-9]{0,2}", _ANY_YEAR
     if numbers is not None:
         number = _either([*numbers, "0", "1"])
         counts = [one for one in numbers if one.isdigit() and 0 < int(one) < 1_000]
-        count = _either(counts or _FEW_COUNTS)
+        count = _either([*counts, *(("1",) if one_too else ())] if counts else _FEW_COUNTS)
         years = [one for one in numbers if re.fullmatch(_ANY_YEAR, one)]
         year = _either([*years, *(str(int(one) + 1) for one in years)]) if years else _ANY_YEAR
     return [

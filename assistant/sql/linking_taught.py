@@ -7,7 +7,7 @@ grammar cannot hold all.
 
 from msgspec.structs import replace
 
-from rushlight.assistant.sql.linking import Linked, link, named_values, table_points
+from rushlight.assistant.sql.linking import Linked, direction_of, link, named_values, numbers_in, table_points
 from rushlight.assistant.sql.protocol import Profiled
 
 MAX_TABLES = 12
@@ -41,4 +41,7 @@ def link_taught(known: Profiled, question: str) -> Linked:
         values[place] = own + tuple(value for value in held if value not in own)
     named = table_points(known, question)
     points = {table.name: named.get(f"{table.source}.{table.name}", 0.0) for table in whole.tables}
-    return replace(whole, values=values, found=tuple(found), points=points, one_way=True)
+    return replace(
+        whole, values=values, found=tuple(found), points=points, one_way=True, numbers=numbers_in(question),
+        direction=direction_of(question),
+    )  # fmt: skip
