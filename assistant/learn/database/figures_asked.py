@@ -6,11 +6,10 @@ from rushlight.assistant.learn.database.asked import Asked, Joins, label_of, sel
 from rushlight.assistant.learn.database.chance import Chance
 from rushlight.assistant.learn.database.facts import ColumnFacts, TableFacts
 from rushlight.assistant.learn.database.names import plural_of
-from rushlight.assistant.learn.database.rows_asked import NUMBERS, conditions, how_many
+from rushlight.assistant.learn.database.rows_asked import NUMBERS, conditions
 from rushlight.assistant.learn.database.saying import Rows, called, happened
 
 SMALL_NUMBERS: Final = {2: "two", 3: "three", 4: "four", 5: "five", 10: "ten"}
-
 
 EACH: Final = ("per", "for each", "by", "for every", "in each", "grouped by", "broken down by", "of each")
 
@@ -276,74 +275,3 @@ def top_group(facts: TableFacts, joins: Joins, chance: Chance) -> Asked | None:
                   f"Which {word} occurs {'most' if up else 'least'} often among {rows.many}?"]  # fmt: skip
     sql = select([key], source, where, group=[key], order=f"{item}{' DESC' if up else ''}", limit=1)
     return Asked(chance.pick(forms), sql, "top", (facts.name,))
-
-
-def against_mean(facts: TableFacts, joins: Joins, chance: Chance) -> Asked | None:
-    """Rows above or below the mean."""
-    numbers, labels = facts.of(*NUMBERS), label_of(facts)
-    if not numbers or facts.is_link:
-        return None
-    column = chance.pick(numbers)
-    up, rows, phrase = chance.coin(0.7), called(facts, chance), chance.first(column.phrases)
-    word = chance.pick(["above", "higher than", "more than"] if up else ["below", "lower than", "less than"])
-    which = [f"with a {phrase} {word} average", f"whose {phrase} is {word} the average",
-             f"whose {phrase} is {word} average",
-             f"with {'an above' if up else 'a below'}-average {phrase}",
-             f"with a {phrase} {word} the average {phrase}"]  # fmt: skip
-    said = chance.pick(which)
-    source = joins.source(facts.name)
-    times = ""
-    if up and chance.coin(0.2):
-        times, said = (
-            "2 * ",
-            chance.pick(
-                [f"whose {phrase} is more than twice the average", f"with more than double the average {phrase}"]
-            ),
-        )
-    where = [f"{column.place} {'>' if up else '<'} (SELECT {times}AVG({column.place}) {source})"]
-    if chance.coin(0.35) or not labels:
-        question = how_many(Rows(f"{rows.one} {said}", f"{rows.many} {said}"), (), chance)
-        return Asked(question, select(["COUNT(*)"], source, where), "mean", (facts.name,))
-    forms = [f"Which {rows.many} have a {phrase} {word} average?" if not times else f"Find all {rows.many} {said}.",
-             f"List the {rows.many} {said}.", f"Show all {rows.many} {said}.",
-             f"Find {rows.many} {said}."]  # fmt: skip
-    return Asked(chance.pick(forms), select(labels, source, where), "mean", (facts.name,))
-
-
-def two_figures(facts: TableFacts, joins: Joins, chance: Chance) -> Asked | None:
-    """The least and the most, or count and mean, in one row."""
-    numbers = facts.of(*NUMBERS)
-    if not numbers:
-        return None
-    column = chance.pick(numbers)
-    made = [one for one in conditions(facts, chance, (0.6, 0.4)) if one.column != column.column.name]
-    rows, phrase = called(facts, chance, made), chance.first(column.phrases)
-    which = chance.below(2)
-    items = [[f"MIN({column.place})", f"MAX({column.place})"], ["COUNT(*)", f"AVG({column.place})"]][which]
-    forms = [[f"What are the lowest and the highest {phrase} of {rows.many}?",
-              f"Minimum and maximum {phrase} of {rows.many}"],
-             [f"How many {rows.many} are there, and what is their average {phrase}?"]][which]  # fmt: skip
-    return Asked(chance.pick(forms), select(items, joins.source(facts.name), rows.sql), "two", (facts.name,))
-
-
-def span(facts: TableFacts, joins: Joins, chance: Chance) -> Asked | None:
-    """Days between two dates of a row: on average, at most."""
-    found = facts.of("date")
-    if len(found) < 2:
-        return None
-    first, last = found[0], found[1] if len(found) == 2 else chance.pick(found[1:])
-    if str(first.column.low) > str(last.column.low):
-        first, last = last, first
-    way, word = chance.pick([("AVG", "on average"), ("AVG", "on average"), ("MAX", "at most"), ("MIN", "at least")])
-    made = [
-        one for one in conditions(facts, chance, (0.7, 0.3)) if one.column not in (first.column.name, last.column.name)
-    ]
-    rows = called(facts, chance, made)
-    a, b = chance.first(first.phrases), chance.first(last.phrases)
-    forms = [f"How many days are there {word} between {a} and {b} of {rows.many}?",
-             f"How many days pass {word} from {a} to {b} of {rows.many}?",
-             f"How long does it take {word} from {a} to {b} for {rows.many}, in days?"]  # fmt: skip
-    if way == "AVG":
-        forms += [f"What is the average time between {a} and {b} of {rows.many} in days?"] * 2
-    item = f"{way}(julianday({last.place}) - julianday({first.place}))"
-    return Asked(chance.pick(forms), select([item], joins.source(facts.name), rows.sql), "span", (facts.name,))

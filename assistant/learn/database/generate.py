@@ -13,6 +13,7 @@ from rushlight import Error
 from rushlight.assistant.learn.database import figures_asked as figures
 from rushlight.assistant.learn.database import rows_asked as rows
 from rushlight.assistant.learn.database import several_tables
+from rushlight.assistant.learn.database import special_asked as special
 from rushlight.assistant.learn.database.asked import Asked, Joins
 from rushlight.assistant.learn.database.chance import Chance
 from rushlight.assistant.learn.database.facts import Facts, TableFacts, read_facts
@@ -25,7 +26,8 @@ Maker = Callable[[TableFacts, Joins, Chance], Asked | None]
 _MAKERS: Final[tuple[tuple[Maker, float], ...]] = (
     (rows.count, 2.6), (rows.listing, 2.6), (rows.columns_of, 1.3), (rows.lookup, 1.4), (rows.different, 0.8),
     (figures.amount, 2.2), (figures.dates, 0.7), (figures.extreme, 1.9), (figures.grouped, 1.6),
-    (figures.top_group, 1.2), (figures.against_mean, 0.55), (figures.two_figures, 0.25), (figures.span, 0.35),
+    (figures.top_group, 1.2), (special.against_mean, 0.55), (special.two_figures, 0.25), (special.span, 0.35),
+    (special.having_figure, 0.4), (special.product, 0.4), (special.compared, 0.3),
 )  # fmt: skip
 _ONE_TABLE: Final = 0.62  # of all questions
 _TRIES: Final = 40  # for each question that is wanted

@@ -6,9 +6,10 @@ from typing import Final
 from rushlight.assistant.learn.database.asked import Asked, Joins, label_of, select, verbal
 from rushlight.assistant.learn.database.chance import Chance
 from rushlight.assistant.learn.database.conditions import any_condition
-from rushlight.assistant.learn.database.facts import TableFacts
+from rushlight.assistant.learn.database.facts import ColumnFacts, TableFacts
 from rushlight.assistant.learn.database.names import plural_of
 from rushlight.assistant.learn.database.saying import Condition, Rows, called, happened, value_said
+from rushlight.assistant.sql.grammar import literal
 
 NUMBERS: Final = ("number", "money", "count")
 
@@ -156,18 +157,29 @@ def lookup(facts: TableFacts, joins: Joins, chance: Chance) -> Asked | None:
 
 def one_row(facts: TableFacts, chance: Chance) -> tuple[str, list[str]] | None:
     """How a row is named, and the SQL of it."""
+    code = _code(facts)
+    if code is not None and (not facts.label or chance.coin(0.35)):
+        value, noun = chance.pick(code.values), facts.nouns[0].one
+        forms = [f"{noun} {value}", f"{noun} number {value}", f"the {noun} with {code.phrase} {value}", value]
+        return chance.pick(forms), [f"{code.place} = {literal(value)}"]
     if len(facts.label) == 1 and facts.label[0].values:
         value = chance.pick(facts.label[0].values)
-        return value_said(value, chance), [f"{facts.label[0].place} = '{value.replace(chr(39), chr(39) * 2)}'"]
+        return value_said(value, chance), [f"{facts.label[0].place} = {literal(value)}"]
     if len(facts.label) == 2 and all(one.values for one in facts.label):
         last = chance.pick(facts.label[1].values)
-        return value_said(last, chance), [f"{facts.label[1].place} = '{last.replace(chr(39), chr(39) * 2)}'"]
+        return value_said(last, chance), [f"{facts.label[1].place} = {literal(last)}"]
     keys = [one for one in facts.columns.values() if one.column.key]
     if len(keys) == 1 and isinstance(keys[0].column.high, int) and isinstance(keys[0].column.low, int):
         number = keys[0].column.low + chance.below(keys[0].column.high - keys[0].column.low + 1)
         return chance.pick([f"{facts.nouns[0].one} {number}", f"{facts.nouns[0].one} number {number}",
                             f"{facts.nouns[0].one} no. {number}"]), [f"{keys[0].place} = {number}"]  # fmt: skip
     return None
+
+
+def _code(facts: TableFacts) -> ColumnFacts | None:
+    """The key of rows that are known by letters and digits."""
+    keys = [one for one in facts.columns.values() if one.column.key]
+    return keys[0] if len(keys) == 1 and keys[0].values and keys[0] not in facts.label else None
 
 
 def different(facts: TableFacts, joins: Joins, chance: Chance) -> Asked | None:

@@ -62,19 +62,49 @@ def list_far(facts: Facts, table: TableFacts, joins: Joins, chance: Chance) -> A
 def count_owners(facts: Facts, table: TableFacts, joins: Joins, chance: Chance) -> Asked | None:
     """How many different others the rows belong to."""
     links = [one for one in facts.links_of(table.name) if len(one.key.columns) == 1 and one.key.table != table.name]
-    if not links or table.is_link:
+    if not links:
         return None
     link = chance.pick(links)
     owner = called(facts.tables[link.key.table], chance, noun=link.role)
-    made = conditions(table, chance, (0.25, 0.75))
+    made, source, tables = conditions(table, chance, (0.25, 0.75)), joins.source(table.name), (table.name,)
+    others = [one for one in ways_from(facts, table) if one.links[0][1] != link and not one.is_many]
+    if others and chance.coin(0.4):
+        way = chance.pick(others)
+        far = far_condition(way, chance)
+        if far is not None:
+            made, source, tables = [far], joined(joins, [way]), tables_of(way)
     rows = called(table, chance, made)
     item = f"COUNT(DISTINCT {name_of(table.name)}.{name_of(link.key.columns[0])})"
     word = chance.pick(["different", "distinct", "different"])
-    forms = [f"How many {word} {owner.many} have {rows.many}?",
+    forms = [f"How many {word} {owner.many} have {rows.many}?", f"How many {word} {owner.many} had {rows.many}?",
              f"How many {word} {owner.many} are there among the {rows.many}?",
-             f"How many {word} {owner.many} had {rows.many}?",
              f"Number of {word} {owner.many} with {rows.many}"]  # fmt: skip
-    return Asked(chance.pick(forms), select([item], joins.source(table.name), rows.sql), "different", (table.name,))
+    return Asked(chance.pick(forms), select([item], source, rows.sql), "different", tables)
+
+
+def unlinked(facts: Facts, table: TableFacts, joins: Joins, chance: Chance) -> Asked | None:
+    """Rows that belong to nothing, or to something."""
+    links = [one for one in facts.links_of(table.name) if one.has_missing and len(one.key.columns) == 1]
+    if not links or table.is_link:
+        return None
+    link = chance.pick(links)
+    noun = link.role or chance.weighed([(one.one, one.weight) for one in facts.tables[link.key.table].nouns])
+    missing, rows, labels = chance.coin(0.75), called(table, chance), label_of(table)
+    if missing:
+        said = chance.pick([f"without {_a(noun)}", f"with no {noun}", f"that have no {noun}", f"without any {noun}",
+                            f"that belong to no {noun}", f"whose {noun} is not known",
+                            f"that do not have {_a(noun)}"])  # fmt: skip
+    else:
+        said = chance.pick([f"with {_a(noun)}", f"that have {_a(noun)}", f"that belong to {_a(noun)}"])
+    where = [f"{name_of(table.name)}.{name_of(link.key.columns[0])} IS {'' if missing else 'NOT '}NULL"]
+    source = joins.source(table.name)
+    if not labels or chance.coin(0.4):
+        question = how_many(Rows(f"{rows.one} {said}", f"{rows.many} {said}"), (), chance)
+        return Asked(question, select(["COUNT(*)"], source, where), "unlinked", (table.name,))
+    forms = [f"List the {rows.many} {said}.", f"Show all {rows.many} {said}.", f"Which are the {rows.many} {said}?"]
+    if verbal(said):
+        forms += [f"Which {rows.many} {verbal(said)}?"] * 4
+    return Asked(chance.pick(forms), select(labels, source, where), "unlinked", (table.name,))
 
 
 def lookup_far(facts: Facts, table: TableFacts, joins: Joins, chance: Chance) -> Asked | None:
@@ -323,7 +353,8 @@ def _a(noun: str) -> str:
 
 Maker = Callable[[Facts, TableFacts, Joins, Chance], Asked | None]
 MAKERS: Final[tuple[tuple[Maker, float], ...]] = (
-    (count_far, 1.7), (count_owners, 0.5), (list_far, 1.8), (lookup_far, 1.2), (with_far, 0.6), (amount_far, 1.1),
+    (count_far, 1.7), (count_owners, 0.7), (unlinked, 0.7), (list_far, 1.8), (lookup_far, 1.2), (with_far, 0.6),
+    (amount_far, 1.1),
     (grouped_far, 2.2),
     (extreme_far, 0.6), (without, 1.0),
 )  # fmt: skip
