@@ -30,6 +30,7 @@ _LATER = (
     "bytes", "conversations", "messages", "tokens", "files",
     "Calibrating", "Comparing", "Converting", "Looking at weights", "Measuring", "Proving", "Quantizing", "Timing",
     "Loading", "Merging", "Reading examples", "Training", "Writing", "examples", "groups", "steps",
+    "Planning", "Waiting for an idle machine", "Waiting for mains power",
     "modules", "tensors", "windows", "Evaluating", "Comparing with the base", "items",
     "Asking the untrained model", "Working", "pieces",
 )  # fmt: skip

@@ -4,7 +4,7 @@ Supervised tokens per second over an epoch of the same examples, with a beginnin
 without; TRL unpacked, packed (bfd) and grouped by length, each without recomputation; both sides on one build of torch.
 Gradients of one batch are held against each other first. Loading is not measured on either side.
 
-    python tests/bench/bench_train.py [--rounds N] [--examples N] [--only apart|shared]
+    python tests/bench/bench_train.py [--rounds N] [--seconds N] [--cpu] [--examples N] [--only apart|shared]
 """
 
 import argparse
@@ -14,12 +14,13 @@ import statistics
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from measure import Row, alternate, machine, report
+from measure import Row, machine, report
 from rivals.environment import ROOT, RivalMissing
 from rivals.trl_side import environment
 from rushlight_home import demo_model
@@ -87,9 +88,9 @@ class Side:
         answer: dict[str, Any] = json.loads(line)
         return answer
 
-    def speed(self, way: str) -> float:
+    def speed(self, way: str, clock: str) -> float:
         answer = self.ask(way)
-        return float(answer["tokens"] / answer["seconds"])
+        return float(answer["tokens"] / answer[clock])
 
 
 @contextmanager
@@ -103,6 +104,19 @@ def sides(folder: Path, data: Path, env: dict[str, str]) -> Iterator[tuple[Side,
             side.process.wait()
 
 
+def rounds(most: int, seconds: float, named: dict[str, Callable[[], float]]) -> dict[str, list[float]]:
+    """Turn by turn, told as it comes; no round begins after `seconds`."""
+    found: dict[str, list[float]] = {name: [] for name in named}
+    until = time.monotonic() + seconds
+    for _ in range(most):
+        for name in reversed(named) if len(found["ours"]) % 2 else named:
+            found[name].append(named[name]())
+            print(f"  {name} {found[name][-1]:.1f} tokens/s", flush=True)
+        if time.monotonic() > until:
+            break
+    return found
+
+
 def apart(one: dict[str, list[float]], other: dict[str, list[float]]) -> float:
     assert one.keys() == other.keys()
     return max(abs(a - b) for name in one for a, b in zip(one[name], other[name], strict=True))
@@ -111,12 +125,16 @@ def apart(one: dict[str, list[float]], other: dict[str, list[float]]) -> float:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--seconds", type=float, default=1e9, help="begin no round after so much time")
     parser.add_argument("--examples", type=int, default=48)
+    parser.add_argument(
+        "--cpu", action="store_true", help="per second of processors, one thread: for a machine that does other work"
+    )
     parser.add_argument("--only", choices=("apart", "shared"))
     given = parser.parse_args()
     before = machine()
     try:
-        env = environment()
+        env = environment() | ({"OMP_NUM_THREADS": "1"} if given.cpu else {})
     except RivalMissing as missing:
         print(f"TRL is not here: {missing}")
         return
@@ -133,9 +151,10 @@ def main() -> None:
             longest = max(len(one["ids"]) for one in made)
             with sides(folder, data, env) as (ours, trl):
                 furthest = apart(ours.ask("gradients")["gradients"], trl.ask("gradients")["gradients"])
-                named = {"ours": lambda side=ours: side.speed("packed")}
-                named |= {way: lambda way=way, side=trl: side.speed(way) for way in WAYS}
-                found = alternate(given.rounds, named)
+                clock = "cpu_seconds" if given.cpu else "seconds"
+                named = {"ours": lambda side=ours, clock=clock: side.speed("packed", clock)}
+                named |= {way: lambda way=way, side=trl, clock=clock: side.speed(way, clock) for way in WAYS}
+                found = rounds(given.rounds, given.seconds, named)
             best = max(WAYS, key=lambda way: statistics.median(found[way]))
             for way, words in WAYS.items():
                 ratios = [one / two for one, two in zip(found["ours"], found[way], strict=True)]
@@ -146,6 +165,8 @@ def main() -> None:
                 notes.append(f"{kind}, TRL {words}: ratios {', '.join(f'{one:.2f}' for one in ratios)}")
             notes.append(f"{kind}: {len(made)} examples, {n_read:,} tokens, {n_trained:,} supervised, longest "
                          f"{longest}; gradients differ by {furthest:.1e} at most")  # fmt: skip
+    if given.cpu:
+        notes.append("per second of processors, one thread on each side")
     notes.append("ours is the median of ratios times the rival's median")
     report("Training against TRL", rows, before, notes)
 

@@ -16,7 +16,8 @@ from typing import Any
 
 BATCH, RANK, ALPHA, RATE = 16, 16, 32, 2e-4
 N_COMPARED = 8  # examples
-Step = Callable[[str], tuple[int, float, dict[str, Any]]]
+Times = tuple[float, float]  # by the clock, and of processors
+Step = Callable[[str], tuple[int, Times, dict[str, Any]]]
 
 
 def main(side: str, folder: str, examples: str, row_tokens: str) -> None:
@@ -26,7 +27,7 @@ def main(side: str, folder: str, examples: str, row_tokens: str) -> None:
     step = (ours if side == "rushlight" else theirs)(Path(folder), data, int(row_tokens))
     for line in sys.stdin:
         n_tokens, seconds, more = step(line.strip())
-        told.write(json.dumps({"tokens": n_tokens, "seconds": seconds, **more}) + "\n")
+        told.write(json.dumps({"tokens": n_tokens, "seconds": seconds[0], "cpu_seconds": seconds[1], **more}) + "\n")
         told.flush()
 
 
@@ -49,16 +50,16 @@ def ours(folder: Path, data: list[dict[str, Any]], row_tokens: int) -> Step:
     loaded = BACKEND.load(folder, config, "cpu", "float32")
     examples = [Tokens(np.array(one["ids"], np.int64), np.array(one["labels"]) != -100) for one in data]
 
-    def step(way: str) -> tuple[int, float, dict[str, Any]]:
+    def step(way: str) -> tuple[int, Times, dict[str, Any]]:
         recipe = Supervised(examples, share=way != "apart")
         training = Training(loaded, recipe, config, Path(), row_tokens=row_tokens, n_threads=torch.get_num_threads())
         if way == "gradients":
             _fill(loaded.model, torch)
             training.gradients(list(range(N_COMPARED)))
-            return 0, 0.0, {"gradients": _firsts(loaded.model)}
-        began = time.perf_counter()
+            return 0, (0.0, 0.0), {"gradients": _firsts(loaded.model)}
+        began = _now()
         n_tokens = sum(training.one_step(RATE)["trained_tokens"] for _ in range(training.n_steps))
-        return n_tokens, time.perf_counter() - began, {}
+        return n_tokens, _since(began), {}
 
     return step
 
@@ -81,15 +82,17 @@ def theirs(folder: Path, data: list[dict[str, Any]], row_tokens: int) -> Step:
     n_tokens = sum(label != -100 for one in data for label in one["labels"][1:])
 
     class Clock(TrainerCallback):
-        began = ended = 0.0
+        began: Times | None = None
+        spent: Times = (0.0, 0.0)
 
         def on_step_begin(self, *_: Any, **__: Any) -> None:
-            self.began = self.began or time.perf_counter()
+            self.began = self.began or _now()
 
         def on_step_end(self, *_: Any, **__: Any) -> None:
-            self.ended = time.perf_counter()
+            assert self.began is not None
+            self.spent = _since(self.began)
 
-    def step(way: str) -> tuple[int, float, dict[str, Any]]:
+    def step(way: str) -> tuple[int, Times, dict[str, Any]]:
         packs, clock = way == "bfd", Clock()
         with tempfile.TemporaryDirectory() as out:
             settings = SFTConfig(
@@ -107,11 +110,20 @@ def theirs(folder: Path, data: list[dict[str, Any]], row_tokens: int) -> Step:
                 batch = trainer.data_collator([dict(one) for one in rows.select(range(N_COMPARED))])
                 n_items = int((batch["labels"][:, 1:] != -100).sum())
                 trainer.compute_loss(model.train(), dict(batch), num_items_in_batch=n_items).backward()
-                return 0, 0.0, {"gradients": _firsts(model)}
+                return 0, (0.0, 0.0), {"gradients": _firsts(model)}
             trainer.train()
-        return n_tokens, clock.ended - clock.began, {}
+        return n_tokens, clock.spent, {}
 
     return step
+
+
+def _now() -> Times:
+    return time.perf_counter(), time.process_time()
+
+
+def _since(began: Times) -> Times:
+    now = _now()
+    return now[0] - began[0], now[1] - began[1]
 
 
 def _fill(model: Any, torch: Any) -> None:
