@@ -7,6 +7,7 @@ from typing import Any, Final
 from rushlight import svg
 
 _WIDTH, _PANEL, _LEFT, _RIGHT, _TOP = 760, 190, 78, 24, 44
+_MOST_DOTS = 40  # of a line that also shows its points
 _PANELS: Final = (
     ("loss", ("loss", "held_out")),
     ("reward", ("reward_chosen", "reward_rejected")),
@@ -49,18 +50,21 @@ def _panel(name: str, series: Sequence[tuple[str, _Points]], top: float, last: i
     across = svg.Scale(0, last, _LEFT, _WIDTH - _RIGHT)
     up = svg.Scale(low, high, top + _PANEL - 46, top)
     parts = []
-    for part in range(5):
-        value = low + (high - low) * part / 4
+    for value in svg.ticks(low, high):
         y = up.at(value)
         parts += [svg.line(_LEFT, y, across.end, y), svg.words(_LEFT - 8, y + 4, f"{value:.3g}", anchor="end")]
-    for part in range(5):
-        step = last * part / 4
-        parts.append(svg.words(across.at(step), up.start + 16, f"{round(step):,}", anchor="middle"))
-    for number, (label, points) in enumerate(series):
+    for step in sorted({round(one) for one in svg.ticks(0, last)}):
+        parts.append(svg.words(across.at(step), up.start + 16, f"{step:,}", anchor="middle"))
+    end = across.end
+    for number, (label, points) in reversed(list(enumerate(series))):
         colour = svg.COLOURS[number % len(svg.COLOURS)]
-        parts.append(svg.curve([(across.at(step), up.at(value)) for step, value in _thinned(points)], colour))
-        x = across.end - 90 * (len(series) - 1 - number)
-        parts.append(svg.words(x, top - 4, label, anchor="end", colour=colour))
+        places = [(across.at(step), up.at(value)) for step, value in _thinned(points)]
+        parts.append(svg.curve(places, colour))
+        if len(places) <= _MOST_DOTS:  # a line through one point is none
+            parts += [svg.circle(*place, 2.5, colour, f"{label} {value:.4g}")
+                      for place, (_, value) in zip(places, points, strict=True)]  # fmt: skip
+        parts.append(svg.words(end, top - 4, label, anchor="end", colour=colour))
+        end -= 7 * len(label) + 14
     parts.append(svg.words(_LEFT, top - 4, name))
     return parts
 

@@ -164,7 +164,7 @@ def _notices(report: dict[str, Any], config: Any) -> list[Notice]:
         found.append(Notice("no-end", f"{missing:,} examples do not end with the end of a turn; from those alone the "
                                       "model would not learn to stop."))  # fmt: skip
     if train.get("alike"):
-        found.append(Notice("alike", f"{train['alike']:,} pairs were left out: both answers are the same."))
+        found.append(Notice("alike", f"Pairs left out since both answers are the same: {train['alike']:,}."))
     if config.recipe == "kto":
         found += _balance(train["good"], train["examples"] - train["good"], config.preference)
     return found
