@@ -32,7 +32,8 @@ _LATER = (
     "Loading", "Merging", "Reading examples", "Training", "Writing", "examples", "groups", "steps",
     "Planning", "Waiting for an idle machine", "Waiting for mains power",
     "modules", "tensors", "windows", "Evaluating", "Comparing with the base", "items",
-    "Asking the untrained model", "Working", "pieces",
+    "Asking the untrained model", "Working", "pieces", "Making examples", "Measuring this machine", "Reading feedback",
+    "questions",
 )  # fmt: skip
 # What click says itself, where a user meets it: it asks gettext, which ui/words.py points to our catalogue.
 CLICK: tuple[Message, ...] = (

@@ -23,8 +23,6 @@ if TYPE_CHECKING:
 _EPILOG = text("""\b
 A session:
   $ rushlight teach database clinic.db --minutes 15 --promote
-  Lesson clinic: 1,570 questions with their queries, 120 of them held out.
-  Suite clinic, 120 items: 84.2% right, 2.5% without it; the difference lies between +74.2% and +88.3%.
   clinic-1a2b3c4d-1 serves sql:clinic-1a2b3c4d from now on.
   $ rushlight sql ask clinic.db "Which doctor had the most visits?"
   $ rushlight registry rollback sql:clinic-1a2b3c4d""")

@@ -61,8 +61,8 @@ def date_condition(column: ColumnFacts, chance: Chance, is_only: bool = False) -
         return Condition(f"{place} = '{day}'", f"{head}on {day_said(day, chance)}", column=column.column.name)
     signs = {"after": (">", ["after", "after", "later than"]), "before": ("<", ["before", "before", "earlier than"])}
     sign, words = signs.get(way, (">=", ["since"]))
-    word = chance.pick(words)
-    return Condition(f"{place} {sign} '{day}'", f"{head}{word} {day_said(day, chance)}", column=column.column.name)
+    said = chance.pick(words)
+    return Condition(f"{place} {sign} '{day}'", f"{head}{said} {day_said(day, chance)}", column=column.column.name)
 
 
 def day_said(day: date, chance: Chance) -> str:

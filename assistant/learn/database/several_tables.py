@@ -66,7 +66,8 @@ def count_owners(facts: Facts, table: TableFacts, joins: Joins, chance: Chance) 
         return None
     link = chance.pick(links)
     owner = called(facts.tables[link.key.table], chance, noun=link.role)
-    made, source, tables = conditions(table, chance, (0.25, 0.75)), joins.source(table.name), (table.name,)
+    made, source = conditions(table, chance, (0.25, 0.75)), joins.source(table.name)
+    tables: tuple[str, ...] = (table.name,)
     others = [one for one in ways_from(facts, table) if one.links[0][1] != link and not one.is_many]
     if others and chance.coin(0.4):
         way = chance.pick(others)

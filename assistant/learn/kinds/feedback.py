@@ -57,7 +57,7 @@ class FeedbackLesson:
     def _of(self, one: Judged) -> Draft | None:
         """The example of one judgement; None where there is nothing to learn, as from a reply that failed."""
         prompt = self._prompt(self._conversations.get(one.feedback.conversation_id), one.prompt)
-        origins = (Origin("conversation", one.feedback.conversation_id, one.reply.id),)
+        origins: tuple[Origin, ...] = (Origin("conversation", one.feedback.conversation_id, one.reply.id),)
         more = {"feedback": one.feedback.id, "kind": one.feedback.kind, "note": one.feedback.note}
         reply = one.reply.content
         if not prompt:

@@ -65,7 +65,7 @@ class ImportedLesson:
             for line, value in _records(path, raw):
                 if len(found) % 500 == 0:
                     watch.check()
-                    watch.tell(f"Reading {path.name}", len(found))
+                    watch.tell("Reading", len(found))
                 try:
                     if isinstance(value, WrongRecord):
                         raise value
