@@ -1,4 +1,5 @@
-"""Files of examples to learn from: chats, prompts with their completions, or plain texts, one JSON object a line.
+"""Files of examples to learn from: chats, prompts with their completions, or plain texts; one JSON object a line, or
+the rows of a Parquet, CSV or JSON file.
 
 Everything that is wrong with the files is told at once, by file and line; nothing is left out silently.
 """
@@ -11,11 +12,13 @@ from pathlib import Path
 from typing import Any, Final, TypeAlias, TypeVar
 
 from rushlight import Error, Stop
+from rushlight.trainer.data.read import read_records
 
 Chat: TypeAlias = list[dict[str, Any]]
 T = TypeVar("T")
 _ROLES: Final = ("system", "developer", "user", "assistant", "tool")
 _MOST_TOLD: Final = 10
+_TABLES: Final = (".json", ".csv", ".tsv", ".parquet")
 _MOST_LINE_BYTES: Final = 64 << 20
 
 
@@ -38,38 +41,47 @@ def read_lessons(paths: Sequence[Path], stop: Stop | None = None) -> list[Lesson
 def read_lines(
     paths: Sequence[Path], parse: Callable[[dict[str, Any], float], T | str], forms: str, stop: Stop | None = None
 ) -> list[T]:
-    """What `parse` makes of the object in each line and of its share of a split; a text is what is wrong with it."""
+    """What `parse` makes of each object and of its share of a split; a text is what is wrong with it."""
     found: list[T] = []
     problems: list[str] = []
     n_problems = 0
     for path in paths:
-        for number, line in _lines(path):
+        for number, (place, said, share) in enumerate(_objects(path)):
             if stop is not None and number % 1000 == 0:
                 stop.check()
-            if not line.strip():
-                continue
-            said = _object(line)
-            one = said if isinstance(said, str) else parse(said, _share(line))
+            one = said if isinstance(said, str) else parse(said, share)
             if not isinstance(one, str):
                 found.append(one)
                 continue
             n_problems += 1
             if len(problems) < _MOST_TOLD:
-                problems.append(f"{path.name} line {number}: {one}")
+                problems.append(f"{place}: {one}")
     if n_problems:
         more = f"; and {n_problems - len(problems):,} more" if n_problems > len(problems) else ""
         raise Error(
             f"Cannot learn from these lines: {'; '.join(problems)}{more}.",
-            f"Each line is one object: {forms}.",
+            f"Each line or row is one object: {forms}.",
             kind="bad-data",
         )
     if not found:
         raise Error(
             f"There is nothing to learn from: {', '.join(path.name for path in paths)} hold no example.",
-            "Give JSONL files with one example a line.",
+            "Give JSONL files with one example a line, or Parquet, CSV or JSON files with one a row.",
             kind="bad-data",
         )
     return found
+
+
+def _objects(path: Path) -> Iterator[tuple[str, dict[str, Any] | str, float]]:
+    """(where it stands, the object or what is wrong with it, its share of a split)."""
+    if path.suffix.lower() not in _TABLES:
+        for number, line in _lines(path):
+            if line.strip():
+                yield f"{path.name} line {number}", _object(line), _share(line)
+        return
+    for record, _ in read_records([path]):
+        said = {key: value for key, value in record.row.items() if value is not None}  # a column that a row leaves out
+        yield record.place, said, _share(json.dumps(said, sort_keys=True, default=str).encode())
 
 
 def _lines(path: Path) -> Iterator[tuple[int, bytes]]:

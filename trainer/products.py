@@ -81,7 +81,7 @@ def linear_onto(out: Any, x: Any, weight: Any) -> Any:
 def _takes_onednn(x: Any, other: Any) -> bool:
     if _used[0] != "onednn" or x.dtype != torch.float32 or other.dtype != torch.float32 or x.device.type != "cpu":
         return False
-    return int(x.numel()) * max(other.shape) >= _LEAST_WORK and other.numel() > 0
+    return bool(x.numel() * max(other.shape) >= _LEAST_WORK and other.numel() > 0)
 
 
 def _onednn(x: Any, weight: Any, bias: Any) -> Any:

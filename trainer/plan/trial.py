@@ -16,7 +16,7 @@ from rushlight.trainer.backends.backend import Loaded
 from rushlight.trainer.config import TrainConfig
 from rushlight.trainer.data.pack import Pack
 from rushlight.trainer.head import Head, held_bytes
-from rushlight.trainer.plan.allocations import held_by
+from rushlight.trainer.plan.allocations import Held, held_by
 from rushlight.trainer.plan.shape import Shape
 from rushlight.trainer.plan.small_model import N_VOCAB, backward, forward, small_model, with_ids_below
 
@@ -124,8 +124,11 @@ class Trial:
     def _bytes(self, pack: Pack) -> tuple[float, float, float]:
         """(kept by one layer, kept by the rest, for a moment in the backward pass)."""
         cut = with_ids_below(pack, N_VOCAB)
-        held = [held_by(lambda one=one: forward(one, cut), lambda loss, one=one: backward(one, cut, loss), self._device)
-                for one in (self._one, self._some) if one is not None]  # fmt: skip
+
+        def held_in(model: Loaded) -> Held:
+            return held_by(lambda: forward(model, cut), lambda loss: backward(model, cut, loss), self._device)
+
+        held = [held_in(one) for one in (self._one, self._some) if one is not None]
         head = held_bytes(pack.n_targets, self._shape.width, N_VOCAB, trains=self._config.method == "full")[0]
         first, last = held[0], held[-1]
         layer = (last.kept - first.kept) / (self._k - 1) if self._k > 1 else first.kept
