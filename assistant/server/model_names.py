@@ -15,9 +15,10 @@ from rushlight.assistant.engine.request import LoraUse
 from rushlight.assistant.models.model import ID_PATTERN, Model
 from rushlight.assistant.paths import Paths
 from rushlight.assistant.registry.scopes import CHAT
+from rushlight.assistant.registry.values import AdapterState
 from rushlight.assistant.server.errors import Refusal, bad
 
-_STATES = ("promoted", "candidate")
+_STATES: tuple[AdapterState, ...] = ("promoted", "candidate")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +62,18 @@ def _named(app: App, name: str) -> Named:
             raise err from None
         return Named(f"{model.id}@{adapter}", model, (_named_adapter(app.paths, adapter, name),))
     return Named(model.id, model)
+
+
+def names_by_state(app: App) -> tuple[Named, ...]:
+    """`MODEL@promoted` and `MODEL@candidate` of chats, `SCOPE@...` of other scopes, as far as there are any."""
+    registry, models = app.registry, {model.sha256: model for model in app.models}
+    found: dict[str, Named] = {}
+    for adapter in registry.adapters(states=_STATES):  # the newest first: that is what the name stands for
+        model = models.get(adapter.base_sha256)
+        if model is not None:
+            name = f"{model.id if adapter.scope == CHAT else adapter.scope}@{adapter.state}"
+            found.setdefault(name, Named(name, model, (adapter.use(),)))
+    return tuple(found[name] for name in sorted(found))
 
 
 def _named_by_state(app: App, name: str, state: str, unknown: Error) -> Named:

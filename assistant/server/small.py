@@ -17,14 +17,16 @@ from rushlight.assistant.server.endpoint import body_of, exchange_of, json_respo
 from rushlight.assistant.server.engine_use import EngineUse
 from rushlight.assistant.server.errors import Refusal, bad
 from rushlight.assistant.server.figures import MAX_RECORDS
-from rushlight.assistant.server.model_names import Named
+from rushlight.assistant.server.model_names import Named, names_by_state
 from rushlight.assistant.server.service import Loading, Service
 from rushlight.assistant.server.templates import template_of, token_text
 
 
 async def list_models(service: Service, request: Request) -> Response:
-    """Every model of the catalogue; they are loaded on demand."""
-    return json_response({"object": "list", "data": [_model_json(model) for model in await service.models()]})
+    """Every model of the catalogue, loaded on demand; then those with an adapter that is promoted or a candidate."""
+    listed = [_model_json(model) for model in await service.models()]
+    listed += [_model_json(one.model, one.name) for one in await service.short(names_by_state)]
+    return json_response({"object": "list", "data": listed})
 
 
 async def show_model(service: Service, request: Request) -> Response:

@@ -6,8 +6,10 @@ from typing import Any
 import pytest
 
 from rushlight import Error
+from rushlight.assistant.app import open_app
 from rushlight.assistant.engine.request import Grammar, Message
 from rushlight.assistant.events import Finished, Notice, ReasoningDelta, TextDelta, TokenLogprob
+from rushlight.assistant.registry.values import NewAdapter
 
 CALL = "<tool_call>"
 WEATHER = {
@@ -351,6 +353,29 @@ def test_models_and_names(serve: Callable[..., Any], tiny_model: str) -> None:
     assert (missing.status_code, missing.json()["error"]["code"]) == (404, "model_not_found")
     assert served.chat(model=tiny_model).status_code == 200
     assert served.chat(model="gpt-3.5-turbo").status_code == 404
+
+
+def test_candidates_and_what_is_promoted_are_listed_and_served(
+    serve: Callable[..., Any], tiny_model: str, gguf_builder: Any, tmp_path: Any
+) -> None:
+    with open_app(host="in-process") as app:
+        model = app.model()
+        for number, scope in ((1, "chat"), (2, "chat"), (3, "sql:lamps-1a2b3c4d")):
+            file = gguf_builder.tiny_lora_gguf(tmp_path / f"{number}.gguf", seed=number)
+            new = NewAdapter(file, scope, model.sha256, model.id, name=f"a{number}")
+            adapter = app.registry.add_adapter(new)
+            app.registry.record_evaluation(adapter, suite="s", suite_sha256="0" * 64, passed=True, report={})
+        app.registry.promote("a1")
+    served = serve()
+    listed = [one["id"] for one in served.client.get("/v1/models").json()["data"]]
+    assert listed == [tiny_model, *sorted([f"{tiny_model}@candidate", f"{tiny_model}@promoted",
+                                           "sql:lamps-1a2b3c4d@candidate"])]  # fmt: skip
+    for name, file in ((tiny_model, ""), (f"{tiny_model}@promoted", "a1"), (f"{tiny_model}@candidate", "a2"),
+                       ("sql:lamps-1a2b3c4d@candidate", "a3")):  # fmt: skip
+        assert served.chat(model=name).json()["model"] == name
+        assert [one.path.endswith(f"{file}.gguf") for one in served.engine.requests[-1].lora] == [True] * bool(file)
+    missing = served.chat(model="sql:lamps-1a2b3c4d@promoted")
+    assert (missing.status_code, missing.json()["error"]["code"]) == (404, "model_not_found")
 
 
 def test_adapters_by_name_and_by_file(serve: Callable[..., Any], tiny_model: str, own_home: Any) -> None:
