@@ -117,7 +117,7 @@ $(VENV)/.wheel: $(VENV)/.base $(SOURCES)
 
 $(VENV)/.dev: $(VENV)/.base pyproject.toml packaging/constraints.txt | needs-tests
 	@echo "Installing what the tests need"
-	@$(BIN)/python packaging/requirements.py dev gui sql quant > $(VENV)/dev.txt
+	@$(BIN)/python packaging/requirements.py dev gui sql duckdb postgresql quant > $(VENV)/dev.txt
 	@$(PIP) install --quiet $(CONSTRAINTS) -r $(VENV)/dev.txt
 	@touch $@
 

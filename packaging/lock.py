@@ -14,7 +14,21 @@ from pathlib import Path
 
 from requirements import requirements
 
-KINDS = ["base", "build", "gui", "documents", "sql", "media", "train", "train-test", "cluster", "freeze", "dev"]
+KINDS = [
+    "base",
+    "build",
+    "gui",
+    "documents",
+    "sql",
+    "duckdb",
+    "postgresql",
+    "media",
+    "train",
+    "train-test",
+    "cluster",
+    "freeze",
+    "dev",
+]
 RANGES = {"torch": "torch>=2.13,<2.15", "torchvision": "torchvision>=0.28,<0.30"}
 TARGET = Path(__file__).resolve().parent / "constraints.txt"
 HEAD = "# Versions that were resolved and tested together (Python 3.11). Made by packaging/lock.py; do not edit.\n"

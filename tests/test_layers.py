@@ -32,6 +32,8 @@ ONLY_IN: dict[str, tuple[str, ...]] = {
     "uvicorn": ("assistant/server/",),
     "httpx": ("assistant/models/download.py", "assistant/engine/remote_http.py"),
     "apsw": ("assistant/store/", "assistant/sql/"),
+    "duckdb": ("assistant/sql/duckdb_backend.py",),
+    "pg8000": ("assistant/sql/postgresql_backend.py",),
     "python_calamine": ("assistant/sql/importing.py",),
     "sqlglot": ("assistant/sql/",),
     "lancedb": ("assistant/documents/index.py",),

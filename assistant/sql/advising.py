@@ -68,6 +68,12 @@ class Adviser:
     """Holds a copy of the database's main file, made when it is first needed, in a worker of its own."""
 
     def __init__(self, database: Database, cache: Path) -> None:
+        if database.dialect != "sqlite":
+            raise Error(
+                "Advice is given for SQLite databases and imported files.",
+                hint="Ask the engine itself: EXPLAIN SELECT ...",
+                kind="bad-request",
+            )
         if len(database.sources) != 1:
             raise Error("Advice is given for one file at a time.", hint="Name one file.", kind="bad-request")
         self._database = database

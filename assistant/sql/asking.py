@@ -17,6 +17,7 @@ from rushlight.assistant.sql import limits
 from rushlight.assistant.sql.ambiguity import ambiguities, decided, still_open
 from rushlight.assistant.sql.answer import SqlAnswer
 from rushlight.assistant.sql.database import Database
+from rushlight.assistant.sql.dialects import translated
 from rushlight.assistant.sql.following import Before, before
 from rushlight.assistant.sql.grammar import sql_grammar
 from rushlight.assistant.sql.linking import Linked, link
@@ -77,7 +78,7 @@ def ask_database(
         remembered = _remembered(memory, database, question, earlier, linked, seconds, started)
         if remembered is not None:
             return remembered
-    if earlier.turns:
+    if earlier.turns and database.dialect == "sqlite":
         found = _refined(database, question, earlier, linked, known, seconds, started)
         if found is not None:
             return _kept(memory, database, found)
@@ -97,14 +98,19 @@ def ask_database(
     writer = Writer(app, model, options, grammar.grammar if grammar else None, tuple(lora), stop, on_progress)
 
     shown = (*examples, *earlier.turns)
-    if grammar is not None:  # a model copies what it has seen, so it sees what it may write
+    if (
+        grammar is not None and database.dialect == "sqlite"
+    ):  # a model copies what it has seen, so it sees what it may write
         shown = tuple(Example(one.question, plain_form(one.sql, database.schema)) for one in shown)
 
     def messages(failed: Sequence[tuple[str, str]]) -> tuple[Message, ...]:
         asked = earlier.whole if form == SHORT_FORM else question  # it has no turns before the question
         return sql_messages(linked, asked, shown, failed, form)
 
-    written = write_and_run(database, writer.write, messages, correct=correct, samples=samples, seconds=seconds)
+    def write(conversation: tuple[Message, ...], seed: int | None) -> str:
+        return translated(writer.write(conversation, seed), database.dialect)
+
+    written = write_and_run(database, write, messages, correct=correct, samples=samples, seconds=seconds)
     answer = SqlAnswer(
         question,
         written.sql,

@@ -44,6 +44,11 @@ class Database:
         self.close()
 
     @property
+    def dialect(self) -> str:
+        """The SQL that it speaks: sqlite, duckdb or postgres."""
+        return {"duckdb": "duckdb", "postgresql": "postgres"}.get(self.sources[0].kind, "sqlite")
+
+    @property
     def name(self) -> str:
         """What people call it: the files."""
         return ", ".join(source.path for source in self.sources)
@@ -160,4 +165,7 @@ def _checked(answer: Rows) -> tuple[tuple[Cell, ...], ...]:
 
 def open_database(files: Iterable[str | Path], paths: Paths) -> Database:
     """These files, read-only, several at once; what is no database is imported into the cache first."""
-    return Database(find_sources(files, paths.cache), paths.cache)
+    sources = find_sources(files, paths.cache)
+    # What a server holds changes without a trace in its address: nothing is kept of it.
+    is_served = any(source.kind == "postgresql" for source in sources)
+    return Database(sources, None if is_served else paths.cache)

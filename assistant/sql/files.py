@@ -15,6 +15,7 @@ from pathlib import Path
 from rushlight import Error
 from rushlight.assistant.paths import private_folder
 from rushlight.assistant.sql import limits
+from rushlight.assistant.sql.addresses import address_source, is_address
 from rushlight.assistant.sql.process import SqlProcess
 from rushlight.assistant.sql.protocol import Import, Imported
 from rushlight.assistant.sql.values import Source
@@ -25,6 +26,8 @@ _MAX_IMPORT_BYTES = 2_000_000_000
 _IMPORT_S = 300.0
 _CACHE_BYTES = 10_000_000_000
 _SQLITE, _PARQUET, _ZIP, _OLE = b"SQLite format 3\x00", b"PAR1", b"PK\x03\x04", b"\xd0\xcf\x11\xe0"
+_DUCKDB = b"DUCK"  # after a checksum of eight bytes
+_ALONE = ("duckdb", "postgresql")  # nothing can be opened beside them
 _EXCEL = {".xlsx", ".xlsm", ".xlsb", ".xls", ".ods"}
 _DATABASE = {".db", ".sqlite", ".sqlite3", ".db3"}
 _TEXT = {".csv", ".tsv", ".txt", ".tab"}
@@ -34,18 +37,28 @@ def find_sources(paths: Iterable[str | Path], cache: Path) -> tuple[Source, ...]
     """The sources for these files, imported where they are no databases. Errors name the file."""
     found: list[Source] = []
     for given in paths:
+        if is_address(str(given)):
+            found.append(address_source(str(given)))
+            continue
         path = Path(given).expanduser()
         source = _source(path.absolute(), str(given), cache, {one.name for one in found})
         found.append(source)
     if not found:
         raise Error("No file was named.", hint="Name a database, CSV, Parquet or Excel file.", kind="no-file")
+    alone = next((one for one in found if one.kind in _ALONE), None)
+    if alone is not None and len(found) > 1:
+        raise Error(
+            f"{alone.path} can only be opened alone.",
+            hint="SQLite databases, CSV, Parquet and Excel files can be opened together.",
+            kind="opened-alone",
+        )
     if len(found) > limits.MAX_SOURCES:
         raise Error(f"{len(found)} files were named; {limits.MAX_SOURCES} can be open at once.", kind="too-many-files")
     return tuple(found)
 
 
 def kind_of(path: Path) -> str:
-    """sqlite, csv, parquet or excel."""
+    """sqlite, duckdb, csv, parquet or excel."""
     try:
         if not path.is_file():
             problem = "is a folder" if path.is_dir() else "does not exist" if not path.exists() else "is no plain file"
@@ -59,6 +72,8 @@ def kind_of(path: Path) -> str:
             f"The file {path} cannot be read: {err.strerror}.", hint="Check its permissions.", kind="no-file"
         ) from err
     suffix = path.suffix.lower()
+    if head[8:12] == _DUCKDB or suffix in (".duckdb", ".ddb"):
+        return "duckdb"
     if head == _SQLITE or suffix in _DATABASE:
         return "sqlite"
     if head[:4] == _PARQUET or suffix in (".parquet", ".pq"):
@@ -82,6 +97,8 @@ def _source(path: Path, given: str, cache: Path, taken: set[str]) -> Source:
     kind = kind_of(path)
     try:
         sha256 = hash_of(path)
+        if kind == "duckdb":
+            return Source(_name(path, taken), given, str(path), kind, sha256)
         if kind == "sqlite":
             beside = [path.with_name(path.name + end) for end in ("-wal", "-journal")]
             beside = [one for one in beside if one.is_file() and one.stat().st_size > 0]

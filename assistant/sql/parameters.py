@@ -26,6 +26,7 @@ _PIECE = re.compile(
     r'|"(?:[^"]|"")*"?'
     r"|`[^`]*`?|\[[^\]]*\]?"
     r"|--[^\n]*|/\*.*?(?:\*/|\Z)"
+    r"|::"  # a cast of other engines
     r"|(?P<parameter>[:@$#][A-Za-z0-9_$\x80-\U0010ffff]+|\?[0-9]*)",
     re.DOTALL,
 )
@@ -61,6 +62,16 @@ def names_in(sql: str) -> tuple[str, ...]:
     if len({name.lower() for name in names}) < len(names):
         raise Error("Two parameters differ only in capital letters.", hint="Rename one.", kind="bad-parameter")
     return names
+
+
+def with_marks(sql: str, mark: str) -> str:
+    """The query with its parameters written as another engine has them: $name for :name."""
+
+    def marked(found: re.Match[str]) -> str:
+        written = found["parameter"]
+        return mark + written[1:] if written and written[0] == ":" and _NAME.match(written[1:]) else found[0]
+
+    return _PIECE.sub(marked, sql)
 
 
 def parameters_of(sql: str, schema: Schema, wanted: Sequence[Parameter] = ()) -> tuple[Parameter, ...]:

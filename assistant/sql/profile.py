@@ -6,6 +6,7 @@ Bounded in rows, values and time; a column that was not reached keeps what its d
 import re
 import time
 from collections import Counter
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import apsw
@@ -23,6 +24,8 @@ _VALUE_CHARS = 80
 _SAMPLES = 12
 _DATE = re.compile(r"\d{4}-\d\d-\d\d\Z")
 _TIME = re.compile(r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d")
+# table, column, seconds -> the column with what it holds, its texts, whether those are all; None: not looked at
+Look = Callable[[Table, Column, float], tuple[Column, list[str], bool] | None]
 
 
 def profile(guard: Guard, seconds: float) -> Profiled:
@@ -32,6 +35,11 @@ def profile(guard: Guard, seconds: float) -> Profiled:
         schema = read_schema(guard, seconds)
     finally:
         guard.lock(guard.tables)
+    return gathered(schema, lambda table, column, share: _look(guard, table, column, share), seconds)
+
+
+def gathered(schema: Schema, look: Look, seconds: float) -> Profiled:
+    """What `look` tells of every column, as far as the time reaches."""
     end = time.monotonic() + seconds
     tables: list[Table] = []
     values: list[Values] = []
@@ -42,7 +50,7 @@ def profile(guard: Guard, seconds: float) -> Profiled:
         for column in table.columns:
             share = (end - time.monotonic()) / max(1, min(n_columns, 20))
             n_columns -= 1
-            found = _look(guard, table, column, share) if share > 0.002 else None
+            found = look(table, column, share) if share > 0.002 else None
             if found is None:
                 columns.append(column)
                 continue
@@ -68,6 +76,11 @@ def _look(guard: Guard, table: Table, column: Column, seconds: float) -> tuple[C
         )
     except (apsw.Error, UnicodeDecodeError, MemoryError):
         return None
+    return looked_at(column, rows)
+
+
+def looked_at(column: Column, rows: Sequence[Any]) -> tuple[Column, list[str], bool]:
+    """The column with what (value, how often) tells of it; its texts; whether those are all."""
     counts: Counter[Any] = Counter()
     for value, n in rows:
         counts[value] += n

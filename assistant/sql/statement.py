@@ -8,11 +8,10 @@ from typing import Any
 import apsw
 
 from rushlight import Error
-from rushlight.assistant.sql import limits
 from rushlight.assistant.sql.guard import Guard
 from rushlight.assistant.sql.problems import explain
-from rushlight.assistant.sql.protocol import Begun, Ended, Rows, Run
-from rushlight.assistant.sql.values import Cell
+from rushlight.assistant.sql.protocol import Ended, Run
+from rushlight.assistant.sql.sending import Sender
 
 
 def run_statement(guard: Guard, run: Run, send: Callable[[object], None]) -> None:
@@ -21,7 +20,7 @@ def run_statement(guard: Guard, run: Run, send: Callable[[object], None]) -> Non
         raise Error("There is no statement.", hint='Such as: "SELECT count(*) FROM orders"', kind="sql-error")
     started = time.monotonic()
     guard.begin(run.seconds, run.sql)
-    sender = _Sender(run, send)
+    sender = Sender(run, send)
     try:
         cursor = guard.db.cursor()
         cursor.exec_trace = _first_look(run.sql, sender)
@@ -44,7 +43,7 @@ def run_statement(guard: Guard, run: Run, send: Callable[[object], None]) -> Non
     send(Ended(sender.more, sender.n_cut, time.monotonic() - started, peak))
 
 
-def _first_look(sql: str, sender: "_Sender") -> Callable[[Any, str, Any], bool]:
+def _first_look(sql: str, sender: Sender) -> Callable[[Any, str, Any], bool]:
     """Sees the statement before it runs: its columns, which are gone after it gave no row, and whether it is alone."""
 
     def trace(cursor: Any, first: str, _bindings: Any) -> bool:
@@ -75,47 +74,3 @@ def _is_blank(rest: str) -> bool:
         else:
             return False
     return True
-
-
-class _Sender:
-    """Gathers rows into messages of bounded size and cuts long cells."""
-
-    def __init__(self, run: Run, send: Callable[[object], None]) -> None:
-        self._run = run
-        self._send = send
-        self._batch: list[tuple[Cell, ...]] = []
-        self._bytes = 0
-        self._n = 0
-        self.more = False
-        self.n_cut = 0
-
-    def begin(self, columns: tuple[str, ...]) -> None:
-        self._send(Begun(columns))
-
-    def add(self, row: tuple[Any, ...]) -> bool:
-        """False when enough rows were sent."""
-        if self._n >= self._run.max_rows:
-            self.more = True
-            return False
-        self._n += 1
-        cells = tuple(self._cell(cell) for cell in row)
-        self._batch.append(cells)
-        self._bytes += sum(len(cell) if isinstance(cell, (str, bytes)) else 9 for cell in cells)
-        if self._bytes >= limits.BATCH_BYTES:
-            self.flush()
-        return True
-
-    def _cell(self, cell: Cell) -> Cell:
-        most = self._run.cell_bytes
-        if isinstance(cell, str) and len(cell) > most:
-            self.n_cut += 1
-            return f"{cell[:most]}… ({len(cell):,} characters)"
-        if isinstance(cell, bytes) and len(cell) > most:
-            self.n_cut += 1
-            return cell[:most]
-        return cell
-
-    def flush(self) -> None:
-        if self._batch:
-            self._send(Rows(tuple(self._batch)))
-            self._batch, self._bytes = [], 0

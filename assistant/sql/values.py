@@ -13,7 +13,7 @@ class Source(Struct, frozen=True):
     name: str  # as in name.table
     path: str  # what the user named
     database: str  # the SQLite file that is read: the same, or one made from it
-    kind: str  # sqlite, csv, parquet or excel
+    kind: str  # sqlite, csv, parquet, excel, duckdb or postgresql
     sha256: str
     notes: tuple[str, ...] = ()  # what was changed on the way in
 

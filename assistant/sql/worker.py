@@ -14,6 +14,7 @@ from typing import Any
 from rushlight import Error
 from rushlight.assistant.engine.frames import Connection
 from rushlight.assistant.sql import limits
+from rushlight.assistant.sql.backend import Backend
 from rushlight.assistant.sql.protocol import (
     CODEC,
     Import,
@@ -55,74 +56,54 @@ def serve(front: Connection) -> None:
         return
     order = first[1]
     copy = isinstance(order, OpenCopy)
-    limit_process(_INDEX_BYTES + Path(order.source.database).stat().st_size if copy else 0)
+    if copy:
+        limit_process(_INDEX_BYTES + Path(order.source.database).stat().st_size)
+        order = Open((order.source,), order.seconds)
     try:
-        guard = _open(front, Open((order.source,), order.seconds) if copy else order)
+        backend = _opened(order, copy=copy)
+        front.send(Opened(backend.schema))
     except Error as err:
         front.send(Refused(err.message, err.hint, err.kind))
         return
     while True:
-        order = front.receive()
-        if order is None:
+        asked = front.receive()
+        if asked is None:
             return
         try:
-            if copy and isinstance(order[1], TryIndexes):
+            if copy and isinstance(asked[1], TryIndexes):
                 from rushlight.assistant.sql.index_trial import try_indexes
 
-                front.send(try_indexes(guard, order[1]))
+                front.send(try_indexes(getattr(backend, "guard"), asked[1]))  # noqa: B009
+            elif isinstance(asked[1], Run):
+                backend.run(asked[1], front.send)
+            elif isinstance(asked[1], Profile):
+                front.send(backend.profile(asked[1].seconds))
             else:
-                _answer(front, guard, order[1])
+                raise Error("The worker for databases was told what it does not know.", kind="bad-request")
         except Error as err:
             front.send(Refused(err.message, err.hint, err.kind))
 
 
-def _open(front: Connection, order: Any) -> Any:
-    import apsw
-
-    from rushlight.assistant.sql.guard import Guard
-    from rushlight.assistant.sql.problems import explain
-    from rushlight.assistant.sql.schema_read import count_rows, read_schema
-
+def _opened(order: Any, *, copy: bool) -> Backend:
+    """The backend for what is to be opened, with the process limited as it needs."""
     if not isinstance(order, Open) or not order.sources:
         raise Error("The worker for databases was told nothing to open.", kind="bad-request")
-    guard = None
-    try:
-        guard = Guard(order.sources)
-        schema = read_schema(guard, order.seconds)
-        guard.lock(_readable(guard))
-        schema = count_rows(guard, schema, order.seconds)
-    except (apsw.Error, UnicodeDecodeError, MemoryError) as failure:
-        late = guard is not None and guard.timed_out
-        raise explain(failure, timed_out=late, seconds=order.seconds) from failure
-    front.send(Opened(schema))
-    return guard
+    kind = order.sources[0].kind
+    if kind == "duckdb":
+        from rushlight.assistant.sql.duckdb_backend import DuckdbBackend
 
+        limit_process(more_bytes=limits.DUCKDB_PROCESS_BYTES, threads=True)
+        return DuckdbBackend(order.sources[0], order.seconds)
+    if kind == "postgresql":
+        from rushlight.assistant.sql.postgresql_backend import PostgresqlBackend
 
-def _readable(guard: Any) -> list[str]:
-    """The names of all tables and views of the opened files; inner tables of search tables are read through them."""
-    from rushlight.assistant.sql.schema_read import quoted
+        limit_process()
+        return PostgresqlBackend(order.sources[0], order.seconds)
+    from rushlight.assistant.sql.sqlite_backend import SqliteBackend
 
-    names = []
-    for source in guard.sources:
-        place = quoted(guard.database_name(source))
-        names += [
-            str(name)
-            for (name,) in guard.db.execute(f"SELECT name FROM {place}.sqlite_schema WHERE type IN ('table', 'view')")
-        ]
-    return names
-
-
-def _answer(front: Connection, guard: Any, order: Any) -> None:
-    if isinstance(order, Run):
-        from rushlight.assistant.sql.statement import run_statement
-
-        run_statement(guard, order, front.send)
-    elif isinstance(order, Profile):
-        from rushlight.assistant.sql.profile import profile
-
-        front.send(profile(guard, order.seconds))
-    else:
-        raise Error("The worker for databases was told what it does not know.", kind="bad-request")
+    if not copy:
+        limit_process()
+    return SqliteBackend(order.sources, order.seconds)
 
 
 def _import(front: Connection, order: Import) -> None:
@@ -142,23 +123,23 @@ def _import(front: Connection, order: Import) -> None:
         )
 
 
-def limit_process(file_bytes: int = 0) -> None:
+def limit_process(file_bytes: int = 0, more_bytes: int = limits.PROCESS_BYTES, *, threads: bool = False) -> None:
     """What this process may take from now on. Descriptors that are open stay; a database needs a few more.
 
-    `file_bytes`: the largest file that it may write; more than none only where it holds a copy.
+    `file_bytes`: the largest file that it may write; more than none only where it holds a copy. `more_bytes`: of
+    address space. `threads`: it may start some, for an engine that has its own.
     """
     import apsw  # noqa: F401  # loaded before memory is limited: its code counts
 
     import rushlight.assistant.sql.index_trial
-    import rushlight.assistant.sql.profile
-    import rushlight.assistant.sql.schema_read
+    import rushlight.assistant.sql.sqlite_backend
     import rushlight.assistant.sql.statement  # noqa: F401
 
-    _limit(resource.RLIMIT_AS, virtual_bytes() + limits.PROCESS_BYTES)
+    _limit(resource.RLIMIT_AS, virtual_bytes() + more_bytes)
     _limit(resource.RLIMIT_FSIZE, file_bytes)
     _limit(resource.RLIMIT_CORE, 0)
     _limit(resource.RLIMIT_NOFILE, 64)
-    if hasattr(resource, "RLIMIT_NPROC") and os.geteuid() != 0:
+    if hasattr(resource, "RLIMIT_NPROC") and os.geteuid() != 0 and not threads:
         _limit(resource.RLIMIT_NPROC, 0)
 
 
