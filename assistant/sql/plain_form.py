@@ -33,9 +33,9 @@ def plain_form(sql: str, schema: Schema) -> str:
 def written(tree: Any) -> str:
     """A tree as text, with IS NOT, NOT IN and strftime as the grammar has them."""
     from sqlglot import exp
-    from sqlglot.dialects.sqlite import SQLite
+    from sqlglot.generators.sqlite import SQLiteGenerator
 
-    class Writer(SQLite.Generator):
+    class Writer(SQLiteGenerator):
         def not_sql(self, expression: exp.Not) -> str:
             inner = expression.this
             said, head = self.sql(inner), self.sql(inner, "this")
