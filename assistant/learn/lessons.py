@@ -143,9 +143,10 @@ class LessonBook:
         return [self._example(row, origins) for row in rows]
 
     def add(self, lesson: Lesson, drafts: Iterable[Draft]) -> tuple[Lesson, int]:
-        """Add what is not in it yet, as one new version; how many came in. A split lesson keeps its held-out part:
-        what means the same as something held out is set aside, the rest is trained on."""
-        known = {one.draft.key for one in self.examples(lesson)}
+        """Add what was never in it, as one new version; how many came in. A split lesson keeps its held-out part:
+        what means the same as something held out is set aside, the rest is trained on. What was edited away does not
+        come back."""
+        known = self._keys(lesson)
         fresh: dict[str, Draft] = {}
         for draft in drafts:
             kept = _checked(draft)
@@ -241,6 +242,11 @@ class LessonBook:
                     "UPDATE lesson_examples SET cluster = ?, part = ? WHERE lesson = ? AND id = ? AND until IS NULL",
                     (cluster, part, number, one.id),
                 )
+
+    def _keys(self, lesson: Lesson) -> set[str]:
+        """Of all versions of all examples."""
+        rows: Sequence[Sequence[Any]] = self._store.rows(_EXAMPLE + "WHERE e.lesson = ?", (self._number(lesson),))
+        return {self._example(row, {}).draft.key for row in rows}
 
     # --- rows ---------------------------------------------------------------------------------------------------------
     def _number(self, lesson: Lesson) -> int:

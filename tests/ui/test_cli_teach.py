@@ -21,6 +21,8 @@ from rushlight.assistant.models.importing import import_model
 from rushlight.assistant.models.model import Model
 from rushlight.assistant.paths import find_paths
 from rushlight.assistant.settings import load_settings
+from rushlight.assistant.sql.database import open_database
+from rushlight.assistant.sql.memory import SqlMemory
 from rushlight.quant.proof_file import ADAPTER, Check, Proof, digest_of, write_proof
 from rushlight.ui.work import teaching
 from rushlight.ui.work import train as train_work
@@ -89,7 +91,7 @@ class Kept:
     """A job's context that remembers its checkpoints."""
 
     def __init__(self, app: App, folder: Path) -> None:
-        self.app, self.folder, self.saved = app, folder, None
+        self.app, self.folder, self.saved, self.job_id = app, folder, None, "job123456"
         folder.mkdir(exist_ok=True)
 
     def context(self) -> JobContext:
@@ -97,7 +99,7 @@ class Kept:
             self.saved = text  # type: ignore[assignment]
 
         return JobContext(
-            self.app, "job123456", self.folder, Stop(), checkpoint=self.saved, tell=lambda _event: None, save=save,
+            self.app, self.job_id, self.folder, Stop(), checkpoint=self.saved, tell=lambda _event: None, save=save,
             further=lambda: None,
         )  # fmt: skip
 
@@ -166,6 +168,24 @@ def test_a_killed_job_goes_on_and_does_nothing_twice(
     assert made["passed"] and not made["promoted"] and len(trained) == 1
     assert len(LessonBook(app.store).list()) == len(app.registry.adapters()) == len(app.registry.runs()) == 1
     assert made["plan"]["n_seen"] == 64 and app.registry.find(made["adapter"]).state == "candidate"
+
+
+def test_a_lesson_taught_again_takes_in_what_was_accepted_since(
+    app: App, shop: Path, trained: list[Any], tmp_path: Path
+) -> None:
+    made = taught(Kept(app, tmp_path / "one").context(), kind="database", files=[str(shop)], examples=64)
+    with open_database([shop], app.paths) as database:
+        kept = SqlMemory(app.store).accept(
+            database, "Who is number 7?", "SELECT name FROM customer WHERE customer_id = 7"
+        )
+    book = LessonBook(app.store)
+    lesson = book.find(made["lesson"]["id"])
+    again = Kept(app, tmp_path / "two")
+    again.job_id = "job654321"
+    more = taught(again.context(), kind="database", lesson=lesson.id, examples=64)
+    assert more["lesson"]["examples"] == made["lesson"]["examples"] + 1 and more["adapter"] != made["adapter"]
+    assert [one.id for one in book.using("query", kept.id)] == [lesson.id]
+    assert more["lesson"]["held_out"] == made["lesson"]["held_out"]
 
 
 def test_questions_of_ones_own_prove_it(app: App, shop: Path, trained: list[Any], tmp_path: Path) -> None:

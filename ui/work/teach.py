@@ -104,7 +104,7 @@ class _Steps:
             given = self._arguments
             watch = Watch(self._context.stop, self._context.tell)
             if given.lesson:
-                lesson = self._book.find(given.lesson)
+                lesson = self._with_news(self._book.find(given.lesson), watch)
             else:
                 with self._kind() as kind:
                     lesson = make_lesson(self._book, kind, watch, name=given.name)
@@ -281,6 +281,21 @@ class _Steps:
             whole.app, whole.job_id, whole.folder, whole.stop, checkpoint=None if known is None else json.dumps(known),
             tell=whole.tell, save=save, further=whole.got_further, ask_memory=whole.need_memory,
         )  # fmt: skip
+
+    def _with_news(self, lesson: Lesson, watch: Watch) -> Lesson:
+        """With what was accepted or judged since the lesson was made."""
+        if lesson.kind == "feedback":
+            with self._kind() as kind:
+                return self._book.add(lesson, kind.drafts(watch))[0]
+        if lesson.kind == "database":
+            from rushlight.assistant.learn.kinds.database import DatabaseLesson
+            from rushlight.assistant.sql.database import open_database
+            from rushlight.assistant.sql.memory import SqlMemory
+
+            with open_database(lesson.source["databases"], self._app.paths) as database:
+                accepted = DatabaseLesson(database, SqlMemory(self._app.store), n=0)
+                return self._book.add(lesson, accepted.drafts(watch))[0]
+        return lesson
 
     @contextmanager
     def _kind(self) -> Iterator[LessonKind]:

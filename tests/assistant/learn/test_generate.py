@@ -83,7 +83,7 @@ def test_what_is_made_stands_in_the_grammar_of_its_question(database: Database, 
     known = database.known()
     bare = llguidance.LLTokenizer("byte")
     outside = []
-    for one in made[::4]:
+    for one in made[::8]:
         text = '%llguidance {"no_forcing": true}\n' + sql_grammar(link_taught(known, one.question)).grammar.text
         matcher = llguidance.LLMatcher(bare, llguidance.LLMatcher.grammar_from_lark(text), log_level=0)
         if not (matcher.consume_tokens(list(one.sql.encode())) and matcher.is_accepting()):

@@ -36,6 +36,8 @@ def test_a_change_makes_a_version_and_the_earlier_one_stays_readable(book: Lesso
     lesson = book.edit(lesson, first.id, draft("one", "B"))
     assert [one.draft.answer for one in book.examples(lesson)] == ["B", "A"]
     assert [one.draft.answer for one in book.examples(lesson, version=1)] == ["A", "A"]
+    same, n = book.add(lesson, [draft("one")])  # as it was before it was edited
+    assert n == 0 and same.version == 2
     lesson = book.leave_out(lesson, [first.id])
     assert lesson.n_left_out == 1 and lesson.version == 3
     assert len(list(training_lines(book.examples(lesson)))) == 1
