@@ -1,6 +1,7 @@
 """The plan of a run: ahead of it, from the files that its config names; or in its folder, where it is kept."""
 
 import json
+import os
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from rushlight.trainer import checkpoint
 from rushlight.trainer.config import TrainConfig
 from rushlight.trainer.data.template import Render
 from rushlight.trainer.examples import save_examples
-from rushlight.trainer.plan.kept import NAME, Plan, read_plan
+from rushlight.trainer.plan.kept import NAME, Lower, Part, Plan, read_plan
 from rushlight.trainer.run import Places, Watch, base_folder, examples_of, usable_threads
 
 
@@ -58,9 +59,23 @@ def _plan(config: TrainConfig, base: Path, examples: Path, place: Path) -> Plan:
     recipe, longest = choose_recipe(config, examples)
     torch.set_num_threads(config.machine.threads or usable_threads())
     try:
-        return make_plan(config, base, recipe, longest, device, place=place)
+        return _of_all(make_plan(config, base, recipe, longest, device, place=place), config)
     except (RuntimeError, MemoryError) as error:
         if not isinstance(error, MemoryError | torch.OutOfMemoryError) and "allocate memory" not in str(error):
             raise
         raise Error("There is not even memory for a few layers of this model.", "Choose a smaller model, or close "
                     "other programs.", kind="out-of-memory") from None  # fmt: skip
+
+
+def _of_all(plan: Plan, config: TrainConfig) -> Plan:
+    """The plan of all workers on this machine: each holds a whole model, and they share its processors."""
+    machine = config.machine
+    elsewhere = machine.launch_file or (machine.launcher == "ray" and os.environ.get("RAY_ADDRESS"))
+    if machine.workers == 1 or elsewhere:
+        return plan
+    n = machine.workers
+    lower = tuple(Lower(one.setting, one.total_bytes * n) for one in plan.lower)
+    return msgspec.structs.replace(
+        plan, memory=tuple(Part(one.name, one.amount * n) for one in plan.memory),
+        lower=(*lower, Lower("machine.workers = 1", plan.total_bytes)),
+    )  # fmt: skip
