@@ -2,9 +2,10 @@
 
 Frantar et al. 2022, arXiv:2210.17323, algorithm 1: with the second moments H of a weight's inputs, the columns are
 rounded one after the other and each error is spread over the columns not yet rounded, by the rows of the upper
-Cholesky factor U of the inverse of H. Here the scales of a block come from our search on the weights as they stand
-when the block's turn comes, each column weighted by 1 / U[i, i]^2, what an error there costs in the end; then its codes
-are chosen with feedback and put into the same bytes. Any llama.cpp runs the file.
+Cholesky factor U of the inverse of H, the weightiest columns first (`rounding_order`). Here the scales of a block come
+from searches on the weights as they stand when the block's turn comes (`trial_scales`), each column weighted by
+1 / U[i, i]^2, what an error there costs in the end; then its codes are chosen with feedback and put into the same
+bytes. Any llama.cpp runs the file.
 
 Knows matrices and block formats, and collects H with llama.cpp over a text. Plain numpy; rows are independent, so a
 tensor passes through in slabs.
@@ -12,6 +13,7 @@ tensor passes through in slabs.
 
 import re
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -19,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rushlight import Progress, Stop
-from rushlight.quant.block_encoding import SEARCHED, encode_rows
+from rushlight.quant.block_encoding import SEARCHED, relative_importance
 from rushlight.quant.blocks import FORMATS
 from rushlight.quant.blocks.format import Bytes, Floats
 from rushlight.quant.compressed_tensors import Coded, as_stored
@@ -27,7 +29,9 @@ from rushlight.quant.descent import descend
 from rushlight.quant.feedback import round_columns
 from rushlight.quant.gguf_tensors import GgufRows, GgufTensors
 from rushlight.quant.moments import VALUE, Moments, collect_moments
+from rushlight.quant.rounding_order import Order, order_of
 from rushlight.quant.scaling import Scaling, no_torch
+from rushlight.quant.trial_scales import best_fields, ordered_grid
 
 if TYPE_CHECKING:
     import torch
@@ -68,14 +72,31 @@ def inverse_factor(moments: Moments, damping: float = DAMPING) -> Factor:
         return found
 
 
-def feed_back(values: Floats, type_name: str, factor: Factor, *, n_threads: int = 1) -> Bytes:
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """What error feedback needs of a tensor's inputs, in the order of rounding: the factor, and the diagonal of H."""
+
+    order: Order
+    factor: Factor
+    importance: Floats
+
+
+def prepare(moments: Moments, type_name: str, damping: float = DAMPING) -> Prepared:
+    """The order for a type, and the factor in that order."""
+    importance = np.diagonal(moments).astype(np.float32)
+    order = order_of(importance, FORMATS[type_name])
+    ordered = moments[np.ix_(order.columns, order.columns)]
+    return Prepared(order, inverse_factor(ordered, damping), relative_importance(importance[order.columns]))
+
+
+def feed_back(values: Floats, type_name: str, prepared: Prepared, *, n_threads: int = 1) -> Bytes:
     """(rows, bytes of a row) of (rows, columns) weights, rounded with error feedback."""
-    form = FORMATS[type_name]
+    form, order, factor = FORMATS[type_name], prepared.order, prepared.factor
     n_rows, columns = values.shape
     if columns % form.n_elements or factor.shape != (columns, columns):
         raise ValueError(f"rows of {columns} with a factor of {factor.shape} as {type_name}")
     weights = (1 / np.diagonal(factor).astype(np.float64) ** 2).astype(np.float32)
-    work = np.ascontiguousarray(values.T, np.float32)  # a column lies together
+    work = np.ascontiguousarray(values.T[order.columns], np.float32)  # a column lies together
     out = np.empty((n_rows, columns // form.n_elements, form.n_bytes), np.uint8)
     window = max(_WINDOW, form.n_elements)
     for start in range(0, columns, window):
@@ -83,13 +104,17 @@ def feed_back(values: Floats, type_name: str, factor: Factor, *, n_threads: int 
         errors = np.zeros((stop - start, n_rows), np.float32)
         near = np.ascontiguousarray(factor[start:stop, start:stop])
         for first in range(start, stop, form.n_elements):
-            last = first + form.n_elements
-            block = np.ascontiguousarray(np.clip(work[first:last].T, -65504, 65504))
-            packed = encode_rows(block, type_name, weights[first:last], n_threads=n_threads)
-            fields = form.read(packed)
-            place = (first - start, last - start)
-            codes = round_columns(form, work[start:stop], near, form.grid(fields), *place, errors, n_threads=n_threads)
-            out[:, first // form.n_elements] = form.write(fields.with_codes(np.ascontiguousarray(codes.T)))
+            number, block = first // form.n_elements, slice(first, first + form.n_elements)
+            groups, within = order.groups[number], order.within[number]
+            fields = best_fields(
+                form, work[block], np.ascontiguousarray(factor[block, block]), weights[block],
+                prepared.importance[block], groups, within, n_threads=n_threads,
+            )  # fmt: skip
+            place = (first - start, first - start + form.n_elements)
+            grid = ordered_grid(form, fields, groups)
+            codes = round_columns(form, work[start:stop], near, grid, *place, errors, n_threads=n_threads)
+            lying = np.ascontiguousarray(codes[np.argsort(within)].T)
+            out[:, order.blocks[number]] = form.write(fields.with_codes(lying))
         if stop < columns:
             work[stop:] -= factor[start:stop, stop:].T @ errors
     return out.reshape(n_rows, -1)
@@ -250,11 +275,11 @@ class ErrorFeedback:
         )
 
     def _pieces(self, tensor: GgufRows, type_name: str, moments: Moments) -> Iterator[Bytes]:
-        factor, square = inverse_factor(moments), damped(moments)
+        prepared, square = prepare(moments, type_name), damped(moments)
         columns = tensor.info.shape[0]
         n_rows = tensor.info.n_elements // columns
         step = max(1, _SLAB_BYTES // (4 * columns))
         for start in range(0, n_rows, step):
             values = tensor.rows(start, min(start + step, n_rows))
-            data = feed_back(values, type_name, factor, n_threads=self._n_threads)
+            data = feed_back(values, type_name, prepared, n_threads=self._n_threads)
             yield descend(values, data, type_name, square, self._n_passes) if self._n_passes else data

@@ -6,7 +6,7 @@ numbers only: no file, no tensor name. Formats draw their bytes in their docstri
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, replace
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,6 +31,17 @@ class Fields:
 
     def with_codes(self, codes: Ints) -> "Fields":
         return replace(self, codes=codes)
+
+    def with_rows(self, which: NDArray[np.bool_], other: "Fields") -> "Fields":
+        """These, but for the blocks that `which` says: those of `other`."""
+
+        def chosen(mine: Any, others: Any) -> Any:
+            return None if mine is None else np.where(which if mine.ndim == 1 else which[:, None], others, mine)
+
+        return Fields(
+            chosen(self.d, other.d), chosen(self.m, other.m), chosen(self.scales, other.scales),
+            chosen(self.mins, other.mins), chosen(self.codes, other.codes),
+        )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
