@@ -214,6 +214,7 @@ class RunningModel:
         self.path, self.n_ctx = path, n_ctx
         self._wants, self._on_product = wants, on_product
         self._problem: BaseException | None = None
+        self._adapters: dict[Path, Any] = {}
         self._activations = activations
         if activations is not None:
             activations.connect(library.is_host_address)
@@ -336,16 +337,24 @@ class RunningModel:
             c.llama_batch_free(batch)
 
     def apply_adapter(self, path: Path, scale: float = 1.0) -> None:
-        """Run with a LoRA adapter from now on."""
+        """Run with a LoRA adapter from now on. Its file is read once."""
         c = self._c
-        check(path)
-        _library().log.clear()
-        handle = c.llama_adapter_lora_init(self._model, os.fsencode(path))  # freed with the model
-        if not handle:
-            raise Error(f"Cannot apply {path.name}: {_library().complaints()}.", _HINT, kind="bad-file")
+        handle = self._adapters.get(path)
+        if handle is None:
+            check(path)
+            _library().log.clear()
+            handle = c.llama_adapter_lora_init(self._model, os.fsencode(path))  # freed with the model
+            if not handle:
+                raise Error(f"Cannot apply {path.name}: {_library().complaints()}.", _HINT, kind="bad-file")
+            self._adapters[path] = handle
         handles, scales = (c.llama_adapter_lora_p_ctypes * 1)(handle), (ctypes.c_float * 1)(scale)
         if c.llama_set_adapters_lora(self._context, handles, 1, scales) != 0:
             raise Error(f"{path.name} does not fit this model.", "Give the model it was made for.", kind="bad-file")
+
+    def drop_adapter(self) -> None:
+        """Run without an adapter again."""
+        c = self._c
+        c.llama_set_adapters_lora(self._context, (c.llama_adapter_lora_p_ctypes * 1)(), 0, (ctypes.c_float * 1)())
 
     def close(self) -> None:
         if self._context:

@@ -51,13 +51,9 @@ def drift(
 ) -> Drift:
     """Run both over the text (ours, where none is given) and compare every distribution."""
     text = text or FIXED_TEXT.read_text(encoding="utf-8")
-    with (
-        RunningModel(base, n_ctx=N_CTX, n_threads=n_threads) as plain,
-        RunningModel(base, n_ctx=N_CTX, n_threads=n_threads) as adapted,
-    ):
-        adapted.apply_adapter(adapter, scale)
-        token_ids = plain.tokenize(text)
-        pieces = [one for one in windows(token_ids, N_CTX, plain.first_token) if len(one) > 2 * _FIRST_SCORED]
+    with RunningModel(base, n_ctx=N_CTX, n_threads=n_threads) as model:
+        token_ids = model.tokenize(text)
+        pieces = [one for one in windows(token_ids, N_CTX, model.first_token) if len(one) > 2 * _FIRST_SCORED]
         if not pieces:
             raise Error("There is too little text to compare on.", "Give some pages.", kind="no-text")
         losses, others, divergences, agreements = [], [], [], []
@@ -66,8 +62,10 @@ def drift(
                 stop.check()
             n_scored = len(piece) - _FIRST_SCORED
             targets = np.array(piece[-n_scored:])
-            logits = plain.logits(piece, n_scored + 1)[:-1].copy()
-            found = score_rows(logits, adapted.logits(piece, n_scored + 1)[:-1], targets, n_threads=n_threads)
+            model.drop_adapter()
+            plain = model.logits(piece, n_scored + 1)[:-1].copy()  # they stand until the next ones are computed
+            model.apply_adapter(adapter, scale)
+            found = score_rows(plain, model.logits(piece, n_scored + 1)[:-1], targets, n_threads=n_threads)
             losses.append(found.base_losses)
             others.append(found.other_losses)
             divergences.append(found.divergences)

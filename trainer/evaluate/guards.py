@@ -20,6 +20,7 @@ MOST_PERPLEXITY: Final = 1.25  # times the base's
 MOST_DIVERGENCE: Final = 0.35  # nats a token
 MOST_SLOWER: Final = 1.5  # times the base's time
 _LEAST_TIMED: Final = 8  # items
+_NOTICED_S: Final = 0.05  # of an answer: what takes less longer is not slow
 
 _CHAT: Final = ("instructions", "refusals", "perplexity", "divergence", "speed", "proof")
 _TASK: Final = ("speed", "proof")
@@ -94,7 +95,7 @@ def kept_near(drift: Drift) -> Guarded:
 
 def kept_speed(rows: Sequence[Row]) -> Guarded:
     """Slower is who takes longer for an answer and for a token of it: a longer answer alone is not slow, nor is a
-    shorter one whose prompt took most of the time. Medians of the ratios of items that both answered in turn."""
+    shorter one whose prompt took most of the time. Medians over the items, which both answered in turn."""
     timed = [one for one in rows if min(one.base.n_tokens, one.candidate.n_tokens) > 0 < one.base.seconds]
     if len(timed) < _LEAST_TIMED:
         return Guarded("speed", True, "Too few answers were timed to say anything of the speed.", {})
@@ -105,7 +106,8 @@ def kept_speed(rows: Sequence[Row]) -> Guarded:
     ratio = min(answer, token)
     figures = {"answer": answer, "token": token, "margin": MOST_SLOWER, "items": float(len(timed))}
     said = f"It takes {answer:.2f} times the base's time for an answer and {token:.2f} times for a token"
-    passed = ratio <= MOST_SLOWER
+    longer_s = statistics.median(one.candidate.seconds - one.base.seconds for one in timed)
+    passed = ratio <= MOST_SLOWER or longer_s <= _NOTICED_S
     return Guarded("speed", passed, f"{said}." if passed else f"{said}, more than {MOST_SLOWER:g}.", figures)
 
 

@@ -162,8 +162,10 @@ def _guards(
                 answered, suite)  # fmt: skip
             found += kept
     if "divergence" in wanted:
+        from rushlight.assistant.jobs.kinds.model_memory import loaded_bytes
         from rushlight.trainer.evaluate.drift import drift
 
+        context.need_memory(loaded_bytes([str(model.path)]))
         moved = drift(
             model.path, adapter.path, n_threads=quant_parts.threads(app, arguments.n_threads), stop=context.stop,
             on_progress=context.tell,
