@@ -46,6 +46,10 @@ _SPAN_WORDS = (
 )
 _RANK_WORDS = ("rank", "ranking", "place", "position")
 _RUNNING_WORDS = ("running", "cumulative", "accumulated")
+_MONTHS = (
+    *("january", "february", "march", "april", "may", "june", "july", "august", "september", "october", "november"),
+    *("december", "januar", "februar", "märz", "mai", "juni", "juli", "oktober", "dezember"),
+)
 _NUMBER_WORDS = ("two", "three", "four", "five", "ten")
 _LIMIT_WORDS = ("first", "last", "top", "most", "least", "best", "worst", "only", "which", *_NUMBER_WORDS)
 _BEFORE_WORDS = ("before", "previous", "change", "growth")
@@ -115,6 +119,8 @@ class _Writer:
         self._limited = linked.says(*_LIMIT_WORDS) or any(
             word.isdigit() or word.endswith("est") for word in linked.words
         )
+        # Where the question names no number and no date, one in the query would be made up.
+        self._dated = linked.numbers is None or linked.says(*_MONTHS) or any(len(one) == 4 for one in linked.numbers)
         self._nodes: dict[str, Node] = {node.alias: node for tree in trees for node in tree.nodes}
         self._tables = {
             node.table.name: i for i, node in enumerate(self._nodes.values()) if node.alias == node.table.name
@@ -165,7 +171,7 @@ class _Writer:
                 ways.append(f"{_text(place)} {_EQUAL} L{own}")
                 ways.append(f'{_text(place)} (" IN (" | " NOT IN (") L{own} (", " L{own}){{0,3}} ")"')
             ways.append(f'{_text(place)} (" LIKE " | " NOT LIKE ") PATTERN')
-        elif kind == "date":
+        elif kind == "date" and self._dated:
             ways.append(f"{_text(place)} {_COMPARE} DATE")
             ways.append(f'{_text(place)} " BETWEEN " DATE " AND " DATE')
             ways.append(f'{_text(place)} " LIKE " DATEPART')
@@ -176,7 +182,7 @@ class _Writer:
             ways.append(f'{_text(place)} " BETWEEN " NUMBER " AND " NUMBER')
         elif kind == "flag":
             ways.append(f'{_text(place)} " = " ("0" | "1")')
-        else:
+        elif kind == "key" and self._linked.numbers != ():
             ways.append(f"{_text(place)} {_EQUAL} NUMBER")
         if kind in ("number", "date"):
             alike = [one for one in node.table.columns if one.name != column.name and self._kind(node, one) == kind]

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from rushlight.assistant.sql.ambiguity import Ambiguity
 from rushlight.assistant.sql.answer import SqlAnswer, Unclear
+from rushlight.assistant.sql.charts import position
 from rushlight.assistant.sql.explain import Step
 from rushlight.assistant.sql.values import Cell, Result
 from rushlight.ui.words import plural, text
@@ -88,8 +89,33 @@ def statement(result: Result) -> str:
         return text("There is one row: {row}.", row=first)
     if len(result.columns) == 1 and n <= 8:
         return text("{n} rows: {values}.", n=n, values=", ".join(cell_words(row[0]) for row in result.rows))
+    ends = "" if result.more else _ends(result)
+    if ends:
+        return ends
     more = text("More than {n} rows", n=f"{n:,}") if result.more else plural("{count} row", "{count} rows", n)
     return text("{rows}, the first: {row}.", rows=more, row=first)
+
+
+def _ends(result: Result) -> str:
+    """Of a name or time with one number each: which has the most and the least, or how it began and ended."""
+    if len(result.columns) != 2 or len(result.rows) < 3:
+        return ""
+    pairs = [(row[0], row[1]) for row in result.rows]
+    if not all(isinstance(number, (int, float)) for _, number in pairs) or any(name is None for name, _ in pairs):
+        return ""
+    said = [(cell_words(name), cell_words(number), float(str(number))) for name, number in pairs]
+    n = f"{len(said):,}"
+    if all(position(name) is not None for name, _ in pairs):
+        if [position(name) for name, _ in pairs] != sorted(position(name) or 0.0 for name, _ in pairs):
+            return ""
+        return text("{n} rows, from {first} ({a}) to {last} ({b}).", n=n, first=said[0][0], a=said[0][1],
+                    last=said[-1][0], b=said[-1][1])  # fmt: skip
+    most, least = max(said, key=lambda one: one[2]), min(said, key=lambda one: one[2])
+    numbers = [one[2] for one in said]
+    if not all(isinstance(name, str) for name, _ in pairs) or numbers.count(most[2]) > 1 or numbers.count(least[2]) > 1:
+        return ""
+    return text("{n} rows; {first} has the most ({a}), {last} the least ({b}).", n=n, first=most[0], a=most[1],
+                last=least[0], b=least[1])  # fmt: skip
 
 
 def _row(columns: Sequence[str], row: Sequence[Cell]) -> str:

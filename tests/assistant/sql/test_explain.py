@@ -65,6 +65,16 @@ def test_names_of_a_query() -> None:
         (Result(("a",), (("x",), ("y",))), "2 rows: x, y."),
         (Result(("a", "b"), (("x", None),)), "There is one row: a x, b empty."),
         (Result(("a", "b"), (("x", 1), ("y", 2))), "2 rows, the first: a x, b 1."),
+        (
+            Result(("a", "b"), (("x", 2), ("y", 3.5), ("z", 1))),
+            "3 rows; y has the most (3.5), z the least (1).",
+        ),
+        (Result(("a", "b"), (("x", 2), ("y", 2), ("z", 1))), "3 rows, the first: a x, b 2."),
+        (
+            Result(("m", "b"), (("2024-01", 2), ("2024-02", 9), ("2024-03", 4))),
+            "3 rows, from 2024-01 (2) to 2024-03 (4).",
+        ),
+        (Result(("a", "b"), (("x", None), ("y", 2), ("z", 1))), "3 rows, the first: a x, b empty."),
         (Result(("a", "b"), (("x", 1), ("y", 2)), more=True), "More than 2 rows, the first: a x, b 1."),
     ],
 )

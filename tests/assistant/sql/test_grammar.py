@@ -216,6 +216,16 @@ def test_numbers_are_those_of_the_question(question: str, inside: str, outside: 
     assert not accepts(grammar, f"SELECT COUNT(*) FROM {table} WHERE {outside}")
 
 
+def test_no_date_or_key_is_made_up(clinic: Any) -> None:
+    plain = sql_grammar(link(clinic, "How many visits were there?"))
+    assert accepts(plain, "SELECT COUNT(*) FROM visit WHERE visit.diagnosis IS NULL")
+    for made_up in ("visit.day >= '2024-01-01'", "strftime('%Y', visit.day) = '2024'", "visit.visit_id = 1"):
+        assert not accepts(plain, f"SELECT COUNT(*) FROM visit WHERE {made_up}")
+    dated = sql_grammar(link(clinic, "How many visits were there in March, and what is visit 7?"))
+    assert accepts(dated, "SELECT COUNT(*) FROM visit WHERE strftime('%m', visit.day) = '03'")
+    assert accepts(dated, "SELECT COUNT(*) FROM visit WHERE visit.visit_id = 7")
+
+
 def test_the_most_comes_with_a_falling_order_where_rows_are_cut(clinic: Any) -> None:
     most = sql_grammar(link(clinic, "Which drug has the highest price?"))
     base = "SELECT drug.name FROM drug"
