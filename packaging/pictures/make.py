@@ -38,6 +38,7 @@ def _fill(home: Path) -> str:
     """A home with conversations, models and jobs; the ids of what is shown, as name=id pairs."""
     import quant_sample
     import sample
+    import sql_sample
 
     from rushlight.assistant.paths import find_paths
     from rushlight.ui.desk.background import open_face_app
@@ -48,6 +49,7 @@ def _fill(home: Path) -> str:
         sample.some_jobs(app, file, home)
         quant_sample.quantized(app)
         ids = {"long": sample.long_conversation(app, 1000), **sample.fill(app)}
+        ids |= sql_sample.databases(home / "user")
     return ",".join(f"{name}={one}" for name, one in ids.items())
 
 

@@ -8,6 +8,7 @@ import os
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +20,10 @@ from sample import requests
 
 from rushlight import Error
 from rushlight.assistant.paths import find_paths
+from rushlight.assistant.sql.charts import ChartSpec
 from rushlight.ui.desk.background import open_face_app
 from rushlight.ui.desk.chat_desk import ChatDesk
+from rushlight.ui.desk.sql_values import Answer
 from rushlight.ui.gui.application import Application
 from rushlight.ui.gui.main_window import MainWindow
 
@@ -237,6 +240,73 @@ def _comparison(ids: dict[str, str]) -> Stage:
     return stage
 
 
+@scene("sql-dark", "A database: the question, its statement, what that does, the rows, a chart, and advice.")
+def _sql_dark(ids: dict[str, str]) -> Stage:
+    stage = _database(ids["clinic"], "dark")
+    page: Any = stage.window.page()
+    page.question.fill("What is the mean fee per specialty in March 2024, highest first?")
+    sql = """SELECT d.specialty, ROUND(AVG(v.fee_eur), 2) AS mean_fee
+FROM visit v JOIN doctor d ON d.doctor_id = v.doctor_id
+WHERE v.day BETWEEN '2024-03-01' AND '2024-03-31'
+GROUP BY d.specialty ORDER BY mean_fee DESC"""
+    page.desk.run(sql, question=page.question.field.text())
+    stage.wait(lambda: page.desk.state.advice.phase, "the scan is seen")
+    page.desk.advise()
+    stage.wait(lambda: page.desk.state.advice.phase == "tried", "an index is tried")
+    return stage
+
+
+@scene("sql-error", "A statement that is wrong, and what may be meant.")
+def _sql_error(ids: dict[str, str]) -> Stage:
+    stage = _database(ids["clinic"])
+    page: Any = stage.window.page()
+    page.question.fill("Which visits had the highest fees?")
+    page.desk.run("SELECT day, fee\nFROM visit\nORDER BY fee DESC LIMIT 10", question=page.question.field.text())
+    stage.wait(lambda: page.desk.state.shown is not None, "the error is told")
+    return stage
+
+
+@scene("sql-empty", "A database without tables.")
+def _sql_empty(ids: dict[str, str]) -> Stage:
+    return _database(ids["empty"])
+
+
+@scene("sql-200-tables", "A database of 200 tables: the search finds tables and columns.")
+def _sql_wide(ids: dict[str, str]) -> Stage:
+    stage = _database(ids["wide"])
+    page: Any = stage.window.page()
+    page.find_table()
+    QTest.keyClicks(page.side.filter, "invoice")
+    return stage
+
+
+@scene("sql-dashboard", "Saved questions on a dashboard, run again with another year.")
+def _sql_dashboard(ids: dict[str, str]) -> Stage:
+    stage = _database(ids["clinic"])
+    page: Any = stage.window.page()
+    for name, sql in (
+        ("Visits per specialty", "SELECT d.specialty, count(*) AS visits FROM visit v JOIN doctor d ON d.doctor_id = "
+         "v.doctor_id WHERE strftime('%Y', v.day) = :year GROUP BY 1 ORDER BY 2 DESC"),
+        ("Fees per month", "SELECT strftime('%m', day) AS month, round(sum(fee_eur)) AS fees FROM visit "
+         "WHERE strftime('%Y', day) = :year GROUP BY 1 ORDER BY 1"),
+        ("Patients by city", "SELECT city, count(*) AS patients FROM patient GROUP BY 1 ORDER BY 2 DESC"),
+        ("How fees are spread", "SELECT fee_eur FROM visit WHERE strftime('%Y', day) = :year"),
+    ):  # fmt: skip
+        answer = Answer(name, sql, given=(("year", "2024"),), charts=(), chart=None)
+        ended: list[Error | None] = []
+        chart = ChartSpec("bar", 0, (1,)) if name == "Fees per month" else None
+        page.saved.desk.save(page.desk.held, replace(answer, chart=chart), name, dashboard="Clinic", replace_it=True,
+                             then=ended.append)  # fmt: skip
+        stage.wait(lambda ended=ended: ended, "it is saved")
+    page.show_view("saved")
+    page.saved.desk.choose("Clinic")
+    stage.wait(lambda: page.saved.desk.state.parameters, "the dashboard is shown")
+    page.saved.desk.run()
+    stage.wait(lambda: not page.saved.desk.state.is_running, "it was run")
+    stage.window.status_line.hide()
+    return stage
+
+
 @scene("server-dark", "The server at rest, dark theme.")
 def _server_dark(ids: dict[str, str]) -> Stage:
     stage = Stage("dark")
@@ -298,6 +368,17 @@ def _page(page_id: str) -> Stage:
     stage = Stage()
     stage.window.show_page(page_id)
     stage.rest(2.5)
+    return stage
+
+
+def _database(path: str, theme: str = "light") -> Stage:
+    """The SQL page with that file open."""
+    stage = Stage(theme)
+    stage.window.show_page("sql")
+    page: Any = stage.window.page()
+    page.desk.open([path])
+    stage.wait(lambda: page.desk.state.is_open and not page.desk.state.busy, "the file is open")
+    stage.rest(1.5)
     return stage
 
 

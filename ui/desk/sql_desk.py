@@ -44,7 +44,8 @@ class SqlDesk(SqlFiles):
             self._waiting = lambda: self.ask(question, chosen)
             return
         if self._held is None:
-            hint = text("Open a database, a spreadsheet or a CSV file first.")
+            self._waiting = lambda: self.ask(question, chosen)
+            hint = text("Open a database, a spreadsheet or a CSV file: then it is asked.")
             self._refused(Error(text("Nothing is open that could be asked."), hint=hint, kind="nothing-open"))
             return
         model, thread_id, seconds = self.state.model, self._thread_id, self._seconds

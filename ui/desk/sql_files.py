@@ -73,6 +73,8 @@ class SqlFiles:
     def rest(self) -> None:
         """The page is not shown."""
         self._follows = False
+        if self._opening is None:
+            self._waiting = None
 
     @property
     def held(self) -> Held | None:
@@ -145,6 +147,8 @@ class SqlFiles:
 
     def dismiss(self) -> None:
         """The problem or the notice was read."""
+        if self._opening is None:
+            self._waiting = None
         self._change(notice="", **no_problem())
 
     def dismiss_notice(self) -> None:
@@ -175,8 +179,12 @@ class SqlFiles:
                 self._refused(err)
 
         def heard(progress: Progress) -> None:
-            if self._running is running and not self.state.is_stopping:
-                self._change(progress=text(progress.what), fraction=progress.fraction)
+            if self._running is not running or self.state.is_stopping:
+                return
+            if progress.fraction is not None and progress.fraction >= 1:
+                self._change(progress=says, fraction=None)
+            else:
+                self._change(progress=_progress_words(progress.what), fraction=progress.fraction)
 
         running = self._background.task(lambda app, stop, report: do(app, stop, report, held), done, failed, heard)
         self._running = running
@@ -251,6 +259,12 @@ class SqlFiles:
         if state != self.state and not self._is_closed:
             self.state = state
             self._view.show(state)
+
+
+def _progress_words(what: str) -> str:
+    """What an engine says of itself, in words."""
+    words = {"load": text("Loading the model…"), "prompt": text("The model reads the question…")}
+    return words.get(what) or text(what)
 
 
 def no_problem() -> dict[str, str]:

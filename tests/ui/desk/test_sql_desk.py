@@ -245,7 +245,6 @@ def test_a_question_before_the_files_are_open_waits_for_them(
     desk.ask("How many patients live in Oslo?")
     assert desk.state.problem_kind == "nothing-open"
     desk.open([str(clinic)])
-    desk.ask("How many patients live in Oslo?")
     pump(lambda: desk.state.shown is not None)
     assert desk.state.shown is not None and desk.state.shown.result is not None and not desk.state.problem
 

@@ -209,6 +209,7 @@ def test_an_empty_database_and_a_broken_file_say_so(page: Any, tmp_path: Path, q
     made.close()
     page.desk.open([str(path)])
     qtbot.waitUntil(lambda: page.no_tables.isVisible())
+    assert not page.side.filter.isVisible()
     assert not page.question.isVisible() and page.side.nothing.text() == "There are no tables in it."
     page.desk.open([str(tmp_path / "nowhere.db")])
     qtbot.waitUntil(lambda: page.problem.isVisible())

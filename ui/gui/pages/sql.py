@@ -111,6 +111,7 @@ class SqlPage(FilesPage):
         self.opening.show_state(state)
         self.empty.setVisible(not state.is_open and state.busy != "opening")
         self.no_tables.setVisible(state.is_empty and not state.busy)
+        was_asked = self.question.isVisible()
         parts: tuple[QWidget, ...] = (self.question, self.statement)
         for widget in parts:
             widget.setVisible(state.is_open and bool(state.tables))
@@ -128,6 +129,8 @@ class SqlPage(FilesPage):
         self.advice.show_state(state)
         self.examples.show_state(state)
         self.earlier.show_state(state)
+        if self.question.isVisible() and not was_asked and not self.isAncestorOf(self.window().focusWidget() or self):
+            self.question.field.setFocus(Qt.FocusReason.OtherFocusReason)  # it came with the files
         if state.notice:
             self._frame.tell(state.notice, "good")
             self.desk.dismiss_notice()

@@ -27,6 +27,7 @@ from rushlight.ui.gui.theme import Theme
 from rushlight.ui.words import text
 
 _BAR_STEP, _BAR_HEIGHT = 36, 22
+_LOW_STEP, _LOW_HEIGHT = 24, 15  # where several charts stand beside each other
 _HEIGHT = 260
 _SERIES = ("flame", "info", "good", "bad")
 _MOST_SPOKEN = 12
@@ -37,9 +38,10 @@ _CENTER = Qt.AlignmentFlag.AlignHCenter
 class ChartView(QWidget):
     """chart.show_chart(spec, result); what it shows is also said to screen readers and by tool tips."""
 
-    def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
+    def __init__(self, theme: Theme, parent: QWidget | None = None, *, is_low: bool = False) -> None:
         super().__init__(parent)
         self._theme = theme
+        self._step, self._thick = (_LOW_STEP, _LOW_HEIGHT) if is_low else (_BAR_STEP, _BAR_HEIGHT)
         self._spec: ChartSpec | None = None
         self._result = Result((), ())
         self._tips: list[tuple[QRectF, str]] = []
@@ -65,7 +67,7 @@ class ChartView(QWidget):
     def sizeHint(self) -> QSize:
         px = self._theme.px
         if self._spec is not None and self._spec.kind == "bar":
-            return QSize(px(360), px(_BAR_STEP) * len(self._result.rows) + px(12))
+            return QSize(px(360), px(self._step) * len(self._result.rows) + px(12))
         return QSize(px(360), px(_HEIGHT))
 
     def minimumSizeHint(self) -> QSize:
@@ -99,9 +101,9 @@ class ChartView(QWidget):
         names = min(max(metrics.horizontalAdvance(name) for name, _ in rows) + px(14), self.width() * 2 // 5)
         beside = max(metrics.horizontalAdvance(number_text(value)) for value in values) + px(8)
         across = Scale(min(0.0, *values), max(0.0, *values), names, max(names + 1, self.width() - beside))
-        zero, step = across.at(0.0), px(_BAR_STEP)
+        zero, step = across.at(0.0), px(self._step)
         for number, (name, value) in enumerate(rows):
-            line = QRectF(0, number * step + px(6), self.width(), px(_BAR_HEIGHT))
+            line = QRectF(0, number * step + px(6), self.width(), px(self._thick))
             self._words(painter, QRectF(0, line.y(), names - px(10), line.height()), name, _START, "muted")
             if value is None:
                 continue

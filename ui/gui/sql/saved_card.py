@@ -66,7 +66,7 @@ class SavedQuestion(Card):
         self.way = label("", "small", wrap=True)
         self.problem = label("", "bad", wrap=True)
         self.hint = label("", "small", wrap=True)
-        self.chart = ChartView(theme)
+        self.chart = ChartView(theme, is_low=True)
         self.grid = ResultGrid(theme, rows_seen=_FEW_ROWS)
         self.grid.cell_opened.connect(lambda _column, _text: on_open(self._card))
         self.body.addLayout(head)

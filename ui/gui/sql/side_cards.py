@@ -47,6 +47,7 @@ class AdviceCard(Card):
         self.setAccessibleName(text("Advice"))
         self.words = label("", wrap=True)
         self.words.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self.words.setAlignment(Qt.AlignmentFlag.AlignTop | Qt.AlignmentFlag.AlignLeading)
         self.try_button = button(text("Try indexes on a copy"), desk.advise, "link")
         self.how_button = button(text("Show how"), self._toggle, "link")
         self._line = QWidget()

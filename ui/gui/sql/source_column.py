@@ -62,6 +62,7 @@ class SourceColumn(QFrame):
         self.filter.textChanged.connect(lambda _words: self._narrow())
         self.filter.installEventFilter(self)
         own_escape(self.filter)
+        self.filter.hide()
         self.count = label("", "small")
         self.tree = SchemaTree(theme)
         self.nothing = label("", "muted", wrap=True)

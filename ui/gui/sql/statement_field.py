@@ -3,7 +3,9 @@
 Knows the kinds that `ui/desk/highlight` finds; knows no database.
 """
 
-from PySide6.QtCore import QSize, Qt, Signal
+from collections.abc import Iterator
+
+from PySide6.QtCore import QSize, Qt, QTimer, Signal
 from PySide6.QtGui import QKeyEvent, QPalette, QSyntaxHighlighter, QTextCharFormat, QTextDocument, QTextOption
 from PySide6.QtWidgets import QPlainTextEdit, QSizePolicy, QWidget
 
@@ -13,26 +15,41 @@ from rushlight.ui.words import text
 
 _LEAST_LINES, _MOST_LINES = 1, 14
 _COLOURS = {"keyword": "accent", "string": "good", "number": "info", "name": "accent", "comment": "muted"}
-_PATIENCE_MS = 40.0
+_SLICE_MS = 8.0
 _ENTER = (Qt.Key.Key_Return, Qt.Key.Key_Enter)
 
 
 class _Colours(QSyntaxHighlighter):
-    """Colours line by line from one reading of the whole text, made anew when it has changed."""
+    """Colours line by line from one reading of the whole text, made anew when it has changed, a slice at a time."""
 
     def __init__(self, theme: Theme, document: QTextDocument) -> None:
         super().__init__(document)
         self._theme = theme
         self._read = ""
         self._lines: Lines = []
+        self._work: Iterator[None] | None = None
+        self._timer = QTimer(self)
+        self._timer.setInterval(0)
+        self._timer.timeout.connect(self._go_on)
+
+    def _go_on(self) -> None:
+        if self._work is not None and highlight_for(self._work, _SLICE_MS):
+            self._timer.stop()
+            self._work = None
+            self.rehighlight()
 
     def highlightBlock(self, line: str) -> None:
         whole = self.document().toPlainText()
         if whole != self._read:
-            self._read, self._lines = whole, []
-            # What takes too long stays plain.
-            if can_highlight(whole, "sql") and not highlight_for(highlight(whole, "sql", self._lines), _PATIENCE_MS):
-                self._lines = []
+            self._timer.stop()
+            self._read, self._lines, self._work = whole, [], None
+            if can_highlight(whole, "sql"):
+                work = highlight(whole, "sql", self._lines)
+                if not highlight_for(work, _SLICE_MS):  # as at first, while the lexer is loaded
+                    self._work = work
+                    self._timer.start()
+        if self._work is not None:
+            return
         number = self.currentBlock().blockNumber()
         if number >= len(self._lines):
             return
