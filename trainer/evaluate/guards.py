@@ -18,7 +18,7 @@ from rushlight.trainer.evaluate.suite import Suite, read_suite
 MOST_LOST: Final = 0.10  # of the instructions, or of the questions about refusing
 MOST_PERPLEXITY: Final = 1.25  # times the base's
 MOST_DIVERGENCE: Final = 0.35  # nats a token
-MOST_SLOWER: Final = 1.5  # times the base's time
+MOST_SLOWER: Final = 2.0  # times the base's time: an adapter costs a fifth, on a busy machine half as much again
 _LEAST_TIMED: Final = 8  # items
 _NOTICED_S: Final = 0.05  # of an answer: what takes less longer is not slow
 

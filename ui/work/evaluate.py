@@ -167,8 +167,8 @@ def _guards(
 
         context.need_memory(loaded_bytes([str(model.path)]))
         moved = drift(
-            model.path, adapter.path, n_threads=quant_parts.threads(app, arguments.n_threads), stop=context.stop,
-            on_progress=context.tell,
+            model.path, adapter.path, n_threads=_idle(quant_parts.threads(app, arguments.n_threads)),
+            stop=context.stop, on_progress=context.tell,
         )  # fmt: skip
         found += [guards.kept_perplexity(moved), guards.kept_near(moved)]
     if "speed" in wanted:
@@ -176,6 +176,16 @@ def _guards(
     if "proof" in wanted:
         found.append(guards.kept_proof(adapter.path))
     return found
+
+
+def _idle(n_threads: int) -> int:
+    """Not more threads than processors have nothing else to do: those of one step wait for each other."""
+    import os
+
+    if not hasattr(os, "getloadavg"):
+        return n_threads
+    busy = os.getloadavg()[0]
+    return max(1, min(n_threads, round((os.cpu_count() or 1) - busy)))
 
 
 def _sides(model: "Model", adapter: "Adapter") -> str:
