@@ -92,6 +92,8 @@ def plural_of(word: str) -> str:
     before, _, last = word.rpartition(" ")
     if last in _ODD_PLURALS:
         made = _ODD_PLURALS[last]
+    elif last.endswith("s") and singular_of(last) != last:  # stars, days: several already
+        made = last
     elif last.endswith(("s", "x", "z", "ch", "sh")):
         made = last + "es"
     elif last.endswith("y") and last[-2:-1] not in "aeiou":

@@ -11,7 +11,7 @@ from rushlight.assistant.learn.database.figures_asked import EACH, aggregate, am
 from rushlight.assistant.learn.database.names import plural_of
 from rushlight.assistant.learn.database.paths import Way, far_condition, joined, tables_of, ways_from
 from rushlight.assistant.learn.database.rows_asked import NUMBERS, conditions, how_many, one_row
-from rushlight.assistant.learn.database.saying import Rows, called
+from rushlight.assistant.learn.database.saying import Condition, Rows, called
 from rushlight.assistant.sql.trees import name_of
 
 
@@ -20,15 +20,31 @@ def _way(facts: Facts, table: TableFacts, chance: Chance, *, named: bool = False
     return chance.weighed([(one, 1.0 if len(one.links) == 1 else 0.6) for one in found]) if found else None
 
 
+def _and_another(facts: Facts, table: TableFacts, way: Way, chance: Chance) -> tuple[list[Way], list[Condition]]:
+    """Now and then something of a second table to which the rows belong, by another key."""
+    others = [
+        one
+        for one in ways_from(facts, table)
+        if not one.is_many and not way.is_many and one.links[0] != way.links[0] and one.role == ""
+        and not set(tables_of(one)) & (set(tables_of(way)) - {table.name})
+    ]  # fmt: skip
+    if not others or not chance.coin(0.2):
+        return [way], []
+    other = chance.pick(others)
+    far = far_condition(other, chance)
+    return ([way, other], [far]) if far is not None else ([way], [])
+
+
 def count_far(facts: Facts, table: TableFacts, joins: Joins, chance: Chance) -> Asked | None:
     way = _way(facts, table, chance)
     far = far_condition(way, chance) if way else None
     if way is None or far is None:
         return None
-    near = conditions(table, chance, (0.75, 0.25))
+    ways, more = _and_another(facts, table, way, chance)
+    near = more or conditions(table, chance, (0.75, 0.25))
     rows = called(table, chance, [*near, far])
-    sql = select(["COUNT(*)"], joined(joins, [way]), rows.sql)
-    return Asked(how_many(rows, [*near, far], chance, called(table, chance)), sql, "count", tables_of(way))
+    sql = select(["COUNT(*)"], joined(joins, ways), rows.sql)
+    return Asked(how_many(rows, [*near, far], chance, called(table, chance)), sql, "count", tables_of(*ways))
 
 
 def list_far(facts: Facts, table: TableFacts, joins: Joins, chance: Chance) -> Asked | None:
@@ -37,17 +53,18 @@ def list_far(facts: Facts, table: TableFacts, joins: Joins, chance: Chance) -> A
     far = far_condition(way, chance) if way else None
     if way is None or far is None or table.is_link or not labels:
         return None
-    near = conditions(table, chance, (0.78, 0.22))
+    ways, more = _and_another(facts, table, way, chance)
+    near = more or conditions(table, chance, (0.78, 0.22))
     rows = called(table, chance, [*near, far])
     shown = [one for one in table.columns.values() if one.sort != "key" and one.place not in labels]
     is_many = way.is_many and not far.sql.startswith(tuple(one.place for one in way.end.label))
-    source = joined(joins, [way])
+    source = joined(joins, ways)
     if shown and chance.coin(0.22):
         column = chance.pick(shown)
         phrase = chance.first(column.phrases)
         forms = [f"Show the {phrase} of {rows.many}.", f"List the {plural_of(phrase)} of all {rows.many}.",
                  f"What is the {phrase} of the {rows.many}?"]  # fmt: skip
-        return Asked(chance.pick(forms), select([column.place], source, rows.sql), "columns", tables_of(way))
+        return Asked(chance.pick(forms), select([column.place], source, rows.sql), "columns", tables_of(*ways))
     forms = [f"Which {rows.many} are there?", f"List all {rows.many}.", f"Show the {rows.many}.",
              f"List the {rows.many}.",
              f"What are the {rows.many}?", f"Find all {rows.many}.", f"Give me all {rows.many}.",
@@ -56,7 +73,7 @@ def list_far(facts: Facts, table: TableFacts, joins: Joins, chance: Chance) -> A
     if said:
         forms += [f"Which {called(table, chance).many} {said}?"] * 4
     sql = select(labels, source, rows.sql, distinct=is_many)
-    return Asked(chance.pick(forms), sql, "list", tables_of(way))
+    return Asked(chance.pick(forms), sql, "list", tables_of(*ways))
 
 
 def count_owners(facts: Facts, table: TableFacts, joins: Joins, chance: Chance) -> Asked | None:
@@ -162,11 +179,12 @@ def amount_far(facts: Facts, table: TableFacts, joins: Joins, chance: Chance) ->
     if way is None or far is None or not numbers or (way.is_many and chance.coin(0.7)):
         return None
     column = chance.pick(numbers)
-    near = [one for one in conditions(table, chance, (0.85, 0.15)) if one.column != column.column.name]
+    ways, more = _and_another(facts, table, way, chance)
+    near = more or [one for one in conditions(table, chance, (0.85, 0.15)) if one.column != column.column.name]
     rows = called(table, chance, [*near, far])
     item, kind = aggregate(column, chance)
     question = chance.pick(amount_forms(column, kind, rows.many, chance))
-    return Asked(question, select([item], joined(joins, [way]), rows.sql), "amount", tables_of(way))
+    return Asked(question, select([item], joined(joins, ways), rows.sql), "amount", tables_of(*ways))
 
 
 def grouped_far(facts: Facts, table: TableFacts, joins: Joins, chance: Chance) -> Asked | None:
@@ -184,8 +202,9 @@ def grouped_far(facts: Facts, table: TableFacts, joins: Joins, chance: Chance) -
         )
     elif not way.end.label:
         return None
-    made = conditions(table, chance, (0.72, 0.28))
-    rows, source = called(table, chance, made), joined(joins, [way])
+    ways, more = _and_another(facts, table, way, chance)
+    made = more or conditions(table, chance, (0.72, 0.28))
+    rows, source = called(table, chance, made), joined(joins, ways)
     numbers = table.of(*NUMBERS)
     item, said = "COUNT(*)", ""
     if numbers and chance.coin(0.42):
@@ -201,7 +220,7 @@ def grouped_far(facts: Facts, table: TableFacts, joins: Joins, chance: Chance) -
     else:
         is_plain = True
     which = chance.weighed([("each", 0.46), ("top", 0.32), ("having", 0.22)])
-    tables = tables_of(way)
+    tables = tables_of(*ways)
     if which == "having" and not said:
         n = 1 + chance.below(9)
         start, sign = chance.pick([("more than", ">"), ("more than", ">"), ("at least", ">="), ("fewer than", "<")])
