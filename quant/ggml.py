@@ -9,6 +9,7 @@ import ctypes
 import os
 import re
 import sys
+import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache, cached_property
@@ -26,6 +27,7 @@ from rushlight.quant.blocks.format import Bytes, Floats
 from rushlight.quant.ggml_probe import structure_problem
 from rushlight.quant.gguf_check import check
 from rushlight.quant.gguf_types import TENSOR_TYPES, type_size
+from rushlight.quant.pace import Pace
 
 # Types that ggml makes only with an importance matrix.
 NEED_IMPORTANCE: Final = frozenset({"IQ2_XXS", "IQ2_XS", "IQ2_S", "IQ1_S", "IQ1_M", "IQ3_XXS"})
@@ -194,7 +196,8 @@ class RunningModel:
     """A model over which texts are run, window by window, on the processor.
 
     `activations` sums up the inputs of the weights it wants. `on_product` sees every product of a weight whose name
-    `wants` accepts with its activations. One of the two.
+    `wants` accepts with its activations. One of the two. `n_threads` at most: fewer where they are faster (`pace`),
+    unless not `is_paced`.
     """
 
     def __init__(
@@ -206,6 +209,7 @@ class RunningModel:
         wants: Callable[[str], bool] | None = None,
         on_product: Callable[[ggml_tensor.Product], None] | None = None,
         activations: Activations | None = None,
+        is_paced: bool = True,
     ) -> None:
         self._model = self._context = None
         check(path)
@@ -237,6 +241,7 @@ class RunningModel:
         settings = c.llama_context_default_params()
         settings.n_ctx = settings.n_batch = settings.n_ubatch = settings.n_outputs_max = n_ctx
         settings.n_threads = settings.n_threads_batch = n_threads
+        self._pace = Pace(n_threads) if is_paced else None
         settings.no_perf = True
         if watches:
             settings.op_offload = settings.offload_kqv = False  # a graphics card's memory cannot be read here
@@ -308,7 +313,7 @@ class RunningModel:
                 batch.token[i], batch.pos[i], batch.n_seq_id[i] = token_id, i, 1
                 batch.seq_id[i][0] = 0
                 batch.logits[i] = i >= n - n_outputs
-            code = c.llama_decode(self._context, batch)
+            code = self._decode(batch, n)
         finally:
             c.llama_batch_free(batch)
         if self._problem is not None:
@@ -322,6 +327,16 @@ class RunningModel:
             return np.empty((0, self.n_vocab), np.float32)
         found: Floats = np.ctypeslib.as_array(c.llama_get_logits(self._context), (n_outputs, self.n_vocab))
         return found
+
+    def _decode(self, batch: Any, n_tokens: int) -> int:
+        """With as many threads as are fastest just now."""
+        if self._pace is None:
+            return int(self._c.llama_decode(self._context, batch))
+        n_threads, begun = self._pace.next(), time.perf_counter()
+        self._c.llama_set_n_threads(self._context, n_threads, n_threads)
+        code = int(self._c.llama_decode(self._context, batch))
+        self._pace.took(n_threads, n_tokens, time.perf_counter() - begun)
+        return code
 
     def decode_next(self, token_id: int, position: int) -> None:
         """Run one token after those of the last `logits`, for its time."""

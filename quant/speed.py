@@ -35,7 +35,8 @@ def measure(path: Path, *, n_threads: int = 1, stop: Stop | None = None) -> Spee
     loads, prefills, decodes, memory = [], [], [], 0
     for _ in range(_N_ROUNDS):
         begun = time.perf_counter()
-        with RunningModel(path, n_ctx=_N_PROMPT + _N_DECODED, n_threads=n_threads) as running:
+        width = _N_PROMPT + _N_DECODED
+        with RunningModel(path, n_ctx=width, n_threads=n_threads, is_paced=False) as running:
             loads.append(time.perf_counter() - begun)
             token_ids = [1 + i % max(1, running.n_vocab - 1) for i in range(_N_PROMPT)]
             begun = time.perf_counter()
