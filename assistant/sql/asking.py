@@ -27,6 +27,7 @@ from rushlight.assistant.sql.plain_form import plain_form
 from rushlight.assistant.sql.prompt import FORM, SHORT_FORM, Example, sql_messages
 from rushlight.assistant.sql.protocol import Profiled
 from rushlight.assistant.sql.refining import refined
+from rushlight.assistant.sql.reusing import reused
 from rushlight.assistant.sql.threads import Thread
 from rushlight.assistant.sql.trying import MAX_SAMPLES, run_query, write_and_run
 from rushlight.assistant.sql.writing import Writer
@@ -147,16 +148,23 @@ def _remembered(
     seconds: float,
     started: float,
 ) -> SqlAnswer | None:
-    """The answer by the query that was accepted for the same question, run now; None where there is none that runs."""
+    """The answer by the query that was accepted for the same question, also about another value, run now.
+
+    None where there is none that runs.
+    """
     kept = memory.same(database, earlier.whole)
+    sql = kept.sql if kept is not None else ""
     if kept is None:
-        return None
-    made, result, _ = run_query(database, kept.sql, seconds)
+        found = reused(memory.usable(database), earlier.whole, database.known())
+        if found is None:
+            return None
+        kept, sql = found
+    made, result, _ = run_query(database, sql, seconds)
     if result is None:
         return None
-    memory.asked(database, earlier.whole, kept.sql)
+    memory.asked(database, earlier.whole, sql)
     took = time.monotonic() - started
-    answer = SqlAnswer(question, kept.sql, result, (made,), linked, None, took, remembered=kept)
+    answer = SqlAnswer(question, sql, result, (made,), linked, None, took, remembered=kept)
     return replace(answer, whole=earlier.whole, n_followed=len(earlier.turns))
 
 

@@ -124,12 +124,12 @@ class SqlMemory:
     def same(self, database: Database, question: str) -> Kept | None:
         """The pair that asks the same in other words, the newest of them."""
         asked = same_question(question)
-        fitting = (one for one in self._usable(database) if same_question(one.question) == asked)
+        fitting = (one for one in self.usable(database) if same_question(one.question) == asked)
         return next(fitting, None) if asked else None
 
     def alike(self, database: Database, question: str, values: Sequence[str] = ()) -> tuple[Example, ...]:
         """The pairs most like this question, the likest last, so next to it. `values` are those that it names."""
-        usable = self._usable(database)
+        usable = self.usable(database)
         if not usable:
             return ()
         others = [without_values(one.question, texts_of(one.sql)) for one in usable]
@@ -158,7 +158,7 @@ class SqlMemory:
             )
         return Example(str(rows[0][0]), str(rows[0][1]))
 
-    def _usable(self, database: Database) -> list[Kept]:
+    def usable(self, database: Database) -> list[Kept]:
         """The pairs whose tables and columns are all there."""
         schema = schema_hash(database)
         return [

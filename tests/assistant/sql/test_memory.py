@@ -66,13 +66,22 @@ def test_a_pair_changes_the_answer_to_its_paraphrase_until_it_is_deleted(clinic:
     assert (answer.sql, answer.remembered, len(said.asked)) == (OTHER, None, 2)
 
 
+def test_a_pair_answers_the_same_about_another_value(clinic: Database, memory: SqlMemory) -> None:
+    kept = memory.accept(clinic, "How many patients live in Graz?", RIGHT.replace("Oslo", "Graz"))
+    said = Said()
+    answer = ask(said, clinic, QUESTION, memory)
+    assert (answer.sql, answer.remembered, said.asked) == (RIGHT, kept, [])
+    memory.remove(clinic, [kept.id])
+    assert ask(said, clinic, QUESTION, memory).sql == OTHER
+
+
 def test_the_likest_pairs_stand_before_another_question(clinic: Database, memory: SqlMemory) -> None:
     memory.accept(clinic, "Which drugs are there?", "SELECT drug.name FROM drug")
-    memory.accept(clinic, "How many patients live in Bergen?", RIGHT.replace("Oslo", "Bergen"))
+    memory.accept(clinic, "How many patients come from Bergen?", RIGHT.replace("Oslo", "Bergen"))
     said = Said()
     answer = ask(said, clinic, QUESTION, memory)
     turns = [turn.content for turn in said.asked[0][1:]]
-    assert turns[-3:] == ["How many patients live in Bergen?", RIGHT.replace("Oslo", "Bergen"), QUESTION]
+    assert turns[-3:] == ["How many patients come from Bergen?", RIGHT.replace("Oslo", "Bergen"), QUESTION]
     assert answer.n_examples == len(turns) // 2
     for one in memory.pairs(clinic):
         memory.remove(clinic, [one.id])
