@@ -47,27 +47,23 @@ class Registry:
 
     # --- taking in ----------------------------------------------------------------------------------------------
     def add_run(self, new: NewRun) -> Run:
-        """Keep a training with what it learned from. A run that is known already is left as it is."""
+        """Keep a training with what it learned from. One that is known already stays as it is; where its lessons were
+        not known yet, they are added."""
+        folder = b"" if new.folder is None else os.fsencode(new.folder.absolute())
         with self._store.writing():
             known = rows.read_runs(self._store, "WHERE r.id = ?", (new.id,))
-            if known:
-                return known[0]
-            folder = b"" if new.folder is None else os.fsencode(new.folder.absolute())
-            self._store.execute(
-                "INSERT INTO runs VALUES (?, ?, ?, ?, ?, ?, ?)",
-                (new.id, new.name, new.base_sha256, new.base, folder, json.dumps(new.manifest), time.time()),
-            )
-            for one in new.lessons:
+            if not known:
                 self._store.execute(
-                    "INSERT INTO run_lessons VALUES (?, ?, ?, ?, ?, ?, ?)",
-                    (new.id, one.lesson_id, one.version, one.name, one.kind, one.sha256, one.n_examples),
+                    "INSERT INTO runs VALUES (?, ?, ?, ?, ?, ?, ?)",
+                    (new.id, new.name, new.base_sha256, new.base, folder, json.dumps(new.manifest), time.time()),
                 )
-                for source in one.sources:
-                    self._store.execute(
-                        "INSERT INTO run_sources VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT "
-                        "DO UPDATE SET n_examples = n_examples + ?5",
-                        (new.id, one.lesson_id, source.kind, source.source, source.n_examples),
-                    )
+            elif new.lessons and not known[0].lessons:
+                self._store.execute(
+                    "UPDATE runs SET name = ?, manifest = ? WHERE id = ?",
+                    (new.name, json.dumps({**known[0].manifest, **new.manifest}), new.id),
+                )
+            if not known or not known[0].lessons:
+                self._add_lessons(new)
         return self.run(new.id)
 
     def add_adapter(self, new: NewAdapter) -> Adapter:
@@ -264,6 +260,16 @@ class Registry:
         """The newest first."""
         return rows.read_runs(self._store, "ORDER BY r.created_at DESC, r.id DESC")
 
+    def run_that_made(self, sha256: str) -> Run | None:
+        """The training that made the file with these bytes, an adapter or a whole model, as its manifest says."""
+        found = rows.read_runs(
+            self._store,
+            "WHERE EXISTS (SELECT 1 FROM json_each(r.manifest, '$.made') m WHERE m.value ->> 'sha256' = ?) "
+            "ORDER BY r.created_at DESC LIMIT 1",
+            (sha256,),
+        )
+        return found[0] if found else None
+
     def evaluation(self, adapter: Adapter) -> Evaluation | None:
         """The newest one of these very bytes in this scope."""
         found = rows.read_evaluations(
@@ -295,6 +301,19 @@ class Registry:
         return rows.read_promotions(self._store, "WHERE (?1 = '' OR p.scope = ?1) ORDER BY p.number DESC", (scope,))
 
     # --- inside -------------------------------------------------------------------------------------------------
+    def _add_lessons(self, new: NewRun) -> None:
+        for one in new.lessons:
+            self._store.execute(
+                "INSERT INTO run_lessons VALUES (?, ?, ?, ?, ?, ?, ?)",
+                (new.id, one.lesson_id, one.version, one.name, one.kind, one.sha256, one.n_examples),
+            )
+            for source in one.sources:
+                self._store.execute(
+                    "INSERT INTO run_sources VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT "
+                    "DO UPDATE SET n_examples = n_examples + ?5",
+                    (new.id, one.lesson_id, source.kind, source.source, source.n_examples),
+                )
+
     def _read(self, rest: str, bindings: Sequence[Value]) -> list[Adapter]:
         return rows.read_adapters(self._store, self._folder, rest, bindings)
 

@@ -1,5 +1,6 @@
 """`rushlight registry` and `evaluate`, as people and scripts use them: tables, JSON, exit codes, blind votes."""
 
+import hashlib
 import json
 import os
 import subprocess
@@ -99,6 +100,24 @@ def test_an_adapter_from_elsewhere_has_to_be_evaluated(
     assert rushlight("registry", "add", str(file), "--base", filled, "--scope", "sql:../x")[0] == 1
     code, _, err = rushlight("evaluate", "polite-1")
     assert code == 1 and "There is no suite for polite-1" in err
+
+
+def test_what_was_trained_here_is_traced_by_its_bytes(
+    rushlight: Run, filled: str, gguf_builder: ModuleType, tmp_path: Path
+) -> None:
+    file = gguf_builder.tiny_lora_gguf(tmp_path / "own.gguf", seed=8)
+    with open_app(host="in-process") as app:
+        model = app.model()
+        made = [{"name": "own.gguf", "sha256": hashlib.sha256(file.read_bytes()).hexdigest()},
+                {"name": "whole.gguf", "sha256": model.sha256}]  # fmt: skip
+        data = [{"name": "poems.jsonl", "sha256": "7" * 64, "part": "train"}]
+        new = NewRun("r9", "poet", model.sha256, model.id, manifest={"made": made, "data": data})
+        app.registry.add_run(new)
+    assert rushlight("registry", "add", str(file), "--base", filled, "--name", "own")[0] == 0
+    for name in ("own", filled):
+        code, out, err = rushlight("registry", "lineage", name)
+        assert code == 0, err
+        assert "trained as poet" in out and "examples of poems.jsonl (sha256 777777777777…)" in out
 
 
 def test_two_answers_are_compared_blindly(rushlight: Run, filled: str) -> None:

@@ -76,15 +76,28 @@ def show(name: str, as_json: bool) -> int:
 
 
 @registry.command(
-    help=text("Where an adapter comes from: its run, its lessons, the chats and files they were made of.")
+    help=text(
+        "Where an adapter, or a model trained here, comes from: its run, its lessons, the chats and files they are of."
+    )
 )
 @_NAME
 @_AS_JSON
 def lineage(name: str, as_json: bool) -> int:
-    from rushlight.ui.cli.registry_views import lineage_json, print_lineage
+    from rushlight import Error
+    from rushlight.ui.cli.registry_views import lineage_json, print_lineage, print_run, run_json
 
     with _app() as app:
-        found = app.registry.lineage(name)
+        try:
+            found = app.registry.lineage(name)
+        except Error:
+            run = app.registry.run_that_made(app.catalogue.find(name).sha256) if _is_model(app, name) else None
+            if run is None:
+                raise
+            if as_json:
+                print_json(run_json(run))
+            else:
+                print_run(run, app.conversations)
+            return 0
         if as_json:
             print_json(lineage_json(found))
         else:
@@ -180,14 +193,19 @@ def remove(name: str, as_json: bool) -> int:
 @click.option("--licence", default="", metavar="WORD", help=text("Its licence, such as Apache-2.0."))
 @_AS_JSON
 def add(file: Path, base: str, scope: str, name: str, licence: str, as_json: bool) -> int:
+    from rushlight.assistant.registry.adapter_files import digest_of
     from rushlight.assistant.registry.values import NewAdapter
     from rushlight.ui.cli.registry_views import adapter_json
 
     with _app() as app:
-        model = app.catalogue.find(base)
+        model, path = app.catalogue.find(base), file.expanduser().absolute()
+        run = app.registry.run_that_made(digest_of(path))
         adapter = app.registry.add_adapter(
-            NewAdapter(file.expanduser().absolute(), scope, model.sha256, model.id, name=name, licence=licence)
-        )
+            NewAdapter(
+                path, scope, model.sha256, model.id, name=name, licence=licence or model.license,
+                run_id=run.id if run is not None else "",
+            )
+        )  # fmt: skip
     if as_json:
         print_json(adapter_json(adapter))
     else:
@@ -226,6 +244,16 @@ def history(scope: str, as_json: bool) -> int:
     else:
         say(text("Nothing was promoted yet."))
     return 0
+
+
+def _is_model(app: "App", name: str) -> bool:
+    from rushlight import Error
+
+    try:
+        app.catalogue.find(name)
+    except Error:
+        return False
+    return True
 
 
 def _app() -> "App":

@@ -160,22 +160,7 @@ def print_lineage(lineage: "Lineage", conversations: "Conversations") -> None:
     if run is None:
         say(text("It was made elsewhere: nothing is known of what it learned from."))
     else:
-        say(text("trained as {run} on {base}, {when}", run=run.name, base=run.base, when=moment(run.created_at)))
-        if run.folder is not None:
-            say(text("in {folder}", folder=run.folder))
-        for lesson in run.lessons:
-            say(
-                plural(
-                    "lesson {name} ({kind}, version {version}): {count} example",
-                    "lesson {name} ({kind}, version {version}): {count} examples",
-                    lesson.n_examples,
-                    name=lesson.name,
-                    kind=lesson.kind,
-                    version=lesson.version,
-                )
-            )
-            for source in lesson.sources:
-                say(f"  {_source_text(source, conversations)}")
+        print_run(run, conversations)
     for evaluation in lineage.evaluations:
         word = text("let through") if evaluation.passed else text("not let through")
         say(text("evaluated on {suite}, {when}: {word}", suite=evaluation.suite, when=moment(evaluation.created_at),
@@ -185,6 +170,29 @@ def print_lineage(lineage: "Lineage", conversations: "Conversations") -> None:
         say(text("promoted {when}", when=moment(promotion.promoted_at)) + undone)
     if adapter.is_stale:
         say(stale_text())
+
+
+def print_run(run: "Run", conversations: "Conversations") -> None:
+    """A training: on what, where, and what it learned from."""
+    say(text("trained as {run} on {base}, {when}", run=run.name, base=run.base, when=moment(run.created_at)))
+    if run.folder is not None:
+        say(text("in {folder}", folder=run.folder))
+    if not run.lessons:
+        for file in run.manifest.get("data", []):
+            say(text("examples of {file} (sha256 {digest}…)", file=file["name"], digest=file["sha256"][:12]))
+    for lesson in run.lessons:
+        say(
+            plural(
+                "lesson {name} ({kind}, version {version}): {count} example",
+                "lesson {name} ({kind}, version {version}): {count} examples",
+                lesson.n_examples,
+                name=lesson.name,
+                kind=lesson.kind,
+                version=lesson.version,
+            )
+        )
+        for source in lesson.sources:
+            say(f"  {_source_text(source, conversations)}")
 
 
 def _source_text(source: "Source", conversations: "Conversations") -> str:

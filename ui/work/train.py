@@ -89,7 +89,8 @@ class TrainKind:
             failed = quant_parts.proof_notice(proof)
             if failed is not None:
                 yield failed
-        write_manifest(places, [path for path, _ in made], context.stop)
+        manifest = write_manifest(places, [path for path, _ in made], context.stop)
+        _register(context, places, manifest)
         yield JobResult(_result(places, report, outcome, made))
 
     def clean(self, context: JobContext, arguments: TrainArguments, *, for_good: bool) -> None:
@@ -181,6 +182,18 @@ def _balance(n_good: int, n_bad: int, said: Any) -> list[Notice]:
     better = (f"good_weight = {n_bad * said.bad_weight / n_good:.2g}" if n_good < n_bad
               else f"bad_weight = {n_good * said.good_weight / n_bad:.2g}")  # fmt: skip
     return [Notice("unbalanced", f"{n_good:,} answers are liked and {n_bad:,} are not; set preference.{better}.")]
+
+
+def _register(context: JobContext, places: "Places", manifest: dict[str, Any]) -> None:
+    """In the registry, so that what came of it can be traced. What it learned from, a lesson's job adds itself."""
+    from rushlight.assistant.registry.values import NewRun
+
+    base = manifest["base"]
+    known = context.app.catalogue.find_sha256(base["sha256"])
+    name = base["name"] if known is None else known.id
+    context.app.registry.add_run(
+        NewRun(context.job_id, places.out.name, base["sha256"], name, folder=places.out, manifest=manifest)
+    )
 
 
 def _exports(context: JobContext, config: Any, places: "Places") -> "list[tuple[Path, Proof | None]]":

@@ -142,6 +142,18 @@ def test_deleting_a_conversation_marks_what_learned_from_it(registry: Registry, 
     assert registry.promoted("chat") is not None  # marked, not taken away
 
 
+def test_a_run_is_registered_by_the_training_and_its_lessons_by_whoever_asked_for_it(registry: Registry) -> None:
+    made = {"made": [{"name": "x.gguf", "sha256": "e" * 64}], "data": []}
+    registry.add_run(NewRun("job", "run", BASE, "tiny", folder=Path("/runs/run"), manifest=made))
+    lessons = (use("a", Source("file", "x.jsonl")),)
+    run = registry.add_run(NewRun("job", "clinic", BASE, "tiny", lessons, manifest={"plan": 1}))
+    assert (run.name, run.folder, run.manifest) == ("clinic", Path("/runs/run"), {**made, "plan": 1})
+    assert run.lessons == lessons
+    assert registry.add_run(NewRun("job", "again", BASE, "tiny", (use("b"),))).lessons == lessons
+    found = registry.run_that_made("e" * 64)
+    assert found is not None and found.id == "job" and registry.run_that_made("f" * 64) is None
+
+
 def test_a_scope_of_a_database_names_its_tables() -> None:
     assert sql_scope("Klinik Süd.2024", "1a2b3c4d" + "0" * 56) == "sql:klinik-sud-2024-1a2b3c4d"
     assert check_scope(sql_scope("数据", "f" * 64)) == "sql:database-ffffffff"
