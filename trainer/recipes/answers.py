@@ -1,16 +1,19 @@
 """What recipes of preferences have in common: units of answers in rows, and how likely a model holds each answer."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import torch
 
+from rushlight.trainer.data.masks import Tokens
 from rushlight.trainer.data.pack_trees import make_tree_packs
 from rushlight.trainer.recipes.recipe import Row, Score, Units
 
 
-def rows_of(units: Units, numbers: Sequence[int], row_tokens: int, *, alone: bool, share: bool) -> list[Row]:
+def rows_of(
+    units: Units | Mapping[int, Sequence[Tokens]], numbers: Sequence[int], row_tokens: int, *, alone: bool, share: bool
+) -> list[Row]:
     """Units number `numbers` in rows. `alone` gives each answer a pack of its own; those of a unit stay in one row."""
     if alone:
         return [

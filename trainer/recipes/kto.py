@@ -61,7 +61,7 @@ class Kto:
 
     def batch(self, numbers: Sequence[int], row_tokens: int, *, alone: bool = False, held_out: bool = False) -> Batch:
         units = self._units[held_out]
-        answers, others = ([[unit[part]] for unit in units] for part in (0, 1))
+        answers, others = ({number: [units[number][part]] for number in numbers} for part in (0, 1))
         return Batch(
             rows_of(answers, numbers, row_tokens, alone=alone, share=self.share),
             rows_of(others, numbers, row_tokens, alone=alone, share=self.share),

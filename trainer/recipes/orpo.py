@@ -52,9 +52,10 @@ class Orpo:
 
     def batch(self, numbers: Sequence[int], row_tokens: int, *, alone: bool = False, held_out: bool = False) -> Batch:
         source = self.held_out if held_out else self.pairs
+        pairs = {number: source[number] for number in numbers}
         if self.whole_text:
-            source = [(Tokens(one.ids, np.ones(len(one.ids), np.bool_)), other) for one, other in source]
-        return Batch(rows_of(source, numbers, row_tokens, alone=alone, share=self.share))
+            pairs = {number: (_all_of(one), other) for number, (one, other) in pairs.items()}
+        return Batch(rows_of(pairs, numbers, row_tokens, alone=alone, share=self.share))
 
     def shares(self, batch: Batch, look: Score, *, held_out: bool = False) -> Shares:
         source = self.held_out if held_out else self.pairs
@@ -92,6 +93,10 @@ class Orpo:
             "reward_chosen": chosen, "reward_rejected": rejected, "margin": chosen - rejected,
             "accuracy": sums.get("right", 0.0) / n, "log_odds": sums.get("odds", 0.0) / n,
         }  # fmt: skip
+
+
+def _all_of(one: Tokens) -> Tokens:
+    return Tokens(one.ids, np.ones(len(one.ids), np.bool_))
 
 
 def _log_rest(log_prob: Any) -> Any:
