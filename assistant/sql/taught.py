@@ -1,7 +1,7 @@
 """Which model and adapter answer questions to a database: the promoted adapter of its scope over its base, if any.
 
     found = taught(app, database)
-    ask_database(app, database, question, model=found.model, lora=found.lora, form=found.form, linker=found.linker)
+    ask_database(app, database, question, model=found.model, lora=found.lora, form=found.form)
 
 The scope names the tables, so an adapter is not used for other tables than those it was taught.
 """
@@ -12,12 +12,9 @@ from typing import TYPE_CHECKING
 from rushlight import Error
 from rushlight.assistant.engine.request import LoraUse
 from rushlight.assistant.registry.scopes import sql_scope
-from rushlight.assistant.sql.asking import Linker
 from rushlight.assistant.sql.database import Database
-from rushlight.assistant.sql.linking import link
-from rushlight.assistant.sql.linking_taught import link_taught
 from rushlight.assistant.sql.memory import schema_hash
-from rushlight.assistant.sql.prompt import FORM, FORMS, SHORT_FORM
+from rushlight.assistant.sql.prompt import FORM, FORMS
 
 if TYPE_CHECKING:
     from rushlight.assistant.app import App
@@ -31,16 +28,6 @@ class Taught:
     adapter: str = ""
     lora: tuple[LoraUse, ...] = ()
     form: str = FORM
-
-    @property
-    def linker(self) -> Linker:
-        """How the grammar's tables are found: whoever has learned them may name any."""
-        return linker_of(self.form)
-
-
-def linker_of(form: str) -> Linker:
-    """The linking that belongs to a prompt form."""
-    return link_taught if form == SHORT_FORM else link
 
 
 def scope_of(database: Database) -> str:

@@ -121,7 +121,6 @@ def ask(
                         model=who.model,
                         lora=who.lora,
                         form=who.form,
-                        linker=who.linker,
                         memory=None if no_examples else memory,
                         thread=thread,
                         follows=True if thread is not None else None,

@@ -91,7 +91,6 @@ def ask(
             model=who.model,
             lora=who.lora,
             form=who.form,
-            linker=who.linker,
             memory=SqlMemory(app.store),
             thread=thread,
             chosen=chosen,
@@ -189,7 +188,7 @@ def scans(held: Held, stop: Stop, sql: str) -> AdviceRow:
     from rushlight.assistant.sql.advising import candidates, read_plan
 
     with held.use(stop) as database:
-        if len(database.sources) != 1:
+        if len(database.sources) != 1 or database.dialect != "sqlite":
             return AdviceRow()
         try:
             plan = read_plan(database, sql)

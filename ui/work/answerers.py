@@ -78,12 +78,11 @@ class SqlAnswerer:
     def answer(self, item: Item, stop: Stop) -> Answer:
         from rushlight.assistant.sql.asking import ask_database
         from rushlight.assistant.sql.prompt import FORM
-        from rushlight.assistant.sql.taught import linker_of
 
         began = time.monotonic()
         made = ask_database(
             self._app, self._database, item.asked, model=self._model.id, options=GREEDY, lora=self._lora,
-            form=self._form or FORM, linker=linker_of(self._form), free=self._free, correct=False, stop=stop,
+            form=self._form or FORM, free=self._free, correct=False, stop=stop,
         )  # fmt: skip
         problem = "" if made.error is None else made.error.message
         n_tokens = max(1, round(len(made.sql) / _CHARS_PER_TOKEN))

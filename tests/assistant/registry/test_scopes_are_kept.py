@@ -86,9 +86,7 @@ def say(app: App, conversation: str, **more: Any) -> None:
 
 def ask(app: App, database: Database, model: str = "") -> None:
     who = taught(app, database, model)
-    ask_database(
-        app, database, "How many lamps are there?", model=who.model, lora=who.lora, form=who.form, linker=who.linker
-    )
+    ask_database(app, database, "How many lamps are there?", model=who.model, lora=who.lora, form=who.form)
 
 
 def test_each_is_loaded_in_its_scope_only(
