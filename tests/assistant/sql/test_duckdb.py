@@ -13,13 +13,14 @@ from rushlight.assistant.paths import find_paths
 from rushlight.assistant.sql.asking import ask_database
 from rushlight.assistant.sql.database import Database, open_database
 from rushlight.assistant.sql.dialects import translated
+from rushlight.assistant.sql.files import find_sources
 
 duckdb: Any = pytest.importorskip("duckdb")
 
 
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    path = tmp_path / "shop.duckdb"
+@pytest.fixture(scope="module")
+def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("duckdb") / "shop.duckdb"
     db = duckdb.connect(str(path))
     db.execute("CREATE TABLE customer (customer_id INTEGER PRIMARY KEY, name VARCHAR, since DATE, vip BOOLEAN)")
     db.execute(
@@ -37,9 +38,10 @@ def path(tmp_path: Path) -> Path:
     return path
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def shop(path: Path) -> Iterator[Database]:
-    with open_database([path], find_paths()) as database:
+    """One worker for all: after each statement that was refused it has to answer the next one."""
+    with Database(find_sources([path], path.parent)) as database:
         yield database
 
 

@@ -142,3 +142,18 @@ def test_mutated_databases_harm_no_front(n: int, originals: dict[str, bytes], tm
 def test_mutated_tables_harm_no_front(n: int, originals: dict[str, bytes], tmp_path: Path) -> None:
     counts = run_mutants(["d.csv", "d.parquet", "d.xlsx"], originals, n, tmp_path)
     assert sum(counts.values()) == n and len(counts) > 1
+
+
+@pytest.mark.parametrize("n", [25, pytest.param(500, marks=[pytest.mark.slow, pytest.mark.timeout(3600)])])
+def test_damaged_duckdb_files_harm_nobody(n: int, tmp_path: Path) -> None:
+    duckdb = pytest.importorskip("duckdb")
+    whole = tmp_path / "whole.duckdb"
+    db = duckdb.connect(str(whole))
+    db.execute("CREATE TABLE sale AS SELECT i AS id, 'city ' || i % 7 AS city, i * 1.5 AS total FROM range(3000) r(i)")
+    db.execute("CREATE VIEW large AS SELECT * FROM sale WHERE total > 100")
+    db.close()
+    original, dice = whole.read_bytes(), random.Random(29)
+    path = tmp_path / "damaged.duckdb"
+    for _ in range(n):
+        path.write_bytes(mutated(original, dice))
+        use(path)
