@@ -87,7 +87,10 @@ def as_float(cell: Cell) -> float:
 
 def number_text(value: float) -> str:
     """A number beside a chart."""
-    return f"{value:,.6g}" if 1e-4 <= abs(value) < 1e12 or value == 0 else f"{value:.3g}"
+    size = abs(value)
+    if 1e5 <= size < 1e12:
+        return f"{value:,.0f}"
+    return f"{value:,.6g}" if 1e-4 <= size < 1e5 or value == 0 else f"{value:.3g}"
 
 
 def label_text(cell: Cell) -> str:

@@ -110,7 +110,7 @@ class SqlDesk(SqlFiles):
                 answer = replace(answer, is_own=True)
             self._add(answer, replaces=shown is not None)
 
-        self._begin("running", ran, done, text("SQLite reads…"))
+        self._begin("running", ran, done, text("The rows are read…"))
 
     def look_at_parameters(self, sql: str) -> None:
         """Which fields the statement in the field needs; values that were filled in stay."""

@@ -84,7 +84,7 @@ class SqlFiles:
     # --- files --------------------------------------------------------------------------------------------------
     def open(self, paths: Sequence[str]) -> None:
         """These files together, in place of those that are open. Those stay if it fails."""
-        wanted = list(dict.fromkeys(str(Path(path).expanduser().absolute()) for path in paths))
+        wanted = list(dict.fromkeys(map(_place, paths)))
         if not wanted or self._is_closed:
             return
         self._was_shown = True
@@ -116,7 +116,7 @@ class SqlFiles:
 
     def add(self, paths: Sequence[str]) -> None:
         """These beside those that are open."""
-        self.open([*self._paths(), *(str(path) for path in paths)])
+        self.open([*self._paths(), *paths])
 
     def remove(self, name: str) -> None:
         """Without that file; without the last one nothing is open."""
@@ -219,7 +219,8 @@ class SqlFiles:
             self.on_held(None)
 
     def _show_schema(self, schema: "Schema") -> None:
-        self._change(tables=table_rows(schema), schema_notes=schema.notes)
+        dialect = self._held.database.dialect if self._held is not None else "sqlite"
+        self._change(tables=table_rows(schema, dialect), schema_notes=schema.notes)
 
     def _look_at_values(self, held: Held) -> None:
         """What the columns hold, beside everything else. Where that cannot be found the schema says enough."""
@@ -259,6 +260,13 @@ class SqlFiles:
         if state != self.state and not self._is_closed:
             self.state = state
             self._view.show(state)
+
+
+def _place(given: str) -> str:
+    """A file by its whole path; the address of a server as it is."""
+    from rushlight.assistant.sql.addresses import is_address
+
+    return given if is_address(given) else str(Path(given).expanduser().absolute())
 
 
 def _progress_words(what: str) -> str:

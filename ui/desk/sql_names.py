@@ -17,8 +17,8 @@ _KEYWORD_LIST = """
 _KEYWORDS = frozenset(_KEYWORD_LIST.split())
 
 
-def sql_name(name: str) -> str:
-    """One name; nothing in it can end it."""
-    if _PLAIN.match(name) and name.lower() not in _KEYWORDS:
+def sql_name(name: str, *, folds: bool = False) -> str:
+    """One name; nothing in it can end it. `folds`: the database takes names without quotes for small letters."""
+    if _PLAIN.match(name) and name.lower() not in _KEYWORDS and not (folds and name != name.lower()):
         return name
     return '"' + name.replace('"', '""') + '"'

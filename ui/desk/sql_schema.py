@@ -4,6 +4,7 @@ import difflib
 import re
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 
 from rushlight.assistant.sql.values import Column, Schema, Table
 from rushlight.ui.desk.matching import Matcher, folded
@@ -16,16 +17,17 @@ _VALUES = 6
 _UNKNOWN = re.compile(r"no such (column|table): ([^\s?]+?)\.?(?:\s|$)")
 
 
-def table_rows(schema: Schema) -> tuple[TableRow, ...]:
+def table_rows(schema: Schema, dialect: str = "sqlite") -> tuple[TableRow, ...]:
     """Every table; those of several files with the file's name."""
+    name_of = partial(sql_name, folds=dialect != "sqlite")
     several = len({one.source for one in schema.tables}) > 1
     return tuple(
         TableRow(
             f"{table.source}.{table.name}" if several else table.name,
             table.n_rows,
             table.is_view,
-            tuple(ColumnRow(one.name, _note(one, table), sql_name(one.name), _detail(one)) for one in table.columns),
-            f"{sql_name(table.source)}.{sql_name(table.name)}" if several else sql_name(table.name),
+            tuple(ColumnRow(one.name, _note(one, table), name_of(one.name), _detail(one)) for one in table.columns),
+            f"{sql_name(table.source)}.{sql_name(table.name)}" if several else name_of(table.name),
             table.comment,
         )
         for table in schema.tables

@@ -162,6 +162,11 @@ class SqlState:
         return bool(self.files)
 
     @property
+    def is_sqlite(self) -> bool:
+        """Whether SQLite reads it, which also reads tables of other files."""
+        return all(one.kind not in ("duckdb", "postgresql") for one in self.files)
+
+    @property
     def is_empty(self) -> bool:
         """Open, and there is nothing in it."""
         return self.is_open and not self.tables

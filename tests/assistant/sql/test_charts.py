@@ -7,6 +7,7 @@ from xml.etree import ElementTree
 import pytest
 
 from rushlight import Error
+from rushlight.assistant.sql.chart_data import number_text
 from rushlight.assistant.sql.chart_svg import draw_chart
 from rushlight.assistant.sql.charts import KINDS, ChartSpec, charts_for, check, choose_chart
 from rushlight.assistant.sql.values import Cell, Result
@@ -123,3 +124,15 @@ def test_other_kinds_that_fit_are_offered() -> None:
         assert (offered[0] if offered else None) == choose_chart(result)
         for spec in offered:
             drawn(spec, result)
+
+
+def test_numbers_beside_a_chart() -> None:
+    said = {
+        0.0: "0",
+        2_680_178.0: "2,680,178",
+        99_999.5: "99,999.5",
+        0.25: "0.25",
+        1e-9: "1e-09",
+        -123456.7: "-123,457",
+    }
+    assert {number: number_text(number) for number in said} == said and number_text(1e15) == "1e+15"

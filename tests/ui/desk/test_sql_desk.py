@@ -115,6 +115,7 @@ def test_what_cannot_be_opened_leaves_what_is_open(opened: SqlDesk, tmp_path: Pa
     assert run(opened, pump, "SELECT 1").result.rows == ((1,),)
 
 
+@pytest.mark.slow
 def test_opening_can_be_stopped_and_another_one_wins(desk: SqlDesk, clinic: Path, cities: Path, pump: Pump) -> None:
     desk.open([str(clinic)])
     desk.stop()
@@ -168,6 +169,7 @@ def test_one_thing_at_a_time(opened: SqlDesk, pump: Pump) -> None:
     assert [one.sql for one in opened.state.thread] == ["SELECT 1"]
 
 
+@pytest.mark.slow
 def test_all_rows_are_shown_when_wanted(opened: SqlDesk, pump: Pump) -> None:
     sql = "SELECT a.name FROM patient a, patient b LIMIT 3000"
     shown = run(opened, pump, sql)
@@ -256,6 +258,7 @@ def test_without_a_model_that_is_said(opened: SqlDesk, pump: Pump) -> None:
 
 
 # --- advice and export ----------------------------------------------------------------------------------------------
+@pytest.mark.slow
 def test_advice_is_given_and_tried_on_a_copy(desk: SqlDesk, tmp_path: Path, pump: Pump) -> None:
     path = tmp_path / "large.db"
     made = apsw.Connection(str(path))

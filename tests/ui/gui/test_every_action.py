@@ -332,7 +332,6 @@ SCENES = [
     Scene("model-card", _model_card),
     Scene("job-log", _job_log),
     Scene("all-settings", _all_settings),
-    Scene("sql", act(on="sql")),
     Scene("sql-answer", _asked),
     Scene("sql-saved", _saved),
     Scene("first-run", act(on="first-run")),

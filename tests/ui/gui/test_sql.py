@@ -80,7 +80,13 @@ def test_an_empty_page_leads_to_files_and_recent_ones_come_back(page: Any, clini
     qtbot.waitUntil(lambda: page.question.isVisible())
     page.side._fill_menu()
     words = [action.text() for action in page.side.menu.actions() if action.text()]
-    assert words == ["Open files…", "Add files beside…", "Read them again", "Close clinic.db"]
+    assert words == [
+        "Open files…",
+        "Open a PostgreSQL server…",
+        "Add files beside…",
+        "Read them again",
+        "Close clinic.db",
+    ]
 
 
 def test_a_question_is_asked_and_kept(
@@ -247,6 +253,7 @@ def test_the_thread_is_walked(opened: Any, idle: Any) -> None:
     assert opened.statement.field.statement == "SELECT 1" and opened.head.title.text() == "Question 1"
 
 
+@pytest.mark.slow
 def test_rows_are_exported(opened: Any, idle: Any, tmp_path: Path, frame: Any) -> None:
     frame.run_action("sql.export")
     assert frame.told[-1][0] == "There are no rows yet."
@@ -263,6 +270,7 @@ def test_rows_are_exported(opened: Any, idle: Any, tmp_path: Path, frame: Any) -
     assert (tmp_path / "out.csv").read_text().count("\n") > 700 and "700 rows were written" in frame.told[-1][0]
 
 
+@pytest.mark.slow
 def test_dropped_files_are_opened_or_added(opened: Any, tmp_path: Path, qtbot: Any) -> None:
     other = tmp_path / "cities.csv"
     other.write_text("city,people\nOslo,700\n")
@@ -279,7 +287,14 @@ def test_dropped_files_are_opened_or_added(opened: Any, tmp_path: Path, qtbot: A
     assert not opened.opening.isVisible()
 
 
-@pytest.mark.parametrize(("width", "height", "scale"), [(580, 420, 1.0), (1000, 700, 3.0), (1360, 860, 1.0)])
+@pytest.mark.parametrize(
+    ("width", "height", "scale"),
+    [
+        pytest.param(580, 420, 1.0, marks=pytest.mark.slow),
+        (1000, 700, 3.0),
+        pytest.param(1360, 860, 1.0, marks=pytest.mark.slow),
+    ],
+)
 def test_every_size_shows_it_without_scrolling_sideways(
     opened: Any, idle: Any, theme: Any, width: int, height: int, scale: float, qtbot: Any
 ) -> None:
@@ -403,6 +418,7 @@ def test_a_question_with_a_parameter_is_saved_and_run_on_a_dashboard(
     qtbot.waitUntil(lambda: saved.empty.isVisible())
 
 
+@pytest.mark.slow
 def test_a_saved_question_is_opened_among_the_questions(opened: Any, idle: Any, qtbot: Any) -> None:
     run(opened, "SELECT count(*) AS n FROM patient", idle)
     opened.saved.desk.save(opened.desk.held, opened.desk.state.shown, "How many", dashboard="")
@@ -412,3 +428,15 @@ def test_a_saved_question_is_opened_among_the_questions(opened: Any, idle: Any, 
     next(iter(opened.saved.cards.values())).name.click()
     qtbot.waitUntil(lambda: opened.desk.state.shown is not None and opened.desk.state.shown.result is not None)
     assert opened.rows.sentence.text() == "The answer is 700." and opened.head.title.text() == "How many"
+
+
+def test_a_server_is_opened_by_its_address(page: Any, qtbot: Any) -> None:
+    page.side.ask_server()
+    assert page.opening.address.isVisible()
+    QTest.keyClicks(page.opening.address, "postgresql://reader:secret@localhost/shop")
+    QTest.keyClick(page.opening.address, Qt.Key.Key_Return)
+    qtbot.waitUntil(lambda: page.problem.isVisible())
+    assert "secret" not in page.problem.message.text() and not page.desk.state.is_open
+    page.side.ask_server()
+    QTest.keyClick(page.opening.address, Qt.Key.Key_Escape)
+    assert not page.opening.isVisible()

@@ -55,6 +55,7 @@ class SqlPage(FilesPage):
         self._column = PageColumn(theme, text("SQL"), width=1240)
         self.problem = ErrorPanel(theme, on_dismiss=self.desk.dismiss)
         self.opening = OpeningCard(theme, self.desk)
+        self.side.ask_server = self.opening.ask_address
         self.empty = EmptyState(
             theme,
             text("Ask your data in your own words"),

@@ -10,7 +10,9 @@ from rushlight.ui.gui.chat.composer_text import local_files
 from rushlight.ui.gui.sql.opening_card import OpeningCard
 from rushlight.ui.words import text
 
-_FILES = "*.db *.sqlite *.sqlite3 *.db3 *.csv *.tsv *.txt *.parquet *.pq *.xlsx *.xlsm *.xlsb *.xls *.ods"
+_FILES = (
+    "*.duckdb *.ddb *.db *.sqlite *.sqlite3 *.db3 *.csv *.tsv *.txt *.parquet *.pq *.xlsx *.xlsm *.xlsb *.xls *.ods"
+)
 
 
 class FilesPage(QWidget):

@@ -65,6 +65,7 @@ class SourceColumn(QFrame):
         self.filter.hide()
         self.count = label("", "small")
         self.tree = SchemaTree(theme)
+        self.ask_server: Callable[[], None] = lambda: None
         self.nothing = label("", "muted", wrap=True)
         self.nothing.setAlignment(Qt.AlignmentFlag.AlignTop)
         self.notes = label("", "small", wrap=True)
@@ -82,6 +83,11 @@ class SourceColumn(QFrame):
 
     def show_state(self, state: SqlState) -> None:
         self._state = state
+        self.promise.setText(
+            text("Read-only: enforced by SQLite, not by the prompt.")
+            if state.is_sqlite
+            else text("Read-only: enforced by the database, not by the prompt.")
+        )
         title = plain_line(state.title) if state.is_open else text("Open a database")
         self.chooser.set_words(f"{title} ▾")
         self.chooser.setAccessibleName(text("Files: {files}", files=title))
@@ -133,8 +139,10 @@ class SourceColumn(QFrame):
         menu, state = self.menu, self._state
         menu.clear()
         menu.addAction(text("Open files…"), self._ask_open)
+        menu.addAction(text("Open a PostgreSQL server…"), self.ask_server)
         if state.is_open:
-            menu.addAction(text("Add files beside…"), self._ask_add)
+            beside = menu.addAction(text("Add files beside…"), self._ask_add)
+            beside.setEnabled(state.is_sqlite)
             menu.addAction(text("Read them again"), self._desk.reload)
             for one in state.files:
                 menu.addAction(text("Close {file}", file=_menu_words(one.path)), partial(self._desk.remove, one.name))
