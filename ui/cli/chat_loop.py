@@ -166,12 +166,11 @@ class ChatLoop:
             return
         if self.session is not None:
             self.show_opened()
-        say(
-            text(
-                "{model} is ready. Ask anything; /? lists the commands, /bye leaves.",
-                model=self.app.model(self.now.model).id,
-            )
-        )
+        model = self.app.model(self.now.model)
+        say(text("{model} is ready. Ask anything; /? lists the commands, /bye leaves.", model=model.id))
+        live = self.app.chat_adapter(model)
+        if live is not None and self.now.options.get("adapter_strength") != "0":
+            say_faint(text("{adapter} works in this chat; -o adapter_strength 0 leaves it out.", adapter=live.name))
 
     def show_opened(self) -> None:
         """Where the conversation that was opened had been left."""
