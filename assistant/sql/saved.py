@@ -19,6 +19,7 @@ from rushlight.assistant.chat.ids import new_id
 from rushlight.assistant.chat.text_rules import one_line, storable
 from rushlight.assistant.paths import Paths
 from rushlight.assistant.sql import charts, limits
+from rushlight.assistant.sql.addresses import is_address
 from rushlight.assistant.sql.database import Database, open_database
 from rushlight.assistant.sql.memory import MAX_SQL_CHARS, digest
 from rushlight.assistant.sql.parameters import Parameter, bound, parameters_of
@@ -115,7 +116,7 @@ class SqlSaved:
                 storable(question, "The question").strip(),
                 sql,
                 made,
-                tuple(str(Path(source.path).expanduser().absolute()) for source in database.sources),
+                _files(database),
                 chart,
                 float(str(rows[0][1])) if rows else now,
                 now,
@@ -206,7 +207,9 @@ def rerun(
 
 
 def _files(database: Database) -> tuple[str, ...]:
-    return tuple(str(Path(source.path).expanduser().absolute()) for source in database.sources)
+    """Where they are: whole paths, and the addresses of servers as they are."""
+    places = (source.path for source in database.sources)
+    return tuple(one if is_address(one) else str(Path(one).expanduser().absolute()) for one in places)
 
 
 def plain_name(name: str) -> str:

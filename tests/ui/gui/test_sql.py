@@ -106,7 +106,7 @@ def test_a_question_is_asked_and_kept(
     assert opened.head.kept.isVisible() and not opened.head.keep.isVisible() and frame.told[-1][1] == "good"
     opened.new_thread()
     opened.question.fill("how many patients live in Oslo")
-    opened.question._ask()
+    opened.question.ask()
     idle()
     assert "accepted before" in opened.statement.said.text()
     opened.head.kept.click()

@@ -142,8 +142,8 @@ class SqlPage(FilesPage):
             return [(text("Choose the model"), self.choose_model), (text("Get a model…"), self._get_model)]
         if state.problem_kind in ("no-file", "nothing-open", "unknown-file", "file-empty"):
             return [(text("Open files…"), self.open_files)]
-        if state.problem_kind == "worker-died" and state.is_open:
-            return [(text("Open it again"), self.desk.reload)]
+        if state.problem_kind == "worker-died" and state.is_open:  # the model's process, or the one that reads
+            return [(text("Ask again"), self.question.ask), (text("Open it again"), self.desk.reload)]
         return []
 
     # --- what can be done ---------------------------------------------------------------------------------------

@@ -76,7 +76,7 @@ class QuestionField(QWidget):
         self.field = QLineEdit()
         self.field.setAccessibleName(text("Question"))
         self.field.setMaxLength(2_000)
-        self.field.returnPressed.connect(self._ask)
+        self.field.returnPressed.connect(self.ask)
         self.field.textChanged.connect(lambda _text: self._look())
         self.key = label(text("Enter"), "key")
         self.key.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
@@ -84,7 +84,7 @@ class QuestionField(QWidget):
         inside.addStretch(1)
         inside.addWidget(self.key, 0, Qt.AlignmentFlag.AlignVCenter)
         self._inside = inside
-        self.ask_button = button(text("Ask"), self._ask, "primary")
+        self.ask_button = button(text("Ask"), self.ask, "primary")
         self.stop_button = button(f"■ {text('Stop')}", desk.stop)
         self.stop_button.setAccessibleName(text("Stop"))
         self.new_button = IconButton(theme, "plus", text("A new thread: the next question follows none"),
@@ -108,7 +108,8 @@ class QuestionField(QWidget):
         self.field.setText(plain_line(question))
         self.field.setCursorPosition(0)
 
-    def _ask(self) -> None:
+    def ask(self) -> None:
+        """What stands in the field, if nothing runs."""
         question = self.field.text().strip()
         if question and not self._state.busy:
             self._desk.ask(question)
