@@ -20,7 +20,7 @@ from rushlight.assistant.sql.database import Database
 from rushlight.assistant.sql.dialects import translated
 from rushlight.assistant.sql.following import Before, before
 from rushlight.assistant.sql.grammar import sql_grammar
-from rushlight.assistant.sql.linking import Linked, link
+from rushlight.assistant.sql.linking import Linked, link, qualified
 from rushlight.assistant.sql.linking_taught import link_taught
 from rushlight.assistant.sql.memory import SqlMemory
 from rushlight.assistant.sql.plain_form import plain_form
@@ -91,7 +91,7 @@ def ask_database(
             took = time.monotonic() - started
             return SqlAnswer(question, "", None, (), linked, None, took, open=still, whole=earlier.whole)
         if unclear:
-            linked = linker(decided(known, unclear, chosen), about)
+            linked = replace(linker(decided(known, unclear, chosen), about), qualified=qualified(known.schema))
     if memory is not None:
         values = [value for _, value in linked.found]
         examples = (*examples, *memory.alike(database, earlier.whole, values))

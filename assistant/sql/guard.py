@@ -51,7 +51,7 @@ _STEPS = 2_000  # of SQLite's machine between two looks at the clock
 
 
 class Guard:
-    """Some read-only databases behind one connection, the first as main. `statement_s` bounds each use of it."""
+    """Some read-only databases behind one connection: one as main, several under their names. Each use is bounded."""
 
     def __init__(self, sources: Iterable[Source]) -> None:
         self.sources = tuple(sources)
@@ -62,9 +62,9 @@ class Guard:
         self.refused = ""
         self.tables: set[str] = set()
         apsw.hard_heap_limit(limits.HEAP_BYTES)
-        self.db = apsw.Connection(
-            _uri(self.sources[0].database), flags=apsw.SQLITE_OPEN_READONLY | apsw.SQLITE_OPEN_URI
-        )
+        # Several files stand side by side, each under its name; the empty database in memory is nobody's.
+        first = _uri(self.sources[0].database) if len(self.sources) == 1 else ":memory:"
+        self.db = apsw.Connection(first, flags=apsw.SQLITE_OPEN_READONLY | apsw.SQLITE_OPEN_URI)
         self._prepare()
 
     def _prepare(self) -> None:
@@ -82,7 +82,7 @@ class Guard:
             "cache_size = -16000",
         ):
             db.execute(f"PRAGMA {pragma}")
-        for source in self.sources[1:]:
+        for source in self.sources if len(self.sources) > 1 else ():
             db.execute("ATTACH ? AS ?", (_uri(source.database), source.name))
         for option, value in _LIMITS:
             db.limit(option, value)
@@ -99,7 +99,7 @@ class Guard:
 
     def database_name(self, source: Source) -> str:
         """The name that SQLite knows it by."""
-        return "main" if source is self.sources[0] else source.name
+        return "main" if len(self.sources) == 1 else source.name
 
     def begin(self, seconds: float, sql: str = "") -> None:
         """The time of the next statement starts now. Names that it defines itself (WITH) are no tables of the file."""

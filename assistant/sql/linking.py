@@ -12,7 +12,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from rushlight.assistant.sql.protocol import Profiled
-from rushlight.assistant.sql.values import Column, Key, Table
+from rushlight.assistant.sql.values import Column, Key, Schema, Table
 
 MAX_TABLES = 6
 MAX_COLUMNS = 40
@@ -57,6 +57,7 @@ class Linked(Struct, frozen=True):
     numbers: tuple[str, ...] | None = None  # that the question names; None: not looked for
     direction: str = ""  # of the order that the question asks for, where it is one: down or up
     points: dict[str, float] = {}  # how likely each table is meant, where their order says something else
+    qualified: frozenset[str] = frozenset()  # tables whose name another file has as well, by source.table
     one_way: bool = False  # two tables are joined in the order in which they stand, not in both
 
     def table(self, name: str) -> Table | None:
@@ -90,10 +91,14 @@ def link(
     kept = {f"{table.name}.{column.name}" for table in tables for column in table.columns}
     found = tuple((place, value) for place, value in named if place in kept)
     said = frozenset(map(stem, _WORD.findall(question.lower())))
-    values = _values(known, kept, found)
-    if whole:
-        return Linked(tables, inner, values, found, said)
-    return Linked(tables, inner, values, found, said, numbers_in(question), direction_of(question))
+    linked = Linked(tables, inner, _values(known, kept, found), found, said, qualified=qualified(known.schema))
+    return linked if whole else replace(linked, numbers=numbers_in(question), direction=direction_of(question))
+
+
+def qualified(schema: Schema) -> frozenset[str]:
+    """The tables, as source.table, whose name another file has as well."""
+    times = Counter(table.name.lower() for table in schema.tables)
+    return frozenset(f"{table.source}.{table.name}" for table in schema.tables if times[table.name.lower()] > 1)
 
 
 def table_points(known: Profiled, question: str) -> dict[str, float]:
@@ -219,7 +224,7 @@ def _choose_tables(
     least = _SHARE * max(points.values(), default=0.0)
     if least <= 0:  # the question names nothing that is here
         return order[:most]
-    by_name = {table.name: table for table in tables}
+    by_name = {table.name: table for table in reversed(order)}  # of one name the better one
     near: dict[str, set[str]] = {}
     for name, key in keys:
         near.setdefault(name, set()).add(key.table)

@@ -14,6 +14,7 @@ from rushlight.assistant.engine.request import Message
 from rushlight.assistant.safety.plain import plain_line
 from rushlight.assistant.sql.grammar import kind_of, literal
 from rushlight.assistant.sql.linking import Linked
+from rushlight.assistant.sql.trees import table_text
 from rushlight.assistant.sql.values import Column, Table
 
 FORM = "sql-1"
@@ -80,7 +81,7 @@ def _named(linked: Linked) -> list[str]:
 
 def _table(linked: Linked, table: Table) -> str:
     columns = ", ".join(_column(linked, table, column) for column in table.columns)
-    return plain_line(f"{table.name}({columns})")
+    return plain_line(f"{table_text(linked, table)}({columns})")
 
 
 def _column(linked: Linked, table: Table, column: Column) -> str:

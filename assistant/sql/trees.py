@@ -40,8 +40,9 @@ def name_of(name: str) -> str:
 
 def table_text(linked: Linked, table: Table) -> str:
     """The table as FROM names it: with its file's name where another file has one of the same name."""
-    same = [one for one in linked.tables if one.name.lower() == table.name.lower()]
-    return name_of(table.name) if len(same) == 1 else f"{name_of(table.source)}.{name_of(table.name)}"
+    if f"{table.source}.{table.name}" in linked.qualified:
+        return f"{name_of(table.source)}.{name_of(table.name)}"
+    return name_of(table.name)
 
 
 def join_trees(linked: Linked) -> list[Tree]:

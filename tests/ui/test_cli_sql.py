@@ -245,3 +245,14 @@ def test_queries_are_saved_run_again_and_stand_on_dashboards(
     assert (
         cli("sql", "dashboard", "remove", "ours").code == 0 and "no dashboards" in cli("sql", "dashboard", "list").out
     )
+
+
+def test_tables_of_several_files_have_their_names(cli: Cli, shop: Path, tmp_path: Path) -> None:
+    (tmp_path / "cities.csv").write_text("city,country\nOslo,Norway\n")
+    both = "SELECT cities.country FROM shop.customer JOIN cities.cities ON cities.city = customer.city"
+    done = cli("sql", "run", shop, both, "--with", tmp_path / "cities.csv")
+    assert done.code == 0 and "Norway" in done.out, done.err
+    assert cli("sql", "run", shop, "SELECT count(*) FROM customer, cities", "--with", tmp_path / "cities.csv").code == 0
+    assert "shop.customer" in cli("sql", "open", shop, tmp_path / "cities.csv").out
+    assert cli("sql", "run", shop, "ATTACH 'x.db' AS x", "--with", tmp_path / "cities.csv").code == 1
+    assert cli("sql", "run", shop, "CREATE TABLE main.x (a)", "--with", tmp_path / "cities.csv").code == 1

@@ -119,6 +119,15 @@ def test_tables_of_one_name_in_two_files_are_asked_back(tmp_path: Path) -> None:
         assert one.choices == ("north.sale", "south.sale")
         answer = ask(said, database, "How many sales are there?", chosen={"sales": "south.sale"})
         assert answer.result.rows == ((3,),) and [table.source for table in answer.linked.tables] == ["south"]
+        messages, more = said.asked[-1]
+        assert "FROM south.sale" in more["grammar"].text and "south.sale(" in messages[0].content
+        said.answer = "SELECT COUNT(*) FROM north.sale"
+        assert ask(said, database, "How many sales are there?").result.rows == ((2,),)  # nobody is there to be asked
+        assert "FROM north.sale" in said.asked[-1][1]["grammar"].text
+        assert database.run("SELECT (SELECT COUNT(*) FROM north.sale), (SELECT COUNT(*) FROM south.sale)").rows == (
+            (2, 3),
+        )
+        assert database.run("SELECT COUNT(*) FROM sale").rows == ((2,),)  # of one name the first file's
 
 
 def test_samples_are_taken_where_they_are_wanted(ferry: Database) -> None:
