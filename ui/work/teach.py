@@ -75,7 +75,6 @@ class TeachKind:
 
     def clean(self, context: JobContext, arguments: TeachArguments, *, for_good: bool) -> None:
         """A cancelled one keeps its lesson, which was reviewed perhaps, and its run, which can be gone on with."""
-        shutil.rmtree(context.folder / "trial", ignore_errors=True)
 
 
 class _Steps:

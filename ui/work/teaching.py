@@ -4,7 +4,6 @@ Knows lessons, the trainer's config and suites; runs nothing but a few questions
 """
 
 import json
-import shutil
 import statistics
 import time
 from collections.abc import Sequence
@@ -25,10 +24,9 @@ if TYPE_CHECKING:
 BATCH: Final = 8
 MOST_EPOCHS: Final = 4.0
 LEAST_STEPS: Final = 8
-_TRIAL_STEPS: Final = 4
-_TRIAL_EXAMPLES: Final = 64
+_TRIAL_STEPS: Final = 50  # that are planned, not made
 _TRIED_QUESTIONS: Final = 3
-_EXPORT_S: Final = 45.0  # export, its proof, and loading again, on a machine that does nothing else
+_EXPORT_S: Final = 60.0  # the training's own trial, export and its proof, on a machine that does nothing else
 _CHAT_MOST: Final = 40  # held-out items of a chat's lesson
 
 
@@ -93,29 +91,23 @@ def write_training_file(path: Path, examples: Sequence[Example]) -> int:
 
 
 def step_seconds(context: JobContext, model: Path, file: Path, scope: str) -> float:
-    """How long a step takes here and now: a few are made, and thrown away."""
+    """How long a step takes here and now, as `rushlight train --plan` finds it by a trial."""
     from rushlight.assistant.jobs.kinds import quant_parts
     from rushlight.trainer.config import checked
-    from rushlight.trainer.metrics import read_metrics
-    from rushlight.trainer.run import Places, Watch, prepare, train
+    from rushlight.trainer.plan.of_run import plan_ahead
+    from rushlight.trainer.run import Places, Watch
     from rushlight.ui.work.train import refused_render
 
-    trial = context.folder / "trial"
-    shutil.rmtree(trial, ignore_errors=True)
-    trial.mkdir(parents=True)
-    lines = file.read_bytes().splitlines(keepends=True)[:_TRIAL_EXAMPLES]
-    some = trial / "some.jsonl"
-    some.write_bytes(b"".join(lines))
-    plan = Plan(_TRIAL_STEPS, min(BATCH, len(lines)), 0.0, 0.0, 0.0, 0.0)
-    said = training_config(str(model), trial / "run", some, plan, len(lines), 0, scope)
-    config, places = checked(said), Places(model, (some,), (), trial / "run")
+    n_lines = file.read_bytes().count(b"\n")
+    wanted = fixed_steps(_TRIAL_STEPS * BATCH, n_lines)
+    out = context.folder / "trial"
+    said = training_config(str(model), out, file, wanted, n_lines, 0, scope)
     watch = Watch(context.stop, context.tell)
     with quant_parts.renderer() as found:
-        prepare(config, places, render=found or refused_render, watch=watch, owner=context.job_id)
-    train(config, places, watch)
-    steps = [one["seconds"] for one in read_metrics(trial / "run" / "metrics.jsonl")]
-    shutil.rmtree(trial, ignore_errors=True)
-    return float(statistics.median(steps[1:] or steps))
+        places = Places(model, (file,), (), out)
+        plan, _ = plan_ahead(checked(said), places, render=found or refused_render, watch=watch)
+    steps = next(part.amount for part in plan.seconds if part.name == "steps")
+    return float(steps) / max(1, plan.n_steps)
 
 
 # --- suites ---------------------------------------------------------------------------------------------------------
