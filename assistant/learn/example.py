@@ -79,6 +79,11 @@ class Lesson(Struct, frozen=True, kw_only=True):
     n_examples: int = 0
     n_held_out: int = 0
     n_left_out: int = 0
+    n_gone: int = 0  # to be learned, and of a conversation or an accepted query that was deleted since
+
+    @property
+    def is_stale(self) -> bool:
+        return self.n_gone > 0
 
     @property
     def is_split(self) -> bool:

@@ -15,14 +15,17 @@ from rushlight.assistant.chat.ids import new_id
 from rushlight.assistant.chat.text_rules import one_line, storable
 from rushlight.assistant.learn.example import Draft, Example, Lesson, Origin, Part, Turn
 from rushlight.assistant.learn.split import clusters_of, held_out_clusters
+from rushlight.assistant.registry.rows import GONE
 from rushlight.assistant.store.database import Store, Value
 
 MAX_NAME_CHARS = 80
 _MIN_FRAGMENT = 4
-_LESSON = """SELECT l.id, l.name, l.kind, l.scope, l.form, l.source, l.version, l.created_at, l.updated_at, l.split_at,
+_LESSON = f"""SELECT l.id, l.name, l.kind, l.scope, l.form, l.source, l.version, l.created_at, l.updated_at, l.split_at,
     (SELECT count(*) FROM lesson_examples e WHERE e.lesson = l.number AND e.until IS NULL),
     (SELECT count(*) FROM lesson_examples e WHERE e.lesson = l.number AND e.until IS NULL AND e.part = 'held_out'),
-    (SELECT count(*) FROM lesson_examples e WHERE e.lesson = l.number AND e.until IS NULL AND e.left_out = 1)
+    (SELECT count(*) FROM lesson_examples e WHERE e.lesson = l.number AND e.until IS NULL AND e.left_out = 1),
+    (SELECT count(*) FROM lesson_examples e WHERE e.lesson = l.number AND e.until IS NULL AND e.left_out = 0
+        AND EXISTS (SELECT 1 FROM lesson_origins s WHERE s.example = e.number AND {GONE}))
     FROM lessons l """
 _EXAMPLE = """SELECT e.number, e.id, e.shape, e.prompt, e.answer, e.rejected, e.good, e.meaning, e.more, e.cluster,
     e.part, e.left_out, e.since FROM lesson_examples e """
@@ -322,11 +325,11 @@ def training_lines(examples: Iterable[Example]) -> Iterator[str]:
 
 
 def _lesson(row: Sequence[Any]) -> Lesson:
-    lesson_id, name, kind, scope, form, source, version, created_at, updated_at, split_at, n, n_held, n_left = row
+    lesson_id, name, kind, scope, form, source, version, created_at, updated_at, split_at, n, n_held, n_left, gone = row
     return Lesson(
         id=lesson_id, name=name, kind=kind, scope=scope, form=form, source=json.loads(source), version=version,
         created_at=created_at, updated_at=updated_at, split_at=split_at, n_examples=n, n_held_out=n_held,
-        n_left_out=n_left,
+        n_left_out=n_left, n_gone=gone,
     )  # fmt: skip
 
 

@@ -91,7 +91,7 @@ def print_adapter(adapter: "Adapter", evaluation: "Evaluation | None", tally: "T
 
 
 def stale_text() -> str:
-    return text("Something it learned from was deleted since. Teach again to leave it out.")
+    return text("Something it learned from was deleted since. Leave it out of the lesson and teach again.")
 
 
 def print_report(report: dict[str, Any]) -> None:

@@ -19,7 +19,8 @@ def lesson_json(lesson: "Lesson") -> dict[str, Any]:
         "id": lesson.id, "name": lesson.name, "kind": lesson.kind, "scope": lesson.scope, "form": lesson.form,
         "source": lesson.source, "version": lesson.version, "created_at": lesson.created_at,
         "updated_at": lesson.updated_at, "split_at": lesson.split_at, "examples": lesson.n_examples,
-        "held_out": lesson.n_held_out, "left_out": lesson.n_left_out,
+        "held_out": lesson.n_held_out, "left_out": lesson.n_left_out, "gone": lesson.n_gone,
+        "is_stale": lesson.is_stale,
     }  # fmt: skip
 
 
@@ -52,7 +53,7 @@ def print_lessons(lessons: "Sequence[Lesson]") -> None:
          text("CHANGED")],
         [
             [one.name, kind_word(one.kind), one.scope, f"{one.n_examples:,}", f"{one.n_held_out:,}", str(one.version),
-             moment(one.updated_at)]
+             moment(one.updated_at) + (f", {text('stale')}" if one.is_stale else "")]
             for one in lessons
         ],
         right=[3, 4, 5],
@@ -69,6 +70,8 @@ def print_lesson(lesson: "Lesson") -> None:
     ]
     if lesson.n_left_out:
         rows.append([text("left out"), f"{lesson.n_left_out:,}"])
+    if lesson.is_stale:
+        rows.append([text("of what was deleted since"), f"{lesson.n_gone:,}"])
     named = lesson.source.get("databases") or lesson.source.get("files")
     if isinstance(named, list):
         rows.append([text("made of"), ", ".join(str(one) for one in named)])

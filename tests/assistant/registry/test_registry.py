@@ -7,6 +7,8 @@ import pytest
 
 from rushlight import Error
 from rushlight.assistant.chat.conversations import Conversations
+from rushlight.assistant.learn.example import Draft, Origin, Turn
+from rushlight.assistant.learn.lessons import LessonBook
 from rushlight.assistant.registry.registry import Registry
 from rushlight.assistant.registry.scopes import check_scope, sql_scope
 from rushlight.assistant.registry.values import Adapter, LessonUse, NewAdapter, NewRun, Source
@@ -140,6 +142,29 @@ def test_deleting_a_conversation_marks_what_learned_from_it(registry: Registry, 
     assert [one.name for one in registry.trained_on("conversation", deleted.id)] == ["both"]
     assert [one.name for one in registry.trained_on("conversation", kept.id)] == ["other", "both"]
     assert registry.promoted("chat") is not None  # marked, not taken away
+
+
+def test_a_lesson_is_stale_until_what_was_deleted_is_left_out(store: Store) -> None:
+    conversations, book = Conversations(store), LessonBook(store)
+    chats = [conversations.create(name).id for name in ("kept", "deleted")]
+    lesson = book.create("Style", "feedback", scope="chat")
+    lesson, _ = book.add(
+        lesson,
+        [
+            Draft(prompt=(Turn("user", chat),), answer="A", origins=(Origin("conversation", chat, "m"),))
+            for chat in chats
+        ],
+    )
+    assert not lesson.is_stale
+    conversations.delete(chats[1])
+    lesson = book.find("Style")
+    assert (lesson.is_stale, lesson.n_gone) == (True, 1)
+    conversations.restore(chats[1])
+    assert not book.find("Style").is_stale
+    conversations.delete(chats[1])
+    conversations.purge(chats[1])
+    gone = [one.id for one in book.examples(lesson) if one.draft.asked == chats[1]]
+    assert book.find("Style").is_stale and not book.leave_out(lesson, gone).is_stale
 
 
 def test_a_run_is_registered_by_the_training_and_its_lessons_by_whoever_asked_for_it(registry: Registry) -> None:
