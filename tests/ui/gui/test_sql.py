@@ -98,6 +98,7 @@ def test_a_question_is_asked_and_kept(
     assert opened.question.ask_button.isEnabled()
     QTest.keyClick(opened.question.field, Qt.Key.Key_Return)
     assert opened.question.stop_button.isVisible() and opened.progress.isVisible()
+    assert opened.question.field.selectedText() == "How many patients live in Oslo?"
     idle()
     assert opened.statement.field.statement == ASK and "466" in opened.rows.sentence.text()
     assert opened.head.title.text() == "How many patients live in Oslo?" and opened.head.keep.isVisible()
@@ -440,3 +441,32 @@ def test_a_server_is_opened_by_its_address(page: Any, qtbot: Any) -> None:
     page.side.ask_server()
     QTest.keyClick(page.opening.address, Qt.Key.Key_Escape)
     assert not page.opening.isVisible()
+
+
+@pytest.mark.slow
+def test_hostile_names_are_letters_and_are_quoted(page: Any, tmp_path: Path, qtbot: Any) -> None:
+    from PySide6.QtWidgets import QAbstractButton, QLabel
+
+    names = (
+        "<b>bold</b>",
+        "\x1b]0;own\x07esc\x1b[31m",
+        "\u202egnp",
+        'a"b',
+        "select",
+        "two\nlines",
+        "'; drop table x;--",
+    )
+    path = tmp_path / "evil <b>.db"
+    made = apsw.Connection(str(path))
+    for name in names:
+        quoted = '"' + name.replace('"', '""') + '"'
+        made.execute(f"CREATE TABLE {quoted} ({quoted} TEXT); INSERT INTO {quoted} VALUES ('<i>x</i>')")
+    made.close()
+    page.desk.open([str(path)])
+    qtbot.waitUntil(lambda: len(page.desk.state.tables) == len(names))
+    for table in page.desk.state.tables:
+        page.desk.look_into(table.place)
+        qtbot.waitUntil(lambda: not page.desk.state.busy)
+        assert page.desk.state.shown.result.rows == (("<i>x</i>",),)
+        for one in (*page.findChildren(QLabel), *page.findChildren(QAbstractButton)):
+            assert not set("\x1b\x07\u202e") & set(one.text()) and "<" not in one.toolTip()

@@ -98,10 +98,8 @@ class QuestionField(QWidget):
         self.show_state(self._state)
 
     def show_state(self, state: SqlState) -> None:
-        was_asking, self._state = self._state.busy == "asking", state
+        self._state = state
         self._look()
-        if was_asking and not state.busy and self.field.hasFocus():
-            self.field.selectAll()  # what is typed now is the next question
 
     def fill(self, question: str) -> None:
         """Put this in, ready to be asked or changed."""
@@ -113,6 +111,7 @@ class QuestionField(QWidget):
         question = self.field.text().strip()
         if question and not self._state.busy:
             self._desk.ask(question)
+            self.field.selectAll()  # what is typed from now on is the next question
 
     def _look(self) -> None:
         state = self._state
