@@ -80,6 +80,16 @@ def decided(known: Profiled, found: Sequence[Ambiguity], chosen: Mapping[str, st
     return Profiled(Schema(tables, known.schema.notes), values)
 
 
+def meant(found: Sequence[Ambiguity], chosen: Mapping[str, str], linked: Linked) -> frozenset[str]:
+    """The tables that were chosen, or whose column was."""
+    given = {said.casefold(): choice for said, choice in chosen.items()}
+    choices = [(one.kind, given.get(one.said.casefold(), "")) for one in found]
+    names = {
+        choice.rpartition(".")[2] if kind == "table" else choice.partition(".")[0] for kind, choice in choices if choice
+    }
+    return frozenset(table.name for table in linked.tables if table.name in names)
+
+
 def _full(table: Table) -> str:
     return f"{table.source}.{table.name}"
 

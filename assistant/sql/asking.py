@@ -14,7 +14,7 @@ from rushlight import Error, Progress, Stop
 from rushlight.assistant.ask_options import AskOptions
 from rushlight.assistant.engine.request import LoraUse, Message
 from rushlight.assistant.sql import limits
-from rushlight.assistant.sql.ambiguity import ambiguities, decided, still_open
+from rushlight.assistant.sql.ambiguity import ambiguities, decided, meant, still_open
 from rushlight.assistant.sql.answer import SqlAnswer
 from rushlight.assistant.sql.database import Database
 from rushlight.assistant.sql.dialects import translated
@@ -91,7 +91,8 @@ def ask_database(
             took = time.monotonic() - started
             return SqlAnswer(question, "", None, (), linked, None, took, open=still, whole=earlier.whole)
         if unclear:
-            linked = replace(linker(decided(known, unclear, chosen), about), qualified=qualified(known.schema))
+            linked = linker(decided(known, unclear, chosen), about)
+            linked = replace(linked, qualified=qualified(known.schema), must=meant(unclear, chosen, linked))
     if memory is not None:
         values = [value for _, value in linked.found]
         examples = (*examples, *memory.alike(database, earlier.whole, values))

@@ -58,6 +58,7 @@ class Linked(Struct, frozen=True):
     direction: str = ""  # of the order that the question asks for, where it is one: down or up
     points: dict[str, float] = {}  # how likely each table is meant, where their order says something else
     qualified: frozenset[str] = frozenset()  # tables whose name another file has as well, by source.table
+    must: frozenset[str] = frozenset()  # tables that the user said are meant: no query goes without them
     one_way: bool = False  # two tables are joined in the order in which they stand, not in both
 
     def table(self, name: str) -> Table | None:

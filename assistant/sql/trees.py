@@ -71,7 +71,8 @@ def join_trees(linked: Linked) -> list[Tree]:
             meant = sorted(grown, key=lambda tree: -sum(linked.points.get(node.table.name, 0.0) for node in tree.nodes))
         trees += meant[: max(0, MAX_TREES - len(trees))]
         layer = grown
-    return trees
+    # What the user chose has to be there, where one tree can hold all of it.
+    return [tree for tree in trees if linked.must <= {node.table.name for node in tree.nodes}] or trees
 
 
 def _grow(linked: Linked, tree: Tree, owner: Table, key: Key, target: Table) -> list[Tree]:

@@ -14,6 +14,7 @@ from textual.content import Content
 from textual.widgets import Static
 
 from rushlight.assistant.safety.plain import plain_line
+from rushlight.assistant.sql.addresses import is_address
 from rushlight.ui.desk.actions import actions
 from rushlight.ui.desk.sql_desk import SqlDesk
 from rushlight.ui.desk.sql_saved_values import SavedCard
@@ -250,7 +251,7 @@ class SqlPage(Vertical):
                 files = [words.strip()]
             if files:
                 self._turn(saved=False)
-                then([str(Path(one).expanduser()) for one in files])
+                then([one if is_address(one) else str(Path(one).expanduser()) for one in files])
 
         hint = text("Several with blanks between, or quotes around names with blanks · Enter: open · Esc: leave")
         self.frame.ask(LinePanel(text("Which databases, spreadsheets or CSV files?"), typed, hint=hint))
@@ -378,7 +379,6 @@ class SqlPage(Vertical):
             shown = "\n".join(part for part in (advice.words, advice.statement, "", *advice.lines))
             self.frame.ask(ReadPanel(text("How the statement is run"), shown))
 
-    # --- inside -------------------------------------------------------------------------------------------------
     def _turn(self, *, saved: bool) -> None:
         """To what was saved, or back."""
         if saved != self._shows_saved:

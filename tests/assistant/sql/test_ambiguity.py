@@ -51,6 +51,8 @@ def test_a_value_of_two_columns_is_asked_back_before_a_query_is_written(ferry: D
     answer = ask(said, ferry, chosen={"sweden": "passenger.country"})
     assert answer.sql == COUNT and answer.open == () and answer.unclear == ()
     messages, more = said.asked[0]
+    starts = [line for line in more["grammar"].text.splitlines() if line.startswith("q")]
+    assert starts and all("passenger" in line for line in starts)  # no query goes without what was chosen
     assert "port.country = 'Sweden'" not in messages[0].content
     assert "\"'Sweden'\"" in more["grammar"].text and dict(answer.linked.found) == {"passenger.country": "Sweden"}
     assert len([place for place, texts in answer.linked.values.items() if "Sweden" in texts]) == 1
