@@ -159,7 +159,10 @@ class SqlFiles:
     def _begin(self, busy: Busy, do: Work, then: Callable[[Any], None], says: str = "") -> None:
         """One piece of work on the open files; while one runs nothing else begins."""
         held = self._held
-        if held is None or self._running is not None or self._opening is not None or self._is_closed:
+        if self._running is not None and not self._is_closed:
+            self._change(notice=text("Wait for the answer, or stop it first."))
+            return
+        if held is None or self._opening is not None or self._is_closed:
             return
         self._change(busy=busy, progress=says, fraction=None, is_stopping=False, notice="", **no_problem())
 

@@ -165,6 +165,7 @@ def test_one_thing_at_a_time(opened: SqlDesk, pump: Pump) -> None:
     opened.run("SELECT 1")
     opened.run("SELECT 2")
     opened.ask("And now?")
+    assert opened.state.notice == "Wait for the answer, or stop it first."
     pump(lambda: not opened.state.busy)
     assert [one.sql for one in opened.state.thread] == ["SELECT 1"]
 
