@@ -25,6 +25,7 @@ from rushlight.quant.proof import Render, prove
 from rushlight.quant.proof_file import Check, Proof
 from rushlight.quant.proof_texts import HARD_TEXTS
 from rushlight.quant.rows import Floats
+from rushlight.quant.settings_check import check_settings
 from rushlight.quant.weights_check import check_weights
 
 # A template and its variables into text.
@@ -56,7 +57,9 @@ def prove_file(
         )
     file = check(source if path.is_dir() else path)
     kind = _type_of_folder(path) if path.is_dir() else mixture_of(file)
-    weights = [_weights(path, source, kind, stop)]
+    before = [_weights(path, source, kind, stop)]
+    if not path.is_dir() and not source.is_dir():
+        before.append(check_settings(file, check(source)))
     type_name = type_name or kind
     if path.is_dir() and mixture_of(file) not in _PLAIN:
         type_name = "Q8_0"  # llama.cpp multiplies blocks with inputs rounded to 8 bits; numpy does not
@@ -70,7 +73,7 @@ def prove_file(
             render_file=_render(path, render),
             render_source=_render(source, render),
             hard_texts=_hard_texts(path, source),
-            more=weights,
+            more=before,
             stop=stop,
             on_progress=on_progress,
         )

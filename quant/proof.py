@@ -5,6 +5,7 @@ Hugging Face folder, `ggml.RunningModel` for a GGUF file, the trainer's own for 
 beside the file. A file whose proof failed is not to be served: `refusal_of` says why.
 """
 
+import math
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -44,24 +45,37 @@ class Limits:
     divergence: float  # mean KL, in nats
     agreement: float  # share of positions with the same most likely token
     golden_margin: float  # by how much the source may like another token better than the file's choice, in nats
+    golden_mean: float  # the same on average: one near miss says little where a type loses much
 
 
-# F32 to Q8_0 are tight: a wrong tensor, order or rope shows a hundredfold. Below, only a broken file goes beyond these.
+# F32 to Q8_0 are tight: a wrong tensor, order or rope shows a hundredfold. Of smaller types a good file of one model
+# loses more than a damaged one of another (tests/bench/bench_proof.py: 0.45 nats for SmolLM2 as Q4_0 without a matrix,
+# 0.025 for a Llama as Q4_K_M with another rope): there faults are found by weights and settings, and answers only tell
+# of what is broken altogether. There one near miss says nothing, the mean of many does: the good file above chose a
+# token that its source liked less by 6.5 nats.
 LIMITS: Final[Mapping[str, Limits]] = {
-    "F32": Limits(1e-5, 0.995, 0.01),
-    "F16": Limits(1e-4, 0.99, 0.05),
-    "BF16": Limits(5e-3, 0.97, 0.3),
-    "Q8_0": Limits(3e-2, 0.9, 0.8),
+    "F32": Limits(1e-5, 0.995, 0.01, 0.01),
+    "F16": Limits(1e-4, 0.99, 0.05, 0.05),
+    "BF16": Limits(5e-3, 0.97, 0.3, 0.1),
+    "Q8_0": Limits(3e-2, 0.9, 0.8, 0.2),
 }
-# Small models lose most by far, and find many tokens nearly alike: there the first choice says little.
 _BY_BITS: Final[Mapping[int, Limits]] = {
-    8: Limits(3e-2, 0.9, 0.8),
-    6: Limits(0.1, 0.5, 2.0),
-    5: Limits(0.3, 0.3, 3.0),
-    4: Limits(0.8, 0.0, 6.0),
-    3: Limits(1.5, 0.0, 8.0),
-    2: Limits(3.0, 0.0, 10.0),
-    1: Limits(4.0, 0.0, 12.0),
+    8: Limits(3e-2, 0.9, 0.8, 0.2),
+    6: Limits(0.1, 0.5, 2.0, 1.0),
+    5: Limits(0.3, 0.3, 3.0, 1.5),
+    4: Limits(0.8, 0.0, math.inf, 2.0),
+    3: Limits(1.5, 0.0, math.inf, 3.0),
+    2: Limits(3.0, 0.0, math.inf, 4.0),
+    1: Limits(4.0, 0.0, math.inf, 5.0),
+}
+_BITS: Final[Mapping[int, Limits]] = {
+    8: Limits(3e-2, 0.9, 0.8, 0.8),
+    6: Limits(0.1, 0.5, 2.0, 2.0),
+    5: Limits(0.3, 0.3, 3.0, 3.0),
+    4: Limits(0.8, 0.0, 6.0, 6.0),
+    3: Limits(1.5, 0.0, 8.0, 8.0),
+    2: Limits(3.0, 0.0, 10.0, 10.0),
+    1: Limits(4.0, 0.0, 12.0, 12.0),
 }
 _BITS: Final = re.compile(r"(?:IQ|TQ|Q|MXFP|NVFP)(\d)")
 # What one side cannot do is told and is no failure.
@@ -247,8 +261,8 @@ def _divergence(expected: Any, found: Any) -> Any:
 
 def _prompts(file: Model, source: Model, limits: Limits, step: Callable[[], None]) -> Check:
     """The file answers five prompts, choosing the likeliest token each time; the source looks at each choice."""
-    worst, n_tokens = 0.0, 0
-    for number, prompt in enumerate(GOLDEN_PROMPTS, 1):
+    margins: list[float] = []
+    for prompt in GOLDEN_PROMPTS:
         step()
         token_ids = file.tokenize(prompt)
         start = len(token_ids)
@@ -258,15 +272,22 @@ def _prompts(file: Model, source: Model, limits: Limits, step: Callable[[], None
             token_ids = [*token_ids, int(np.argmax(file.logits(token_ids)[-1]))]
         p = _log_softmax(np.array(source.logits(token_ids[:-1]), np.float64))[start - 1 :]
         chosen = token_ids[start:]
-        margins = p.max(-1) - p[np.arange(len(chosen)), chosen]
-        worst, n_tokens = max(worst, float(margins.max())), n_tokens + len(chosen)
-        if worst > limits.golden_margin:
-            at = int(margins.argmax()) + 1
-            return Check(
-                "prompts",
-                False,
-                f"At token {at} of the answer to prompt {number} of {len(GOLDEN_PROMPTS)} the source likes another by "
-                f"{worst:.2f} nats, where {limits.golden_margin:g} is allowed.",
-                {"largest_margin": worst},
-            )
-    return Check("prompts", True, "The source would choose alike.", {"tokens": n_tokens, "largest_margin": worst})
+        margins += (p.max(-1) - p[np.arange(len(chosen)), chosen]).tolist()
+    if not margins:
+        return Check("prompts", None, "The prompts hold no token.", {})
+    figures = {"tokens": len(margins), "largest_margin": max(margins), "mean_margin": float(np.mean(margins))}
+    problems = []
+    if figures["largest_margin"] > limits.golden_margin:
+        at = int(np.argmax(margins))
+        problems.append(
+            f"at token {at % _N_GOLDEN + 1} of the answer to prompt {at // _N_GOLDEN + 1} of {len(GOLDEN_PROMPTS)} the "
+            f"source likes another by {figures['largest_margin']:.2f} nats, where {limits.golden_margin:g} is allowed"
+        )
+    if figures["mean_margin"] > limits.golden_mean:
+        problems.append(
+            f"the source likes others by {figures['mean_margin']:.2f} nats on average, where {limits.golden_mean:g} is "
+            "allowed"
+        )
+    if problems:
+        return Check("prompts", False, f"The source would answer otherwise: {' and '.join(problems)}.", figures)
+    return Check("prompts", True, "The source would choose alike.", figures)

@@ -10,14 +10,18 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from rushlight import Stop
 from rushlight.quant.gguf_tensors import GgufTensors
 from rushlight.quant.proof_file import Check
-from rushlight.quant.rows import Rows, n_rows
+from rushlight.quant.rows import Rows, n_rows, row_length
 
-_SAMPLED_ROWS: Final = 64  # of each tensor, in runs from its beginning to its end
-_RUN: Final = 8
+_LOOKED_AT: Final = 1 << 30  # weights at most; of a larger model evenly spread slabs
+_SLAB: Final = 1 << 20  # weights read at once
+_RUN: Final = 2  # rows that are judged together: a lost page or one wrong row shows there, not in a whole tensor
+_LEAST: Final = 1e-3  # of the mean squares of a run: rows of nearly nothing (tokens never seen) may lose it all
+_TINY: Final = 1e-30
 _BITS: Final = re.compile(r"(?:IQ|TQ|Q|MXFP|NVFP)(\d)")
 # The squared error as a part of the squares: what a type costs stays below, what is misplaced costs 1 to 2.
 _EXACT: Final[Mapping[str, float]] = {"F32": 0.0, "F16": 1e-5, "BF16": 1e-4}
@@ -35,6 +39,7 @@ def check_weights(path: Path, source: Mapping[str, Rows], *, type_name: str = ""
     type that one of them was rounded to, where it is not what `path` says."""
     worst, n_weights = 0.0, 0
     with GgufTensors(path) as made:
+        every = max(1, -(-sum(tensor.info.n_elements for tensor in made.tensors.values()) // _LOOKED_AT))
         missing = sorted(set(source) ^ set(made.tensors))
         if missing:
             return Check("weights", False, f"{missing[0]} is in one of the two only.", {"missing": len(missing)})
@@ -43,31 +48,39 @@ def check_weights(path: Path, source: Mapping[str, Rows], *, type_name: str = ""
                 stop.check()
             if tensor.shape != tuple(source[name].shape):
                 return Check("weights", False, f"{name} has another shape than in its source.", {})
-            errors = squares = 0.0
-            for start in _starts(n_rows(tensor.shape)):
-                end = min(start + _RUN, n_rows(tensor.shape))
-                found = tensor.rows(start, end).astype(np.float64)
-                expected = source[name].rows(start, end).astype(np.float64)
-                errors += float(((found - expected) ** 2).sum())
-                squares += float((expected**2).sum())
-                n_weights += found.size
-            part = errors / squares if squares > 0 else errors
             kind = type_name or tensor.info.type_name
+            errors, squares, n_looked_at = _by_run(tensor, source[name], every, stop)
+            n_weights += n_looked_at
+            part = float((errors / np.maximum(squares, _LEAST * squares.mean() + _TINY)).max(initial=0))
             if not part <= allowed_error(kind):  # not-a-number fails too
                 return Check(
                     "weights",
                     False,
-                    f"The weights of {name} are not those of its source: {part:.2g} of their squares differ, where "
-                    f"{kind} costs at most {allowed_error(kind):g}.",
+                    f"The weights of {name} are not those of its source: {part:.2g} of the squares of {_RUN} rows "
+                    f"differ, where {kind} costs at most {allowed_error(kind):g}.",
                     {"part": part},
                 )
             worst = max(worst, part)
     return Check("weights", True, "The weights are those of the source.", {"weights": n_weights, "largest_part": worst})
 
 
-def _starts(total: int) -> list[int]:
-    """Where the runs of looked-at rows begin: all of a small tensor, the first and the last rows of a large one."""
-    if total <= _SAMPLED_ROWS:
-        return list(range(0, total, _RUN))
-    wanted = np.linspace(0, total - _RUN, _SAMPLED_ROWS // _RUN).astype(int)
-    return [int(start) for start in np.unique(wanted)]
+def _by_run(
+    tensor: Rows, source: Rows, every: int, stop: Stop | None
+) -> tuple[NDArray[np.float64], NDArray[np.float64], int]:
+    """(squared errors, squares) of each looked-at run of rows, and how many weights that were."""
+    total = n_rows(tensor.shape)
+    step = max(1, _SLAB // max(1, row_length(tensor.shape)) // _RUN) * _RUN
+    starts = list(range(0, total, step))
+    errors, squares, n_weights = [], [], 0
+    for start in sorted({*starts[::every], *starts[-1:]}):
+        if stop is not None:
+            stop.check()
+        end = min(start + step, total)
+        found = tensor.rows(start, end).reshape(end - start, -1).astype(np.float64)
+        expected = source.rows(start, end).reshape(end - start, -1).astype(np.float64)
+        runs = np.arange(0, end - start, _RUN)
+        errors.append(np.add.reduceat(((found - expected) ** 2).sum(axis=1), runs))
+        squares.append(np.add.reduceat((expected**2).sum(axis=1), runs))
+        n_weights += found.size
+    none = np.zeros(1)
+    return np.concatenate([*errors, none]), np.concatenate([*squares, none]), n_weights

@@ -31,13 +31,13 @@ ROOT = Path(__file__).resolve().parents[2]
 MIXTURES = ("Q4_0", "IQ4_NL")
 DOWN = "Q4_K"  # of the down projections alone
 WIDTH = 256
-N_CALIBRATION = 48  # windows
+N_CALIBRATION = 24  # windows
 HARD, AIM = 1.0, 0.7
 
 
 def _parsed() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rounds", type=int, default=16, metavar="N", help="windows of evaluation")
+    parser.add_argument("--rounds", type=int, default=8, metavar="N", help="windows of evaluation")
     parser.add_argument("--types", default=",".join((*MIXTURES, DOWN)))
     parser.add_argument("--scaling", action="store_true", help="also AWQ and SmoothQuant")
     parser.add_argument("--threads", type=int, default=2)

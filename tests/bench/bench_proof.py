@@ -5,7 +5,7 @@ Damaged ones are good ones with one fault each, as a disk, a wrong converter or 
 asked for twice: of the whole proof, and of the answers alone (without the comparison of weights), which is all that
 finds a wrong setting. FOLDER is small_llama.py's; without it only SmolLM2 is looked at.
 
-    python tests/bench/bench_proof.py [FOLDER] [--types Q8_0,Q4_0] [--models smollm2,steps-600] [--good]
+    python tests/bench/bench_proof.py [FOLDER] [--types Q8_0,Q4_0] [--damaged Q4_0] [--models smollm2]
 """
 
 import argparse
@@ -134,6 +134,7 @@ class Outcome:
     divergence: float
     agreement: float
     margin: float
+    mean: float  # of margins
 
 
 def _look(model: str, type_name: str, what: str, path: Path, source: Path) -> Outcome:
@@ -143,7 +144,7 @@ def _look(model: str, type_name: str, what: str, path: Path, source: Path) -> Ou
     return Outcome(
         model, type_name, what, found.state != "failed", logits.passed is not False and prompts.passed is not False,
         logits.figures.get("mean_divergence", np.inf), logits.figures.get("agreement", 0.0),
-        prompts.figures.get("largest_margin", np.inf),
+        prompts.figures.get("largest_margin", np.inf), prompts.figures.get("mean_margin", np.inf),
     )  # fmt: skip
 
 
@@ -189,7 +190,7 @@ def main() -> None:
     parser.add_argument("folder", type=Path, nargs="?")
     parser.add_argument("--types", default=",".join(TYPES))
     parser.add_argument("--models", default="")
-    parser.add_argument("--good", action="store_true", help="no damaged ones")
+    parser.add_argument("--damaged", default=",".join(TYPES), help="types of which damaged files are made")
     given = parser.parse_args()
     before, outcomes = machine(), list[tuple[bool, Outcome]]()
     with tempfile.TemporaryDirectory() as name:
@@ -201,7 +202,7 @@ def main() -> None:
                     found = _look(model, type_name, what, path, source)
                     outcomes.append((True, found))
                     _say(found, is_good=True)
-                    if what == "search, matrix" and not given.good:
+                    if what == "search, matrix" and type_name in given.damaged.split(","):
                         for fault, bad in _damaged(path, place):
                             found = _look(model, type_name, fault, bad, source)
                             outcomes.append((False, found))
@@ -217,8 +218,8 @@ def main() -> None:
 def _say(one: Outcome, *, is_good: bool) -> None:
     print(
         f"  {'good' if is_good else 'bad '} {one.model:10s} {one.type_name:8s} {one.what:22s} KL {one.divergence:9.3g} "
-        f"same {one.agreement:.3f} margin {one.margin:6.3g}  {'passes' if one.whole else 'fails'}, answers alone "
-        f"{'pass' if one.answers else 'fail'}",
+        f"same {one.agreement:.3f} margin {one.margin:6.3g}, mean {one.mean:6.3g}  "
+        f"{'passes' if one.whole else 'fails'}, answers alone {'pass' if one.answers else 'fail'}",
         flush=True,
     )
 
@@ -229,13 +230,14 @@ def _tables(outcomes: list[tuple[bool, Outcome]]) -> None:
     classes: dict[str, list[Outcome]] = {}
     for one in good:
         limits = proof.limits_of(one.type_name)
-        classes.setdefault(f"{limits.divergence:g} {limits.agreement:g} {limits.golden_margin:g}", []).append(one)
+        said = f"{limits.divergence:g} {limits.agreement:g} {limits.golden_margin:g} {limits.golden_mean:g}"
+        classes.setdefault(said, []).append(one)
     for limits, some in classes.items():
         named = ", ".join(dict.fromkeys(one.type_name for one in some))
         print(
             f"  {named}: KL {max(one.divergence for one in some):.3g}, same {min(one.agreement for one in some):.3f}, "
-            f"margin {max(one.margin for one in some):.3g}; allowed {limits}; refused "
-            f"{sum(not one.whole for one in some)} of {len(some)}"
+            f"margin {max(one.margin for one in some):.3g}, mean {max(one.mean for one in some):.3g}; "
+            f"allowed {limits}; refused {sum(not one.whole for one in some)} of {len(some)}"
         )
     print("\nDamaged files that pass")
     for fault in dict.fromkeys(one.what for one in bad):

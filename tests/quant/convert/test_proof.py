@@ -12,7 +12,7 @@ import pytest
 from rushlight import Error
 from rushlight.quant.convert.to_gguf import convert
 from rushlight.quant.numpy_model import NumpyModel
-from rushlight.quant.proof import prove
+from rushlight.quant.proof import limits_of, prove
 from rushlight.quant.proof_file import Proof, proof_path, read_proof, refusal_of
 from rushlight.quant.proof_texts import HARD_TEXTS
 from rushlight.quant.unpack import unpack
@@ -84,6 +84,16 @@ def test_each_fault_is_found(path: Path, file: Any, name: str, said: str) -> Non
     refusal = refusal_of(path)
     assert refusal is not None
     assert refusal.kind == "failed-proof"
+
+
+def test_one_near_miss_of_a_small_type_is_none_and_many_are_one(path: Path) -> None:
+    """Where a type loses much, the mean of the margins decides, not the largest."""
+    few, tight = limits_of("Q4_0"), limits_of("Q8_0")
+    assert few.golden_margin > 100 and few.golden_mean < 6.5 and tight.golden_margin < 1
+    proof = prove(path, Fake(shift=2), Fake(), type_name="Q4_0")
+    figures = check(proof, "prompts").figures
+    assert figures["mean_margin"] <= figures["largest_margin"] and figures["tokens"] == 60
+    assert check(proof, "prompts").passed is (figures["mean_margin"] <= few.golden_mean)
 
 
 def test_another_template_is_found(path: Path) -> None:
