@@ -265,8 +265,7 @@ class SqlPage(Vertical):
         self.desk.ask(question)
 
     def _ask_statement(self) -> None:
-        shown = self.desk.state.shown
-        hint = text("Ctrl+S: run it · Esc: leave")
+        shown, hint = self.desk.state.shown, text("Ctrl+S: run it · Esc: leave")
 
         def typed(sql: str) -> None:
             self._shows_tables = False
