@@ -68,15 +68,6 @@ _BY_BITS: Final[Mapping[int, Limits]] = {
     2: Limits(3.0, 0.0, math.inf, 4.0),
     1: Limits(4.0, 0.0, math.inf, 5.0),
 }
-_BITS: Final[Mapping[int, Limits]] = {
-    8: Limits(3e-2, 0.9, 0.8, 0.8),
-    6: Limits(0.1, 0.5, 2.0, 2.0),
-    5: Limits(0.3, 0.3, 3.0, 3.0),
-    4: Limits(0.8, 0.0, 6.0, 6.0),
-    3: Limits(1.5, 0.0, 8.0, 8.0),
-    2: Limits(3.0, 0.0, 10.0, 10.0),
-    1: Limits(4.0, 0.0, 12.0, 12.0),
-}
 _BITS: Final = re.compile(r"(?:IQ|TQ|Q|MXFP|NVFP)(\d)")
 # What one side cannot do is told and is no failure.
 _CANNOT: Final = frozenset({"not-installed", "unsupported"})
