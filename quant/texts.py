@@ -100,7 +100,16 @@ def split_text(pieces: Sequence[str]) -> tuple[str, str]:
     return "\n".join(others), "\n".join(kept)
 
 
-def pieces_of(text: str) -> list[str]:
+def small_pieces(text: str) -> list[str]:
+    """A short text in pieces enough to deal out: at empty lines, or else wherever the length says."""
+    size = max(200, len(text) // 16)
+    pieces = pieces_of(text, size)
+    if len(pieces) >= 2 * _HELD_OUT:
+        return pieces
+    return [text[start : start + size] for start in range(0, len(text), size)]
+
+
+def pieces_of(text: str, least_chars: int = 4000) -> list[str]:
     """A text in pieces of some pages, cut at empty lines where there are some: what `split_text` deals out."""
     pieces: list[str] = []
     current: list[str] = []
@@ -108,7 +117,7 @@ def pieces_of(text: str) -> list[str]:
     for paragraph in text.split("\n\n"):
         current.append(paragraph)
         n_chars += len(paragraph)
-        if n_chars >= 4000:
+        if n_chars >= least_chars:
             pieces.append("\n\n".join(current))
             current, n_chars = [], 0
     return [*pieces, "\n\n".join(current)] if current else pieces

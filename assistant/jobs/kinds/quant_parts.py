@@ -45,7 +45,7 @@ def text_for(
 ) -> tuple[str, str]:
     """(the text, what it is called): files, the user's own chats and documents, or else a sample. Where the user's own
     text is both calibrated and looked at, the two never share a piece; `texts` are taken whole."""
-    from rushlight.quant.texts import document_pieces, pieces_of, read_texts, sample_text, split_text
+    from rushlight.quant.texts import document_pieces, read_texts, sample_text, small_pieces, split_text
 
     if texts:
         return read_texts([Path(path) for path in texts]), _names(texts)
@@ -54,7 +54,7 @@ def text_for(
     pieces = own_pieces(app) if chats else []
     pieces += document_pieces([Path(path) for path in documents])
     if len(pieces) < 8:
-        pieces = pieces_of("\n\n".join(pieces))
+        pieces = small_pieces("\n\n".join(pieces))
     n_chars = sum(map(len, pieces))
     calibration, evaluation = split_text(pieces)
     if n_chars < LEAST_CHARS or not evaluation:

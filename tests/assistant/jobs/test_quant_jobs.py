@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 
@@ -80,6 +80,9 @@ def notes(tmp_path: Path) -> Path:
     return path
 
 
+PARTS: tuple[Literal["calibrate"], Literal["evaluate"]] = ("calibrate", "evaluate")
+
+
 def chat(app: App, n: int) -> None:
     for number in range(n):
         made = app.conversations.create(f"Chat {number}")
@@ -152,6 +155,17 @@ def test_for_my_use_of_documents(bench: Bench, wide: Path, tmp_path: Path) -> No
     assert both[1] == "chats, papers" and "Paper" in both[0] and "Chat" not in both[1]
     looked_at = quant_parts.text_for(bench.app, [], True, "evaluate", [str(papers)])[0]
     assert not {one for one in both[0].split("\n") if len(one) > 40} & set(looked_at.split("\n"))
+
+
+@pytest.mark.parametrize("break_", ["\n\n", " "])
+def test_one_short_document_is_dealt_out_too(bench: Bench, tmp_path: Path, break_: str) -> None:
+    paper = tmp_path / "paper.md"
+    paper.write_text(break_.join(f"Sentence {number} of a short paper that says little." for number in range(120)))
+    one, other = (quant_parts.text_for(bench.app, [], False, part, [str(paper)])[0] for part in PARTS)
+    assert len(one) > 2 * len(other) > 1000
+    paper.write_text("Too little.")
+    with pytest.raises(Error, match="Your documents hold 11 letters"):
+        quant_parts.text_for(bench.app, [], False, "calibrate", [str(paper)])
 
 
 def test_llama_cpps_own_stands_beside_it(bench: Bench, wide: Path, notes: Path, tmp_path: Path) -> None:
