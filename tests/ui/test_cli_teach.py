@@ -271,3 +271,23 @@ def test_feedback_is_proven_by_what_is_likelier(
     assert all(one.scorer == "choice" and one.choices[0].startswith("Short") for one in asked)
     lesson = LessonBook(app.store).find(made["lesson"]["id"])
     assert len(LessonBook(app.store).sources(lesson, "conversation")) == 30
+
+
+@pytest.mark.slow
+@pytest.mark.model
+@pytest.mark.torch
+@pytest.mark.timeout(1_800)
+def test_a_real_model_learns_a_small_database(cli: Cli, real_model: Model, shop: Path, tmp_path: Path) -> None:
+    """The whole way with nothing scripted. What it reaches is measured by tests/bench/bench_teach.py."""
+    suite = tmp_path / "own.jsonl"
+    lines = [{"question": f"How many customers live in {city}?",
+              "sql": f"SELECT COUNT(*) FROM customer WHERE city = '{city}'"}
+             for city in ("Oslo", "Graz", "Bern")]  # fmt: skip
+    suite.write_text("\n".join(map(json.dumps, lines)))
+    done = cli("teach", "database", shop, "--yes", "--examples", 160, "--suite", suite, "--json")
+    made = json.loads(done.out)
+    assert made["plan"]["n_seen"] == 160 and made["outcome"]["loss"] < 1.0 and made["proof"]["state"] == "passed"
+    own = made["report"]["own"]
+    assert own["n_items"] == 3 and own["candidate"] >= own["base"]
+    (adapter,) = json.loads(cli("registry", "list", "--json").out)
+    assert adapter["state"] == "candidate" and adapter["form"] == "sql-short-1"
