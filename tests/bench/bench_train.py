@@ -151,6 +151,7 @@ def main() -> None:
             longest = max(len(one["ids"]) for one in made)
             with sides(folder, data, env) as (ours, trl):
                 furthest = apart(ours.ask("gradients")["gradients"], trl.ask("gradients")["gradients"])
+                print(f"{kind}: gradients differ by {furthest:.1e} at most", flush=True)
                 clock = "cpu_seconds" if given.cpu else "seconds"
                 named = {"ours": lambda side=ours, clock=clock: side.speed("packed", clock)}
                 named |= {way: lambda way=way, side=trl, clock=clock: side.speed(way, clock) for way in WAYS}

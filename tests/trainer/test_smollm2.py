@@ -11,7 +11,7 @@ from rushlight.trainer.config import checked
 from rushlight.trainer.export import export
 from rushlight.trainer.run import Places, base_folder, prepare, train
 
-pytestmark = [pytest.mark.torch, pytest.mark.slow]
+pytestmark = [pytest.mark.torch, pytest.mark.slow, pytest.mark.timeout(1800)]
 
 
 def trained(model: Path, folder: Path, method: str, **more: Any) -> tuple[Any, Places, dict[str, Any], list[float]]:

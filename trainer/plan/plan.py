@@ -24,6 +24,9 @@ _ROWS: Final = (512, 1024, 2048)  # tokens of a row that are tried
 _FASTER: Final = 0.97  # larger rows, or fewer threads, must save this much of the time
 _MUCH_FASTER: Final = 0.67  # 16-bit weights lose digits: only for a third less time
 _LOOKED_AT: Final = 48  # steps whose rows are laid out; the others cost what these do on average
+_GAPS: Final = 0.05  # of the activations: rows of other lengths leave gaps in the heap; measured 0 to 0.3
+_COLD: Final = 1.08  # the weights of a few layers stay in the cache, those of all do not; measured 1.06 to 1.2
+_BUFFERS_BYTES: Final = 48 << 20  # of oneDNN and the like
 _FORWARD: Final = 1 / 3  # of a row's time, without the backward pass
 
 
@@ -39,7 +42,7 @@ class _Way:
 
     def looked_s(self, shape: Shape) -> float:
         """Seconds of the steps that were laid out."""
-        return sum(self.costs.row_s(shape, row.n_tokens, row.n_targets) for row in self.rows)
+        return _COLD * sum(self.costs.row_s(shape, row.n_tokens, row.n_targets) for row in self.rows)
 
     @property
     def rows(self) -> list[Pack]:
@@ -62,6 +65,7 @@ def make_plan(config: TrainConfig, folder: Path, recipe: Recipe, longest: int, d
                          config.steps.most)  # fmt: skip
     share = n_steps / max(1, len(way.step_rows))
     memory = (Part("program", program), *_memory(config, shape, way))
+    memory = (*memory, *_loading(folder, shape, config, device, memory))
     total = int(sum(one.amount for one in memory))
     return Plan(
         device=device, dtype=way.dtype, n_threads=way.n_threads, row_tokens=way.row_tokens,
@@ -142,7 +146,19 @@ def _memory(config: TrainConfig, shape: Shape, way: _Way) -> tuple[Part, ...]:
     return (
         Part("weights", shape.weights_bytes(config.method, way.dtype)), *adapter,
         Part("gradients", 4 * shape.n_trained), Part("optimizer", 8 * shape.n_trained), Part("activations", rows),
+        Part("gaps", _GAPS * rows + _BUFFERS_BYTES),
     )  # fmt: skip
+
+
+def _loading(folder: Path, shape: Shape, config: TrainConfig, device: str, memory: Sequence[Part]) -> tuple[Part, ...]:
+    """More than all of that while the weights are copied out of their mapped file, where little is trained."""
+    if device != "cpu":
+        return ()
+    file_bytes = sum(one.stat().st_size for one in folder.glob("*.safetensors")) or 4 * shape.n_weights
+    parts = {one.name: one.amount for one in memory}
+    needed = file_bytes + parts["weights"] + parts.get("adapter", 0)
+    more = needed - sum(amount for name, amount in parts.items() if name != "program")
+    return (Part("loading", more),) if more > 0 else ()
 
 
 def _seconds(
