@@ -9,9 +9,10 @@ from typing import Literal, TypeAlias
 from rushlight import Error
 from rushlight.ui.words import text
 
-# Where the keys work. app: everywhere. chat, sql, models, quantize, server, jobs: while that page is shown. list: while
-# the list of conversations has the focus. empty-input: in the composer while nothing is typed (never for a window).
-Scope: TypeAlias = Literal["app", "chat", "sql", "models", "quantize", "server", "jobs", "list", "empty-input"]
+# Where the keys work. app: everywhere. chat, sql, learn, models, quantize, server, jobs: while that page is shown.
+# list: while the list of conversations has the focus. empty-input: in the composer while nothing is typed (never for a
+# window).
+Scope: TypeAlias = Literal["app", "chat", "sql", "learn", "models", "quantize", "server", "jobs", "list", "empty-input"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +35,7 @@ def actions() -> tuple[Action, ...]:
         *_view(),
         *_go(),
         *_sql(),
+        *_learn(),
         *_models(),
         *_quantize(),
         *_server(),
@@ -118,6 +120,7 @@ def _go() -> tuple[Action, ...]:
     return (
         Action("page.chat", text("Chat"), group, ("Ctrl+1",), ("f1",)),
         Action("page.sql", text("SQL"), group, ("Ctrl+6",), ("alt+j",)),
+        Action("page.learn", text("Learn"), group, ("Ctrl+7",), ("alt+v",)),
         Action("page.models", text("Models"), group, ("Ctrl+2",), ("f2",)),
         Action("page.quantize", text("Quantize"), group, ("Ctrl+4",), ("alt+x",)),
         Action("page.server", text("Server"), group, ("Ctrl+5",), ("alt+w",)),
@@ -145,6 +148,16 @@ def _sql() -> tuple[Action, ...]:
         Action("sql.advise", text("Try which index would help"), group, ("Ctrl+Alt+I",), ("i",), "sql"),
         Action("sql.model", text("Choose the model that writes queries"), group, ("Ctrl+M",), ("m",), "sql"),
         Action("sql.stop", text("Stop what runs"), group, ("Esc",), ("escape",), "sql"),
+    )
+
+
+def _learn() -> tuple[Action, ...]:
+    group = text("Learn")
+    return (
+        Action("learn.new", text("Teach something new"), group, ("Ctrl+Alt+A",), ("n",), "learn"),
+        Action("learn.start", text("Teach it"), group, ("Ctrl+Alt+L",), ("t",), "learn"),
+        Action("learn.promote", text("Promote the adapter"), group, ("Ctrl+Alt+P",), ("p",), "learn"),
+        Action("learn.roll-back", text("Roll the adapter back"), group, ("Ctrl+Alt+U",), ("b",), "learn"),
     )
 
 

@@ -34,6 +34,7 @@ def bind(window: "MainWindow") -> None:
         "page.chat": lambda: window.show_page("chat"),
         "page.sql": lambda: window.show_page("sql"),
         "page.models": lambda: window.show_page("models"),
+        "page.learn": lambda: window.show_page("learn"),
         "page.quantize": lambda: window.show_page("quantize"),
         "page.server": lambda: window.show_page("server"),
         "page.jobs": lambda: window.show_page("jobs"),

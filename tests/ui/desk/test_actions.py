@@ -57,7 +57,7 @@ def test_no_terminal_key_is_one_that_terminals_cannot_tell_from_another() -> Non
 def test_single_letters_work_only_where_nobody_types() -> None:
     for one in actions():
         for key in (*one.window_keys, *one.terminal_keys):
-            assert len(key) > 1 or one.scope in ("jobs", "models", "server", "quantize", "sql"), one.id
+            assert len(key) > 1 or one.scope in ("jobs", "models", "server", "quantize", "sql", "learn"), one.id
 
 
 def test_titles_follow_the_language_of_the_moment(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -74,6 +74,7 @@ def test_groups_hold_all_actions_in_the_order_of_menus() -> None:
         "View",
         "Go",
         "SQL",
+        "Learn",
         "Models",
         "Quantize",
         "Server",

@@ -23,6 +23,12 @@ def _sql(frame: "Frame") -> "QWidget":
     return SqlPage(frame)
 
 
+def _learn(frame: "Frame") -> "QWidget":
+    from rushlight.ui.gui.pages.learn import LearnPage
+
+    return LearnPage(frame)
+
+
 def _models(frame: "Frame") -> "QWidget":
     from rushlight.ui.gui.pages.models import ModelsPage
 
@@ -63,6 +69,7 @@ def register_all() -> None:
     """Their titles are words of the user's language, so this is called again where the language has changed."""
     register(PageInfo("chat", text("Chat"), "message-square", "top", 10, _chat, has_conversations=True))
     register(PageInfo("sql", text("SQL"), "database", "top", 40, _sql))
+    register(PageInfo("learn", text("Learn"), "flame", "top", 50, _learn))
     register(PageInfo("models", text("Models"), "box", "top", 60, _models))
     register(PageInfo("quantize", text("Quantize"), "layers", "hidden", 61, _quantize, under="models"))
     register(PageInfo("server", text("Server"), "hard-drive", "hidden", 63, _server, under="models"))

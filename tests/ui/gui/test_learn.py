@@ -1,0 +1,176 @@
+"""The page of learning: what is taught, watched, proven, promoted, rolled back; a lesson that is corrected."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from rushlight.ui.desk import learn_desk
+from rushlight.ui.desk.learn_reading import Found
+from rushlight.ui.desk.learn_values import (
+    AdapterRow,
+    BesideRow,
+    Choice,
+    ExampleRow,
+    GuardRow,
+    LessonRow,
+    Proof,
+    RunStep,
+    TeachJob,
+)
+
+ADAPTER = AdapterRow("clinic-1", "sql:clinic", "candidate", "me/m@Q4", "88 %")
+LESSON = LessonRow("l1", "clinic <b>x</b>", "database", "sql:clinic", 450, 39, 2)
+JOB = TeachJob("job123", "Teach clinic.db", "running", 2, "Training", 0.5, 80.0)
+PROOF = Proof(
+    "held out", 39, 0.03, 0.88, (0.0, 0.1), (0.75, 0.95), (0.7, 0.95), (GuardRow("speed", True, "0.97 of the base"),),
+    (BesideRow("How <i>many</i>?", "To find", "SELECT 1", 0.0, 1.0),), (), True,
+)  # fmt: skip
+EXAMPLES = (ExampleRow("e1", "How many?", "SELECT 1", part="held_out"), ExampleRow("e2", "Who?", "SELECT 2"))
+STEPS = tuple(RunStep(n, 3.0 / n, 3.2 / n if n % 2 else None, 1e-4, 1.0, 400.0) for n in range(1, 30))
+EMPTY = Found((), (), (), ())
+FULL = Found((("me/m@Q4", "me/m@Q4"),), (ADAPTER,), (LESSON,), (JOB,))
+
+
+@pytest.fixture
+def found(monkeypatch: pytest.MonkeyPatch) -> list[Found]:
+    """What the desk finds, with what belongs to the choice."""
+    holder = [FULL]
+
+    def look(_app: Any, choice: Choice, _n: int) -> Found:
+        match choice.kind:
+            case "adapter":
+                return replace(holder[0], proof=PROOF, origin=(("Base", "me/m@Q4"),), before="me/m@Q4", steps=STEPS)
+            case "lesson":
+                return replace(holder[0], examples=EXAMPLES, has_more=True)
+            case "job":
+                return replace(holder[0], steps=STEPS)
+        return holder[0]
+
+    monkeypatch.setattr(learn_desk, "look", look)
+    return holder
+
+
+@pytest.fixture
+def page(frame: Any, qtbot: Any, found: list[Found]) -> Iterator[Callable[[], Any]]:
+    made: list[Any] = []
+
+    def open_page() -> Any:
+        from rushlight.ui.gui.pages.learn import LearnPage
+
+        one = LearnPage(frame)
+        qtbot.addWidget(one)
+        one.resize(1200, 900)
+        with qtbot.waitExposed(one):
+            one.show()
+        qtbot.waitUntil(lambda: not one.desk.state.is_loading)
+        made.append(one)
+        return one
+
+    yield open_page
+    for one in made:
+        one.leave()
+
+
+def test_an_empty_page_leads_to_a_model(page: Any, found: list[Found], frame: Any) -> None:
+    found[0] = EMPTY
+    shown = page()
+    assert shown.empty.isVisible() and not shown.new.isVisible()
+    shown.empty.buttons[0].click()
+    assert frame.shown_pages == ["models"] and frame.ran == ["models.get"]
+
+
+def test_what_is_to_be_taught_is_chosen_and_begun(page: Any, qtbot: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    shown = page()
+    assert not shown.new.teach_button.isEnabled(), "no file yet"
+    shown.new.ask_files = lambda: ["/data/clinic.db"]
+    shown.new.files_button.click()
+    assert shown.new.files.text() == "clinic.db" and shown.new.teach_button.isEnabled()
+    shown.new.time.setValue(0)
+    assert shown.desk.state.wish.minutes == 3
+    shown.new.promotes.click()
+    begun: list[dict[str, Any]] = []
+    monkeypatch.setattr(shown.desk, "_start", begun.append)
+    shown.new.teach_button.click()
+    assert begun == [
+        {"kind": "database", "model": "me/m@Q4", "files": ["/data/clinic.db"], "minutes": 3.0, "promote": False}
+    ]
+    shown.new.kinds["feedback"].click()
+    assert not shown.new.files.isVisible() and shown.new.teach_button.isEnabled()
+
+
+def test_a_job_is_watched(page: Any, qtbot: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    shown = page()
+    ordered: list[tuple[str, str]] = []
+    for name in ("pause", "cancel", "resume"):
+        monkeypatch.setattr(shown.desk, name, lambda job_id, name=name: ordered.append((name, job_id)))
+    shown.desk.choose(Choice("job", JOB.id))
+    qtbot.waitUntil(lambda: bool(shown.desk.state.steps))
+    assert shown.run.isVisible() and not shown.new.isVisible()
+    assert [chip.text() for chip in shown.run.stages.chips][:3] == ["✓ Lesson", "✓ Plan", "3 Train"]
+    assert shown.run.figures["step"].text() == "29" and "400" in shown.run.figures["speed"].text()
+    assert "Step 1 to 29" in shown.run.curve.accessibleDescription()
+    shown.run.pause_button.click()
+    shown.run.cancel_button.click()
+    assert ordered == [("pause", JOB.id), ("cancel", JOB.id)]
+    assert not shown.run.see_button.isVisible() and not shown.run.retry_button.isVisible()
+
+
+def test_a_proof_is_shown_and_promoted(
+    page: Any, qtbot: Any, monkeypatch: pytest.MonkeyPatch, found: list[Found]
+) -> None:
+    shown = page()
+    done: list[tuple[str, str]] = []
+    monkeypatch.setattr(shown.desk, "promote", lambda name: done.append(("promote", name)))
+    monkeypatch.setattr(shown.desk, "roll_back", lambda name: done.append(("back", name)))
+    row = next(at for at in range(shown.side.list.count()) if "clinic-1" in shown.side.list.item(at).text())
+    shown.side.list.setCurrentRow(row)
+    qtbot.waitUntil(lambda: shown.desk.state.proof is not None)
+    assert shown.proof.isVisible() and "3 % → 88 % right" in shown.proof.share.text()
+    assert "39 held-out questions" in shown.proof.own.title.text()
+    shown.proof.promote_button.click()
+    found[0] = replace(FULL, adapters=(replace(ADAPTER, state="promoted", is_stale=True),))
+    shown.desk.refresh()
+    qtbot.waitUntil(lambda: shown.proof.back_button.isVisible())
+    assert not shown.proof.promote_button.isVisible() and shown.proof.stale.isVisible()
+    shown.proof.back_button.click()
+    assert done == [("promote", "clinic-1"), ("back", "clinic-1")]
+
+
+def test_what_the_gate_stops_cannot_be_promoted(page: Any, qtbot: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    stopped = replace(PROOF, has_passed=False, reasons=("It is not better on its own suite: 3 % <b>right</b>.",))
+    monkeypatch.setattr(learn_desk, "look", lambda *_: replace(FULL, proof=stopped))
+    shown = page()
+    shown.desk.show_adapter("clinic-1")
+    qtbot.waitUntil(lambda: shown.proof.reasons.isVisible())
+    assert not shown.proof.promote_button.isEnabled()
+    assert "<b>right</b>" in shown.proof.reasons.text(), "shown as it is, not read as markup"
+
+
+def test_an_example_is_corrected_or_left_out(page: Any, qtbot: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    shown = page()
+    done: list[tuple[Any, ...]] = []
+    monkeypatch.setattr(shown.desk, "correct", lambda *given: done.append(("correct", *given)))
+    monkeypatch.setattr(shown.desk, "leave_out", lambda *given: done.append(("out", *given)))
+    shown.desk.choose(Choice("lesson", LESSON.id))
+    qtbot.waitUntil(lambda: shown.lesson.table.rowCount() == 2)
+    assert shown.lesson.card.title.text() == "clinic <b>x</b>"
+    assert shown.lesson.table.item(0, 2).text() == "held out"
+    shown.lesson.table.setCurrentCell(1, 0)
+    assert shown.lesson.answer.toPlainText() == "SELECT 2" and not shown.lesson.keep_button.isEnabled()
+    shown.lesson.answer.setPlainText("SELECT 3")
+    shown.lesson.keep_button.click()
+    shown.lesson.out_button.click()
+    assert done == [("correct", "e2", "SELECT 3"), ("out", "e2", True)]
+
+
+def test_a_narrow_page_shows_its_list_when_asked(page: Any, qtbot: Any) -> None:
+    shown = page()
+    shown.resize(600, 700)
+    qtbot.waitUntil(lambda: not shown.side.isVisible())
+    shown.list_chip.click()
+    assert shown.side.isVisible() and not shown._column.isVisible()
+    shown.desk.show_adapter("clinic-1")
+    qtbot.waitUntil(lambda: shown._column.isVisible())
+    assert not shown.side.isVisible()

@@ -1,0 +1,335 @@
+"""Learning as a page shows it: teach something, watch it, see its proof, promote it or roll it back.
+
+Teaching is a job, which goes on without the page. What is wanted is remembered per face. Knows no widget.
+"""
+
+from collections.abc import Callable
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol, get_args
+
+from rushlight import Error
+from rushlight.assistant.safety.plain import plain_line
+from rushlight.ui.desk.background import Background
+from rushlight.ui.desk.learn_reading import TEACH, Found, look
+from rushlight.ui.desk.learn_values import Choice, LearnState, LearnWish, LessonKindName
+from rushlight.ui.words import plural, text
+
+if TYPE_CHECKING:
+    from rushlight.assistant.app import App
+    from rushlight.assistant.jobs.job import Job
+    from rushlight.assistant.learn.example import Example
+    from rushlight.assistant.learn.lessons import LessonBook
+
+MINUTES = (3, 5, 10, 15, 30, 60, 120)  # from quick to thorough
+_EXAMPLES = 40  # of a lesson, until more are asked for
+
+
+class LearnView(Protocol):
+    """Whatever draws it."""
+
+    def show(self, state: LearnState) -> None: ...
+
+
+class LearnDesk:
+    """One per page. Call `refresh` when the page is shown; it follows the store until `rest`."""
+
+    def __init__(self, background: Background, remembered: Any, view: LearnView) -> None:
+        self.on_job: Callable[[Job], None] = lambda _job: None  # one was started here
+        self._background = background
+        self._remembered = remembered
+        self._view = view
+        self._found: Found | None = None
+        self._choice = Choice()
+        self._wish = _read_wish(remembered.get("learn_wish", {}))
+        self._n_examples = _EXAMPLES
+        self._problem: Error | None = None
+        self._notice = ""
+        self._is_busy = self._is_reading = self._is_stale = self._follows = self._is_closed = False
+        self._end_watch = background.watch(self._follow)
+        self.state = LearnState(wish=self._wish)
+
+    def close(self) -> None:
+        """Follow the store no more."""
+        self._is_closed = True
+        self._end_watch()
+
+    def rest(self) -> None:
+        """The page is not shown."""
+        self._follows = self._is_stale = False
+
+    def refresh(self) -> None:
+        """Look again; while one look goes on, one more follows."""
+        self._follows = True
+        if self._is_closed:
+            return
+        if self._is_reading:
+            self._is_stale = True
+            return
+        self._is_reading = True
+        choice, n = self._choice, self._n_examples
+        self._background.read(lambda app: look(app, choice, n), self._show_found, self._failed)
+
+    # --- what is looked at --------------------------------------------------------------------------------------
+    def choose(self, choice: Choice) -> None:
+        """An adapter, a lesson, a job, or something new to teach."""
+        if choice != self._choice:
+            self._choice = choice
+            self._n_examples = _EXAMPLES
+            self._problem, self._notice = None, ""
+            if self._found is not None:  # what belongs to the other one is not shown for this
+                self._found = replace(self._found, proof=None, origin=(), before="", examples=(), has_more=False,
+                                      steps=())  # fmt: skip
+            self._show()
+            self.refresh()
+
+    def show_adapter(self, name: str) -> None:
+        self.choose(Choice("adapter", name))
+
+    def more(self) -> None:
+        """More examples of the lesson."""
+        self._n_examples *= 2
+        self.refresh()
+
+    def want(self, **changed: Any) -> None:
+        """Fields of `LearnWish`."""
+        wish = replace(self._wish, **changed)
+        if wish != self._wish:
+            self._wish = wish
+            self._remembered.set("learn_wish", {**asdict(wish), "files": list(wish.files)})
+            self._show()
+
+    def dismiss(self) -> None:
+        """The problem was read."""
+        self._problem = None
+        self._show()
+
+    # --- teaching -----------------------------------------------------------------------------------------------
+    def teach(self) -> None:
+        """Begin the job."""
+        wish = self.state.wish
+        if not self.state.can_start:
+            return
+        files = [str(Path(one).expanduser().absolute()) for one in wish.files] if wish.kind != "feedback" else []
+        self._start(
+            {"kind": wish.kind, "model": wish.model, "files": files, "minutes": float(wish.minutes),
+             "promote": wish.promotes}
+        )  # fmt: skip
+
+    def teach_again(self, lesson_id: str) -> None:
+        """A lesson that is there, as it stands now."""
+        lesson = next((one for one in self.state.lessons if one.id == lesson_id), None)
+        wish = self.state.wish
+        if lesson is not None and wish.model:
+            self._start(
+                {"kind": lesson.kind, "lesson": lesson.id, "model": wish.model, "minutes": float(wish.minutes),
+                 "promote": wish.promotes}
+            )  # fmt: skip
+
+    def pause(self, job_id: str) -> None:
+        self._order(lambda app: app.jobs.pause(job_id))
+
+    def resume(self, job_id: str) -> None:
+        self._order(lambda app: app.jobs.resume(job_id))
+
+    def retry(self, job_id: str) -> None:
+        """A failed or cancelled one again, from where it can go on."""
+        self._order(lambda app: app.jobs.retry(job_id))
+
+    def cancel(self, job_id: str) -> None:
+        self._order(lambda app: app.jobs.cancel(job_id))
+
+    # --- adapters -----------------------------------------------------------------------------------------------
+    def promote(self, name: str) -> None:
+        """It serves its scope from now on; the gate must have let it through."""
+
+        def work(app: "App") -> str:
+            change = app.registry.promote(name)
+            return text("{name} serves {scope} now.", name=name, scope=change.scope)
+
+        self._change(work)
+
+    def roll_back(self, name: str) -> None:
+        """What served before it serves again."""
+
+        def work(app: "App") -> str:
+            adapter = app.registry.find(name)
+            change = app.registry.rollback(adapter.scope, adapter.base_sha256)
+            if change.promoted is None:
+                return text("{base} answers alone for {scope} again.", base=adapter.base, scope=change.scope)
+            return text("{name} serves {scope} now.", name=change.promoted.name, scope=change.scope)
+
+        self._change(work)
+
+    def remove(self, name: str) -> None:
+        """A candidate or a retired one, with its file."""
+
+        def work(app: "App") -> str:
+            app.registry.remove(name)
+            return text("{name} was removed.", name=name)
+
+        self._change(work, then=Choice())
+
+    # --- lessons ------------------------------------------------------------------------------------------------
+    def leave_out(self, example_id: str, left_out: bool) -> None:
+        """Whether it is learned."""
+
+        def change(book: "LessonBook", lesson_id: str) -> str:
+            lesson = book.leave_out(book.find(lesson_id), [example_id], left_out=left_out)
+            return text("{name} is version {version} now.", name=lesson.name, version=lesson.version)
+
+        self._change_lesson(change)
+
+    def correct(self, example_id: str, answer: str) -> None:
+        """The answer that should be learned instead."""
+
+        def change(book: "LessonBook", lesson_id: str) -> str:
+            import msgspec
+
+            lesson = book.find(lesson_id)
+            found: Example = book.example(lesson, example_id)
+            lesson = book.edit(lesson, found.id, msgspec.structs.replace(found.draft, answer=answer))
+            return text("{name} is version {version} now.", name=lesson.name, version=lesson.version)
+
+        if answer.strip():
+            self._change_lesson(change)
+
+    def remove_lesson(self, lesson_id: str) -> None:
+        """With all its versions. Adapters that were trained on it stay."""
+
+        def work(app: "App") -> str:
+            from rushlight.assistant.learn.lessons import LessonBook
+
+            book = LessonBook(app.store)
+            lesson = book.find(lesson_id)
+            book.remove(lesson)
+            return text("{name} was removed.", name=lesson.name)
+
+        self._change(work, then=Choice())
+
+    # --- inside -------------------------------------------------------------------------------------------------
+    def _start(self, arguments: dict[str, Any]) -> None:
+        def started(job: "Job") -> None:
+            self._is_busy = False
+            self.on_job(job)
+            self.choose(Choice("job", job.id))
+            self.refresh()
+
+        self._is_busy, self._problem = True, None
+        self._show()
+        # A task: starting a job may have to start the process that runs it.
+        self._background.task(lambda app, _stop: app.jobs.start(TEACH, arguments), started, self._refused)
+
+    def _order(self, order: "Callable[[App], Any]") -> None:
+        self._background.task(lambda app, _stop: order(app), lambda _done: self.refresh(), self._refused)
+
+    def _change(self, work: "Callable[[App], str]", then: Choice | None = None) -> None:
+        def done(notice: str) -> None:
+            self._is_busy = False
+            if then is not None:
+                self.choose(then)
+            self._notice = plain_line(notice)
+            self._show()
+            self.refresh()
+
+        if self._is_busy:
+            return
+        self._is_busy, self._problem, self._notice = True, None, ""
+        self._show()
+        self._background.read(work, done, self._refused)
+
+    def _change_lesson(self, change: "Callable[[LessonBook, str], str]") -> None:
+        lesson_id = self._choice.id
+
+        def work(app: "App") -> str:
+            from rushlight.assistant.learn.lessons import LessonBook
+
+            return change(LessonBook(app.store), lesson_id)
+
+        if self._choice.kind == "lesson":
+            self._change(work)
+
+    def _follow(self) -> None:
+        if self._follows:
+            self.refresh()
+
+    def _show_found(self, found: Found) -> None:
+        self._is_reading = False
+        if not self._is_stale or self._found is None:
+            self._found = found
+        self._show()
+        if self._is_stale:
+            self._is_stale = False
+            self.refresh()
+
+    def _failed(self, err: Error) -> None:
+        self._is_reading = self._is_stale = False
+        self._refused(err)
+
+    def _refused(self, err: Error) -> None:
+        self._is_busy = False
+        self._problem = err
+        self._show()
+
+    def _show(self) -> None:
+        if self._is_closed:
+            return
+        found, choice, wish = self._found, self._choice, self._wish
+        models = () if found is None else found.models
+        if models and wish.model not in {one for one, _ in models}:
+            wish = replace(wish, model=models[0][0])
+        adapters = () if found is None else found.adapters
+        lessons = () if found is None else found.lessons
+        jobs = () if found is None else found.jobs
+        state = LearnState(
+            models=models,
+            adapters=adapters,
+            lessons=lessons,
+            jobs=jobs,
+            choice=choice,
+            wish=wish,
+            adapter=next((one for one in adapters if choice == Choice("adapter", one.name)), None),
+            proof=None if found is None else found.proof,
+            origin=() if found is None else found.origin,
+            before="" if found is None else found.before,
+            lesson=next((one for one in lessons if choice == Choice("lesson", one.id)), None),
+            examples=() if found is None else found.examples,
+            has_more=found is not None and found.has_more,
+            job=next((one for one in jobs if choice == Choice("job", one.id)), None),
+            steps=() if found is None else found.steps,
+            is_loading=found is None,
+            is_busy=self._is_busy,
+            notice=self._notice,
+            problem="" if self._problem is None else plain_line(self._problem.message),
+            hint="" if self._problem is None else plain_line(self._problem.hint or ""),
+        )
+        if state != self.state:
+            self.state = state
+            self._view.show(state)
+
+
+def files_words(wish: LearnWish) -> str:
+    """The chosen files, for people."""
+    names = [plain_line(Path(one).name) for one in wish.files[:4]]
+    rest = len(wish.files) - len(names)
+    if rest > 0:
+        names.append(plural("{count} more", "{count} more", rest))
+    return ", ".join(names) or text("none yet")
+
+
+def _read_wish(kept: Any) -> LearnWish:
+    """What was remembered, as far as it still says something."""
+    if not isinstance(kept, dict):
+        return LearnWish()
+    values: dict[str, Any] = {}
+    if kept.get("kind") in get_args(LessonKindName):
+        values["kind"] = kept["kind"]
+    if isinstance(kept.get("model"), str):
+        values["model"] = kept["model"]
+    if isinstance(kept.get("files"), list):
+        values["files"] = tuple(str(one) for one in kept["files"])
+    if kept.get("minutes") in MINUTES:
+        values["minutes"] = kept["minutes"]
+    if isinstance(kept.get("promotes"), bool):
+        values["promotes"] = kept["promotes"]
+    return LearnWish(**values)

@@ -1,0 +1,140 @@
+"""What is to be taught: a database, the user's judgements or files of examples; by which model, how long."""
+
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
+
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QButtonGroup, QCheckBox, QFileDialog, QFormLayout, QRadioButton, QSlider, QWidget
+
+from rushlight.ui.desk.learn_desk import MINUTES, files_words
+from rushlight.ui.desk.learn_values import LearnState
+from rushlight.ui.gui.settings.editors import ChoiceEditor
+from rushlight.ui.gui.theme import Theme
+from rushlight.ui.gui.widgets import Card, FlowLayout, button, label
+from rushlight.ui.words import text
+
+
+class Teaching(Protocol):
+    """Whoever keeps the wish and begins: `LearnDesk`."""
+
+    def want(self, **changed: Any) -> None: ...
+    def teach(self) -> None: ...
+
+
+class NewCard(Card):
+    """card.show_state(state)"""
+
+    def __init__(self, theme: Theme, desk: Teaching, parent: QWidget | None = None) -> None:
+        super().__init__(theme, text("Teach a model something"), parent=parent)
+        self._theme = theme
+        self._desk = desk
+        self._models: tuple[tuple[str, str], ...] = ()
+        self.ask_files: Callable[[], Sequence[str]] = self._ask_files
+        self._kind = "database"
+        self.kinds: dict[str, QRadioButton] = {}
+        kinds = QWidget()
+        flow = FlowLayout(kinds, spacing=theme.px(14))
+        group = QButtonGroup(self)
+        for value, words in (
+            ("database", text("A database")),
+            ("feedback", text("My corrections and thumbs")),
+            ("imported", text("Files of examples")),
+        ):
+            made = QRadioButton(words.replace("&", "&&"))
+            made.clicked.connect(lambda _checked=False, value=value: desk.want(kind=value, files=()))
+            group.addButton(made)
+            flow.addWidget(made)
+            self.kinds[value] = made
+        self.about = label("", "muted", wrap=True)
+        self.files_button = button(text("Choose files…"), self._choose_files)
+        self.files = label("", "small", wrap=True)
+        self._files_line = QWidget()
+        line = FlowLayout(self._files_line, spacing=theme.px(10))
+        line.addWidget(self.files_button)
+        line.addWidget(self.files)
+        self.model = ChoiceEditor([], lambda value: desk.want(model=value))
+        self.time = QSlider(Qt.Orientation.Horizontal)
+        self.time.setRange(0, len(MINUTES) - 1)
+        self.time.setPageStep(1)
+        self.time.setTickPosition(QSlider.TickPosition.TicksBelow)
+        self.time.setAccessibleName(text("From quick to thorough"))
+        self.time.valueChanged.connect(lambda at: desk.want(minutes=MINUTES[at]))
+        self.minutes = label("", "small", wrap=True)
+        time_box = QWidget()
+        time_line = FlowLayout(time_box, spacing=theme.px(12))
+        time_line.addWidget(self.time)
+        time_line.addWidget(self.minutes)
+        self.promotes = QCheckBox(text("Let it serve if the gate lets it through").replace("&", "&&"))
+        self.promotes.clicked.connect(lambda checked=False: desk.want(promotes=checked))
+        self.teach_button = button(text("Teach it"), desk.teach, "primary")
+        form_box = QWidget()
+        self._form = QFormLayout(form_box)
+        self._form.setContentsMargins(0, 0, 0, 0)
+        self._form.setRowWrapPolicy(QFormLayout.RowWrapPolicy.WrapLongRows)
+        self._form.addRow(label(text("What")), kinds)
+        self._form.addRow(label(text("From")), self._files_line)
+        self._form.addRow(label(text("Model")), self.model.field)
+        self._form.addRow(label(text("Time")), time_box)
+        self.model.field.setAccessibleName(text("Model"))
+        last = QWidget()
+        FlowLayout(last).addWidget(self.teach_button)
+        for widget in (form_box, self.about, self.promotes, last):
+            self.body.addWidget(widget)
+        theme.changed.connect(self._dress_new)
+        self._dress_new()
+
+    def show_state(self, state: LearnState) -> None:
+        wish = state.wish
+        self._kind = wish.kind
+        self.kinds[wish.kind].setChecked(True)
+        if state.models != self._models:
+            self._models = state.models
+            self.model.set_choices(state.models)
+        self.model.show_text(wish.model)
+        self._form.setRowVisible(self._files_line, wish.kind != "feedback")
+        self.files.setText(files_words(wish))
+        self.about.setText(_about(wish.kind))
+        self.time.blockSignals(True)
+        self.time.setValue(MINUTES.index(wish.minutes) if wish.minutes in MINUTES else 3)
+        self.time.blockSignals(False)
+        self.minutes.setText(
+            text("about {n} minutes for all of it: examples, training, export, evaluation", n=wish.minutes)
+        )
+        self.promotes.setChecked(wish.promotes)
+        self.teach_button.setEnabled(state.can_start)
+        self.teach_button.setToolTip("" if state.can_start else text("Choose a model and what it learns from first"))
+
+    def _choose_files(self) -> None:
+        names = tuple(self.ask_files())
+        if names:
+            self._desk.want(files=names)
+
+    def _ask_files(self) -> Sequence[str]:
+        what = text("Databases, spreadsheets or CSV files") if self._kind == "database" else text("Files of examples")
+        names, _ = QFileDialog.getOpenFileNames(self, what)
+        return names
+
+    def _dress_new(self) -> None:
+        px = self._theme.px
+        self.model.field.setMaximumWidth(px(460))
+        self.time.setFixedWidth(px(260))
+        self._form.setVerticalSpacing(px(10))
+        self._form.setHorizontalSpacing(px(16))
+
+
+def _about(kind: str) -> str:
+    words = {
+        "database": text(
+            "Questions with their queries are made from the tables, keys and values; each query is run before it "
+            "counts. What you accepted on the SQL page is learned as well. The adapter answers for this database only."
+        ),
+        "feedback": text(
+            "Learns from the replies that you corrected, kept or judged with thumbs. The adapter works in all chats "
+            "with this model once it is promoted."
+        ),
+        "imported": text(
+            "Alpaca, ShareGPT, OpenAI's messages, prompt and completion, preferences or ratings; as JSONL, JSON, CSV "
+            "or TSV. The adapter works in all chats with this model once it is promoted."
+        ),
+    }
+    return words[kind]

@@ -1,0 +1,142 @@
+"""A teaching: the steps that it has to take, its curve, how it stands now, and what went wrong."""
+
+from typing import Protocol
+
+from PySide6.QtWidgets import QFormLayout, QVBoxLayout, QWidget
+
+from rushlight.ui.desk.figures import duration_text
+from rushlight.ui.desk.learn_values import LearnState
+from rushlight.ui.gui.learn.curve_view import CurveView
+from rushlight.ui.gui.theme import Theme
+from rushlight.ui.gui.widgets import Card, FlowLayout, Meter, button, label, with_role
+from rushlight.ui.words import text
+
+
+class Watching(Protocol):
+    """Whoever orders jobs about: `LearnDesk`."""
+
+    def pause(self, job_id: str) -> None: ...
+    def resume(self, job_id: str) -> None: ...
+    def retry(self, job_id: str) -> None: ...
+    def cancel(self, job_id: str) -> None: ...
+    def show_adapter(self, name: str) -> None: ...
+
+
+class StageLine(QWidget):
+    """The steps of a teaching beside each other; those that are done have a hook, the present one a flame."""
+
+    def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setAccessibleName(text("Steps"))
+        self._flow = FlowLayout(self, spacing=theme.px(10))
+        self._names = (text("Lesson"), text("Plan"), text("Train"), text("Proof"), text("Promote"))
+        self.chips = [label("", "chip") for _ in self._names]
+        for chip in self.chips:
+            self._flow.addWidget(chip)
+
+    def show_stage(self, stage: int) -> None:
+        """The number of the present step; more than there are: all are done."""
+        for number, (chip, name) in enumerate(zip(self.chips, self._names, strict=True)):
+            chip.setText(f"✓ {name}" if number < stage else f"{number + 1} {name}")
+            with_role(chip, "chip-good" if number < stage else "chip-accent" if number == stage else "chip")
+        done = [name for number, name in enumerate(self._names) if number < stage]
+        self.setAccessibleDescription(", ".join(done))
+
+
+class RunPart(QWidget):
+    """part.show_state(state) while a job is looked at."""
+
+    def __init__(self, theme: Theme, desk: Watching, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._theme = theme
+        self._desk = desk
+        self._job_id = self._adapter = ""
+        self.stages = StageLine(theme)
+        self.card = Card(theme, text("Loss"))
+        self.curve = CurveView(theme)
+        self.card.body.addWidget(self.curve)
+        self.now = Card(theme, text("Now"))
+        self.meter = Meter(theme, text("Progress"), width=0)
+        self.doing = label("", "strong", wrap=True)
+        self._form_box = QWidget()
+        self._form = QFormLayout(self._form_box)
+        self._form.setContentsMargins(0, 0, 0, 0)
+        self.figures = {name: label("") for name in ("step", "loss", "held_out", "speed", "rate", "gradient", "left")}
+        for name, words in (
+            ("step", text("Step")), ("loss", text("Loss")), ("held_out", text("Held-out loss")),
+            ("speed", text("Speed")), ("rate", text("Learning rate")), ("gradient", text("Gradient")),
+            ("left", text("Left")),
+        ):  # fmt: skip
+            self._form.addRow(label(words, "muted"), self.figures[name])
+        self.problem = label("", "bad", wrap=True)
+        self.hint = label("", "small", wrap=True)
+        self.pause_button = button(text("Pause"), lambda: desk.pause(self._job_id))
+        self.resume_button = button(text("Go on"), lambda: desk.resume(self._job_id))
+        self.retry_button = button(text("Try again"), lambda: desk.retry(self._job_id))
+        self.cancel_button = button(text("Cancel"), lambda: desk.cancel(self._job_id))
+        self.see_button = button(text("See the proof"), lambda: desk.show_adapter(self._adapter), "primary")
+        buttons = QWidget()
+        flow = FlowLayout(buttons, spacing=theme.px(8))
+        for one in (self.see_button, self.pause_button, self.resume_button, self.retry_button, self.cancel_button):
+            flow.addWidget(one)
+        for widget in (self.doing, self.meter, self._form_box, self.problem, self.hint, buttons):
+            self.now.body.addWidget(widget)
+        self.note = label(
+            text("Training makes way while you chat. You can close this window: the job goes on and is listed under "
+                 "Jobs."), "small", wrap=True,
+        )  # fmt: skip
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(theme.px(16))
+        for part in (self.stages, self.card, self.now, self.note):
+            column.addWidget(part)
+
+    def show_state(self, state: LearnState) -> None:
+        job = state.job
+        self.setVisible(job is not None)
+        if job is None:
+            return
+        self._job_id, self._adapter = job.id, job.adapter
+        self.stages.show_stage(5 if job.state == "done" else job.stage)
+        self.curve.show_steps(state.steps)
+        self.card.setVisible(bool(state.steps) or job.stage >= 2)
+        self.doing.setText(_doing(job.state, job.what))
+        self.meter.setVisible(job.fraction is not None and not job.is_over)
+        self.meter.set_fraction(job.fraction or 0.0)
+        last = state.steps[-1] if state.steps else None
+        held_out = next((one.held_out for one in reversed(state.steps) if one.held_out is not None), None)
+        shown = {
+            "step": "" if last is None else str(last.step),
+            "loss": "" if last is None else f"{last.loss:.4f}",
+            "held_out": "" if held_out is None else f"{held_out:.4f}",
+            "speed": "" if last is None else text("{n} tokens/s", n=f"{last.tokens_per_s:,.0f}"),
+            "rate": "" if last is None else f"{last.rate:.2e}",
+            "gradient": "" if last is None else f"{last.gradient:.3f}",
+            "left": "" if job.remaining_s is None or job.is_over else duration_text(job.remaining_s),
+        }
+        for name, words in shown.items():
+            self.figures[name].setText(words)
+            self._form.setRowVisible(self.figures[name], bool(words))
+        self.problem.setText(job.message)
+        self.problem.setVisible(bool(job.message))
+        self.hint.setText(job.hint)
+        self.hint.setVisible(bool(job.hint))
+        self.pause_button.setVisible(job.state in ("running", "waiting"))
+        self.resume_button.setVisible(job.state in ("paused", "pausing"))
+        self.retry_button.setVisible(job.state in ("failed", "cancelled"))
+        self.cancel_button.setVisible(not job.is_over and job.state != "cancelling")
+        self.see_button.setVisible(bool(job.adapter))
+        self.note.setVisible(not job.is_over)
+
+
+def _doing(state: str, what: str) -> str:
+    words = {
+        "waiting": text("Waits for its turn"),
+        "paused": text("Paused"),
+        "pausing": text("Pauses"),
+        "cancelling": text("Is being cancelled"),
+        "done": text("Done"),
+        "failed": text("It did not get to its end"),
+        "cancelled": text("Cancelled"),
+    }
+    return words.get(state, what)
