@@ -34,6 +34,7 @@ CODE = "Yes: [the way](https://example.org/way).\n\n```python\nprint('wax')\n```
 _PATIENCE = 45  # presses of Tab without anything new
 _PAGE_OF = {
     "sql": "sql",
+    "learn": "learn",
     "models": "models",
     "quantize": "quantize",
     "server": "server",
@@ -184,6 +185,7 @@ NOTHING_TO_DO = {
     "chat.undo": "nothing was done",
     "page.chat": "it is shown already",
     "sql.stop": "nothing runs",
+    "learn.start": "nothing was chosen to learn from",
     "models.unload-all": "nothing is loaded",
     "view.normal-size": "it is that size",
     "app.focus-input": "it has the focus",
@@ -298,6 +300,30 @@ def _saved(window: MainWindow, qtbot: Any) -> None:
     qtbot.waitUntil(lambda: bool(sql.saved.cards) and not sql.saved.desk.state.is_loading)
 
 
+def _lesson(window: MainWindow, qtbot: Any) -> None:
+    """A lesson with an example that is chosen."""
+    from rushlight.assistant.learn.example import Draft, Turn
+    from rushlight.assistant.learn.lessons import LessonBook
+    from rushlight.ui.desk.learn_values import Choice
+
+    made: list[str] = []
+
+    def make(app: App) -> str:
+        book = LessonBook(app.store)
+        lesson = book.create("letters", "feedback", scope="chat")
+        book.add(lesson, [Draft(prompt=(Turn("user", f"Write {n}"),), answer=f"Dear {n}") for n in range(50)])
+        return lesson.id
+
+    window.application.background.read(make, made.append)
+    qtbot.waitUntil(lambda: bool(made))
+    window.show_page("learn")
+    learn = page(window)
+    learn.desk.choose(Choice("lesson", made[0]))
+    qtbot.waitUntil(lambda: learn.lesson.table.rowCount() > 1)
+    learn.lesson.table.setCurrentCell(1, 0)
+    learn.lesson.answer.setPlainText("Dear all")
+
+
 def _all_settings(window: MainWindow, qtbot: Any) -> None:
     window.show_page("settings")
     qtbot.waitUntil(lambda: bool(page(window).desk.state.rows))
@@ -336,6 +362,8 @@ SCENES = [
     Scene("model-card", _model_card),
     Scene("job-log", _job_log),
     Scene("all-settings", _all_settings),
+    Scene("learn", act(on="learn")),
+    Scene("learn-lesson", _lesson),
     Scene("sql-answer", _asked),
     Scene("sql-saved", _saved),
     Scene("first-run", act(on="first-run")),
