@@ -88,13 +88,12 @@ def database(
 
     @contextmanager
     def kind(app: "App") -> "Iterator[LessonKind]":
-        from rushlight.assistant.learn.kinds.database import DatabaseLesson
+        from rushlight.assistant.learn.kinds.database import DatabaseLesson, examples_for
         from rushlight.assistant.sql.database import open_database
         from rushlight.assistant.sql.memory import SqlMemory
 
-        n = (examples or min(6_000, max(400, int(110 * minutes)))) + 130
         with open_database(files, app.paths) as opened:
-            yield DatabaseLesson(opened, SqlMemory(app.store), n=min(6_000, n), seed=seed)
+            yield DatabaseLesson(opened, SqlMemory(app.store), n=examples_for(minutes, examples), seed=seed)
 
     return _teach(arguments, kind, model, yes=yes, background=background, as_json=as_json)
 

@@ -28,10 +28,6 @@ if TYPE_CHECKING:
     from rushlight.trainer.evaluate.suite import Item
     from rushlight.ui.work.teaching import Plan
 
-_EXAMPLES_A_MINUTE = 110  # that are made, where nobody said how many: more than training can see
-_LEAST_EXAMPLES = 400
-_MOST_EXAMPLES = 6_000
-
 
 class TeachArguments(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """What `rushlight teach` is told."""
@@ -309,15 +305,12 @@ class _Steps:
 
             yield ImportedLesson([Path(path) for path in given.files], columns=given.columns)
         else:
-            from rushlight.assistant.learn.kinds.database import DatabaseLesson
+            from rushlight.assistant.learn.kinds.database import DatabaseLesson, examples_for
             from rushlight.assistant.sql.database import open_database
             from rushlight.assistant.sql.memory import SqlMemory
 
-            wanted = given.examples or min(
-                _MOST_EXAMPLES, max(_LEAST_EXAMPLES, int(_EXAMPLES_A_MINUTE * given.minutes))
-            )
+            n = examples_for(given.minutes, given.examples)
             with open_database(given.files, app.paths) as database:
-                n = min(_MOST_EXAMPLES, wanted + 130)  # some are held out
                 yield DatabaseLesson(database, SqlMemory(app.store), n=n, seed=given.seed)
 
     def _use(self, lesson: Lesson) -> "LessonUse":

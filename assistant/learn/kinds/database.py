@@ -20,6 +20,15 @@ from rushlight.assistant.sql.taught import scope_of
 
 DEFAULT_EXAMPLES = 1_500
 MAX_EXAMPLES = 20_000
+_A_MINUTE = 300  # more than training can see in it: an example that was not seen teaches more than one seen twice
+_LEAST, _MOST = 400, 6_000
+_HELD_OUT = 130
+
+
+def examples_for(minutes: float, wanted: int = 0) -> int:
+    """How many to make for so many minutes of teaching, or so that `wanted` can be trained on."""
+    n = wanted or min(_MOST, max(_LEAST, int(_A_MINUTE * minutes)))
+    return min(MAX_EXAMPLES, n + _HELD_OUT)
 
 
 class DatabaseLesson:
