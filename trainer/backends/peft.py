@@ -110,13 +110,13 @@ def _loaded(folder: Path, stored: Any, device: str, config: TrainConfig) -> Any:
         ) from None
     if config.method != "qlora":
         model = model.to(device)
-        # Weights that still lie in the mapped file begin anywhere; products of them may differ in the last bit from
-        # those of weights that begin at a line of the cache.
-        if device == "cpu":
-            with torch.no_grad():
-                for weight in model.parameters():
-                    if weight.data_ptr() % 64:
-                        weight.data = weight.data.clone()
+    # Weights that still lie in the mapped file begin anywhere; products of them may differ in the last bit from those
+    # of weights that begin at a line of the cache. Beside 4-bit weights they would hold the whole file in memory.
+    if device == "cpu":
+        with torch.no_grad():
+            for weight in model.parameters():
+                if weight.is_floating_point() and (weight.data_ptr() % 64 or config.method == "qlora"):
+                    weight.data = weight.data.clone()
     return model
 
 
