@@ -5,13 +5,13 @@
 #include <cstring>
 
 #include "lower_case.h"
+#include "word_hash.h"
 
 namespace rushlight {
 
 namespace {
 
 constexpr std::uint64_t kBase = 0x9E3779B97F4A7C15u;  // of the polynomial; odd
-constexpr std::uint64_t kFactor = 0xD6E8FEB86659FD93u;
 constexpr std::uint8_t kSpace = 0, kOther = 0xFF;
 
 // Each byte's lower case; 0 for white space; 0xFF where it is no ASCII, and for 0 itself.
@@ -72,13 +72,6 @@ std::size_t put_code(std::uint8_t *to, std::uint32_t code) noexcept {
     return n;
 }
 
-// The first `n` <= 8 of eight bytes that may all be read, as a little-endian number: the kernels know no other machine.
-std::uint64_t first_bytes(const std::uint8_t *from, std::size_t n) noexcept {
-    std::uint64_t value;
-    std::memcpy(&value, from, 8);
-    return n < 8 ? value & ((std::uint64_t{1} << 8 * n) - 1) : value;
-}
-
 }  // namespace
 
 Shingler::Shingler(const Shingling &shingling) : shingling_(shingling) {
@@ -129,11 +122,11 @@ void Shingler::words(const std::uint8_t *from, const std::uint8_t *end) {
 
 void Shingler::end_word(std::size_t n) {
     if (n == 0) return;
-    std::uint64_t hash = shingling_.seed ^ n * kFactor;
+    std::uint64_t hash = shingling_.seed ^ n * kWordFactor;
     const std::uint8_t *from = word_.data();
     for (std::size_t left = n; left > 0;) {
         const std::size_t taken = left < 8 ? left : 8;
-        hash = (hash ^ first_bytes(from, taken)) * kFactor;
+        hash = (hash ^ first_bytes(from, taken)) * kWordFactor;
         hash ^= hash >> 32;
         from += taken, left -= taken;
     }
@@ -142,7 +135,7 @@ void Shingler::end_word(std::size_t n) {
 
 void Shingler::characters(const std::uint8_t *from, const std::uint8_t *end) {
     const auto add_code = [this](std::uint32_t code) {
-        const std::uint64_t hash = (shingling_.seed ^ code) * kFactor;
+        const std::uint64_t hash = (shingling_.seed ^ code) * kWordFactor;
         add(hash ^ hash >> 32);
     };
     bool is_apart = false;

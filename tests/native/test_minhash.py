@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from rushlight.native import _fallback, _kernels
 from rushlight.trainer.data import plain_shingles
-from rushlight.trainer.data.near_duplicates import Column, text_column
+from rushlight.trainer.data.columns import Column, text_column
 
 _WORDS = [
     "the",
