@@ -203,8 +203,8 @@ def estimate_ngrams(columns: list[_Column], order: int, stop: _Bytes, n_threads:
     file and mapped; trainer/data/plain_ngrams.py defines every number. A word is its 64-bit hash.
 
     Returns None once the byte of `stop` is not 0, and in the fallback. The GIL is released; the buffers must not change
-    meanwhile, but for `stop`. ValueError for sizes that do not fit, for texts without a word and for 2**32 - 16 words or
-    more. Memory: 14 bytes for each word, 24 for each n-gram of the order at work, and the image.
+    meanwhile, but for `stop`. ValueError for sizes that do not fit, for texts without a word and for those with more
+    than 2**32 - 16 of them. Memory: 14 bytes for each word, 24 for each n-gram of the order at work, and the image.
     """
 
 def score_ngrams(
@@ -227,7 +227,7 @@ def score_ngrams(
     """
 
 def score_words(image: _Bytes, text: _Bytes) -> bytes | None:
-    """log10 of the probability of each word and each end of line of a text, as float32 in bytes. None in the fallback."""
+    """log10 of the probability of each word and end of line of a text, as float32 in bytes. None in the fallback."""
 
 def ngrams_to_arpa(image: _Bytes) -> bytes | None:
     """The model as an ARPA file, log10 with seven digits behind the point. None in the fallback. Errors as above."""
