@@ -77,7 +77,8 @@ inline void play_ngrams(std::mt19937_64 &random) {
     score_texts(image, {texts, sums, counts, unknown}, 1 + random() % 2);
     const bool is_split = middle > 0 && middle < size && data[middle - 1] != '\n';  // a line or a word was cut
     if (!is_split) EXPECT(std::fabs(sums[0] + sums[1] - total) < 1e-6 * std::fabs(total) + 1e-6);
-    for (std::size_t i = 0; i < 20; ++i) bytes[kHeaderBytes + random() % (bytes.size() - kHeaderBytes)] ^= 1u << random() % 8;
+    for (std::size_t i = 0; i < 20; ++i)
+        bytes[kHeaderBytes + random() % (bytes.size() - kHeaderBytes)] = static_cast<std::uint8_t>(random());
     score_words(image, data.get(), data.get() + size);
     if (image.is_consistent()) EXPECT(!arpa_of(image).empty());
     std::string wrong = arpa;
