@@ -115,7 +115,8 @@ def show(paths: tuple[Path, ...], field: str, n: int, first: int, seed: int, as_
 @_BACKGROUND
 @_AS_JSON
 def clean(paths: tuple[Path, ...], field: str, out: Path | None, rules: tuple[str, ...], least: int, most: int,
-          model: Path | None, most_perplexity: float | None, workers: int, background: bool, as_json: bool) -> int:  # fmt: skip
+          model: Path | None, most_perplexity: float | None, workers: int, background: bool,
+          as_json: bool) -> int:  # fmt: skip
     settings = {"field": field, "rules": list(rules), "least": least, "most": most, "model": _absolute(model),
                 "most_perplexity": most_perplexity or 0.0, "workers": workers}  # fmt: skip
     return _run("clean", paths, _out(paths, out, "clean"), settings, _show_cleaned, background, as_json)
