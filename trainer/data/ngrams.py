@@ -130,16 +130,16 @@ def open_model(path: Path) -> NgramModel:
     try:
         if not is_ours and COMPILED:
             content = ngrams_from_arpa(content)
-        model = NgramModel(content)
         if COMPILED:
             score_words(content, b"")  # looks at the sizes
+        return NgramModel(content)
     except ValueError as error:
+        said = "it is damaged, or not whole." if is_ours else str(error)
         raise Error(
-            f"{path.name} is no n-gram model: {error}",
+            f"{path.name} is no n-gram model: {said}",
             "Expected a file that `rushlight data score --keep-model` wrote, or an ARPA file up to order 5.",
             kind="bad-data",
         ) from None
-    return model
 
 
 def _no_words() -> Error:
