@@ -1,7 +1,6 @@
 // Reads ARPA files: the n-grams of each order are sorted by their words read backwards, as the trie wants them.
 #include <algorithm>
 #include <cmath>
-#include <cstring>
 #include <numeric>
 #include <stdexcept>
 
@@ -74,9 +73,8 @@ class Reader {
                 line_.clear();
                 fail("the file ends too early");
             }
-            const char *const stop = static_cast<const char *>(std::memchr(from_, '\n', static_cast<std::size_t>(end_ - from_)));
-            const char *first = from_, *last = stop == nullptr ? end_ : stop;
-            from_ = stop == nullptr ? end_ : stop + 1, ++n_lines_;
+            const char *first = from_, *last = std::find(from_, end_, '\n');
+            from_ = last == end_ ? end_ : last + 1, ++n_lines_;
             while (first != last && is_blank(*first)) ++first;
             while (first != last && is_blank(last[-1])) --last;
             line_.assign(first, last);
@@ -131,7 +129,8 @@ class Reader {
             i += i < text.size() && (text[i] == '-' || text[i] == '+');
             int power = 0;
             if (i == text.size()) n_digits = 0;
-            for (; i < text.size() && text[i] >= '0' && text[i] <= '9'; ++i) power = std::min(10 * power + (text[i] - '0'), 999);
+            for (; i < text.size() && text[i] >= '0' && text[i] <= '9'; ++i)
+                power = std::min(10 * power + (text[i] - '0'), 999);
             value *= std::pow(10.0, is_negative ? -power : power);
         }
         if (n_digits == 0 || i != text.size() || !(value <= 1e6)) fail("\"" + text.substr(0, 40) + "\" is no number");
@@ -139,7 +138,8 @@ class Reader {
     }
 
     void section(std::size_t length, std::uint64_t n) {
-        if (line_ != "\\" + std::to_string(length) + "-grams:") fail("expected \\" + std::to_string(length) + "-grams:");
+        const std::string n_words = std::to_string(length), head = "\\" + n_words + "-grams:";
+        if (line_ != head) fail("expected " + head);
         Grams &grams = grams_[length - 1];
         grams.length = length;
         std::uint32_t words[kMostOrder];
@@ -150,16 +150,18 @@ class Reader {
             for (std::size_t i = length; i-- > 0;) {
                 const std::string word = piece();
                 const auto *const bytes = reinterpret_cast<const std::uint8_t *>(word.data());
-                if (word.empty()) fail("expected " + std::to_string(length) + " words");
+                if (word.empty()) fail("expected " + n_words + " words");
                 words[i] = length == 1 ? vocabulary_.number(bytes, word.size()) : vocabulary_.known(bytes, word.size());
-                if (words[i] == kUnknown && word != "<unk>") fail("\"" + word.substr(0, 40) + "\" is not among the 1-grams");
+                if (words[i] == kUnknown && word != "<unk>")
+                    fail("\"" + word.substr(0, 40) + "\" is not among the 1-grams");
             }
             const std::string backoff = piece();
-            if (!piece().empty()) fail("expected " + std::to_string(length) + " words and at most one number behind them");
+            if (!piece().empty()) fail("expected " + n_words + " words and at most one number behind them");
             grams.add(words, probability, backoff.empty() ? 0.0f : number(backoff));
         }
         if (grams.size() != n)
-            fail(std::to_string(grams.size()) + " " + std::to_string(length) + "-grams, where " + std::to_string(n) + " were promised");
+            fail(std::to_string(grams.size()) + " " + n_words + "-grams, where " + std::to_string(n) +
+                 " were promised");
     }
 
     void renumber() {
@@ -185,11 +187,13 @@ class Reader {
             const Grams &above = grams_[length - 1];
             Grams &below = grams_[length - 2], missing;
             missing.length = length - 1;
+            const auto is_before = [&](const std::uint32_t *a, const std::uint32_t *b) {
+                return std::lexicographical_compare(a, a + length - 1, b, b + length - 1);
+            };
             std::size_t at = 0;
             for (std::size_t k = 0; k < above.size(); ++k) {
                 const std::uint32_t *const end = above.at(k);
-                while (at < below.size() && std::lexicographical_compare(below.at(at), below.at(at) + length - 1, end, end + length - 1))
-                    ++at;
+                while (at < below.size() && is_before(below.at(at), end)) ++at;
                 if (at < below.size() && std::equal(end, end + length - 1, below.at(at))) continue;
                 if (missing.size() > 0 && std::equal(end, end + length - 1, missing.at(missing.size() - 1))) continue;
                 missing.add(end, NAN, 0.0f);

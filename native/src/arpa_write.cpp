@@ -68,8 +68,8 @@ class Writer {
     void put_word(std::uint32_t word) {
         if (word >= image_.n(1)) word = kUnknown;
         const std::uint64_t first = image_.starts()[word], last = image_.starts()[word + 1];
-        if (first < last && last <= image_.sizes().n_string_bytes)
-            text_.append(reinterpret_cast<const char *>(image_.strings()) + first, static_cast<std::size_t>(last - first));
+        const auto *const strings = reinterpret_cast<const char *>(image_.strings());
+        if (first < last && last <= image_.sizes().n_string_bytes) text_.append(strings + first, strings + last);
     }
 
     const NgramImage &image_;

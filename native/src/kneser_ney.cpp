@@ -1,4 +1,4 @@
-// Sorts the places of a text by their words read backwards: every n-gram is then a run, and all counts are lengths of it.
+// Sorts the places of a text by their words read backwards: every n-gram is then a run, and counts are lengths of runs.
 #include "kneser_ney.h"
 
 #include <algorithm>

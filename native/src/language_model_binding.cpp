@@ -43,7 +43,8 @@ nb::object estimate_lent(nb::list columns, nb::handle order, nb::handle stop, nb
     std::unique_ptr<Estimate> estimate;
     {
         const nb::gil_scoped_release without_gil;
-        estimate = std::make_unique<Estimate>(lent.texts, wanted, *flag.data<const std::atomic<std::uint8_t>>(), threads);
+        const auto &is_stopped = *flag.data<const std::atomic<std::uint8_t>>();
+        estimate = std::make_unique<Estimate>(lent.texts, wanted, is_stopped, threads);
     }
     if (estimate->is_stopped()) return nb::none();
     if (estimate->is_empty()) refuse("columns must have a word.");
@@ -71,7 +72,8 @@ bool score_lent(nb::handle image, nb::handle offsets, nb::handle data, nb::handl
     numbers.expect_size("counts", found.size());
     strange.expect_size("unknown", found.size());
     const LentColumn column(offsets, data, validity, texts_from(first, "first"), found.size());
-    const NgramTask task{column.texts, found.data<double>(), numbers.data<std::int64_t>(), strange.data<std::int64_t>()};
+    const NgramTask task{column.texts, found.data<double>(), numbers.data<std::int64_t>(),
+                         strange.data<std::int64_t>()};
     const std::size_t threads = threads_from(n_threads);
     const nb::gil_scoped_release without_gil;
     score_texts(model.image, task, threads);

@@ -1,4 +1,4 @@
-// Columns of an Arrow table lent by Python: offsets, data and validity that fit one another, or an error that names them.
+// Columns of an Arrow table lent by Python: offsets, data and validity that fit one another, or an error with a name.
 #pragma once
 
 #include <nanobind/nanobind.h>
@@ -31,7 +31,8 @@ class Offsets {
   private:
     static Py_ssize_t width(nanobind::handle source) {
         Py_buffer view;
-        if (PyObject_GetBuffer(source.ptr(), &view, PyBUF_C_CONTIGUOUS | PyBUF_FORMAT) != 0) throw nanobind::python_error();
+        if (PyObject_GetBuffer(source.ptr(), &view, PyBUF_C_CONTIGUOUS | PyBUF_FORMAT) != 0)
+            throw nanobind::python_error();
         const Py_ssize_t found = view.itemsize;
         PyBuffer_Release(&view);
         return found;
@@ -44,7 +45,8 @@ class Offsets {
 // A column of texts whose offsets all lie within its data. Keeps what was lent.
 class LentColumn {
   public:
-    LentColumn(nanobind::handle offsets, nanobind::handle data, nanobind::handle validity, std::size_t first, std::size_t n)
+    LentColumn(nanobind::handle offsets, nanobind::handle data, nanobind::handle validity, std::size_t first,
+               std::size_t n)
         : offsets_(offsets), data_(data, "data", {'B', 'b', 'c'}, 1, false) {
         if (!validity.is_none())
             validity_.emplace_back(validity, "validity", std::initializer_list<char>{'B', 'b', 'c'}, std::size_t{1},

@@ -16,7 +16,8 @@ std::uint64_t filled_up(std::uint64_t n) noexcept { return (n + 7) / 8 * 8; }
 // The place of `wanted` among rising values [low, high), or kNowhere. A few steps by interpolation, the rest by halves,
 // so that no values make it slow.
 template <typename T, typename Value>
-std::size_t place_of(const T *values, std::size_t low, std::size_t high, std::uint64_t wanted, const Value &value) noexcept {
+std::size_t place_of(const T *values, std::size_t low, std::size_t high, std::uint64_t wanted,
+                     const Value &value) noexcept {
     for (int n_steps = 0; high - low > 4; ++n_steps) {
         const std::uint64_t least = value(values[low]), most = value(values[high - 1]);
         if (wanted < least || wanted > most) return kNowhere;
@@ -116,8 +117,9 @@ void NgramImage::children(std::size_t order, std::size_t at, std::size_t &first,
 std::size_t NgramImage::child(std::size_t order, std::size_t at, std::uint32_t word) const noexcept {
     std::size_t first, last;
     children(order, at, first, last);
-    if (order + 1 == this->order()) return place_of(leaves(), first, last, word, [](const Leaf &one) { return one.word; });
-    return place_of(nodes(order + 1), first, last, word, [](const Node &one) { return one.word; });
+    const auto word_of = [](const auto &one) { return one.word; };
+    if (order + 1 == this->order()) return place_of(leaves(), first, last, word, word_of);
+    return place_of(nodes(order + 1), first, last, word, word_of);
 }
 
 }  // namespace rushlight

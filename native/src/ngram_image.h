@@ -1,4 +1,4 @@
-// An n-gram model as one run of bytes, to be mapped into memory: a trie over reversed n-grams, the words sorted by hash.
+// An n-gram model as one run of bytes, to be mapped into memory: a trie over reversed n-grams, words sorted by hash.
 //
 //   magic u64 | order u64 | words u64 | bytes of strings u64 | n-grams of each order, 5 x u64 | 0 u64
 //   hashes u64[words]          rising from the fourth on; the number of a word is its place

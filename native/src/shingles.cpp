@@ -74,9 +74,11 @@ std::size_t put_code(std::uint8_t *to, std::uint32_t code) noexcept {
 
 constexpr std::uint64_t kOnes = 0x0101010101010101u, kHighs = 0x8080808080808080u;
 
-// The high bit of bytes that may end a word or are no ASCII: up to 0x20, and from 0x80 on. The lowest one is right; above
-// it there may be wrong ones.
-inline std::uint64_t stops(std::uint64_t bytes) noexcept { return (((bytes - 0x21 * kOnes) & ~bytes) | bytes) & kHighs; }
+// The high bit of bytes that may end a word or are no ASCII: up to 0x20, and from 0x80 on. The lowest one is right;
+// above it there may be wrong ones.
+inline std::uint64_t stops(std::uint64_t bytes) noexcept {
+    return (((bytes - 0x21 * kOnes) & ~bytes) | bytes) & kHighs;
+}
 
 // Eight ASCII characters in lower case.
 inline std::uint64_t lowered(std::uint64_t bytes) noexcept {

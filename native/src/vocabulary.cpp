@@ -79,7 +79,8 @@ SortedWords Vocabulary::sorted(std::vector<std::uint32_t> &changed) const {
     }
     std::vector<std::uint32_t> by_hash(hashes_.size());
     std::iota(by_hash.begin(), by_hash.end(), 0u);
-    std::sort(by_hash.begin(), by_hash.end(), [&](std::uint32_t a, std::uint32_t b) { return hashes_[a] < hashes_[b]; });
+    const auto is_before = [this](std::uint32_t a, std::uint32_t b) { return hashes_[a] < hashes_[b]; };
+    std::sort(by_hash.begin(), by_hash.end(), is_before);
     for (const std::uint32_t old : by_hash) {
         changed[kFirstWord + old] = static_cast<std::uint32_t>(result.hashes.size());
         result.hashes.push_back(hashes_[old]);

@@ -42,8 +42,10 @@ inline void play_ngrams(std::mt19937_64 &random) {
     const std::size_t size = random() % 1500, order = 1 + random() % kMostOrder;
     const auto data = std::make_unique<std::uint8_t[]>(size);  // exactly its size: a byte too many is seen
     const char *letters = "ab ab \n\xC3 <";
-    for (std::size_t i = 0; i < size; ++i)
-        data[i] = static_cast<std::uint8_t>(random() % 16 == 0 ? random() : static_cast<std::uint64_t>(letters[random() % 10]));
+    for (std::size_t i = 0; i < size; ++i) {
+        const auto letter = static_cast<std::uint64_t>(letters[random() % 10]);
+        data[i] = static_cast<std::uint8_t>(random() % 16 == 0 ? random() : letter);
+    }
     const std::size_t middle = random() % (size + 1);
     const std::int64_t offsets[] = {0, static_cast<std::int64_t>(middle), static_cast<std::int64_t>(size)};
     const Texts texts{offsets, true, data.get(), nullptr, 0, 2};
