@@ -204,7 +204,7 @@ def estimate_ngrams(columns: list[_Column], order: int, stop: _Bytes, n_threads:
 
     Returns None once the byte of `stop` is not 0, and in the fallback. The GIL is released; the buffers must not change
     meanwhile, but for `stop`. ValueError for sizes that do not fit, for texts without a word and for those with more
-    than 2**32 - 16 of them. Memory: 14 bytes for each word, 24 for each n-gram of the order at work, and the image.
+    than 2**32 - 16 of them. Memory: 18 bytes for each word, 50 for each n-gram of the order at work, and the image.
     """
 
 def score_ngrams(
