@@ -69,7 +69,8 @@ class NgramModel:
         raw = text.encode("utf-8", "surrogatepass")
         if self._plain is not None:
             return [score for score, _ in plain_ngrams.word_scores(self._plain, raw)]
-        return np.frombuffer(score_words(self._image, raw) or b"", np.float32).astype(float).tolist()
+        found: list[float] = np.frombuffer(score_words(self._image, raw) or b"", np.float32).tolist()
+        return found
 
     def arpa(self) -> bytes:
         """The model as an ARPA file."""
@@ -97,7 +98,7 @@ def estimate(
     flag = bytearray(1)
     forget = stop.on_set(lambda: flag.__setitem__(0, 1))
     try:
-        lent = [(one.offsets, one.data, one.validity, one.first, one.n) for one in columns]
+        lent: list[Any] = [(one.offsets, one.data, one.validity, one.first, one.n) for one in columns]
         image = estimate_ngrams(lent, order, flag, n_threads)
     except ValueError as error:
         if "must have a word" in str(error):
