@@ -17,7 +17,7 @@ from rushlight import Error, Stop
 from rushlight.native import COMPILED, estimate_ngrams, ngrams_from_arpa, ngrams_to_arpa, score_ngrams, score_words
 from rushlight.quant.whole_file import whole_file
 from rushlight.trainer.data import plain_ngrams
-from rushlight.trainer.data.columns import Column, text_column
+from rushlight.trainer.data.columns import Column
 
 MOST_ORDER = 5
 _HEADER_BYTES = 80
@@ -109,11 +109,6 @@ def estimate(
     stop.check()
     assert image is not None
     return NgramModel(image)
-
-
-def estimate_of(texts: Sequence[str], order: int = MOST_ORDER) -> NgramModel:
-    """The model of texts that are already here."""
-    return estimate([text_column(texts)], order)
 
 
 def open_model(path: Path) -> NgramModel:
