@@ -14,11 +14,16 @@ __all__ = [
     "common_prefix_length",
     "count_sizes",
     "cpu_path",
+    "estimate_ngrams",
     "merge_trimmed",
     "minhash_texts",
+    "ngrams_from_arpa",
+    "ngrams_to_arpa",
     "quantize_rows",
     "round_with_feedback",
     "score_logits",
+    "score_ngrams",
+    "score_words",
 ]
 
 try:
@@ -31,11 +36,16 @@ try:
         common_prefix_length,
         count_sizes,
         cpu_path,
+        estimate_ngrams,
         merge_trimmed,
         minhash_texts,
+        ngrams_from_arpa,
+        ngrams_to_arpa,
         quantize_rows,
         round_with_feedback,
         score_logits,
+        score_ngrams,
+        score_words,
     )
 
     COMPILED = True
@@ -50,11 +60,16 @@ except ModuleNotFoundError:
         common_prefix_length,
         count_sizes,
         cpu_path,
+        estimate_ngrams,
         merge_trimmed,
         minhash_texts,
+        ngrams_from_arpa,
+        ngrams_to_arpa,
         quantize_rows,
         round_with_feedback,
         score_logits,
+        score_ngrams,
+        score_words,
     )
 
     COMPILED = False

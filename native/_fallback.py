@@ -155,6 +155,41 @@ def add_moments(inputs: "_Buffer", n_columns: int, weight: float, sums: "_Buffer
     return False
 
 
+def estimate_ngrams(columns: list[Any], order: int, stop: "_Buffer", n_threads: int = 1) -> bytes | None:
+    """None: trainer/data/plain_ngrams.py has the plain version."""
+    return None
+
+
+def score_ngrams(
+    image: "_Buffer",
+    offsets: "_Buffer",
+    data: "_Buffer",
+    validity: "_Buffer | None",
+    first: int,
+    sums: "_Buffer",
+    counts: "_Buffer",
+    unknown: "_Buffer",
+    n_threads: int = 1,
+) -> bool:
+    """False, and nothing is written: trainer/data/plain_ngrams.py has the plain version."""
+    return False
+
+
+def score_words(image: "_Buffer", text: "_Buffer") -> bytes | None:
+    """None: trainer/data/plain_ngrams.py has the plain version."""
+    return None
+
+
+def ngrams_to_arpa(image: "_Buffer") -> bytes | None:
+    """None: trainer/data/plain_ngrams.py has the plain version."""
+    return None
+
+
+def ngrams_from_arpa(arpa: "_Buffer") -> bytes | None:
+    """None: trainer/data/plain_ngrams.py has the plain version."""
+    return None
+
+
 @final
 class ActivationSums:
     """Sees nothing, since ggml cannot call Python's kernels: `callback_address` is 0, and quant/activations.py sums up

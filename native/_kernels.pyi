@@ -195,6 +195,49 @@ def merge_trimmed(
     Equal to trainer/merge/combine.py bit for bit. False, with nothing written, in the fallback. The GIL is released.
     """
 
+def estimate_ngrams(columns: list[_Column], order: int, stop: _Bytes, n_threads: int = 1) -> bytes | None:
+    """The image of an n-gram model of order 1 to 5 over the texts of `columns`: interpolated modified Kneser-Ney.
+
+    Words lie between control characters and blanks; each line is a sentence, lines without words are none. Words that
+    are written like a mark, "<s>", count as unknown. native/src/ngram_image.h draws the image, which may be kept in a
+    file and mapped; trainer/data/plain_ngrams.py defines every number. A word is its 64-bit hash.
+
+    Returns None once the byte of `stop` is not 0, and in the fallback. The GIL is released; the buffers must not change
+    meanwhile, but for `stop`. ValueError for sizes that do not fit, for texts without a word and for those with more
+    than 2**32 - 16 of them. Memory: 18 bytes for each word, 50 for each n-gram of the order at work, and the image.
+    """
+
+def score_ngrams(
+    image: _Bytes,
+    offsets: _Integers,
+    data: _Bytes,
+    validity: _Bytes | None,
+    first: int,
+    sums: _Doubles,
+    counts: _Longs,
+    unknown: _Longs,
+    n_threads: int = 1,
+) -> bool:
+    """What a model says of as many texts of an Arrow column as `sums` has places, from text `first` on.
+
+    `sums` (float64) get log10 of the probability of all words and ends of lines, `counts` (int64) how many these are,
+    `unknown` (int64) how many words the model does not know. False, with nothing written, in the fallback. The GIL is
+    released. ValueError for sizes that do not fit and for an image that is none; bytes of an image that are damaged
+    further in give wrong numbers, but nothing outside is read.
+    """
+
+def score_words(image: _Bytes, text: _Bytes) -> bytes | None:
+    """log10 of the probability of each word and end of line of a text, as float32 in bytes. None in the fallback."""
+
+def ngrams_to_arpa(image: _Bytes) -> bytes | None:
+    """The model as an ARPA file, log10 with seven digits behind the point. None in the fallback. Errors as above."""
+
+def ngrams_from_arpa(arpa: _Bytes) -> bytes | None:
+    """The image of an ARPA file up to order 5. N-grams whose end is not there get what backing off says of it.
+
+    None in the fallback. ValueError with the line for what is no ARPA file.
+    """
+
 @final
 class ActivationSums(metaclass=_NanobindType):
     """Sums over the inputs of weights, filled by llama.cpp's evaluation callback without Python.

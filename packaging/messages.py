@@ -34,6 +34,7 @@ _LATER = (
     "modules", "tensors", "windows", "Evaluating", "Comparing with the base", "items",
     "Asking the untrained model", "Working", "pieces", "Making examples", "Measuring this machine", "Reading feedback",
     "questions",
+    "Reading good texts", "Making a model of them",
 )  # fmt: skip
 # What click says itself, where a user meets it: it asks gettext, which ui/words.py points to our catalogue.
 CLICK: tuple[Message, ...] = (

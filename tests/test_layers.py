@@ -55,6 +55,7 @@ ONLY_IN: dict[str, tuple[str, ...]] = {
     "unsloth": ("trainer/backends/unsloth.py",),
     "lm_eval": ("trainer/evaluate/harness.py",),
     "sqlite3": (),  # apsw instead: the standard library's SQLite has known WAL faults
+    "py3langid": ("trainer/data/language.py",),
     "pickle": (),
     "requests": (),
     "urllib.request": (),

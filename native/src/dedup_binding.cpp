@@ -4,11 +4,11 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
-#include <list>
 #include <string>
 #include <vector>
 
 #include "lent.h"
+#include "lent_texts.h"
 #include "minhash.h"
 #include "near_duplicates.h"
 #include "token_ids.h"
@@ -20,79 +20,10 @@ namespace rushlight {
 
 namespace {
 
-constexpr std::size_t kMostTexts = std::size_t{1} << 40;
-constexpr std::size_t kMostThreads = 1024;
 CpuPath (*path_of)() = nullptr;
-
-// Offsets of 32 or 64 bits, whichever they are.
-class Offsets {
-  public:
-    explicit Offsets(nb::handle source) : is_wide_(width(source) == 8) {
-        if (is_wide_)
-            lent_.emplace_back(source, "offsets", std::initializer_list<char>{'q', 'l'}, std::size_t{8}, false);
-        else
-            lent_.emplace_back(source, "offsets", std::initializer_list<char>{'i', 'l'}, std::size_t{4}, false);
-    }
-    bool is_wide() const noexcept { return is_wide_; }
-    const void *data() const noexcept { return lent_.front().data<const void>(); }
-    std::size_t size() const noexcept { return lent_.front().size(); }
-
-  private:
-    static Py_ssize_t width(nb::handle source) {
-        Py_buffer view;
-        if (PyObject_GetBuffer(source.ptr(), &view, PyBUF_C_CONTIGUOUS | PyBUF_FORMAT) != 0) throw nb::python_error();
-        const Py_ssize_t found = view.itemsize;
-        PyBuffer_Release(&view);
-        return found;
-    }
-
-    bool is_wide_;
-    std::list<Lent> lent_;
-};
-
-// A column of texts whose offsets all lie within its data. Keeps what was lent.
-class Column {
-  public:
-    Column(nb::handle offsets, nb::handle data, nb::handle validity, std::size_t first, std::size_t n)
-        : offsets_(offsets), data_(data, "data", {'B', 'b', 'c'}, 1, false) {
-        if (!validity.is_none())
-            validity_.emplace_back(validity, "validity", std::initializer_list<char>{'B', 'b', 'c'}, std::size_t{1},
-                                   false);
-        texts = {offsets_.data(), offsets_.is_wide(), data_.data<const std::uint8_t>(), nullptr, first, n};
-        if (first >= offsets_.size() || n > offsets_.size() - first - 1)
-            refuse("offsets must have first + n + 1 elements or more, not " + std::to_string(offsets_.size()) + ".");
-        if (!validity_.empty()) {
-            if ((first + n + 7) / 8 > validity_.front().size()) refuse("validity must have a bit for every text.");
-            texts.validity = validity_.front().data<const std::uint8_t>();
-        }
-        std::int64_t before = texts.offset(first);
-        bool is_right = before >= 0;
-        for (std::size_t i = 1; i <= n; ++i) {
-            const std::int64_t here = texts.offset(first + i);
-            is_right = is_right && here >= before;
-            before = here;
-        }
-        if (!is_right || static_cast<std::uint64_t>(before) > data_.size())
-            refuse("offsets must not fall, and must lie within data.");
-    }
-    Texts texts;
-
-  private:
-    Offsets offsets_;
-    Lent data_;
-    std::list<Lent> validity_;
-};
 
 Shingling shingling_from(nb::handle n_units, bool by_char, std::uint64_t seed) {
     return {size_from(n_units, "n_units", 1, kMostUnits, "be between 1 and 64"), by_char, seed};
-}
-
-std::size_t threads_from(nb::handle n_threads) {
-    return size_from(n_threads, "n_threads", 1, kMostThreads, "be between 1 and 1024");
-}
-
-std::size_t texts_from(nb::handle source, const char *name) {
-    return size_from(source, name, 0, kMostTexts, "be between 0 and 1099511627776");
 }
 
 std::size_t permutations_from(std::size_t n_values, std::size_t n_texts) {
@@ -108,7 +39,7 @@ bool minhash_lent(nb::handle offsets, nb::handle data, nb::handle validity, nb::
                   nb::handle n_threads) {
     const Lent out(signatures, "signatures", {'I', 'L'}, sizeof(std::uint32_t), true);
     const Lent prints(fingerprints, "fingerprints", {'Q', 'L'}, sizeof(std::uint64_t), true);
-    const Column column(offsets, data, validity, texts_from(first, "first"), prints.size());
+    const LentColumn column(offsets, data, validity, texts_from(first, "first"), prints.size());
     const MinhashTask task{column.texts, shingling_from(n_units, by_char, seed),
                            permutations_from(out.size(), prints.size()), out.data<std::uint32_t>(),
                            prints.data<std::uint64_t>()};
@@ -133,18 +64,13 @@ nb::object cluster_lent(nb::list columns, nb::handle signatures, nb::handle fing
     const std::size_t bands = size_from(n_bands, "n_bands", 1, n_permutations, "be between 1 and the permutations");
     if (n_permutations % bands != 0) refuse("n_bands must divide the permutations, " + std::to_string(n_permutations) + ".");
     if (!(threshold > 0.0 && threshold <= 1.0)) refuse("threshold must be above 0 and at most 1.");
-    std::list<Column> lent;
     ClusterTask task{{}, shingling_from(n_units, by_char, seed), rows.data<const std::uint32_t>(),
                      prints.data<const std::uint64_t>(), n, n_permutations, bands, threshold, wants_pairs,
                      flag.data<const std::atomic<std::uint8_t>>(), found.data<std::int64_t>()};
+    const LentColumns lent(columns);
+    task.columns = lent.texts;
     std::size_t n_lent = 0;
-    for (const nb::handle one : columns) {
-        const auto parts = nb::cast<nb::tuple>(one);
-        if (nb::len(parts) != 5) refuse("columns must be tuples of offsets, data, validity, first and n.");
-        lent.emplace_back(parts[0], parts[1], parts[2], texts_from(parts[3], "first"), texts_from(parts[4], "n"));
-        task.columns.push_back(lent.back().texts);
-        n_lent += lent.back().texts.n;
-    }
+    for (const Texts &texts : lent.texts) n_lent += texts.n;
     if (n_lent != n) refuse("columns must have " + std::to_string(n) + " texts, not " + std::to_string(n_lent) + ".");
     const std::size_t threads = threads_from(n_threads);
     bool is_done = false;

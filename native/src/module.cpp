@@ -16,6 +16,7 @@
 #include "cpu.h"
 #include "dedup_binding.h"
 #include "kquant_binding.h"
+#include "language_model_binding.h"
 #include "merging_binding.h"
 #include "ngram_index.h"
 #include "quant_binding.h"
@@ -163,6 +164,7 @@ NB_MODULE(_kernels, m) {
     bind_quant(m, &path_in_use);
     bind_merging(m);
     bind_dedup(m, &path_in_use);
+    bind_language_models(m);
 
     nb::class_<SharedIndex>(m, "NgramIndex", nb::is_final(),
                             "Proposes draft tokens: what followed the latest earlier occurrence of the last tokens.")

@@ -1,4 +1,4 @@
-// Sorts the bands, compares what falls together, and unites what is alike (union by lowest number, path halving).
+// Groups what is equal in a band, compares it, and unites what is alike (union by lowest number, path halving).
 #include "near_duplicates.h"
 
 #include <algorithm>
@@ -15,7 +15,8 @@ namespace rushlight {
 
 namespace {
 
-constexpr std::size_t kMostKept = std::size_t{1} << 25;  // slots held for comparing: 256 MiB
+constexpr std::size_t kMostKept = std::size_t{1} << 25;  // shingles held for comparing: 256 MiB
+constexpr std::size_t kBandsAtOnce = 8;  // neighbours in a signature: read together
 
 class Clusters {
   public:
@@ -39,35 +40,38 @@ class Clusters {
     std::int64_t *parents_;
 };
 
-// The shingles of a text as a table of open addressing: at most half full, 0 where nothing is.
-struct Set {
-    std::vector<std::uint64_t> slots;
-    std::size_t n = 0;
-
-    void fill(const std::vector<std::uint64_t> &shingles) {
+// Values by open addressing, half full at most, 0 where nothing is. Values are hashes already.
+class Table {
+  public:
+    // Forgets what it holds. Gives the different ones of `shingles`, 0 being 1.
+    std::vector<std::uint64_t> fill(const std::vector<std::uint64_t> &shingles) {
         std::size_t size = 2;
         while (size < 2 * shingles.size()) size *= 2;
-        slots.assign(size, 0);
+        slots_.assign(size, 0);
+        std::vector<std::uint64_t> different;
+        different.reserve(shingles.size());
         for (const std::uint64_t one : shingles) {
             const std::uint64_t value = one == 0 ? 1 : one;
-            std::uint64_t &slot = slots[place(value)];
-            n += slot == 0;
+            std::uint64_t &slot = slots_[place(value)];
+            if (slot == 0) different.push_back(value);
             slot = value;
         }
+        return different;
     }
-    bool has(std::uint64_t value) const noexcept { return slots[place(value)] == value; }
+    bool has(std::uint64_t value) const noexcept { return slots_[place(value)] == value; }
 
   private:
-    // Where the value is, or would be: shingles are hashes already.
     std::size_t place(std::uint64_t value) const noexcept {
-        const std::size_t mask = slots.size() - 1;
+        const std::size_t mask = slots_.size() - 1;
         std::size_t at = value & mask;
-        while (slots[at] != 0 && slots[at] != value) at = (at + 1) & mask;
+        while (slots_[at] != 0 && slots_[at] != value) at = (at + 1) & mask;
         return at;
     }
+
+    std::vector<std::uint64_t> slots_;
 };
 
-// Sets of shingles, made when asked for and forgotten when they become too many.
+// Sets of shingles, made when asked for and forgotten when they become too many; one of them lies in a table.
 class Sets {
   public:
     explicit Sets(const ClusterTask &task) : task_(task), shingler_(task.shingling) {
@@ -76,23 +80,25 @@ class Sets {
     }
     bool are_alike(std::size_t a, std::size_t b) {
         if (n_kept_ > kMostKept) kept_.clear(), n_kept_ = 0;
-        const Set &left = set(a), &right = set(b);  // a map's values stay where they are
-        const Set &small = left.n < right.n ? left : right, &large = left.n < right.n ? right : left;
-        if (static_cast<double>(small.n) < task_.threshold * static_cast<double>(large.n)) return false;
+        const std::vector<std::uint64_t> &left = set(a), &right = set(b);  // a map's values stay where they are
+        const auto fewer = static_cast<double>(std::min(left.size(), right.size()));
+        const auto more = static_cast<double>(std::max(left.size(), right.size()));
+        if (fewer < task_.threshold * more) return false;
+        if (in_table_ != a && in_table_ != b) table_.fill(left), in_table_ = a;
         std::size_t n_shared = 0;
-        for (const std::uint64_t value : small.slots) n_shared += value != 0 && large.has(value);
-        const auto n_all = static_cast<double>(small.n + large.n - n_shared);
-        return static_cast<double>(n_shared) / n_all >= task_.threshold;
+        for (const std::uint64_t value : in_table_ == a ? right : left) n_shared += table_.has(value);
+        return static_cast<double>(n_shared) / (fewer + more - static_cast<double>(n_shared)) >= task_.threshold;
     }
 
   private:
-    const Set &set(std::size_t i) {
-        Set &kept = kept_[i];
-        if (kept.slots.empty()) {
+    const std::vector<std::uint64_t> &set(std::size_t i) {
+        std::vector<std::uint64_t> &kept = kept_[i];
+        if (kept.empty()) {
             const auto column = static_cast<std::size_t>(std::upper_bound(starts_.begin(), starts_.end(), i) -
                                                          starts_.begin() - 1);
-            kept.fill(shingler_.shingles(task_.columns[column], i - starts_[column]));
-            n_kept_ += kept.slots.size();
+            kept = table_.fill(shingler_.shingles(task_.columns[column], i - starts_[column]));
+            in_table_ = i;
+            n_kept_ += kept.size();
         }
         return kept;
     }
@@ -100,11 +106,45 @@ class Sets {
     const ClusterTask &task_;
     Shingler shingler_;
     std::vector<std::size_t> starts_;
-    std::unordered_map<std::size_t, Set> kept_;
+    std::unordered_map<std::size_t, std::vector<std::uint64_t>> kept_;
     std::size_t n_kept_ = 0;
+    Table table_;
+    std::size_t in_table_ = static_cast<std::size_t>(-1);
 };
 
-using Bucket = std::pair<std::uint64_t, std::size_t>;  // the hash of a band, and a text
+// Texts whose keys are equal, where there are several: all of them in one row, each group ending where `ends` says.
+struct Groups {
+    std::vector<std::uint64_t> keys;
+    std::vector<std::size_t> texts, ends;
+
+    // `numbers` are those of the texts, in the order of the keys. In the order of their first text, rising in each.
+    void find(const std::vector<std::size_t> &numbers) {
+        std::size_t size = 2;
+        while (size < 2 * keys.size()) size *= 2;
+        texts.clear(), ends.clear();
+        slots_.assign(size, kNone);
+        next_.assign(keys.size(), kNone), last_.resize(keys.size());
+        for (std::size_t k = 0; k < keys.size(); ++k) {
+            std::size_t at = keys[k] & (size - 1);
+            while (slots_[at] != kNone && keys[slots_[at]] != keys[k]) at = (at + 1) & (size - 1);
+            const std::size_t first = slots_[at];
+            last_[k] = first == kNone ? k : kNone;
+            if (first == kNone)
+                slots_[at] = k;
+            else
+                next_[last_[first]] = k, last_[first] = k;
+        }
+        for (std::size_t k = 0; k < keys.size(); ++k) {
+            if (last_[k] == kNone || last_[k] == k) continue;
+            for (std::size_t one = k; one != kNone; one = next_[one]) texts.push_back(numbers[one]);
+            ends.push_back(texts.size());
+        }
+    }
+
+  private:
+    static constexpr std::size_t kNone = static_cast<std::size_t>(-1);
+    std::vector<std::size_t> slots_, next_, last_;  // last_: of the group whose first this is; kNone for the others
+};
 
 class Clustering {
   public:
@@ -118,16 +158,25 @@ class Clustering {
     }
 
     bool run(std::size_t n_threads) {
-        std::vector<std::size_t> texts = firsts_of_equal();
+        const std::vector<std::size_t> texts = firsts_of_equal();
         n_threads = std::max<std::size_t>(n_threads, 1);
-        std::vector<std::vector<Bucket>> bands(std::min(n_threads, task_.n_bands));
-        for (std::vector<Bucket> &band : bands) band.resize(texts.size());
+        std::vector<Groups> bands(std::min(std::max(n_threads, kBandsAtOnce), task_.n_bands));
+        for (Groups &band : bands) band.keys.resize(texts.size());
+        std::atomic<bool> is_out_of_memory{false};
         for (std::size_t first = 0; first < task_.n_bands; first += bands.size()) {
             const std::size_t n_here = std::min(bands.size(), task_.n_bands - first);
-            share_out(n_here, 1, n_threads, [&](std::size_t i, std::size_t) noexcept {
-                for (std::size_t k = 0; k < texts.size(); ++k) bands[i][k] = {key(texts[k], first + i), texts[k]};
-                std::sort(bands[i].begin(), bands[i].end());
+            share_out(texts.size(), 256, n_threads, [&](std::size_t from, std::size_t to) noexcept {
+                for (std::size_t k = from; k < to; ++k)
+                    for (std::size_t i = 0; i < n_here; ++i) bands[i].keys[k] = key(texts[k], first + i);
             });
+            share_out(n_here, 1, n_threads, [&](std::size_t i, std::size_t) noexcept {
+                try {
+                    bands[i].find(texts);
+                } catch (const std::bad_alloc &) {
+                    is_out_of_memory = true;
+                }
+            });
+            if (is_out_of_memory) throw std::bad_alloc();
             for (std::size_t i = 0; i < n_here; ++i)
                 if (!look_at(bands[i], first + i)) return false;
         }
@@ -179,21 +228,23 @@ class Clustering {
     }
 
     // False after a stop.
-    bool look_at(const std::vector<Bucket> &band, std::size_t number) {
-        for (std::size_t first = 0, last = 0; first < band.size(); first = last) {
-            for (last = first; last < band.size() && band[last].first == band[first].first;) ++last;
-            if (last - first > 1 && !(task_.wants_pairs ? pair_up(band, first, last, number)
-                                                        : bring_together(band, first, last, number)))
-                return false;
+    bool look_at(const Groups &band, std::size_t number) {
+        std::size_t first = 0;
+        for (const std::size_t last : band.ends) {
+            const std::size_t *const texts = band.texts.data() + first;
+            const bool is_done = task_.wants_pairs ? pair_up(texts, last - first, number)
+                                                   : bring_together(texts, last - first, number);
+            if (!is_done) return false;
+            first = last;
         }
         return !is_stopped();
     }
 
-    bool pair_up(const std::vector<Bucket> &band, std::size_t first, std::size_t last, std::size_t number) {
-        for (std::size_t i = first; i < last; ++i) {
+    bool pair_up(const std::size_t *texts, std::size_t n, std::size_t number) {
+        for (std::size_t i = 0; i < n; ++i) {
             if (is_stopped()) return false;
-            for (std::size_t j = first; j < i; ++j) {
-                const std::size_t a = band[j].second, b = band[i].second;
+            for (std::size_t j = 0; j < i; ++j) {
+                const std::size_t a = texts[j], b = texts[i];
                 if (!are_alike(a, b, number)) continue;
                 clusters_.unite(a, b);
                 pairs.push_back(static_cast<std::int64_t>(a));
@@ -204,11 +255,11 @@ class Clustering {
     }
 
     // Texts of one cluster are not compared with each other again: the work grows with what is new.
-    bool bring_together(const std::vector<Bucket> &band, std::size_t first, std::size_t last, std::size_t number) {
+    bool bring_together(const std::size_t *texts, std::size_t n, std::size_t number) {
         std::vector<std::vector<std::size_t>> groups;  // the texts so far, by cluster
-        for (std::size_t i = first; i < last; ++i) {
+        for (std::size_t i = 0; i < n; ++i) {
             if (is_stopped()) return false;
-            const std::size_t text = band[i].second;
+            const std::size_t text = texts[i];
             std::size_t home = groups.size();
             for (std::size_t g = 0; g < groups.size() && home == groups.size(); ++g)
                 if (clusters_.root(groups[g].front()) == clusters_.root(text)) home = g;

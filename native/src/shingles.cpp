@@ -5,13 +5,13 @@
 #include <cstring>
 
 #include "lower_case.h"
+#include "word_hash.h"
 
 namespace rushlight {
 
 namespace {
 
 constexpr std::uint64_t kBase = 0x9E3779B97F4A7C15u;  // of the polynomial; odd
-constexpr std::uint64_t kFactor = 0xD6E8FEB86659FD93u;
 constexpr std::uint8_t kSpace = 0, kOther = 0xFF;
 
 // Each byte's lower case; 0 for white space; 0xFF where it is no ASCII, and for 0 itself.
@@ -72,84 +72,112 @@ std::size_t put_code(std::uint8_t *to, std::uint32_t code) noexcept {
     return n;
 }
 
-// The first `n` <= 8 of eight bytes that may all be read, as a little-endian number: the kernels know no other machine.
-std::uint64_t first_bytes(const std::uint8_t *from, std::size_t n) noexcept {
-    std::uint64_t value;
-    std::memcpy(&value, from, 8);
-    return n < 8 ? value & ((std::uint64_t{1} << 8 * n) - 1) : value;
+constexpr std::uint64_t kOnes = 0x0101010101010101u, kHighs = 0x8080808080808080u;
+
+// The high bit of bytes that may end a word or are no ASCII: up to 0x20, and from 0x80 on. The lowest one is right;
+// above it there may be wrong ones.
+inline std::uint64_t stops(std::uint64_t bytes) noexcept {
+    return (((bytes - 0x21 * kOnes) & ~bytes) | bytes) & kHighs;
+}
+
+// Eight ASCII characters in lower case.
+inline std::uint64_t lowered(std::uint64_t bytes) noexcept {
+    const std::uint64_t from_a = bytes + (0x80 - 'A') * kOnes, behind_z = bytes + (0x80 - 'Z' - 1) * kOnes;
+    return bytes | ((from_a & ~behind_z & kHighs) >> 2);
+}
+
+inline std::uint64_t first_of(std::uint64_t bytes, std::size_t n) noexcept {
+    return n < 8 ? bytes & ((std::uint64_t{1} << 8 * n) - 1) : bytes;
+}
+
+inline std::size_t n_before(std::uint64_t stop) noexcept {  // bytes below the lowest mark
+#if defined(__GNUC__) || defined(__clang__)
+    return static_cast<std::size_t>(__builtin_ctzll(stop)) / 8;
+#else
+    std::size_t n = 0;
+    for (; (stop & 0xFF) == 0; stop >>= 8) ++n;
+    return n;
+#endif
 }
 
 }  // namespace
 
-Shingler::Shingler(const Shingling &shingling) : shingling_(shingling) {
-    for (std::size_t i = 0; i < shingling.n_units; ++i) oldest_power_ *= kBase;
+Shingler::Shingler(const Shingling &shingling) : shingling_(shingling), word_(256), units_(1024) {
+    for (std::size_t i = 1; i < shingling.n_units; ++i) oldest_power_ *= kBase;
 }
 
 const std::vector<std::uint64_t> &Shingler::shingles(const Texts &texts, std::size_t i) {
-    found_.clear();
-    rolling_ = 0, n_added_ = 0, place_ = 0;
-    if (texts.is_null(i)) return found_;
-    if (shingling_.by_char)
-        characters(texts.begin(i), texts.end(i));
-    else
-        words(texts.begin(i), texts.end(i));
-    if (n_added_ > 0 && n_added_ < shingling_.n_units) found_.push_back(mixed(rolling_ + n_added_));
+    n_ = 0;
+    if (!texts.is_null(i)) {
+        if (shingling_.by_char)
+            characters(texts.begin(i), texts.end(i));
+        else
+            words(texts.begin(i), texts.end(i));
+    }
+    roll();
     return found_;
 }
 
+void Shingler::grow() { units_.resize(2 * units_.size()); }
+
+// Words of at most sixteen ASCII characters are read as two numbers; others byte by byte.
 void Shingler::words(const std::uint8_t *from, const std::uint8_t *end) {
+    const std::uint64_t seed = shingling_.seed;
+    while (end - from >= 16) {
+        std::uint64_t low, high;
+        std::memcpy(&low, from, 8);
+        std::memcpy(&high, from + 8, 8);
+        const std::uint64_t stop_low = stops(low), stop_high = stops(high);
+        const std::size_t n = stop_low != 0 ? n_before(stop_low) : 8 + n_before(stop_high | std::uint64_t{1} << 63);
+        if ((stop_low | stop_high) == 0 || kAscii[from[n]] != kSpace) {
+            from = plain_word(from, end);
+            continue;
+        }
+        from += n + 1;
+        if (n == 0) continue;
+        std::uint64_t hash = seed ^ n * kWordFactor;
+        hash = (hash ^ lowered(first_of(low, n))) * kWordFactor;
+        hash ^= hash >> 32;
+        std::uint64_t longer = (hash ^ lowered(first_of(high, n < 8 ? 0 : n - 8))) * kWordFactor;
+        longer ^= longer >> 32;
+        add(n > 8 ? longer : hash);
+    }
+    while (from != end) from = plain_word(from, end);
+}
+
+// Behind the next word, or at the end.
+const std::uint8_t *Shingler::plain_word(const std::uint8_t *from, const std::uint8_t *end) {
     std::size_t n = 0;  // bytes of the word so far; at least eight places behind them are free
-    if (word_.empty()) word_.resize(256);
-    std::uint8_t *word = word_.data();
     while (from != end) {
         const std::uint8_t made = kAscii[*from];
         if (made == kSpace) {
             ++from;
-            end_word(n), n = 0;
-            continue;
+            break;
         }
         if (made != kOther) {
-            word[n++] = made;
+            word_[n++] = made;
             ++from;
         } else {
             const std::uint32_t code = read_code(from, end);
-            if (is_space(code)) {
-                end_word(n), n = 0;
-                continue;
-            }
-            n += put_code(word + n, lower_case(code));
+            if (is_space(code)) break;
+            n += put_code(word_.data() + n, lower_case(code));
         }
-        if (n + 8 > word_.size()) {
-            word_.resize(2 * word_.size());
-            word = word_.data();
-        }
+        if (n + 8 > word_.size()) word_.resize(2 * word_.size());
     }
-    end_word(n);
-}
-
-void Shingler::end_word(std::size_t n) {
-    if (n == 0) return;
-    std::uint64_t hash = shingling_.seed ^ n * kFactor;
-    const std::uint8_t *from = word_.data();
-    for (std::size_t left = n; left > 0;) {
-        const std::size_t taken = left < 8 ? left : 8;
-        hash = (hash ^ first_bytes(from, taken)) * kFactor;
-        hash ^= hash >> 32;
-        from += taken, left -= taken;
-    }
-    add(hash);
+    if (n > 0) add(word_hash(shingling_.seed, word_.data(), n));
+    return from;
 }
 
 void Shingler::characters(const std::uint8_t *from, const std::uint8_t *end) {
     const auto add_code = [this](std::uint32_t code) {
-        const std::uint64_t hash = (shingling_.seed ^ code) * kFactor;
+        const std::uint64_t hash = (shingling_.seed ^ code) * kWordFactor;
         add(hash ^ hash >> 32);
     };
     bool is_apart = false;
     while (from != end) {
         const std::uint32_t code = read_code(from, end);
         if (is_space(code)) {
-            is_apart = n_added_ > 0;
+            is_apart = n_ > 0;
             continue;
         }
         if (is_apart) add_code(0x20);
@@ -158,14 +186,25 @@ void Shingler::characters(const std::uint8_t *from, const std::uint8_t *end) {
     }
 }
 
-void Shingler::add(std::uint64_t unit) {
+// A polynomial of every run of units, the oldest one taken out again.
+void Shingler::roll() {
     const std::size_t n_units = shingling_.n_units;
-    rolling_ = rolling_ * kBase + unit;
-    if (n_added_ >= n_units) rolling_ -= last_[place_] * oldest_power_;
-    last_[place_] = unit;
-    place_ = place_ + 1 == n_units ? 0 : place_ + 1;
-    ++n_added_;
-    if (n_added_ >= n_units) found_.push_back(mixed(rolling_ + n_units));
+    const std::uint64_t *const units = units_.data();
+    std::uint64_t rolling = 0;
+    if (n_ < n_units) {
+        for (std::size_t i = 0; i < n_; ++i) rolling = rolling * kBase + units[i];
+        found_.assign(n_ > 0, mixed(rolling + n_));
+        return;
+    }
+    found_.resize(n_ - n_units + 1);
+    std::uint64_t *const found = found_.data();
+    for (std::size_t i = 0; i + 1 < n_units; ++i) rolling = rolling * kBase + units[i];
+    const std::uint64_t oldest_power = oldest_power_;
+    for (std::size_t i = 0; i + n_units <= n_; ++i) {
+        rolling = rolling * kBase + units[i + n_units - 1];
+        found[i] = mixed(rolling + n_units);
+        rolling -= units[i] * oldest_power;
+    }
 }
 
 }  // namespace rushlight

@@ -53,17 +53,20 @@ class Shingler {
 
   private:
     void words(const std::uint8_t *from, const std::uint8_t *end);
+    const std::uint8_t *plain_word(const std::uint8_t *from, const std::uint8_t *end);
     void characters(const std::uint8_t *from, const std::uint8_t *end);
-    void end_word(std::size_t n);
-    void add(std::uint64_t unit);
+    void roll();
+    void grow();
+    void add(std::uint64_t unit) {
+        if (n_ == units_.size()) grow();
+        units_[n_++] = unit;
+    }
 
     Shingling shingling_;
     std::uint64_t oldest_power_ = 1;  // what the oldest unit of a shingle has been multiplied by
-    std::uint64_t rolling_ = 0;
-    std::uint64_t last_[kMostUnits] = {};
-    std::size_t n_added_ = 0;
-    std::size_t place_ = 0;  // in last_, of the next unit
     std::vector<std::uint8_t> word_;
+    std::vector<std::uint64_t> units_;  // the first n_ of them
+    std::size_t n_ = 0;
     std::vector<std::uint64_t> found_;
 };
 

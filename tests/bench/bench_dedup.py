@@ -24,7 +24,8 @@ N_BYTES = 200_000_000
 _OURS = """
 import json, sys, time
 from pathlib import Path
-from rushlight.trainer.data.near_duplicates import Likeness, find_clusters, text_column
+from rushlight.trainer.data.columns import text_column
+from rushlight.trainer.data.near_duplicates import Likeness, find_clusters
 texts = Path(sys.argv[1]).read_text(encoding="utf-8").split("\\n")[: int(sys.argv[2])]
 column = text_column(texts)
 began, began_cpu = time.perf_counter(), time.process_time()

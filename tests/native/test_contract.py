@@ -14,7 +14,8 @@ from rushlight.native import _fallback, _kernels
 
 _FUNCTIONS = (
     "abort_callback_address", "add_moments", "cluster_texts", "common_prefix_length", "count_sizes", "cpu_path",
-    "merge_trimmed", "minhash_texts", "quantize_rows", "round_with_feedback", "score_logits",
+    "estimate_ngrams", "merge_trimmed", "minhash_texts", "ngrams_from_arpa", "ngrams_to_arpa", "quantize_rows",
+    "round_with_feedback", "score_logits", "score_ngrams", "score_words",
 )  # fmt: skip
 
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from rushlight.native import _fallback, _kernels
 from rushlight.trainer.data import plain_shingles
-from rushlight.trainer.data.near_duplicates import Column, text_column
+from rushlight.trainer.data.columns import Column, text_column
 
 _WORDS = [
     "the",
@@ -29,6 +29,10 @@ _WORDS = [
     "\u1e9e",
     "\U0001e900",
     "0",
+    *("Abcdefghijklmnopqrst"[:n] for n in (7, 8, 9, 15, 16, 17)),  # around what is read at once
+    "c\x01d",
+    "c\x00d",
+    "\x7f",
 ]
 _SPACES = [" ", "\t\n", "\u00a0", "\u3000", "\x1c", "\u2028", "  "]
 

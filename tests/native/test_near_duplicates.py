@@ -9,7 +9,8 @@ import pytest
 
 from rushlight.native import _fallback, _kernels
 from rushlight.trainer.data import plain_shingles
-from rushlight.trainer.data.near_duplicates import Likeness, find_clusters, find_pairs, text_column
+from rushlight.trainer.data.columns import text_column
+from rushlight.trainer.data.near_duplicates import Likeness, find_clusters, find_pairs
 
 _VOCABULARY = [f"w{i}" for i in range(3000)]
 

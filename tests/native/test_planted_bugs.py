@@ -57,6 +57,16 @@ _BUGS = {
         "activations.cpp", "for (const double sum : sums)\n        if (!std::isfinite(sum)) no_numbers(name);", ""),
     "a name without an end is read on": (
         "activations.cpp", "strnlen(text, sizeof node->src[0]->name)", "std::strlen(text)"),
+    "a context is left for nothing": (
+        "ngram_scores.cpp", "length <= n_before; ++length)", "length < n_before; ++length)"),
+    "the last n-gram has children without an end": (
+        "kneser_ney.cpp", "    begin_nodes(n);\n", ""),
+    "children of a damaged model are believed": (
+        "ngram_image.cpp", "std::min<std::size_t>(node[1].first, most)", "static_cast<std::size_t>(node[1].first)"),
+    "a discount is not given back": (
+        "kneser_ney.cpp", "++n[count < 3 ? count - 1 : 2];", "++n[count < 2 ? count - 1 : 2];"),
+    "an ARPA file loses zeros behind the point": (
+        "arpa_write.cpp", "digits.insert(0, 7 - digits.size(), '0');", ""),
     "float16 ties go up": (
         "kquant_pack.cpp", "bits += 0xFFFu + ((bits >> 13) & 1u);", "bits += 0x1000u;"),
 }  # fmt: skip

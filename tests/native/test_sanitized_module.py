@@ -16,7 +16,8 @@ pytestmark = [pytest.mark.faults, pytest.mark.timeout(2400)]
 # Tests that start Python again and again, to see one line each, would take most of the time.
 _LEFT_OUT = "not instruction_set and not path and not setting and not stub and not imports_nothing and not module_is"
 _TESTED = ("test_kquant", "test_divergence", "test_feedback", "test_moments", "test_activations", "test_ngram_index",
-           "test_common_prefix", "test_merging", "test_minhash", "test_near_duplicates")  # fmt: skip
+           "test_common_prefix", "test_merging", "test_minhash", "test_near_duplicates",
+           "test_ngram_models")  # fmt: skip
 # Of feedback_lanes.h: lanes without a row read on behind the array. What they find is written nowhere.
 _PLANTED = "to[lane] = lane < n_here ? from[lane] : 0.0f;"
 _BEYOND = "to[lane] = from[lane];"

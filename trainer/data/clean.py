@@ -9,6 +9,8 @@ from typing import Any
 
 from rushlight import Error
 from rushlight.trainer.data.heuristics import RULES, measured
+from rushlight.trainer.data.ngrams import NgramModel
+from rushlight.trainer.data.quality import measures
 from rushlight.trainer.data.reading import Watch, each_record
 from rushlight.trainer.data.write import writing
 
@@ -31,9 +33,11 @@ def cleaned(text: str) -> str:
 
 
 def clean(
-    paths: Sequence[Path], out: Path, field: str, sources: Sequence[str], least: int, most: int, watch: Watch
-) -> dict[str, Any]:
-    """Rows whose text has `least` to `most` characters and keeps the rules of all `sources`, every string cleaned."""
+    paths: Sequence[Path], out: Path, field: str, sources: Sequence[str], least: int, most: int, watch: Watch,
+    model: NgramModel | None = None, most_perplexity: float = 0.0,
+) -> dict[str, Any]:  # fmt: skip
+    """Rows whose text has `least` to `most` characters and keeps the rules of all `sources`, every string cleaned; with
+    a model of good texts, only those that surprise it at most so much."""
     unknown = [name for name in sources if name not in SOURCES]
     if unknown:
         raise Error(f"There are no rules named {unknown[0][:40]!r}; there are {', '.join(SOURCES)}.",
@@ -50,6 +54,8 @@ def clean(
                 reasons.append("length")
             elif sources:
                 reasons = [name for name in measured(text)[1] if name.split()[0] in sources]
+            if not reasons and model is not None and _is_strange(model, text, most_perplexity):
+                reasons = ["perplexity"]
             if reasons:
                 dropped.update(reasons)
                 continue
@@ -58,6 +64,11 @@ def clean(
         n_written = writer.n_rows
     return {"path": str(out), "records": n_records, "written": n_written, "changed": n_changed,
             "reasons": dict(dropped.most_common())}  # fmt: skip
+
+
+def _is_strange(model: NgramModel, text: str, most: float) -> bool:
+    """A text without words is."""
+    return not measures(model, [text])[0]["perplexity"] <= most
 
 
 def _cleaned_row(value: Any) -> Any:

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from rushlight.trainer.data.near_duplicates import Column, Likeness, find_clusters, text_column
+from rushlight.trainer.data.columns import Column, text_column
+from rushlight.trainer.data.near_duplicates import Likeness, find_clusters
 from rushlight.trainer.data.reading import Watch, each_record
 
 _COLUMN_CHARS = 32 * 2**20
@@ -29,7 +30,7 @@ def record_clusters(
             texts, n_chars = [], 0
     columns.append(text_column(texts))
     del texts
-    lengths = np.concatenate([np.diff(column.offsets) for column in columns]).astype(np.int64)
+    lengths = np.concatenate([column.sizes() for column in columns])
     labels = find_clusters(columns, likeness, stop=watch.stop, on_progress=watch.tell, n_threads=n_threads)
     return labels, lengths
 

@@ -6,7 +6,6 @@ Without a compiler the plain version runs, which gives the same and takes a thou
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +13,7 @@ import numpy.typing as npt
 from rushlight import Error, Progress, Stop
 from rushlight.native import cluster_texts, minhash_texts
 from rushlight.trainer.data import plain_shingles
+from rushlight.trainer.data.columns import Column
 
 _STEP_BYTES = 16 * 2**20  # of text between two reports
 
@@ -44,66 +44,6 @@ class Likeness:
             problems.append(f"the seed is {self.seed}, expected 0 to 2^64 - 1")
         if problems:
             raise Error("Cannot look for near-duplicates: " + "; ".join(problems) + ".", kind="bad-setting")
-
-
-@dataclass(frozen=True, slots=True)
-class Column:
-    """Texts as Arrow keeps them: `offsets` (int32 or int64) into `data`, and a bit for each that is not null."""
-
-    offsets: npt.NDArray[Any]
-    data: npt.NDArray[np.uint8]
-    validity: npt.NDArray[np.uint8] | None
-    first: int
-    n: int
-
-    def text(self, i: int) -> bytes | None:
-        at = self.first + i
-        if self.validity is not None and not self.validity[at // 8] >> (at % 8) & 1:
-            return None
-        return self.data[self.offsets[at] : self.offsets[at + 1]].tobytes()
-
-    def parts(self, size_bytes: int) -> list["Column"]:
-        """The same in pieces of about that many bytes."""
-        cuts, first, last = [], self.first, self.first + self.n
-        while first < last:
-            until = int(self.offsets[first]) + size_bytes
-            next_ = min(last, max(first + 1, int(np.searchsorted(self.offsets[: last + 1], until, "right")) - 1))
-            cuts.append(Column(self.offsets, self.data, self.validity, first, next_ - first))
-            first = next_
-        return cuts
-
-
-def arrow_columns(array: Any) -> list[Column]:
-    """The columns under a pyarrow array, or chunked array, of strings; nothing is copied."""
-    found = []
-    for chunk in getattr(array, "chunks", [array]):
-        kind = str(chunk.type)
-        if kind not in ("string", "large_string", "binary", "large_binary"):
-            raise Error(f"The column holds {kind[:80]}, expected text.", "Name a column of texts.", kind="bad-data")
-        if not len(chunk):
-            continue
-        validity, offsets, data = chunk.buffers()
-        wide = kind.startswith("large")
-        found.append(
-            Column(
-                np.frombuffer(offsets, np.int64 if wide else np.int32),
-                np.frombuffer(data, np.uint8) if data is not None else np.empty(0, np.uint8),
-                None if validity is None else np.frombuffer(validity, np.uint8),
-                chunk.offset,
-                len(chunk),
-            )
-        )
-    return found
-
-
-def text_column(texts: Sequence[str | bytes | None]) -> Column:
-    """A column of texts that are already here."""
-    raw = [b"" if text is None else text if isinstance(text, bytes) else text.encode("utf-8", "surrogatepass")
-           for text in texts]  # fmt: skip
-    offsets = np.zeros(len(raw) + 1, np.int64)
-    np.cumsum([len(one) for one in raw], out=offsets[1:])
-    bits = np.packbits([text is not None for text in texts], bitorder="little") if texts else np.empty(0, np.uint8)
-    return Column(offsets, np.frombuffer(b"".join(raw), np.uint8), bits, 0, len(raw))
 
 
 def find_clusters(

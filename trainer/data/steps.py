@@ -60,18 +60,51 @@ class Clean(_EachAlone, frozen=True, forbid_unknown_fields=True, kw_only=True):
     rules: list[str] = []
     least: int = 1
     most: int = 10_000_000
+    model: str = ""  # the file of an n-gram model; the two go together
+    most_perplexity: float = 0.0
 
     def here(self, paths: Sequence[Path], out: Path, watch: Watch) -> dict[str, Any]:
         from rushlight.trainer.data.clean import clean
+        from rushlight.trainer.data.ngrams import open_model
 
-        return clean(paths, out, self.field, self.rules, self.least, self.most, watch)
+        if bool(self.model) != (self.most_perplexity > 0):
+            raise Error("A model and a most perplexity go together.",
+                        "Give both --model and --most-perplexity, or neither.", kind="bad-setting")  # fmt: skip
+        model = open_model(Path(self.model)) if self.model else None
+        return clean(paths, out, self.field, self.rules, self.least, self.most, watch, model, self.most_perplexity)
 
 
 class Score(_EachAlone, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    model: str = ""  # the file of an n-gram model
+    good: list[str] = []  # or files of good texts, to make one of
+    keep_model: str = ""  # where to keep that
+    order: int = 5
+
+    def run(self, paths: Sequence[Path], out: Path, watch: Watch) -> dict[str, Any]:
+        from rushlight.trainer.data.quality import kept_model
+        from rushlight.trainer.data.write import checked_out
+
+        checked_out(out)
+        beside = out.with_name(f".{out.name}.ngrams")
+        with kept_model(self.model, self.good, self.keep_model, self.field, self.order, beside, watch) as path:
+            step = msgspec.structs.replace(self, model=path, good=[], keep_model="")
+            return _EachAlone.run(step, paths, out, watch)
+
     def here(self, paths: Sequence[Path], out: Path, watch: Watch) -> dict[str, Any]:
+        from rushlight.trainer.data.ngrams import open_model
         from rushlight.trainer.data.score import score
 
-        return score(paths, out, self.field, watch)
+        return score(paths, out, self.field, watch, open_model(Path(self.model)) if self.model else None)
+
+
+class Language(_EachAlone, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    keep: list[str] = []  # codes such as "de"; all records stay without
+    least: float = 0.5
+
+    def here(self, paths: Sequence[Path], out: Path, watch: Watch) -> dict[str, Any]:
+        from rushlight.trainer.data.language import mark_languages
+
+        return mark_languages(paths, out, self.field, self.keep, self.least, watch)
 
 
 class Redact(_EachAlone, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -116,7 +149,8 @@ class Split(_Alike, frozen=True, forbid_unknown_fields=True, kw_only=True):
 
 
 STEPS: Final[Mapping[str, type[Step]]] = {
-    "inspect": Inspect, "show": Show, "clean": Clean, "score": Score, "redact": Redact, "dedup": Dedup, "split": Split,
+    "inspect": Inspect, "show": Show, "clean": Clean, "score": Score, "language": Language, "redact": Redact,
+    "dedup": Dedup, "split": Split,
 }  # fmt: skip
 
 

@@ -20,6 +20,11 @@ A session:
   chats.redacted.jsonl  1,204 records  31 changed
   $ rushlight data dedup chats.redacted.jsonl --threshold 0.7
   chats.redacted.dedup.jsonl  1,121 of 1,204 records stay
+  $ rushlight data score chats.redacted.dedup.jsonl --good letters/
+  chats.redacted.dedup.scored.jsonl  877 of 1,121 records keep all rules
+    perplexity up to 128  640
+    perplexity up to 256  398
+    perplexity up to 4,096  83
   $ rushlight data split chats.redacted.dedup.jsonl --share 0.1 --out chats
   chats  1,009 to train on  112 held out
 Data are JSONL, JSON, CSV, TSV, Parquet, text and HTML files, or folders of them.""")
@@ -37,6 +42,18 @@ _OUT = click.option(
     metavar="FILE",
     help=text("Where to write: a new .jsonl or .parquet file."),
 )
+
+
+_MODEL = click.option(
+    "--model",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help=text("An n-gram model of good texts: a file that --keep-model made, or an ARPA file."),
+)
+
+
+def _absolute(path: Path | None) -> str:
+    return "" if path is None else str(path.expanduser().absolute())
 
 
 def _alike(command: Callable[..., int]) -> Callable[..., int]:
@@ -91,25 +108,56 @@ def show(paths: tuple[Path, ...], field: str, n: int, first: int, seed: int, as_
               help=text("Leave out what breaks these rules; may be repeated."))  # fmt: skip
 @click.option("--least", type=click.IntRange(0), default=1, show_default=True, help=text("Least characters of a text."))
 @click.option("--most", type=click.IntRange(1), default=10_000_000, show_default=True, help=text("Most characters."))
+@_MODEL
+@click.option("--most-perplexity", type=click.FloatRange(min=1), metavar="N",
+              help=text("Leave out what surprises the model more."))  # fmt: skip
 @_WORKERS
 @_BACKGROUND
 @_AS_JSON
 def clean(paths: tuple[Path, ...], field: str, out: Path | None, rules: tuple[str, ...], least: int, most: int,
-          workers: int, background: bool, as_json: bool) -> int:  # fmt: skip
-    settings = {"field": field, "rules": list(rules), "least": least, "most": most, "workers": workers}
+          model: Path | None, most_perplexity: float | None, workers: int, background: bool,
+          as_json: bool) -> int:  # fmt: skip
+    settings = {"field": field, "rules": list(rules), "least": least, "most": most, "model": _absolute(model),
+                "most_perplexity": most_perplexity or 0.0, "workers": workers}  # fmt: skip
     return _run("clean", paths, _out(paths, out, "clean"), settings, _show_cleaned, background, as_json)
 
 
-@data.command(help=text("Write into every record its measures of quality, and the rules it breaks."))
+@data.command(help=text("Write into every record its measures of quality, the rules it breaks, and its perplexity."))
 @_PATHS
 @_FIELD
 @_OUT
+@_MODEL
+@click.option("--good", multiple=True, type=click.Path(exists=True, path_type=Path), metavar="FILE",
+              help=text("Good texts: a model is made of them, and perplexity measured; may be repeated."))  # fmt: skip
+@click.option("--keep-model", type=click.Path(path_type=Path), metavar="FILE",
+              help=text("Where to keep that model: a new file; ARPA text if its name ends in .arpa."))  # fmt: skip
+@click.option("--order", type=click.IntRange(1, 5), default=5, show_default=True,
+              help=text("How many words in a row that model knows."))  # fmt: skip
 @_WORKERS
 @_BACKGROUND
 @_AS_JSON
-def score(paths: tuple[Path, ...], field: str, out: Path | None, workers: int, background: bool, as_json: bool) -> int:
-    settings = {"field": field, "workers": workers}
+def score(paths: tuple[Path, ...], field: str, out: Path | None, model: Path | None, good: tuple[Path, ...],
+          keep_model: Path | None, order: int, workers: int, background: bool, as_json: bool) -> int:  # fmt: skip
+    settings = {"field": field, "model": _absolute(model), "good": absolute(good), "keep_model": _absolute(keep_model),
+                "order": order, "workers": workers}  # fmt: skip
     return _run("score", paths, _out(paths, out, "scored"), settings, _show_scored, background, as_json)
+
+
+@data.command(help=text("Write into every record the language of its text; keep only some languages."))
+@_PATHS
+@_FIELD
+@_OUT
+@click.option("--keep", multiple=True, metavar="CODE",
+              help=text("Leave out what is in another language, de for German; may be repeated."))  # fmt: skip
+@click.option("--least", type=click.FloatRange(0, 1), default=0.5, show_default=True, metavar="SHARE",
+              help=text("How sure that must be, 0 to 1."))  # fmt: skip
+@_WORKERS
+@_BACKGROUND
+@_AS_JSON
+def language(paths: tuple[Path, ...], field: str, out: Path | None, keep: tuple[str, ...], least: float,
+             workers: int, background: bool, as_json: bool) -> int:  # fmt: skip
+    settings = {"field": field, "keep": list(keep), "least": least, "workers": workers}
+    return _run("language", paths, _out(paths, out, "language"), settings, _show_languages, background, as_json)
 
 
 @data.command(help=text("Put marks in the place of mail addresses, phone numbers, IBANs, cards and keys."))
@@ -224,7 +272,16 @@ def _show_cleaned(made: dict[str, Any]) -> None:
 def _show_scored(made: dict[str, Any]) -> None:
     say(text("{path}  {n} of {total} records keep all rules", path=made["path"], n=f"{made['keep_all_rules']:,}",
              total=f"{made['records']:,}"))  # fmt: skip
+    for most, n in sorted(made["perplexities"].items(), key=lambda one: int(one[0])):
+        said = text("perplexity up to {most}", most=f"{int(most):,}") if int(most) else text("without words")
+        say(f"  {said}  {n:,}")
     _show_counts(made["broken"])
+
+
+def _show_languages(made: dict[str, Any]) -> None:
+    say(text("{path}  {n} of {total} records stay", path=made["path"], n=f"{made['written']:,}",
+             total=f"{made['records']:,}"))  # fmt: skip
+    _show_counts(made["languages"])
 
 
 def _show_redacted(made: dict[str, Any]) -> None:

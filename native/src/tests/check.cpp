@@ -6,6 +6,7 @@
 
 #include "dedup_operations.h"
 #include "kquant_operations.h"
+#include "ngram_operations.h"
 #include "operations.h"
 #include "quant_operations.h"
 
@@ -93,6 +94,7 @@ int main(int argc, char **argv) {
         const std::size_t n = random() % 3000;
         play_prefix(n, random() % (n + 1), random() % 16, static_cast<std::uint32_t>(random()));
         if (round % 2 == 0) play_dedup(random);
+        if (round % 2 == 1) play_ngrams(random);
         if (round % 4 == 0) play_quantizer(random);
         if (round % 4 == 1) play_scores(random), play_collector(random);
         if (round % 4 == 2) play_feedback(random);

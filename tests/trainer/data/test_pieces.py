@@ -8,6 +8,7 @@ import pytest
 
 from rushlight import Error
 from rushlight.trainer.data.pieces import pieces_of, together, work_on
+from rushlight.trainer.data.plain_ngrams import estimate, to_arpa
 from rushlight.trainer.data.reading import Watch
 from rushlight.trainer.data.steps import step_of
 
@@ -26,7 +27,12 @@ def paths(tmp_path: Path) -> list[Path]:
 
 @pytest.mark.parametrize(
     ("name", "settings"),
-    [("clean", {"rules": ["Gopher"], "least": 60}), ("score", {}), ("redact", {"kinds": ["email"]})],
+    [
+        ("clean", {"rules": ["Gopher"], "least": 60}),
+        ("score", {}),
+        ("score", {"model": "kept.arpa"}),
+        ("redact", {"kinds": ["email"]}),
+    ],
 )
 @pytest.mark.parametrize("kind", ["jsonl", "parquet"])
 def test_pieces_are_the_whole(
@@ -35,6 +41,9 @@ def test_pieces_are_the_whole(
     if kind == "parquet":
         pytest.importorskip("pyarrow")
         paths = paths[:1]
+    if "model" in settings:
+        settings = {"model": str(tmp_path / settings["model"])}
+        Path(settings["model"]).write_bytes(to_arpa(estimate([b"write to me\nword word word"], 2)))
     step = step_of(name, settings)
     whole, shared = tmp_path / f"whole.{kind}", tmp_path / f"shared.{kind}"
     said = step.run(paths, whole, Watch())
