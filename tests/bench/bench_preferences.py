@@ -1,7 +1,7 @@
 """DPO, KTO and ORPO on 300 synthetic pairs with a known rule, by SmolLM2-135M: what held-out pairs and answers show.
 
 The rule: units are written out (`kilometres`, not `km`). Both answers of a pair say the same otherwise. Looked at on
-100 pairs with other questions: rewards, margins, how often the model holds the chosen answer likelier, and how often
+60 pairs with other questions: rewards, margins, how often the model holds the chosen answer likelier, and how often
 answers that it writes itself keep the rule. With --trl a step of DPO against TRL's, turn by turn.
 
     python tests/bench/bench_preferences.py [--rounds N] [--trl] [--keep FOLDER]
@@ -28,7 +28,7 @@ from rushlight.trainer.config import TrainConfig, checked
 from rushlight.trainer.run import Places, prepare, train
 
 HERE = Path(__file__).resolve().parent
-N_TRAIN, N_HELD_OUT, N_WRITTEN = 300, 100, 32
+N_TRAIN, N_HELD_OUT, N_WRITTEN = 300, 60, 24
 PLACES = ["Aalen", "Bern", "Cork", "Dover", "Essen", "Faro", "Genoa", "Hull", "Ivrea", "Jena", "Kiel", "Lyon", "Metz",
           "Nice", "Oslo", "Pisa", "Riga", "Siena", "Turin", "Ulm", "Vaasa", "Worms", "York", "Zadar"]  # fmt: skip
 THINGS = ["suitcase", "bicycle", "table", "dog", "piano", "box of apples", "barrel", "tent", "stove", "rucksack",
