@@ -47,7 +47,7 @@ if TYPE_CHECKING:
 _NARROW = 100  # columns; below, the list at the left shows only when asked for
 _ROOMY = 30  # lines; from there on, lines and gaps are not spared
 _REFRESH_S = 4.0
-_WITH_ORDERS = ("models", "quantize", "server", "jobs", "sql")  # pages that do actions of their own name
+_WITH_ORDERS = ("models", "quantize", "server", "jobs", "sql", "learn")  # pages that do actions of their own name
 _LEAST_SIDE, _MOST_SIDE = 20, 60  # cells
 
 

@@ -43,6 +43,7 @@ _ACTIONS = {
     "pin": "chat.pin",
     "delete": "chat.delete",
     "sql": "page.sql",
+    "learn": "page.learn",
     "models": "page.models",
     "jobs": "page.jobs",
     "settings": "page.settings",

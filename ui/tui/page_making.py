@@ -25,6 +25,10 @@ def make_page(app: "RushlightTerminal", page_id: str) -> Widget:
             from rushlight.ui.tui.sql_page import SqlPage
 
             return SqlPage(app)
+        case "learn":
+            from rushlight.ui.tui.learn_page import LearnPage
+
+            return LearnPage(app)
         case "server":
             from rushlight.ui.tui.server_page import ServerPage
 

@@ -23,8 +23,8 @@ Perform = Callable[..., None]
 # What only a window can do: a terminal has its own text size and its own windows.
 WINDOW_ONLY = {"view.larger", "view.smaller", "view.normal-size", "app.new-window"}
 HERE = [one for one in actions() if one.id not in WINDOW_ONLY]
-PAGES = ("chat", "sql", "models", "quantize", "server", "jobs", "settings", "first-run")
-WITH_KEYS = ("quantize", "server", "jobs", "sql")  # pages whose keys are their own
+PAGES = ("chat", "sql", "learn", "models", "quantize", "server", "jobs", "settings", "first-run")
+WITH_KEYS = ("quantize", "server", "jobs", "sql", "learn")  # pages whose keys are their own
 
 
 @pytest.fixture

@@ -1,0 +1,170 @@
+"""Learning in words: what each kind of lesson learns from, how a teaching stands, what a proof found; and the list.
+
+Knows the values of the desk of learning.
+"""
+
+from collections.abc import Iterable
+from typing import TypeAlias
+
+from rushlight.ui.desk.figures import duration_text
+from rushlight.ui.desk.learn_values import BesideRow, Choice, ExampleRow, LearnState, Proof, RunStep, TeachJob
+from rushlight.ui.words import plural, text
+
+Listed: TypeAlias = tuple[str, str, Choice]  # words, note, what it shows
+_MOST_ENDED = 5
+
+
+def listed(state: LearnState) -> tuple[tuple[str, tuple[Listed, ...]], ...]:
+    """(heading, entries) of the list: what is under way, adapters by their state, lessons, what ended early."""
+    groups = [(text("Under way"), _jobs(one for one in state.jobs if not one.is_over))]
+    for state_name, words in (
+        ("promoted", text("Promoted")),
+        ("candidate", text("Candidates")),
+        ("retired", text("Retired")),
+    ):
+        found = (one for one in state.adapters if one.state == state_name)
+        groups.append(
+            (words, [(one.name, text("stale") if one.is_stale else one.note, Choice("adapter", one.name))
+                     for one in found])
+        )  # fmt: skip
+    groups.append(
+        (text("Lessons"), [(one.name, text("stale") if one.is_stale else f"{one.n_examples:,}",
+                            Choice("lesson", one.id)) for one in state.lessons])
+    )  # fmt: skip
+    ended = [one for one in state.jobs if one.is_over and not one.adapter]
+    groups.append((text("Ended without an adapter"), _jobs(ended[:_MOST_ENDED])))
+    return tuple((words, tuple(entries)) for words, entries in groups if entries)
+
+
+def about(kind: str) -> str:
+    """What a lesson of that kind learns from, and where its adapter works."""
+    words = {
+        "database": text(
+            "Questions with their queries are made from the tables, keys and values; each query is run before it "
+            "counts. What you accepted on the SQL page is learned as well. The adapter answers for this database only."
+        ),
+        "feedback": text(
+            "Learns from the replies that you corrected, kept or judged with thumbs. The adapter works in all chats "
+            "with this model once it is promoted."
+        ),
+        "imported": text(
+            "Alpaca, ShareGPT, OpenAI's messages, prompt and completion, preferences or ratings; as JSONL, JSON, CSV "
+            "or TSV. The adapter works in all chats with this model once it is promoted."
+        ),
+    }
+    return words[kind]
+
+
+def kinds() -> tuple[tuple[str, str], ...]:
+    """(kind, words) of what can be learned from."""
+    return (
+        ("database", text("A database")),
+        ("feedback", text("My corrections and thumbs")),
+        ("imported", text("Files of examples")),
+    )
+
+
+def steps() -> tuple[str, ...]:
+    """The steps that a teaching has to take."""
+    return (text("Lesson"), text("Plan"), text("Train"), text("Proof"), text("Promote"))
+
+
+def doing(job: TeachJob) -> str:
+    """What a teaching does now, or how it ended."""
+    words = {
+        "waiting": text("Waits for its turn"),
+        "paused": text("Paused"),
+        "pausing": text("Pauses"),
+        "cancelling": text("Is being cancelled"),
+        "done": text("Done"),
+        "failed": text("It did not get to its end"),
+        "cancelled": text("Cancelled"),
+    }
+    return words.get(job.state) or (text(job.what) if job.what else text("Running"))
+
+
+def figures(job: TeachJob, steps: tuple[RunStep, ...]) -> tuple[tuple[str, str], ...]:
+    """(name, words) of how a run stands, as far as it is known."""
+    found: list[tuple[str, str]] = []
+    if steps:
+        last = steps[-1]
+        held_out = next((one.held_out for one in reversed(steps) if one.held_out is not None), None)
+        found += [(text("Step"), str(last.step)), (text("Loss"), f"{last.loss:.4f}")]
+        if held_out is not None:
+            found.append((text("Held-out loss"), f"{held_out:.4f}"))
+        found += [
+            (text("Speed"), text("{n} tokens/s", n=f"{last.tokens_per_s:,.0f}")),
+            (text("Learning rate"), f"{last.rate:.2e}"),
+            (text("Gradient"), f"{last.gradient:.3f}"),
+        ]
+    if job.remaining_s is not None and not job.is_over:
+        found.append((text("Left"), duration_text(job.remaining_s)))
+    return tuple(found)
+
+
+def what_then(state: LearnState) -> str:
+    """What promoting or rolling back the adapter would do."""
+    adapter = state.adapter
+    if adapter is None:
+        return ""
+    if adapter.state == "promoted":
+        return text("It serves {scope}. Roll back brings {before} into its place again.", scope=adapter.scope,
+                    before=state.before or adapter.base)  # fmt: skip
+    if state.proof is None:
+        return text("It was not evaluated yet, so it cannot be promoted.")
+    if state.proof.has_passed:
+        return text("Promoting makes it answer for {scope}; what serves now stays one click away.", scope=adapter.scope)
+    return text("Only what the gate lets through can be promoted.")
+
+
+def suite_text(proof: Proof) -> str:
+    """What it was asked."""
+    return plural("Its own suite · {count} held-out question", "Its own suite · {count} held-out questions",
+                  proof.n_items)  # fmt: skip
+
+
+def share_text(proof: Proof) -> str:
+    """How much was right before and after."""
+    return text("{before} % → {after} % right", before=round(100 * proof.before), after=round(100 * proof.after))
+
+
+def interval_text(proof: Proof) -> str:
+    """How sure that is."""
+    return text("between {low} % and {high} %; the gain lies between {least} and {most} points (95 %)",
+                low=round(100 * proof.after_interval[0]), high=round(100 * proof.after_interval[1]),
+                least=f"{100 * proof.difference[0]:+.0f}", most=f"{100 * proof.difference[1]:+.0f}")  # fmt: skip
+
+
+def sides(one: BesideRow) -> tuple[tuple[str, str], ...]:
+    """(sentence, meaning) of both answers to a question: good, bad, or muted for half right."""
+    said = []
+    for word, answer, score in (
+        (text("before"), one.before, one.before_score),
+        (text("after"), one.after, one.after_score),
+    ):
+        mark, meaning = ("✓", "good") if score >= 1 else ("✗", "bad") if score <= 0 else ("~", "muted")
+        said.append((f"{mark} {word}: {answer}", meaning))
+    return tuple(said)
+
+
+def part_word(one: ExampleRow) -> str:
+    """What becomes of an example: "" where it is learned."""
+    if one.is_left_out:
+        return text("left out")
+    return {"held_out": text("held out"), "set_aside": text("set aside")}.get(one.part, "")
+
+
+def _jobs(jobs: Iterable[TeachJob]) -> list[Listed]:
+    return [(one.title, _note(one), Choice("job", one.id)) for one in jobs]
+
+
+def _note(job: TeachJob) -> str:
+    words = {
+        "waiting": text("waits"),
+        "paused": text("paused"),
+        "failed": text("failed"),
+        "cancelled": text("cancelled"),
+    }
+    if job.state in words:
+        return words[job.state]
+    return "" if job.fraction is None or job.is_over else f"{round(100 * job.fraction)} %"

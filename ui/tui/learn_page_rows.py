@@ -1,0 +1,195 @@
+"""What the page of learning of the terminal app lists, as rows: what was learned, the wizard, a job, a lesson.
+
+Knows the desk's values. Names, questions and answers are strangers' text: the rows clean them, none is markup.
+"""
+
+from collections.abc import Sequence
+
+from rich.style import Style
+
+from rushlight.assistant.safety.plain import plain, plain_line
+from rushlight.ui.desk.learn_desk import MINUTES
+from rushlight.ui.desk.learn_reading import kind_word
+from rushlight.ui.desk.learn_values import Choice, ExampleRow, LearnState, LearnWish, TeachJob
+from rushlight.ui.desk.learn_words import about, doing, figures, kinds, listed, part_word, steps
+from rushlight.ui.tui.bars import meter
+from rushlight.ui.tui.learn_page_curve import curve_lines
+from rushlight.ui.tui.lines import piece, wrapped
+from rushlight.ui.tui.row_list import ListRow, RowLine, heading, row
+from rushlight.ui.words import plural, text
+
+CURVE_LINES = 7
+_BAR = 24
+_MOST_LINES = 12  # of a sentence
+
+
+def index_rows(state: LearnState) -> list[ListRow]:
+    """The list: something new first, then group by group."""
+    rows = [row("new:", text("Teach something new"), meaning="accent", is_current=state.choice.kind == "new")]
+    for words, entries in listed(state):
+        rows.append(heading(words.upper()))
+        rows += [
+            row(key_of(choice), plain_line(name), right=plain_line(note), is_current=choice == state.choice)
+            for name, note, choice in entries
+        ]
+    return rows
+
+
+def key_of(choice: Choice) -> str:
+    return f"{choice.kind}:{choice.id}"
+
+
+def new_rows(state: LearnState, width: int) -> list[ListRow]:
+    """What is to be taught: a wish a row, Enter changes it."""
+    if not state.models:
+        if state.is_loading:
+            return [heading("…")]
+        return [
+            *said(text("No model that could learn"), "strong", width),
+            *said(text("A model on this machine is taught, and proven before it serves. First a model is needed."),
+                  "muted", width),
+            row("get-model", text("Get a model…"), meaning="accent"),
+        ]  # fmt: skip
+    wish = state.wish
+    rows = said(text("Teach a model something"), "strong", width)
+    rows.append(_wish("kind", text("What"), dict(kinds())[wish.kind]))
+    if wish.kind != "feedback":
+        rows += [
+            ListRow(f"file:{at}", (RowLine(((f"{text('From')}  ", "muted"), (plain_line(one), "page")),
+                                           ((text("Enter takes it out"), "faint"),)),))
+            for at, one in enumerate(wish.files)
+        ]  # fmt: skip
+        if wish.files:
+            add = text("Another file…")
+        else:
+            add = text("Choose a database…") if wish.kind == "database" else text("Choose files…")
+        rows.append(row("add", add, meaning="accent"))
+    rows += [
+        _wish("model", text("Model"), plain_line(wish.model)),
+        ListRow("minutes", (RowLine(((f"{text('Time')}  ", "muted"), (slider(wish), "flame"))),
+                            *_lines(text("about {n} minutes for all of it: examples, training, export, evaluation",
+                                         n=wish.minutes), "muted", width))),
+        row("promotes", f"{'☑' if wish.promotes else '☐'} {text('Let it serve if the gate lets it through')}"),
+    ]  # fmt: skip
+    if state.can_start:
+        rows.append(row("teach", text("Teach it"), meaning="accent"))
+    else:
+        missing = "" if state.is_busy else text("Choose a model and what it learns from first")
+        rows += said(missing, "muted", width)
+    rows.append(heading(""))
+    return rows + said(about(wish.kind), "muted", width)
+
+
+def slider(wish: LearnWish) -> str:
+    """Where the wish lies between quick and thorough."""
+    at = MINUTES.index(wish.minutes) if wish.minutes in MINUTES else 3
+    track = "━━".join("●" if n == at else "┿" for n in range(len(MINUTES)))
+    return f"{text('quick')} {track} {text('thorough')}"
+
+
+def job_rows(state: LearnState, job: TeachJob, width: int) -> list[ListRow]:
+    """A teaching: its steps, its curve, how it stands, what can be done with it."""
+    rows = [ListRow("", (_step_line(5 if job.state == "done" else job.stage),)), heading("")]
+    share = None if job.is_over else job.fraction
+    left = [(plain_line(doing(job)), "strong")]
+    if share is not None:
+        left += [(f"  {meter(share, _BAR)}", "flame"), (f" {share:.0%}", "muted")]
+    rows.append(ListRow("", (RowLine(tuple(left)),)))
+    rows += said(f"✗ {job.message}" if job.message else "", "bad", width)
+    rows += said(job.hint, "muted", width)
+    orders = [
+        (bool(job.adapter), "see", text("See the proof")),
+        (job.state in ("running", "waiting"), "pause", text("Pause")),
+        (job.state in ("paused", "pausing"), "resume", text("Go on")),
+        (job.state in ("failed", "cancelled"), "retry", text("Try again")),
+        (not job.is_over and job.state != "cancelling", "cancel", text("Cancel")),
+    ]
+    rows += [row(key, words, meaning="accent") for may, key, words in orders if may]
+    if state.steps or job.stage >= 2:
+        rows += [heading(text("Loss")), ListRow("curve", curve_lines(state.steps, width, CURVE_LINES))]
+    known = figures(job, state.steps)
+    wide = max((len(name) for name, _ in known), default=0)
+    rows += [
+        ListRow(f"figure:{at}", (RowLine(((f"{name.ljust(wide)}  ", "muted"), (words, "page"))),))
+        for at, (name, words) in enumerate(known)
+    ]
+    if not job.is_over:
+        note = text("Training makes way while you chat. You can close this app: the job goes on, F3 lists it.")
+        rows += [heading(""), *said(note, "muted", width)]
+    return rows
+
+
+def lesson_rows(state: LearnState, width: int) -> list[ListRow]:
+    """A lesson and its examples; those that are not learned are pale."""
+    lesson = state.lesson
+    if lesson is None:
+        return []
+    parts = [
+        kind_word(lesson.kind),
+        plural("{count} example", "{count} examples", lesson.n_examples),
+        text("{n} held out", n=f"{lesson.n_held_out:,}"),
+        text("version {n}", n=lesson.version),
+        lesson.scope,
+    ]
+    rows = [*said(lesson.name, "strong", width), *said(" · ".join(parts), "muted", width)]
+    if lesson.is_stale:
+        rows += said(text("Some of it comes from what was deleted since."), "bad", width)
+    if state.wish.model and not state.is_busy:
+        rows.append(row("again", text("Teach it again"), meaning="accent"))
+    rows += [row("remove", text("Remove…"), meaning="muted"), heading(text("Examples"))]
+    rows += [_example(one) for one in state.examples]
+    if state.has_more:
+        rows.append(row("more", text("Show more"), meaning="accent"))
+    return rows
+
+
+def example_text(one: ExampleRow) -> str:
+    """An example in full, to be read."""
+    shown = f"{plain(one.asked)}\n\n{plain(one.answer)}"
+    return shown + (f"\n\n{text('worse: {answer}', answer=plain(one.rejected))}" if one.rejected else "")
+
+
+def said(words: str, meaning: str, width: int) -> list[ListRow]:
+    """A sentence, wrapped to the width, that cannot be chosen; nothing for none."""
+    lines = _lines(words, meaning, width)
+    return [ListRow("", lines)] if lines else []
+
+
+def _lines(words: str, meaning: str, width: int) -> tuple[RowLine, ...]:
+    if not words:
+        return ()
+    strips = wrapped([piece(words, Style.null())], width - 2)[:_MOST_LINES]
+    return tuple(RowLine(((strip.text, meaning),)) for strip in strips)
+
+
+def _wish(key: str, name: str, value: str) -> ListRow:
+    return ListRow(key, (RowLine(((f"{name}  ", "muted"), (value, "page"))),))
+
+
+def _step_line(stage: int) -> RowLine:
+    words: list[tuple[str, str]] = []
+    for number, name in enumerate(steps()):
+        if number:
+            words.append((" ─ ", "faint"))
+        if number < stage:
+            words.append((f"✓ {name}", "good"))
+        else:
+            words.append((f"{number + 1} {name}", "selected" if number == stage else "muted"))
+    return RowLine(tuple(words))
+
+
+def _example(one: ExampleRow) -> ListRow:
+    part = part_word(one)
+    asked, answer = ("faint", "faint") if one.is_left_out else ("page", "muted")
+    lines = [
+        RowLine(((plain_line(one.asked), asked),), ((part, "muted"),) if part else ()),
+        RowLine(((f"  {plain_line(one.answer)}", answer),)),
+    ]
+    if one.rejected:
+        lines.append(RowLine(((f"  {text('worse: {answer}', answer=plain_line(one.rejected))}", "faint"),)))
+    return ListRow(f"example:{one.id}", tuple(lines))
+
+
+def shown_example(examples: Sequence[ExampleRow], key: str) -> ExampleRow | None:
+    """The one under the cursor."""
+    return next((one for one in examples if key == f"example:{one.id}"), None)
