@@ -15,6 +15,7 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from measure import Row, machine, report
@@ -25,6 +26,7 @@ from rushlight.quant.blocks.format import Bytes
 from rushlight.quant.convert.to_gguf import convert
 from rushlight.quant.gguf_tensors import GgufRows, GgufTensors
 from rushlight.quant.moments import Moments, collect_moments
+from rushlight.quant.scaling import ScaledEncoder
 
 N_CONTEXT = 128
 N_CALIBRATION = 512  # windows
@@ -39,6 +41,7 @@ def _parsed() -> argparse.Namespace:
     parser.add_argument("--types", default="Q4_K,Q3_K,Q2_K,Q5_K,Q6_K")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--passes", type=int, default=0, help="of coordinate descent, as a row of its own; 0: none")
+    parser.add_argument("--scaling", action="store_true", help="also AWQ and SmoothQuant, each with feedback (PyTorch)")
     parser.add_argument("--calibration", type=int, default=N_CALIBRATION, help="windows, 128 tokens each")
     parser.add_argument("--models", default="", help="such as steps-300,steps-600; all, if not given")
     parser.add_argument("--plan", action="store_true", help="also a plan of Q4_K_M's size, for the longest training")
@@ -116,6 +119,7 @@ def _one(source: Path, type_name: str, run: Run) -> list[Row]:
     if run.given.passes:
         fed = run.feedback(source, types, run.given.passes)
         quantize.make(source, files["descent"], "Q4_K_S", encoder=fed, **make)
+    scaled = _scaled(source, types, run, files, make) if run.given.scaling else ()
     for name in labels:
         alone = files[f"{name}, weights alone"] = run.place / f"{type_name}-{name}-alone.gguf"
         quantize.make(source, alone, "F32", types=dict.fromkeys(types, "F32"), encoder=_Written(files[name]))
@@ -124,7 +128,7 @@ def _one(source: Path, type_name: str, run: Run) -> list[Row]:
     theirs = found["ggml"].divergence
     label = f"{source.stem}, loss {loss:.2f}, {type_name}"
     run.notes.append(f"{label}: ggml {theirs:.6f} +- {found['ggml'].divergence_error:.6f}")
-    aims = {"search": HARD, "feedback": AIM, "descent": AIM}
+    aims = {"search": HARD, "feedback": AIM, "descent": AIM, **dict.fromkeys(scaled, AIM)}
     rows = [
         Row(f"{label} {name}", found[name].divergence, theirs, "nats", aim)
         for name, aim in aims.items()
@@ -136,9 +140,34 @@ def _one(source: Path, type_name: str, run: Run) -> list[Row]:
         with_inputs = ratio(found[name], found["ggml"])
         run.notes.append(f"{label} {name} / ggml: {with_inputs}; weights alone {ratio(ours, base)}")
         print(f"  {run.notes[-1]}", flush=True)
+    for name in scaled:
+        run.notes.append(f"{label} {name} / ggml: {ratio(found[name], found['ggml'])}")
+        print(f"  {run.notes[-1]}", flush=True)
     for file in files.values():
         file.unlink()
     return rows
+
+
+def _scaled(source: Path, types: Mapping[str, str], run: Run, files: dict[str, Path], make: Any) -> tuple[str, ...]:
+    """Files with scales folded in, with feedback and without, into `files`; their names."""
+    from rushlight.quant import awq, smoothquant
+
+    seen = {"n_ctx": N_CONTEXT, "most_windows": min(64, run.given.calibration), "n_threads": run.given.threads}
+    scalings = {
+        "awq": awq.find_scaling(source, run.calibration, types, moments=run.moments, **seen),
+        "smoothquant": smoothquant.find_scaling(source, run.calibration, **seen),
+    }
+    names = []
+    for name, scaling in scalings.items():
+        inner = gptq.ErrorFeedback(
+            source, run.calibration, types, moments=run.moments, scaling=scaling, n_threads=run.given.threads
+        )
+        for label, within in ((name, None), (f"{name} + feedback", inner)):
+            files[label] = run.place / f"{label.replace(' ', '')}.gguf"
+            encoder = ScaledEncoder(scaling, run.matrix, inner=within, n_threads=run.given.threads)
+            quantize.make(source, files[label], "Q4_K_S", encoder=encoder, **make)
+            names.append(label)
+    return tuple(names)
 
 
 class _Written:
