@@ -17,7 +17,7 @@ from rushlight.assistant.safety.plain import plain_line
 from rushlight.ui.desk.actions import actions
 from rushlight.ui.desk.learn_desk import LearnDesk
 from rushlight.ui.desk.learn_values import Choice, ExampleRow, LearnState
-from rushlight.ui.desk.learn_words import figures
+from rushlight.ui.desk.learn_words import figures, what_then
 from rushlight.ui.tui.desk_views import Later
 from rushlight.ui.tui.learn_page_curve import curve_text
 from rushlight.ui.tui.learn_page_proof import adapter_rows, beside_text, can_promote
@@ -26,6 +26,7 @@ from rushlight.ui.tui.learn_page_rows import (
     index_rows,
     job_rows,
     lesson_rows,
+    lesson_text,
     new_rows,
     shown_example,
 )
@@ -73,7 +74,7 @@ class LearnPage(Vertical):
         self.desk = LearnDesk(frame.background, frame.remembered, Later(self.draw))
         self.desk.on_job = self._begun
         self._wish = WishPart(frame, self.desk)
-        self._shows_list = True  # where both have no room
+        self._shows_list = True  # it has the focus, or is shown alone where both have no room
         self._told = ""
         self._drawn_choice: Choice | None = None
         self._title = Static(classes="page-title")
@@ -99,12 +100,24 @@ class LearnPage(Vertical):
     def on_hide(self) -> None:
         self.desk.rest()
 
+    def on_descendant_focus(self, event: events.DescendantFocus) -> None:
+        """By Tab or the mouse: a panel that closes gives it back to the same list."""
+        if self._has_both and event.widget.has_focus and event.widget in (self._index, self._detail):
+            self._shows_list = event.widget is self._index
+
     def on_resize(self, _event: events.Resize) -> None:
         self._place()
 
     def take_focus(self) -> None:
-        (self._index if self._index.display and not self._detail.has_focus else self._detail).focus()
+        self._focus()
         self.desk.refresh()
+
+    def _focus(self) -> None:
+        """The list, or what was chosen in it; the lists are there a moment after the page."""
+        if not self._index.is_attached and self.is_attached:
+            self.call_after_refresh(self._focus)
+            return
+        (self._index if self._shows_list else self._detail).focus()
 
     # --- what is shown ------------------------------------------------------------------------------------------
     def draw(self, state: LearnState) -> None:
@@ -352,7 +365,11 @@ class LearnPage(Vertical):
             self.frame.ask(ReadPanel(guard.name, guard.detail))
         elif kind == "origin":
             self.frame.ask(ReadPanel(*state.origin[int(rest)]))
-        elif kind in ("curve", "figure"):
+        elif kind == "about" and state.adapter is not None:
+            self.frame.ask(ReadPanel(plain_line(state.adapter.name), what_then(state)))
+        elif kind == "about" and state.lesson is not None:
+            self.frame.ask(ReadPanel(plain_line(state.lesson.name), lesson_text(state.lesson)))
+        elif kind in ("about", "curve", "figure"):
             known = [] if state.job is None else [f"{name}: {words}" for name, words in figures(state.job, state.steps)]
             self.frame.ask(ReadPanel(text("Loss by step"), "\n".join([curve_text(state.steps), *known])))
 

@@ -32,7 +32,7 @@ class FilePanel(Panel):
     BINDINGS: ClassVar[list[BindingType]] = [Binding("tab", "complete", show=False, priority=True)]
 
     def __init__(self, title: str, background: "Background", on_file: Callable[[Path], None], value: str = "") -> None:
-        super().__init__(title, text("Tab: complete · ↑ ↓ · Enter: take it · Esc: leave"))
+        super().__init__(title, _keys())
         self._background = background
         self._on_file = on_file
         self._input = Input(value=plain_line(value), select_on_focus=False)
@@ -87,6 +87,7 @@ class FilePanel(Panel):
 
     def _look(self) -> None:
         self._has_stepped = False
+        self._say(_keys())
         typed = self._input.value
         word = _unquoted(typed)
 
@@ -98,6 +99,9 @@ class FilePanel(Panel):
                 self._offers.action_edge(-1)
 
         self._background.read(lambda _app: _offers_for(word), found, lambda _err: None)
+
+    def _say(self, hint: str) -> None:
+        self.query_one(".panel-hint", Static).update(Content(hint))
 
     def _take(self, named: str) -> None:
         """A file ends it; of a folder its files are offered; what is neither is completed where it can be."""
@@ -117,10 +121,14 @@ class FilePanel(Panel):
                 self._take(offered)
             else:
                 said = text("There is no file {name}.", name=repr(plain_line(named[-60:])))
-                self.query_one(".panel-hint", Static).update(Content(said))
+                self._say(said)
 
         if named:
             self._background.read(lambda _app: _kind(named), found, lambda _err: None)
+
+
+def _keys() -> str:
+    return text("Tab: complete · ↑ ↓ · Enter: take it · Esc: leave")
 
 
 def _kind(named: str) -> tuple[str, Path]:

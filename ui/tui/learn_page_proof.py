@@ -25,7 +25,9 @@ def adapter_rows(state: LearnState, width: int) -> list[ListRow]:
         "candidate": (text("candidate"), "accent"),
     }.get(adapter.state, (text("retired"), "muted"))
     name = ((f"{plain_line(adapter.name)}  ", "strong"), (words, meaning))
-    rows = [ListRow("", (RowLine(name, ((plain_line(adapter.scope), "muted"),)),))]
+    rows = [ListRow("about", (RowLine(name, ((plain_line(adapter.scope), "muted"),)),))]
+    if not state.origin:
+        return rows  # its proof is being looked up
     rows += said(what_then(state), "muted", width)
     if adapter.is_stale:
         rows += said(text("Some of what it learned from was deleted since."), "bad", width)
@@ -37,13 +39,12 @@ def adapter_rows(state: LearnState, width: int) -> list[ListRow]:
     rows += [row(key, title, meaning="muted" if key == "remove" else "accent") for may, key, title in orders if may]
     if proof is not None:
         rows += _proof(proof, width)
-    if state.origin:
-        wide = max(len(one) for one, _ in state.origin)
-        rows.append(heading(text("Where it comes from").upper()))
-        rows += [
-            ListRow(f"origin:{at}", (RowLine(((f"{one.ljust(wide)}  ", "muted"), (plain_line(value), "page"))),))
-            for at, (one, value) in enumerate(state.origin)
-        ]
+    wide = max(len(one) for one, _ in state.origin)
+    rows.append(heading(text("Where it comes from").upper()))
+    rows += [
+        ListRow(f"origin:{at}", (RowLine(((f"{one.ljust(wide)}  ", "muted"), (plain_line(value), "page"))),))
+        for at, (one, value) in enumerate(state.origin)
+    ]
     if state.steps:
         rows += [
             heading(text("Loss").upper()),

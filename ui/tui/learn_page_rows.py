@@ -10,7 +10,7 @@ from rich.style import Style
 from rushlight.assistant.safety.plain import plain, plain_line
 from rushlight.ui.desk.learn_desk import MINUTES
 from rushlight.ui.desk.learn_reading import kind_word
-from rushlight.ui.desk.learn_values import Choice, ExampleRow, LearnState, LearnWish, TeachJob
+from rushlight.ui.desk.learn_values import Choice, ExampleRow, LearnState, LearnWish, LessonRow, TeachJob
 from rushlight.ui.desk.learn_words import about, doing, figures, kinds, listed, part_word, steps
 from rushlight.ui.tui.bars import meter
 from rushlight.ui.tui.learn_page_curve import curve_lines
@@ -89,7 +89,7 @@ def slider(wish: LearnWish) -> str:
 
 def job_rows(state: LearnState, job: TeachJob, width: int) -> list[ListRow]:
     """A teaching: its steps, its curve, how it stands, what can be done with it."""
-    rows = [ListRow("", (_step_line(5 if job.state == "done" else job.stage),)), heading("")]
+    rows = [ListRow("about", (_step_line(5 if job.state == "done" else job.stage),)), heading("")]
     share = None if job.is_over else job.fraction
     left = [(plain_line(doing(job)), "strong")]
     if share is not None:
@@ -105,7 +105,7 @@ def job_rows(state: LearnState, job: TeachJob, width: int) -> list[ListRow]:
         (not job.is_over and job.state != "cancelling", "cancel", text("Cancel")),
     ]
     rows += [row(key, words, meaning="accent") for may, key, words in orders if may]
-    if state.steps or job.stage >= 2:
+    if state.steps or (job.stage >= 2 and not job.is_over):
         rows += [heading(text("Loss")), ListRow("curve", curve_lines(state.steps, width, CURVE_LINES))]
     known = figures(job, state.steps)
     wide = max((len(name) for name, _ in known), default=0)
@@ -124,14 +124,8 @@ def lesson_rows(state: LearnState, width: int) -> list[ListRow]:
     lesson = state.lesson
     if lesson is None:
         return []
-    parts = [
-        kind_word(lesson.kind),
-        plural("{count} example", "{count} examples", lesson.n_examples),
-        text("{n} held out", n=f"{lesson.n_held_out:,}"),
-        text("version {n}", n=lesson.version),
-        lesson.scope,
-    ]
-    rows = [*said(lesson.name, "strong", width), *said(" · ".join(parts), "muted", width)]
+    name = (*_lines(lesson.name, "strong", width), *_lines(lesson_text(lesson), "muted", width))
+    rows = [ListRow("about", name)]
     if lesson.is_stale:
         rows += said(text("Some of it comes from what was deleted since."), "bad", width)
     if state.wish.model and not state.is_busy:
@@ -141,6 +135,18 @@ def lesson_rows(state: LearnState, width: int) -> list[ListRow]:
     if state.has_more:
         rows.append(row("more", text("Show more"), meaning="accent"))
     return rows
+
+
+def lesson_text(lesson: LessonRow) -> str:
+    """What it is and how much of it there is."""
+    parts = [
+        kind_word(lesson.kind),
+        plural("{count} example", "{count} examples", lesson.n_examples),
+        text("{n} held out", n=f"{lesson.n_held_out:,}"),
+        text("version {n}", n=lesson.version),
+        lesson.scope,
+    ]
+    return " · ".join(parts)
 
 
 def example_text(one: ExampleRow) -> str:

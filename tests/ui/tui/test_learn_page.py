@@ -90,6 +90,13 @@ def state(**given: Any) -> LearnState:
                       **given)  # fmt: skip
 
 
+def told(stage: Any) -> list[str]:
+    """What is told from now on; on the screen it would fade."""
+    heard: list[str] = []
+    stage.app.tell = lambda words, _meaning="muted": heard.append(words)
+    return heard
+
+
 # --- rows -----------------------------------------------------------------------------------------------------------
 def test_rows_of_the_list() -> None:
     rows = index_rows(state(choice=Choice("adapter", "clinic-1")))
@@ -128,7 +135,7 @@ def test_rows_of_a_job() -> None:
     lines = said(rows)
     assert "✓ Plan ─ 3 Train" in lines and "Held-out loss" in lines and "400 tokens/s" in lines and "1 min" in lines
     over = job_rows(state(job=FAILED), FAILED, 70)
-    assert keys(over) == ["retry"] and "✗ No such file." in said(over) and "Choose another." in said(over)
+    assert keys(over) == ["about", "retry"] and "✗ No such file." in said(over) and "Choose another." in said(over)
     done = replace(JOB, state="done", adapter="clinic-1", is_over=True, stage=4)
     assert "see" in keys(job_rows(state(job=done), done, 70)) and "✓ Promote" in said(job_rows(state(), done, 70))
 
@@ -136,7 +143,7 @@ def test_rows_of_a_job() -> None:
 def test_rows_of_a_proof() -> None:
     shown = state(adapter=ADAPTER, proof=PROOF, origin=(("Base", "me/m@Q4"),), steps=STEPS)
     rows = adapter_rows(shown, 70)
-    assert keys(rows) == ["promote", "remove", "suite", "guard:0", "guard:1", "beside:0", "origin:0", "curve"]
+    assert keys(rows) == ["about", "promote", "remove", "suite", "guard:0", "guard:1", "beside:0", "origin:0", "curve"]
     lines = said(rows)
     assert "3 % → 88 % right" in lines and "✓ kept" in lines and "✗ lost" in lines and "✗ before: To find" in lines
     assert "✓ after: SELECT 1" in lines and "\x1b" not in lines and "\u202e" not in lines
@@ -144,13 +151,14 @@ def test_rows_of_a_proof() -> None:
     lines = said(adapter_rows(replace(shown, proof=stopped), 70))
     assert "✗ It is not better" in lines and "promote" not in keys(adapter_rows(replace(shown, proof=stopped), 70))
     serving = replace(shown, adapter=replace(ADAPTER, state="promoted", is_stale=True), before="clinic-0")
-    assert keys(adapter_rows(serving, 70))[:1] == ["back"] and "clinic-0" in said(adapter_rows(serving, 70))
+    assert keys(adapter_rows(serving, 70))[:2] == ["about", "back"] and "clinic-0" in said(adapter_rows(serving, 70))
     assert "not evaluated yet" in said(adapter_rows(replace(shown, proof=None), 70))
+    assert keys(adapter_rows(replace(shown, proof=None, origin=()), 70)) == ["about"], "not looked up yet"
 
 
 def test_rows_of_a_lesson() -> None:
     rows = lesson_rows(state(lesson=LESSON, examples=EXAMPLES, has_more=True, wish=LearnWish(model="m")), 70)
-    assert keys(rows) == ["again", "remove", "example:e1", "example:e2", "example:e3", "more"]
+    assert keys(rows) == ["about", "again", "remove", "example:e1", "example:e2", "example:e3", "more"]
     lines = said(rows)
     assert "held out" in lines and "worse: SELECT 3" in lines and "[bold]x[/]" in lines and "\x1b" not in lines
 
@@ -177,12 +185,12 @@ def test_something_is_taught_by_keys(
     async def play(stage: Any) -> None:
         await stage.press("alt+v")
         await stage.shows("UNDER WAY", "clinic-1", "Enter: look at it")
-        await stage.press("t")
-        await stage.shows("Choose something in the list first")
-        await stage.press("n")
+        heard = told(stage)
+        await stage.press("t", "n")
         await stage.shows("Teach a model something", "Choose a database…")
         await stage.press("t")
-        await stage.shows("Choose a model and what it learns from first")
+        assert heard == ["Choose something in the list first: Enter looks at it.",
+                         "Choose a model and what it learns from first"]  # fmt: skip
         await stage.press("f")
         await stage.shows("Which database?")
         await stage.paste(f"{tmp_path}/nothing-")
@@ -221,19 +229,18 @@ def test_a_job_is_watched_and_a_proof_promoted(
     async def play(stage: Any) -> None:
         await stage.press("alt+v")
         await stage.shows("clinic-1")
-        page = stage.app._pages["learn"]
+        page, heard = stage.app._pages["learn"], told(stage)
         await stage.press("down", "enter")
         await stage.shows("3 Train", "Training", "held-out")
         assert "[bold]x[/]" in stage.screen() and "\x1b" not in stage.screen()
         await stage.press("u", "c", "r")
         assert ordered == [("pause", "job123"), ("cancel", "job123")]
-        await stage.shows("That cannot be done with this job now.")
+        assert heard == ["That cannot be done with this job now."]
         ordered.clear()
         await stage.press("escape", "down", "enter")
         await stage.shows("88 % right", "Promote")
-        await stage.press("b")
-        await stage.shows("Choose an adapter that is promoted first.")
-        await stage.press("p", "d")
+        await stage.press("b", "p", "d")
+        assert heard[1:] == ["Choose an adapter that is promoted first."]
         await stage.shows("Remove clinic-1 and its file?")
         await stage.press("down", "enter")
         await stage.until(lambda: len(ordered) == 2)
@@ -241,10 +248,13 @@ def test_a_job_is_watched_and_a_proof_promoted(
         page.desk.refresh()
         await stage.shows("Roll back brings me/m@Q4")
         await stage.press("d", "p", "b")
+        assert heard[2:] == ["It serves: roll it back before it is removed.", "“clinic-1” cannot be promoted now."]
         assert ordered == [("promote", "clinic-1"), ("remove", "clinic-1"), ("roll_back", "clinic-1")]
         page._detail.action_edge(1)
         await stage.press("enter")
         await stage.shows("loss 3.000 to 0.103")
+        await stage.press("escape")
+        await stage.until(lambda: page._detail.has_focus)
 
     perform(play, size=(120, 34))
 
@@ -255,12 +265,12 @@ def test_an_example_is_corrected_or_left_out(
     async def play(stage: Any) -> None:
         await stage.press("alt+v")
         await stage.shows("clinic-1")
-        page = stage.app._pages["learn"]
+        page, heard = stage.app._pages["learn"], told(stage)
         page.look_at(Choice("lesson", "l1"))
         await stage.shows("held out", "version 2")
         await stage.press("o")
-        await stage.shows("Choose an example of a lesson first.")
-        await stage.press("down", "down", "o", "e")
+        assert heard == ["Choose an example of a lesson first."]
+        await stage.press("down", "down", "down", "o", "e")
         await stage.shows("Ctrl+S: keep it")
         await stage.paste("0")
         await stage.press("ctrl+s")
@@ -286,10 +296,11 @@ def test_list_and_detail_stand_beside_each_other_where_there_is_room(
         await stage.press("alt+v")
         await stage.shows("UNDER WAY", "Teach a model something")
         page = stage.app._pages["learn"]
+        await stage.until(lambda: page._index.has_focus)
         await stage.press("right")
-        assert page._detail.has_focus
+        await stage.until(lambda: page._detail.has_focus)
         await stage.press("left")
-        assert page._index.has_focus
+        await stage.until(lambda: page._index.has_focus)
         await stage.pilot.resize_terminal(80, 24)
         await stage.hides("Teach a model something")
         await stage.press("end", "enter")
