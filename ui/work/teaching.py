@@ -65,7 +65,7 @@ def fixed_steps(n_examples: int, n_train: int) -> Plan:
 def training_config(
     model: str, out: Path, file: Path, plan: Plan, n_train: int, seed: int, scope: str
 ) -> dict[str, Any]:
-    """As trainer.config.checked takes it. The rates were found on SmolLM2-135M (docs/log.md)."""
+    """As trainer.config.checked takes it. Rank and rates are usual ones for small models; no search."""
     is_task = not scope.startswith("chat")
     return {
         "model": model, "out": str(out), "method": "lora",
