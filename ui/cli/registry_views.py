@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from rushlight.ui.cli.chat_views import beginning, moment, title_of
 from rushlight.ui.cli.output import print_table, say, size_text
+from rushlight.ui.desk.learn_reading import guard_word
 from rushlight.ui.words import plural, text
 
 if TYPE_CHECKING:
@@ -126,20 +127,6 @@ def print_report(report: dict[str, Any]) -> None:
     say(text("The gate does not let it through:"))
     for reason in report["reasons"]:
         say(f"  {reason}")
-
-
-def guard_word(name: str) -> str:
-    """A guard, for people."""
-    words = {
-        "instructions": text("instructions"),
-        "refusals-harmless": text("harmless questions"),
-        "refusals-harmful": text("harmful requests"),
-        "perplexity": text("perplexity"),
-        "divergence": text("distance to the base"),
-        "speed": text("speed"),
-        "proof": text("export"),
-    }
-    return words.get(name, name)
 
 
 def _print_examples(examples: Sequence[dict[str, Any]]) -> None:

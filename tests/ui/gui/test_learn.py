@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from PySide6.QtWidgets import QLabel
 
 from rushlight.ui.desk import learn_desk
 from rushlight.ui.desk.learn_reading import Found
@@ -109,7 +110,8 @@ def test_a_job_is_watched(page: Any, qtbot: Any, monkeypatch: pytest.MonkeyPatch
     qtbot.waitUntil(lambda: bool(shown.desk.state.steps))
     assert shown.run.isVisible() and not shown.new.isVisible()
     assert [chip.text() for chip in shown.run.stages.chips][:3] == ["✓ Lesson", "✓ Plan", "3 Train"]
-    assert shown.run.figures["step"].text() == "29" and "400" in shown.run.figures["speed"].text()
+    labels = [one.text() for one in shown.run.now.findChildren(QLabel)]
+    assert "29" in labels and "400 tokens/s" in labels
     assert "Step 1 to 29" in shown.run.curve.accessibleDescription()
     shown.run.pause_button.click()
     shown.run.cancel_button.click()

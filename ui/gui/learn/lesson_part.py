@@ -17,6 +17,7 @@ from PySide6.QtWidgets import (
 from rushlight.assistant.safety.plain import plain_line
 from rushlight.ui.desk.learn_reading import kind_word
 from rushlight.ui.desk.learn_values import ExampleRow, LearnState
+from rushlight.ui.desk.learn_words import part_word
 from rushlight.ui.gui.theme import Theme
 from rushlight.ui.gui.widgets import Card, FlowLayout, button, label
 from rushlight.ui.words import plural, text
@@ -127,7 +128,7 @@ class LessonPart(QWidget):
         place = self.table.verticalScrollBar().value()
         self.table.setRowCount(len(self._shown))
         for row, one in enumerate(self._shown):
-            for column, words in enumerate((one.asked, one.answer, _part_word(one))):
+            for column, words in enumerate((one.asked, one.answer, part_word(one))):
                 item = QTableWidgetItem(plain_line(words)[:300])
                 if one.is_left_out:
                     item.setForeground(self._theme.color("faint"))
@@ -191,9 +192,3 @@ class LessonPart(QWidget):
         self.table.verticalHeader().setDefaultSectionSize(self._theme.px(_LINE))
         self.answer.setFixedHeight(self._theme.px(84))
         self._size()
-
-
-def _part_word(one: ExampleRow) -> str:
-    if one.is_left_out:
-        return text("left out")
-    return {"held_out": text("held out"), "set_aside": text("set aside")}.get(one.part, "")

@@ -8,6 +8,7 @@ from PySide6.QtWidgets import QButtonGroup, QCheckBox, QFileDialog, QFormLayout,
 
 from rushlight.ui.desk.learn_desk import MINUTES, files_words
 from rushlight.ui.desk.learn_values import LearnState
+from rushlight.ui.desk.learn_words import about, kinds
 from rushlight.ui.gui.settings.editors import ChoiceEditor
 from rushlight.ui.gui.theme import Theme
 from rushlight.ui.gui.widgets import Card, FlowLayout, button, label
@@ -32,14 +33,10 @@ class NewCard(Card):
         self.ask_files: Callable[[], Sequence[str]] = self._ask_files
         self._kind = "database"
         self.kinds: dict[str, QRadioButton] = {}
-        kinds = QWidget()
-        flow = FlowLayout(kinds, spacing=theme.px(14))
+        kind_box = QWidget()
+        flow = FlowLayout(kind_box, spacing=theme.px(14))
         group = QButtonGroup(self)
-        for value, words in (
-            ("database", text("A database")),
-            ("feedback", text("My corrections and thumbs")),
-            ("imported", text("Files of examples")),
-        ):
+        for value, words in kinds():
             made = QRadioButton(words.replace("&", "&&"))
             made.clicked.connect(lambda _checked=False, value=value: desk.want(kind=value, files=()))
             group.addButton(made)
@@ -71,7 +68,7 @@ class NewCard(Card):
         self._form = QFormLayout(form_box)
         self._form.setContentsMargins(0, 0, 0, 0)
         self._form.setRowWrapPolicy(QFormLayout.RowWrapPolicy.WrapLongRows)
-        self._form.addRow(label(text("What")), kinds)
+        self._form.addRow(label(text("What")), kind_box)
         self._form.addRow(label(text("From")), self._files_line)
         self._form.addRow(label(text("Model")), self.model.field)
         self._form.addRow(label(text("Time")), time_box)
@@ -93,7 +90,7 @@ class NewCard(Card):
         self.model.show_text(wish.model)
         self._form.setRowVisible(self._files_line, wish.kind != "feedback")
         self.files.setText(files_words(wish))
-        self.about.setText(_about(wish.kind))
+        self.about.setText(about(wish.kind))
         self.time.blockSignals(True)
         self.time.setValue(MINUTES.index(wish.minutes) if wish.minutes in MINUTES else 3)
         self.time.blockSignals(False)
@@ -120,21 +117,3 @@ class NewCard(Card):
         self.time.setFixedWidth(px(260))
         self._form.setVerticalSpacing(px(10))
         self._form.setHorizontalSpacing(px(16))
-
-
-def _about(kind: str) -> str:
-    words = {
-        "database": text(
-            "Questions with their queries are made from the tables, keys and values; each query is run before it "
-            "counts. What you accepted on the SQL page is learned as well. The adapter answers for this database only."
-        ),
-        "feedback": text(
-            "Learns from the replies that you corrected, kept or judged with thumbs. The adapter works in all chats "
-            "with this model once it is promoted."
-        ),
-        "imported": text(
-            "Alpaca, ShareGPT, OpenAI's messages, prompt and completion, preferences or ratings; as JSONL, JSON, CSV "
-            "or TSV. The adapter works in all chats with this model once it is promoted."
-        ),
-    }
-    return words[kind]

@@ -7,10 +7,11 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QFormLayout, QGridLayout, QLabel, QVBoxLayout, QWidget
 
 from rushlight.ui.desk.learn_values import BesideRow, LearnState, Proof
+from rushlight.ui.desk.learn_words import interval_text, share_text, sides, suite_text, what_then
 from rushlight.ui.gui.learn.curve_view import CurveView
 from rushlight.ui.gui.theme import Theme
 from rushlight.ui.gui.widgets import Card, FlowLayout, Meter, button, label, with_role
-from rushlight.ui.words import plural, text
+from rushlight.ui.words import text
 
 Asking: TypeAlias = Callable[[str, Callable[[], None]], None]  # a question, and what is done if it is wanted
 
@@ -107,7 +108,7 @@ class ProofPart(QWidget):
         self.back_button.setEnabled(not state.is_busy)
         self.remove_button.setVisible(adapter.state != "promoted")
         self.remove_button.setEnabled(not state.is_busy)
-        self.what_then.setText(_what_then(state))
+        self.what_then.setText(what_then(state))
         self._show_own(proof)
         if proof is not self._proof or not self._has_filled:
             self._has_filled = True
@@ -134,20 +135,11 @@ class ProofPart(QWidget):
         if proof is None:
             self.own.set_title(text("Its own suite"))
             return
-        self.own.set_title(
-            plural("Its own suite · {count} held-out question", "Its own suite · {count} held-out questions",
-                   proof.n_items)
-        )  # fmt: skip
-        self.share.setText(
-            text("{before} % → {after} % right", before=round(100 * proof.before), after=round(100 * proof.after))
-        )
+        self.own.set_title(suite_text(proof))
+        self.share.setText(share_text(proof))
         self.before.set_fraction(proof.before, "muted")
         self.after.set_fraction(proof.after, "flame")
-        self.interval.setText(
-            text("between {low} % and {high} %; the gain lies between {least} and {most} points (95 %)",
-                 low=round(100 * proof.after_interval[0]), high=round(100 * proof.after_interval[1]),
-                 least=f"{100 * proof.difference[0]:+.0f}", most=f"{100 * proof.difference[1]:+.0f}")
-        )  # fmt: skip
+        self.interval.setText(interval_text(proof))
 
     def _show_guards(self, proof: Proof | None) -> None:
         _empty(self._guard_grid)
@@ -176,25 +168,10 @@ class ProofPart(QWidget):
 
 def _beside_row(one: BesideRow) -> tuple[QLabel, ...]:
     made = [label(one.asked, "strong", wrap=True)]
-    for word, said, score in ((text("before"), one.before, one.before_score), (text("after"), one.after,
-                                                                               one.after_score)):  # fmt: skip
-        mark, role = ("✓", "good") if score >= 1 else ("✗", "bad") if score <= 0 else ("~", "muted")
-        made.append(label(f"{mark} {word}: {said}", role, wrap=True))
+    made += [label(said, role, wrap=True) for said, role in sides(one)]
     for widget in made:
         widget.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
     return tuple(made)
-
-
-def _what_then(state: LearnState) -> str:
-    adapter = state.adapter
-    if adapter is None:
-        return ""
-    if adapter.state == "promoted":
-        return text("It serves {scope}. Roll back brings {before} into its place again.", scope=adapter.scope,
-                    before=state.before or adapter.base)  # fmt: skip
-    if state.proof is not None and state.proof.has_passed:
-        return text("Promoting makes it answer for {scope}; what serves now stays one click away.", scope=adapter.scope)
-    return text("Only what the gate lets through can be promoted.")
 
 
 def _empty(layout: QGridLayout | QVBoxLayout) -> None:

@@ -4,8 +4,8 @@ from typing import Protocol
 
 from PySide6.QtWidgets import QFormLayout, QVBoxLayout, QWidget
 
-from rushlight.ui.desk.figures import duration_text
 from rushlight.ui.desk.learn_values import LearnState
+from rushlight.ui.desk.learn_words import doing, figures, steps
 from rushlight.ui.gui.learn.curve_view import CurveView
 from rushlight.ui.gui.theme import Theme
 from rushlight.ui.gui.widgets import Card, FlowLayout, Meter, button, label, with_role
@@ -29,7 +29,7 @@ class StageLine(QWidget):
         super().__init__(parent)
         self.setAccessibleName(text("Steps"))
         self._flow = FlowLayout(self, spacing=theme.px(10))
-        self._names = (text("Lesson"), text("Plan"), text("Train"), text("Proof"), text("Promote"))
+        self._names = steps()
         self.chips = [label("", "chip") for _ in self._names]
         for chip in self.chips:
             self._flow.addWidget(chip)
@@ -61,13 +61,7 @@ class RunPart(QWidget):
         self._form_box = QWidget()
         self._form = QFormLayout(self._form_box)
         self._form.setContentsMargins(0, 0, 0, 0)
-        self.figures = {name: label("") for name in ("step", "loss", "held_out", "speed", "rate", "gradient", "left")}
-        for name, words in (
-            ("step", text("Step")), ("loss", text("Loss")), ("held_out", text("Held-out loss")),
-            ("speed", text("Speed")), ("rate", text("Learning rate")), ("gradient", text("Gradient")),
-            ("left", text("Left")),
-        ):  # fmt: skip
-            self._form.addRow(label(words, "muted"), self.figures[name])
+        self._shown: tuple[tuple[str, str], ...] = ()
         self.problem = label("", "bad", wrap=True)
         self.hint = label("", "small", wrap=True)
         self.pause_button = button(text("Pause"), lambda: desk.pause(self._job_id))
@@ -100,23 +94,17 @@ class RunPart(QWidget):
         self.stages.show_stage(5 if job.state == "done" else job.stage)
         self.curve.show_steps(state.steps)
         self.card.setVisible(bool(state.steps) or job.stage >= 2)
-        self.doing.setText(_doing(job.state, job.what))
+        self.doing.setText(doing(job))
         self.meter.setVisible(job.fraction is not None and not job.is_over)
         self.meter.set_fraction(job.fraction or 0.0)
-        last = state.steps[-1] if state.steps else None
-        held_out = next((one.held_out for one in reversed(state.steps) if one.held_out is not None), None)
-        shown = {
-            "step": "" if last is None else str(last.step),
-            "loss": "" if last is None else f"{last.loss:.4f}",
-            "held_out": "" if held_out is None else f"{held_out:.4f}",
-            "speed": "" if last is None else text("{n} tokens/s", n=f"{last.tokens_per_s:,.0f}"),
-            "rate": "" if last is None else f"{last.rate:.2e}",
-            "gradient": "" if last is None else f"{last.gradient:.3f}",
-            "left": "" if job.remaining_s is None or job.is_over else duration_text(job.remaining_s),
-        }
-        for name, words in shown.items():
-            self.figures[name].setText(words)
-            self._form.setRowVisible(self.figures[name], bool(words))
+        shown = figures(job, state.steps)
+        if shown != self._shown:
+            self._shown = shown
+            while self._form.rowCount():
+                self._form.removeRow(0)
+            for name, words in shown:
+                self._form.addRow(label(name, "muted"), label(words))
+        self._form_box.setVisible(bool(shown))
         self.problem.setText(job.message)
         self.problem.setVisible(bool(job.message))
         self.hint.setText(job.hint)
@@ -127,16 +115,3 @@ class RunPart(QWidget):
         self.cancel_button.setVisible(not job.is_over and job.state != "cancelling")
         self.see_button.setVisible(bool(job.adapter))
         self.note.setVisible(not job.is_over)
-
-
-def _doing(state: str, what: str) -> str:
-    words = {
-        "waiting": text("Waits for its turn"),
-        "paused": text("Paused"),
-        "pausing": text("Pauses"),
-        "cancelling": text("Is being cancelled"),
-        "done": text("Done"),
-        "failed": text("It did not get to its end"),
-        "cancelled": text("Cancelled"),
-    }
-    return words.get(state, what)

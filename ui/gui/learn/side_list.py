@@ -19,6 +19,7 @@ from PySide6.QtWidgets import (
 )
 
 from rushlight.ui.desk.learn_values import Choice, LearnState
+from rushlight.ui.desk.learn_words import listed
 from rushlight.ui.gui.theme import Theme
 from rushlight.ui.gui.widgets import button
 from rushlight.ui.words import text
@@ -150,43 +151,7 @@ class _Rows(QListWidget):
 
 def _rows(state: LearnState) -> tuple[tuple[str, str, Choice | None], ...]:
     """(words, note, what it shows); headings show nothing."""
-    groups: list[tuple[str, list[tuple[str, str, Choice]]]] = [
-        (text("Under way"), [(one.title, _job_note(one.fraction, one.state), Choice("job", one.id))
-                             for one in state.jobs if not one.is_over])
-    ]  # fmt: skip
-    for state_name, words in (
-        ("promoted", text("Promoted")),
-        ("candidate", text("Candidates")),
-        ("retired", text("Retired")),
-    ):
-        found = [
-            (one.name, text("stale") if one.is_stale else one.note, Choice("adapter", one.name))
-            for one in state.adapters
-            if one.state == state_name
-        ]
-        groups.append((words, found))
-    groups.append(
-        (text("Lessons"), [(one.name, text("stale") if one.is_stale else f"{one.n_examples:,}",
-                            Choice("lesson", one.id)) for one in state.lessons])
-    )  # fmt: skip
-    groups.append(
-        (text("Ended without an adapter"), [(one.title, _job_note(None, one.state), Choice("job", one.id))
-                                            for one in state.jobs if one.is_over and not one.adapter][:5])
-    )  # fmt: skip
     rows: list[tuple[str, str, Choice | None]] = []
-    for words, entries in groups:
-        if entries:
-            rows += [(words.upper(), "", None), *entries]
+    for heading, entries in listed(state):
+        rows += [(heading.upper(), "", None), *entries]
     return tuple(rows)
-
-
-def _job_note(fraction: float | None, state: str) -> str:
-    words = {
-        "waiting": text("waits"),
-        "paused": text("paused"),
-        "failed": text("failed"),
-        "cancelled": text("cancelled"),
-    }
-    if state in words:
-        return words[state]
-    return "" if fraction is None else f"{round(100 * fraction)} %"
