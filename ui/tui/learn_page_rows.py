@@ -89,7 +89,9 @@ def slider(wish: LearnWish) -> str:
 
 def job_rows(state: LearnState, job: TeachJob, width: int) -> list[ListRow]:
     """A teaching: its steps, its curve, how it stands, what can be done with it."""
-    rows = [ListRow("about", (_step_line(5 if job.state == "done" else job.stage),)), heading("")]
+    serves = any(one.name == job.adapter and one.state == "promoted" for one in state.adapters)
+    stage = (5 if serves else 4) if job.state == "done" else job.stage
+    rows = [ListRow("about", (_step_line(stage),)), heading("")]
     share = None if job.is_over else job.fraction
     left = [(plain_line(doing(job)), "strong")]
     if share is not None:

@@ -137,7 +137,10 @@ def test_rows_of_a_job() -> None:
     over = job_rows(state(job=FAILED), FAILED, 70)
     assert keys(over) == ["about", "retry"] and "✗ No such file." in said(over) and "Choose another." in said(over)
     done = replace(JOB, state="done", adapter="clinic-1", is_over=True, stage=4)
-    assert "see" in keys(job_rows(state(job=done), done, 70)) and "✓ Promote" in said(job_rows(state(), done, 70))
+    assert "see" in keys(job_rows(state(job=done), done, 70))
+    assert "✓ Proof ─ 5 Promote" in said(job_rows(state(), done, 70)), "it does not serve"
+    promoted = replace(state(), adapters=(replace(ADAPTER, state="promoted"),))
+    assert "✓ Promote" in said(job_rows(promoted, done, 70))
 
 
 def test_rows_of_a_proof() -> None:
