@@ -26,7 +26,9 @@ def test_events_on_standard_output(puppets: Path, records: JobRecords) -> None:
     job = records.insert("puppet-exit", "x", {"steps": 2}, 0)
     code, events, err = job_process(job.id)
     assert code == 0, err
-    assert events[0] == {"event": "started", "pause": "exit", "may_freeze": True}
+    assert events[0] == {
+        "event": "started", "pause": "exit", "may_freeze": True, "makes_way": False, "patience_s": 0.0,
+    }  # fmt: skip
     assert events[-1] == {"event": "result", "value": {"does": "count"}}
     assert {"event": "notice", "kind": "began", "text": "Began at 0."} in events
     assert {"event": "progress", "what": "Counting", "done": 2.0, "total": 2.0, "unit": "steps"} in events
