@@ -64,6 +64,7 @@ class RushlightTerminal(App[None]):
     """
     ENABLE_COMMAND_PALETTE = False
     TITLE = "Rushlight"
+    AUTO_FOCUS = "#composer"  # else the first keys of somebody quick would go into the search of the side column
     BINDINGS: ClassVar[list[BindingType]] = bindings()
 
     def __init__(self, open_app: "Callable[[], Assistant]", paths: "Paths", conversation_id: str = "") -> None:
@@ -137,6 +138,14 @@ class RushlightTerminal(App[None]):
         self.show_page("chat")
         self.background.read(_has_model, self._first_look)
         self.set_interval(_REFRESH_S, self._refresh_models)
+
+    def on_key(self, event: events.Key) -> None:
+        """What somebody quick types before anything has the focus belongs to the composer."""
+        composer = self._chat_page.composer
+        if self.focused is None and self._page == "chat" and event.is_printable and event.character:
+            event.stop()
+            composer.insert(event.character)
+            composer.focus()
 
     def _first_look(self, has_model: bool) -> None:
         if not has_model:

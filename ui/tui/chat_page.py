@@ -66,7 +66,7 @@ class ChatPage(Vertical):
         self.composer = Composer(
             self._offers, text("Ask, or type / for commands, @ for a model or a file"), id="composer"
         )
-        self._is_filling = False
+        self._is_filling = self._was_filled = False
 
     def compose(self) -> ComposeResult:
         yield self._head
@@ -114,8 +114,12 @@ class ChatPage(Vertical):
         self.deeds.state_changed(state)
 
     def set_composer(self, text: str) -> None:
+        typed = "" if self._was_filled else self.composer.text  # by somebody quick, before the first chat was there
+        self._was_filled = True
+        if typed and not text:
+            return
         self._is_filling = True
-        self.composer.write(text)
+        self.composer.write(text + typed)
 
     # --- drawing ------------------------------------------------------------------------------------------------
     def _show_or_hide(self) -> None:
