@@ -110,7 +110,7 @@ def test_it_starts_soon_and_light(terminal: Callable[..., Any], assistant: App, 
     """The figures of the bench are stricter; this one notices when something heavy came in."""
     began_s = time.monotonic()
     app = terminal(*START)
-    app.wait_for("Ask, or type")
+    app.wait_for("for commands")
     seconds = time.monotonic() - began_s
     rss = psutil.Process(app.process.pid).memory_info().rss
     app.type("\x11")
