@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from rushlight import Error
 from rushlight.quant import imatrix
 from rushlight.quant.gguf_tensors import GgufTensors
 from rushlight.quant.proof_file import Check, Proof, read_proof
@@ -175,3 +176,16 @@ def test_it_goes_on_in_the_background(cli: Cli, tiny_gguf: Path, tmp_path: Path,
     assert code == 0
     assert cli("jobs", "follow", out.strip())[0] == 0
     assert (tmp_path / "hf.F16.gguf").exists()
+
+
+def test_a_model_is_named_as_the_catalogue_names_it(inside: Any, tiny_gguf: Path) -> None:
+    """Such names have a slash, as paths do."""
+    from rushlight.assistant.app import open_app
+    from rushlight.ui.cli.quant_jobs import model_path
+
+    assert inside("models", "import", "--in-place", "--id", "me/tiny@F32", str(tiny_gguf))[0] == 0
+    with open_app() as app:
+        assert [one.id for one in app.catalogue.list()] == ["me/tiny@F32"]
+    assert model_path("me/tiny@F32") == tiny_gguf
+    with pytest.raises(Error, match="There is no file me/none"):
+        model_path("me/none")

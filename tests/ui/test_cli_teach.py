@@ -107,6 +107,7 @@ class Kept:
 @pytest.fixture
 def trained(monkeypatch: pytest.MonkeyPatch, gguf_builder: ModuleType, pupil: Pupil) -> list[Any]:
     """A trainer that makes a small adapter at once, and remembers what it was told."""
+    monkeypatch.setattr(teaching, "need_trainer", lambda: None)
     told: list[Any] = []
 
     def run(context: JobContext, arguments: Any) -> Iterator[Any]:
@@ -291,3 +292,11 @@ def test_a_real_model_learns_a_small_database(cli: Cli, real_model: Model, shop:
     assert own["n_items"] == 3 and own["candidate"] >= own["base"]
     (adapter,) = json.loads(cli("registry", "list", "--json").out)
     assert adapter["state"] == "candidate" and adapter["form"] == "sql-short-1"
+
+
+def test_without_the_extra_nothing_is_begun(app: App, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda _name: None)
+    arguments = TeachArguments(kind="feedback", model=app.model("").id)
+    with pytest.raises(Error, match="Training needs torch") as found:
+        list(KIND.run(Kept(app, tmp_path / "job").context(), arguments))
+    assert "rushlight[train]" in str(found.value.hint) and not LessonBook(app.store).list()

@@ -52,3 +52,13 @@ def test_a_run_that_is_there_is_gone_on_with_by_name(tmp_path: Path, tiny_gguf: 
     assert _arguments(config, (), resume=True, only_plan=False)["out"] == str(tmp_path / "run")
     told = _arguments(config, (), resume=False, only_plan=True)
     assert told["only_plan"] and told["train"] == [str(tmp_path / "data.jsonl")]
+
+
+def test_without_the_extra_it_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Before anything of it is imported."""
+    from rushlight.ui.work.train import KIND
+
+    monkeypatch.setattr("importlib.util.find_spec", lambda _name: None)
+    with pytest.raises(Error, match="Training needs torch, transformers") as found:
+        list(KIND.run(None, None))  # type: ignore[arg-type]
+    assert "rushlight[train]" in str(found.value.hint)

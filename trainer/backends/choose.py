@@ -4,7 +4,8 @@ import importlib.util
 
 from rushlight import Error
 from rushlight.trainer.backends.backend import TrainBackend
-from rushlight.trainer.backends.peft import BACKEND, need_packages
+from rushlight.trainer.backends.packages import need_packages
+from rushlight.trainer.backends.peft import BACKEND
 from rushlight.trainer.config import TrainConfig
 
 

@@ -4,7 +4,6 @@ LoRA: Hu et al. 2021 (arXiv:2106.09685); rsLoRA: Kalajdzievski 2023 (2312.03732)
 QLoRA: Dettmers et al. 2023 (2305.14314).
 """
 
-import importlib.util
 import os
 import warnings
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Any
 
 from rushlight import Error
 from rushlight.trainer.backends.backend import Loaded
+from rushlight.trainer.backends.packages import need_packages
 from rushlight.trainer.config import TrainConfig
 
 
@@ -61,17 +61,6 @@ def made_ready(model: Any, config: TrainConfig, device: str, dtype: str) -> Load
             model.enable_input_require_grads()
     model.train()
     return Loaded(model, device, dtype, packing, config.method != "full", head_of(model))
-
-
-def need_packages(*names: str) -> None:
-    """An `Error` unless these are installed."""
-    missing = [name for name in ("torch", *names) if importlib.util.find_spec(name) is None]
-    if missing:
-        raise Error(
-            f"Training needs {', '.join(missing)}, which this installation lacks.",
-            'Install the extra: pip install "rushlight[train]"',
-            kind="missing-package",
-        )
 
 
 def _loaded(folder: Path, stored: Any, device: str, config: TrainConfig) -> Any:

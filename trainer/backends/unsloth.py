@@ -8,8 +8,8 @@ from typing import Any
 
 from rushlight import Error
 from rushlight.trainer.backends.backend import Loaded
+from rushlight.trainer.backends.packages import need_packages
 from rushlight.trainer.backends.peft import BACKEND as PEFT
-from rushlight.trainer.backends.peft import need_packages
 from rushlight.trainer.config import TrainConfig
 
 _OFFLINE = {

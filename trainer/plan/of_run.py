@@ -46,12 +46,12 @@ def plan_run(config: TrainConfig, places: Places) -> Plan:
 
 
 def _plan(config: TrainConfig, base: Path, examples: Path, place: Path) -> Plan:
-    from rushlight.trainer.backends.choose import choose_device
-    from rushlight.trainer.backends.peft import need_packages
+    from rushlight.trainer.backends.packages import need_packages
 
     need_packages("transformers", "peft", *(["bitsandbytes"] if config.method == "qlora" else []))
     import torch
 
+    from rushlight.trainer.backends.choose import choose_device
     from rushlight.trainer.plan.plan import make_plan
     from rushlight.trainer.recipes.choose import choose_recipe
 

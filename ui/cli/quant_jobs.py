@@ -62,14 +62,18 @@ def model_path(name: str) -> Path:
     path = Path(name).expanduser()
     if path.exists():
         return path.absolute()
-    if "/" in name or name.endswith(".gguf"):
-        raise Error(
-            text("There is no file {path}.", path=name), text("Check the path, or name a model: rushlight models list"),
-            kind="bad-file")  # fmt: skip
     from rushlight.assistant.app import open_app
 
-    with open_app() as app:
-        return app.catalogue.find(name).path
+    try:
+        with open_app() as app:
+            return app.catalogue.find(name).path
+    except Error as err:
+        if err.kind != "model-not-found" or not ("/" in name or name.endswith(".gguf")):
+            raise
+        # Names look like owner/name@type, so it may have been either.
+        raise Error(
+            text("There is no file {path}.", path=name), text("Check the path, or name a model: rushlight models list"),
+            kind="bad-file") from None  # fmt: skip
 
 
 def absolute(paths: tuple[Path, ...]) -> list[str]:

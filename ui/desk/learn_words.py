@@ -69,6 +69,14 @@ def steps() -> tuple[str, ...]:
     return (text("Lesson"), text("Plan"), text("Train"), text("Proof"), text("Promote"))
 
 
+def stage_of(state: LearnState, job: TeachJob) -> int:
+    """How many steps are done; the last one only where the adapter serves."""
+    if job.state != "done":
+        return job.stage
+    serves = any(one.name == job.adapter and one.state == "promoted" for one in state.adapters)
+    return len(steps()) if serves else len(steps()) - 1
+
+
 def doing(job: TeachJob) -> str:
     """What a teaching does now, or how it ended."""
     words = {

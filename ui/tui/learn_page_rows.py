@@ -11,7 +11,7 @@ from rushlight.assistant.safety.plain import plain, plain_line
 from rushlight.ui.desk.learn_desk import MINUTES
 from rushlight.ui.desk.learn_reading import kind_word
 from rushlight.ui.desk.learn_values import Choice, ExampleRow, LearnState, LearnWish, LessonRow, TeachJob
-from rushlight.ui.desk.learn_words import about, doing, figures, kinds, listed, part_word, steps
+from rushlight.ui.desk.learn_words import about, doing, figures, kinds, listed, part_word, stage_of, steps
 from rushlight.ui.tui.bars import meter
 from rushlight.ui.tui.learn_page_curve import curve_lines
 from rushlight.ui.tui.lines import piece, wrapped
@@ -89,9 +89,7 @@ def slider(wish: LearnWish) -> str:
 
 def job_rows(state: LearnState, job: TeachJob, width: int) -> list[ListRow]:
     """A teaching: its steps, its curve, how it stands, what can be done with it."""
-    serves = any(one.name == job.adapter and one.state == "promoted" for one in state.adapters)
-    stage = (5 if serves else 4) if job.state == "done" else job.stage
-    rows = [ListRow("about", (_step_line(stage),)), heading("")]
+    rows = [ListRow("about", (_step_line(stage_of(state, job)),)), heading("")]
     share = None if job.is_over else job.fraction
     left = [(plain_line(doing(job)), "strong")]
     if share is not None:

@@ -56,6 +56,9 @@ class TeachKind:
         return f"Teach {what}"
 
     def run(self, context: JobContext, arguments: TeachArguments) -> Iterator[JobEvent]:
+        from rushlight.ui.work import teaching
+
+        teaching.need_trainer()
         steps = _Steps(context, arguments)
         yield Progress("Making examples", 0)
         steps.make()

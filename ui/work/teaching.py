@@ -46,6 +46,13 @@ class Plan:
         return self.n_steps * self.batch
 
 
+def need_trainer() -> None:
+    """An `Error` that names the extra, before minutes are spent on a lesson."""
+    from rushlight.trainer.backends.packages import need_packages
+
+    need_packages("transformers", "peft", "safetensors")
+
+
 def steps_in(minutes: float, spent_s: float, step_s: float, answer_s: float, n_items: int, n_train: int) -> Plan:
     """What is left after making the lesson, exporting and asking every item of both is for training."""
     evaluate_s = 2.0 * n_items * answer_s

@@ -43,6 +43,9 @@ class TrainKind:
         return f"{'Plan' if arguments.only_plan else 'Train'} {Path(arguments.out).name}"
 
     def run(self, context: JobContext, arguments: TrainArguments) -> Iterator[JobEvent]:
+        from rushlight.trainer.backends.packages import need_packages
+
+        need_packages("transformers", "peft", "safetensors")
         from rushlight.trainer.backends.choose import choose_backend, choose_device
         from rushlight.trainer.config import checked
         from rushlight.trainer.manifest import write_manifest

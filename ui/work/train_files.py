@@ -16,14 +16,24 @@ def file_problems(said: Mapping[str, Any], here: Path, *, writes: bool, resume: 
     """All of them; what has the wrong type is not looked at. `writes`: whether the run's folder will be made."""
     found: list[str] = []
     model, out, data = said.get("model"), said.get("out"), said.get("data")
-    is_path = isinstance(model, str) and ("/" in model or "\\" in model or model.lower().endswith(".gguf"))
-    if is_path and not beside(str(model), here).exists() and not Path(str(model)).expanduser().exists():
+    if (
+        isinstance(model, str)
+        and _is_path(model)
+        and not beside(model, here).exists()
+        and not Path(model).expanduser().exists()
+    ):
         found.append(f"model: there is no file {model}")
     if isinstance(data, Mapping):
         found += _data_problems(data, here)
     if isinstance(out, str) and out and writes:
         found += _out_problems(beside(out, here), resume)
     return found
+
+
+def _is_path(model: str) -> bool:
+    """Whether it can be nothing else: names of the catalogue look like owner/name@type."""
+    begins = model.startswith(("/", ".", "~")) or model.count("/") > 1
+    return begins or "\\" in model or model.lower().endswith(".gguf")
 
 
 def _data_problems(data: Mapping[str, Any], here: Path) -> Iterator[str]:

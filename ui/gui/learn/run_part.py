@@ -5,7 +5,7 @@ from typing import Protocol
 from PySide6.QtWidgets import QFormLayout, QVBoxLayout, QWidget
 
 from rushlight.ui.desk.learn_values import LearnState
-from rushlight.ui.desk.learn_words import doing, figures, steps
+from rushlight.ui.desk.learn_words import doing, figures, stage_of, steps
 from rushlight.ui.gui.learn.curve_view import CurveView
 from rushlight.ui.gui.theme import Theme
 from rushlight.ui.gui.widgets import Card, FlowLayout, Meter, button, label, with_role
@@ -91,7 +91,7 @@ class RunPart(QWidget):
         if job is None:
             return
         self._job_id, self._adapter = job.id, job.adapter
-        self.stages.show_stage(5 if job.state == "done" else job.stage)
+        self.stages.show_stage(stage_of(state, job))
         self.curve.show_steps(state.steps)
         self.card.setVisible(bool(state.steps) or job.stage >= 2)
         self.doing.setText(doing(job))
