@@ -130,7 +130,7 @@ FORMS: list[tuple[dict[str, Any], dict[str, Any]]] = [
 
 @pytest.mark.parametrize("alone", [False, True], ids=["packed", "alone"])
 def test_dpo(alone: bool, tmp_path: Path) -> None:
-    trl = pytest.importorskip("trl")
+    import trl
     from datasets import Dataset
 
     from rushlight.trainer.recipes.dpo import Dpo
@@ -156,7 +156,7 @@ def test_dpo(alone: bool, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("alone", [False, True], ids=["packed", "alone"])
 def test_kto(alone: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    trl = pytest.importorskip("trl")
+    import trl
     from datasets import Dataset
 
     from rushlight.trainer.recipes import kto
@@ -182,7 +182,6 @@ def test_kto(alone: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
 
 @pytest.mark.parametrize("alone", [False, True], ids=["packed", "alone"])
 def test_orpo(alone: bool, tmp_path: Path) -> None:
-    pytest.importorskip("trl")
     from datasets import Dataset
     from trl.experimental.orpo import ORPOConfig, ORPOTrainer
 
