@@ -7,6 +7,7 @@ import click
 
 from rushlight.ui.cli.output import print_json, say
 from rushlight.ui.cli.registry_compare import compare
+from rushlight.ui.cli.registry_export import export
 from rushlight.ui.words import text
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ def registry() -> None:
 
 
 registry.add_command(compare)
+registry.add_command(export)
 
 
 @registry.command("list", help=text("Adapters, the newest first."))

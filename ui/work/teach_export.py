@@ -1,0 +1,220 @@
+"""The job that hands an adapter out: as its own file, for PEFT, or added into its model's weights, as GGUF or folder.
+
+It writes beside its target and has no checkpoint before that is whole; it pauses by waiting. Never into 4 bits: weights
+are added up in 16 bits and quantized afterwards.
+"""
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+import msgspec
+
+from rushlight import Error
+from rushlight.assistant.events import Notice
+from rushlight.assistant.jobs.kind import JobContext, JobEvent, JobResult, PauseBy
+from rushlight.assistant.jobs.kinds import quant_parts
+
+if TYPE_CHECKING:
+    from rushlight.assistant.models.model import Model
+    from rushlight.assistant.registry.values import Adapter
+    from rushlight.quant.proof_file import Proof
+
+FORMS: Final = ("adapter", "peft", "gguf", "folder")
+TYPES: Final = ("F16", "Q8_0", "Q6_K", "Q5_K_M", "Q4_K_M", "Q4_0", "Q3_K", "Q2_K")  # that faces offer
+_PLAIN: Final = ("F16", "BF16")
+
+
+class ExportArguments(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What is handed out, and where to."""
+
+    adapter: str  # its name in the registry
+    form: Literal["adapter", "peft", "gguf", "folder"]
+    target: str  # absolute: a file, or a folder that is not there yet
+    type_name: str = ""  # of a merged GGUF file; "" = as the weights are added up, 16 bits
+    replace: bool = False  # a file of that name
+    prove: bool = True
+    n_threads: int = 0
+
+
+class ExportKind:
+    name = "adapter-export"
+    arguments = ExportArguments
+    pause: PauseBy = "hold"
+    may_freeze = True
+
+    def title(self, arguments: ExportArguments) -> str:
+        return f"Export {arguments.adapter} to {Path(arguments.target).name}"
+
+    def run(self, context: JobContext, arguments: ExportArguments) -> Iterator[JobEvent]:
+        work = _Export(context, arguments)
+        state: dict[str, Any] = dict(context.checkpoint or {})
+        if "path" not in state or not work.target.exists():
+            work.check_target()
+            yield from work.warnings()
+            state = work.make()
+            context.save_checkpoint(state)
+        shutil.rmtree(work.folder, ignore_errors=True)
+        if state["failed"]:
+            yield Notice("failed-proof", state["failed"])
+        yield JobResult({name: value for name, value in state.items() if name != "failed"})
+
+    def clean(self, context: JobContext, arguments: ExportArguments, *, for_good: bool) -> None:
+        quant_parts.clean_beside(Path(arguments.target))
+        shutil.rmtree(context.folder / "export", ignore_errors=True)
+
+
+class _Export:
+    """One export; `make` is its steps in order."""
+
+    def __init__(self, context: JobContext, arguments: ExportArguments) -> None:
+        self.context, self.given, self.app = context, arguments, context.app
+        self.target = Path(arguments.target)
+        self.folder = context.folder / "export"
+        self.adapter: Adapter = self.app.registry.find(arguments.adapter)
+        self.n_threads = quant_parts.threads(self.app, arguments.n_threads)
+
+    def check_target(self) -> None:
+        """Nothing that is there is written over unless it was asked for; no folder ever."""
+        target, given = self.target, self.given
+        if given.type_name and given.form != "gguf":
+            raise Error("Only a merged GGUF file has a type.", "Export as gguf, or leave the type out.",
+                        kind="bad-arguments")  # fmt: skip
+        if not target.parent.is_dir():
+            raise Error(f"There is no folder {target.parent}.", "Name a file or folder in one that is there.",
+                        kind="bad-file")  # fmt: skip
+        if target.exists() and (target.is_dir() or given.form in ("peft", "folder") or not given.replace):
+            what = "folder" if target.is_dir() else "file"
+            raise Error(f"There is a {what} {target} already.", "Name another.", kind="exists")
+
+    def warnings(self) -> Iterator[Notice]:
+        if self.given.form not in ("gguf", "folder"):
+            return
+        from rushlight.quant.export_proof import mixture_of
+        from rushlight.quant.gguf_check import check
+
+        base = self._base()
+        kind = mixture_of(check(base.path))
+        if kind not in ("F32", *_PLAIN):
+            yield Notice("requantized", f"{base.id} is quantized itself ({kind}); what that lost stays lost.")
+
+    def make(self) -> dict[str, Any]:
+        shutil.rmtree(self.folder, ignore_errors=True)
+        self.folder.mkdir(parents=True)
+        proof, made = {"adapter": self._copy, "peft": self._peft, "gguf": self._gguf, "folder": self._merged}[
+            self.given.form
+        ]()
+        notice = quant_parts.proof_notice(proof)
+        return {
+            "path": str(self.target), "adapter": self.adapter.name, "form": self.given.form, **made,
+            "size_bytes": _size(self.target), "licence": self.adapter.licence, "proof": quant_parts.proof_json(proof),
+            "failed": "" if notice is None else notice.text,
+        }  # fmt: skip
+
+    # --- forms --------------------------------------------------------------------------------------------------------
+    def _copy(self) -> "tuple[Proof | None, dict[str, Any]]":
+        """The adapter's own file, byte for byte, with the proof that lies beside it."""
+        from rushlight.quant.proof_file import proof_path, read_proof
+        from rushlight.quant.whole_file import whole_file
+
+        source = self.adapter.path
+        data = source.read_bytes()
+        with whole_file(self.target) as file:
+            file.write(data)
+        proof_path(self.target).unlink(missing_ok=True)  # of an earlier file of that name
+        if proof_path(source).exists():
+            shutil.copyfile(proof_path(source), proof_path(self.target))
+        return read_proof(source), {}
+
+    def _peft(self) -> "tuple[Proof | None, dict[str, Any]]":
+        from rushlight.quant.adapter_proof import prove_adapter
+        from rushlight.quant.adapters import adapter_to_peft
+
+        base = self._base().path
+        made = adapter_to_peft(self.adapter.path, base, self.target, stop=self.context.stop)
+        proof = None
+        if self.given.prove:
+            proof = prove_adapter(
+                self.target, self.adapter.path, base, n_threads=self.n_threads, stop=self.context.stop,
+                on_progress=self.context.tell,
+            )  # fmt: skip
+        return proof, {"ranks": list(made.ranks)}
+
+    def _merged(self) -> "tuple[Proof | None, dict[str, Any]]":
+        """Nothing to hold the folder against: what llama.cpp makes of it is proven where it becomes a file."""
+        return None, {"type": self._merge(self.target)}
+
+    def _gguf(self) -> "tuple[Proof | None, dict[str, Any]]":
+        from rushlight.quant import quantize
+        from rushlight.quant.convert.to_gguf import convert
+        from rushlight.quant.export_proof import prove_file
+        from rushlight.quant.proof_file import proof_path
+
+        more: dict[str, Any] = {"stop": self.context.stop, "on_progress": self.context.tell}
+        merged = self.folder / "merged"
+        dtype = self._merge(merged)
+        wanted = self.given.type_name.upper() or dtype
+        if wanted not in _PLAIN:
+            quantize.file_type_of(wanted)
+        whole = self.target if wanted in _PLAIN else self.folder / f"{self.target.stem}-{dtype}.gguf"
+        convert(merged, whole, wanted if wanted in _PLAIN else dtype, name=self.target.stem, **more)
+        source = merged
+        if wanted not in _PLAIN:
+            shutil.rmtree(merged)
+            quantize.make(whole, self.target, wanted, n_threads=self.n_threads, **more)
+            source = whole
+        proof_path(self.target).unlink(missing_ok=True)
+        proof = None
+        if self.given.prove:
+            with quant_parts.renderer() as render:
+                proof = prove_file(self.target, source, render=render, n_threads=self.n_threads, **more)
+        return proof, {"type": wanted}
+
+    # --- inside -------------------------------------------------------------------------------------------------------
+    def _merge(self, target: Path) -> str:
+        """The adapter added into its base's weights, as the new folder `target`; the type of these."""
+        from rushlight.quant.adapters import adapter_to_peft
+        from rushlight.quant.export_proof import mixture_of
+        from rushlight.quant.gguf_check import check
+        from rushlight.quant.unpack import unpack
+        from rushlight.trainer.merged_adapter import merge_adapter
+
+        base = self._base().path
+        file = check(base)
+        dtype = "BF16" if mixture_of(file) == "BF16" else "F16"
+        self._need_room(2 * sum(one.n_elements for one in file.tensors), target)
+        unpacked, adapter = self.folder / "base", self.folder / "adapter"
+        more: dict[str, Any] = {"stop": self.context.stop, "on_progress": self.context.tell}
+        unpack(base, unpacked, dtype, **more)
+        adapter_to_peft(self.adapter.path, base, adapter, stop=self.context.stop)
+        merge_adapter(unpacked, adapter, target, dtype, **more)
+        shutil.rmtree(unpacked)
+        return dtype
+
+    def _need_room(self, model_bytes: int, target: Path) -> None:
+        """The unpacked base, the merged folder, and a file of 16 bits lie beside each other for a while."""
+        for place, n_copies in ((self.folder, 2), (target.parent, 1)):
+            free, needed = shutil.disk_usage(place).free, n_copies * model_bytes
+            if free < needed:
+                raise Error(
+                    f"Cannot export: it needs {needed / 1e9:.1f} GB on the disk of {place}, {free / 1e9:.1f} are free.",
+                    "Make room, or export the adapter alone.", kind="disk-full",
+                )  # fmt: skip
+
+    def _base(self) -> "Model":
+        found = self.app.catalogue.find_sha256(self.adapter.base_sha256)
+        if found is None or not found.path.exists():
+            raise Error(
+                f"{self.adapter.base}, which {self.adapter.name} belongs to, is not among the models.",
+                "Import it again: rushlight models import FILE", kind="model-not-found",
+            )  # fmt: skip
+        return found
+
+
+def _size(path: Path) -> int:
+    files = [one for one in path.rglob("*") if one.is_file()] if path.is_dir() else [path]
+    return sum(one.stat().st_size for one in files)
+
+
+KIND = ExportKind()
