@@ -187,11 +187,18 @@ class App:
             on_progress=on_progress,
         )
 
-    def chat_adapter(self, model: "Model") -> "Adapter | None":
-        """The adapter that answers in chats with this model now, None where the model answers alone."""
+    def chat_adapter(self, model: "Model", name: str = "") -> "Adapter | None":
+        """The adapter that answers in chats with this model now, None where the model answers alone. `name` is what
+        was chosen in a chat; where that one may not answer, the promoted one does."""
         from rushlight.assistant.registry.live import chat_adapter
 
-        return chat_adapter(self.registry, model)
+        return chat_adapter(self.registry, model, name)
+
+    def chat_adapters(self, model: "Model") -> "list[Adapter]":
+        """All adapters that may answer in chats with this model, the promoted one first."""
+        from rushlight.assistant.registry.live import chat_adapters
+
+        return chat_adapters(self.registry, model)
 
     @property
     def models(self) -> "tuple[Model, ...]":

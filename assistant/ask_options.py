@@ -23,9 +23,10 @@ _LOAD_OPTIONS = {
     "slots": "engine.slots",
     "kv_ram_mib": "engine.kv_ram_mib",
 }
-_REQUEST_OPTIONS = ("max_tokens", "reasoning", "cache_prompt", "draft_tokens", "adapter_strength")
+_REQUEST_OPTIONS = ("max_tokens", "reasoning", "cache_prompt", "draft_tokens", "adapter", "adapter_strength")
 _REASONING = ("auto", "off", "raw")
 _MAX_STRENGTH = 2.0
+_MAX_NAME_CHARS = 200
 _OTHER_NAMES = {  # what neighbours call the same thing
     "max_completion_tokens": "max_tokens",
     "num_predict": "max_tokens",
@@ -54,7 +55,13 @@ class AskOptions:
     reasoning: str | None = None
     cache_prompt: bool | None = None
     draft_tokens: int | None = None
-    adapter_strength: float | None = None  # of the adapter that is promoted for chats; 0 = without it
+    adapter: str | None = None  # the name of the one that answers in chats; None = the one that is promoted for them
+    adapter_strength: float | None = None  # of that adapter; 0 = without it
+
+    @property
+    def strength(self) -> float:
+        """How strongly the adapter of the chat is applied."""
+        return 1.0 if self.adapter_strength is None else self.adapter_strength
 
 
 def option_names() -> tuple[str, ...]:
@@ -83,6 +90,8 @@ def parse_options(pairs: Iterable[tuple[str, str]]) -> AskOptions:
                 other[name] = _choice(value, _REASONING)
             elif name == "cache_prompt":
                 other[name] = _flag(value)
+            elif name == "adapter":
+                other[name] = _name(value)
             elif name == "adapter_strength":
                 other[name] = _strength(value)
             elif name in names:
@@ -142,6 +151,13 @@ def _whole(value: object, least: int, most: int) -> int:
     if not isinstance(number, int) or isinstance(number, bool) or not least <= number <= most:
         raise ValueError(f"a whole number from {least} to {most}")
     return number
+
+
+def _name(value: str) -> str:
+    name = value.strip()
+    if not name or len(name) > _MAX_NAME_CHARS:
+        raise ValueError("the name of an adapter")
+    return name
 
 
 def _strength(value: object) -> float:

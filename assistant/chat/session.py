@@ -68,13 +68,14 @@ def _as_it_is(request: GenerateRequest) -> GenerateRequest:
     return request
 
 
-def _nobody(model: "Model") -> None:
-    """Where no adapter is promoted for chats."""
+def _nobody(model: "Model", name: str) -> None:
+    """Where no adapter answers in chats."""
 
 
 class ChatSession:
     """`options` go before those of the conversation; `adjust` may change each request (grammar, adapters, seed), and
-    names in `adapter` what it loads. Without one, `live` is asked before each answer which adapter serves the model.
+    names in `adapter` what it loads. Without one, `live` is asked before each answer which adapter serves the model,
+    with the name of the one that was chosen in this chat.
 
     Each answer is a stream of events that ends with `Finished`, after the reply has been stored. What cannot be done
     raises `Error`; then the reply, if it was begun, is stored as failed with what it had. Closing a stream early stops
@@ -90,7 +91,7 @@ class ChatSession:
         options: Mapping[str, str] | None = None,
         adjust: Adjust = _as_it_is,
         adapter: str = "",
-        live: "Callable[[Model], Adapter | None]" = _nobody,
+        live: "Callable[[Model, str], Adapter | None]" = _nobody,
         on_progress: OnProgress = _ignore,
     ) -> None:
         self.conversations = conversations
@@ -177,6 +178,13 @@ class ChatSession:
         # One that said nothing yet is answered anew, beside it.
         return self._answer(last.parent_id, last if last.content.strip() else None, stop)
 
+    def unstored(self, message_id: str, stop: Stop) -> Iterator[Event]:
+        """An answer to a stored message that is not stored itself: to be compared with another one."""
+        model, options = self._chosen()
+        path = self.conversations.path(self.conversation_id, message_id)
+        engine, fitted = self._prepared(path, model, options, stop)
+        yield from engine.generate(fitted.request, stop)
+
     def measure(self, stop: Stop | None = None) -> ContextUse:
         """The context meter without an answer: what the path takes now. Loads the model if nobody has."""
         model, options = self._chosen()
@@ -227,18 +235,14 @@ class ChatSession:
             path.append(continued)
 
         live = self._serving(model, options)
-
-        def prepared(engine: Engine) -> tuple[Engine, Fitted]:
-            return engine, self._fit(engine, path, model, options)
-
-        engine, fitted = self._with_engine(model, options, stop, prepared)
+        engine, fitted = self._prepared(path, model, options, stop)
         self.context = fitted.use
         if fitted.use.left_out is not None:
             yield fitted.use.left_out.notice()
         request = structs.replace(fitted.request, continue_final=continued is not None, cache_key=self.conversation_id)
         adapter = self._adapter
         if live is not None and not request.lora:
-            request = structs.replace(request, lora=(live.use(_strength(options)),))
+            request = structs.replace(request, lora=(live.use(options.strength),))
             adapter = live.name
         with Reply.begin(
             self.conversations, self.conversation_id, question_id, model.id, adapter, continued, started_s
@@ -275,7 +279,7 @@ class ChatSession:
 
     def _serving(self, model: "Model", options: AskOptions) -> "Adapter | None":
         """The adapter of the next answer, unless whoever made the session loads one, or its strength is 0."""
-        return None if self._adapter or _strength(options) == 0 else self._live(model)
+        return None if self._adapter or options.strength == 0 else self._live(model, options.adapter or "")
 
     def _chosen(self) -> "tuple[Model, AskOptions]":
         conversation = self.conversation
@@ -296,6 +300,12 @@ class ChatSession:
                     raise
                 is_second = True
 
+    def _prepared(
+        self, path: Sequence[Message], model: "Model", options: AskOptions, stop: Stop
+    ) -> tuple[Engine, Fitted]:
+        """The engine, and the request for the answer to the end of that path."""
+        return self._with_engine(model, options, stop, lambda engine: (engine, self._fit(engine, path, model, options)))
+
     def _fit(self, engine: Engine, path: Sequence[Message], model: "Model", options: AskOptions) -> Fitted:
         def count(turns: tuple[Turn, ...]) -> int:
             return len(engine.tokenize(TokenizeRequest(messages=turns)))
@@ -313,7 +323,3 @@ class ChatSession:
         if system is not None and turns and turns[0].role == "system":
             turns = turns[1:]
         return self._adjust(self._app.request(turns, model, system=system, options=options))
-
-
-def _strength(options: AskOptions) -> float:
-    return 1.0 if options.adapter_strength is None else options.adapter_strength

@@ -1,4 +1,4 @@
-"""Which adapter answers in a chat now: the one that is promoted for it over the model that answers.
+"""Which adapter answers in a chat now: the one that was chosen there, else the one that is promoted for chats.
 
 Looked up for each answer, so that a promotion or a roll-back by any process holds from the next answer on.
 """
@@ -9,9 +9,20 @@ from rushlight.assistant.registry.scopes import CHAT
 from rushlight.assistant.registry.values import Adapter
 
 
-def chat_adapter(registry: Registry, model: Model) -> Adapter | None:
-    """None where nothing is promoted for chats with this model, or its file is gone."""
+def chat_adapter(registry: Registry, model: Model, name: str = "") -> Adapter | None:
+    """The adapter of that name, if it may answer with this model; else the promoted one, None where there is none.
+
+    One that was put away, removed, or taught for another model answers nowhere, however it is called.
+    """
+    found = chat_adapters(registry, model)
+    chosen = next((one for one in found if name and one.name == name), None)
+    return chosen or next((one for one in found if one.state == "promoted"), None)
+
+
+def chat_adapters(registry: Registry, model: Model) -> list[Adapter]:
+    """All that may answer in chats with this model: the promoted one first, then candidates, the newest first."""
     if model.is_remote or not model.sha256:
-        return None
-    adapter = registry.promoted(CHAT, model.sha256)
-    return adapter if adapter is not None and adapter.path.is_file() else None
+        return []
+    found = registry.adapters(CHAT, ("promoted", "candidate"))
+    mine = [one for one in found if one.base_sha256 == model.sha256 and one.path.is_file()]
+    return sorted(mine, key=lambda one: one.state != "promoted")

@@ -10,7 +10,7 @@ from rushlight.assistant.chat.ids import new_id
 from rushlight.assistant.registry.values import Adapter
 from rushlight.assistant.store.database import Store
 
-Choice: TypeAlias = Literal["adapter", "other", "tie"]
+Choice: TypeAlias = Literal["adapter", "other", "tie", "bad"]  # bad: neither answer was any good
 _Z = 1.959964  # of 95 %
 
 
@@ -23,10 +23,11 @@ class Tally:
     n_other: int
     n_tie: int
     n_first: int
+    n_bad: int = 0  # both were bad
 
     @property
     def n_votes(self) -> int:
-        return self.n_adapter + self.n_other + self.n_tie
+        return self.n_adapter + self.n_other + self.n_tie + self.n_bad
 
     @property
     def share(self) -> float:
@@ -56,15 +57,16 @@ class Votes:
         """`against` None: the base alone. `shown_first`: the adapter's answer was A."""
         with self._store.writing():
             self._store.execute(
-                "INSERT INTO blind_votes (id, adapter_id, against_id, conversation, shown_first, choice, voted_at) "
-                "VALUES (?, ?, ?, ?, ?, ?, ?)",
+                "INSERT INTO blind_votes (id, adapter_id, against_id, conversation, shown_first, choice, both_bad, "
+                "voted_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
                 (
                     new_id(),
                     adapter.id,
                     None if against is None else against.id,
                     conversation,
                     int(shown_first),
-                    choice,
+                    "tie" if choice == "bad" else choice,
+                    int(choice == "bad"),
                     time.time(),
                 ),
             )
@@ -73,7 +75,8 @@ class Votes:
         """All votes on this adapter."""
         rows: Sequence[Sequence[Any]] = self._store.rows(
             "SELECT ifnull(sum(choice = 'adapter'), 0), ifnull(sum(choice = 'other'), 0), "
-            "ifnull(sum(choice = 'tie'), 0), ifnull(sum(shown_first), 0) FROM blind_votes WHERE adapter_id = ?",
+            "ifnull(sum(choice = 'tie' AND NOT both_bad), 0), ifnull(sum(shown_first), 0), ifnull(sum(both_bad), 0) "
+            "FROM blind_votes WHERE adapter_id = ?",
             (adapter.id,),
         )
         return Tally(*rows[0])

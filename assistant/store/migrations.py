@@ -378,3 +378,9 @@ def m012_registry(db: apsw.Connection) -> None:
 def m013_lessons(db: apsw.Connection) -> None:
     """Sets of examples to learn from, each version of every example, and what each was made of."""
     db.execute(LESSONS)
+
+
+@migration
+def m014_both_bad(db: apsw.Connection) -> None:
+    """A blind vote may say that both answers were bad; such a vote prefers neither."""
+    db.execute("ALTER TABLE blind_votes ADD COLUMN both_bad INTEGER NOT NULL DEFAULT 0")

@@ -122,7 +122,7 @@ def test_what_was_trained_here_is_traced_by_its_bytes(
 
 def test_two_answers_are_compared_blindly(rushlight: Run, filled: str) -> None:
     code, out, err = rushlight("registry", "compare", "polite-1", "What is a lamp?", "--base", typed="x\na\n")
-    assert code == 0 and "— A —" in out and "— B —" in out and "Write a, b, t or s." in err
+    assert code == 0 and "— A —" in out and "— B —" in out and "Write a, b, t, n or s." in err
     before, _, after = out.partition("A was ")
     assert "polite-1" not in before + err and filled not in before and "polite-1" in after and filled in after
     assert "1 vote:" in after

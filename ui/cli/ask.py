@@ -37,7 +37,7 @@ Options for -o (all from the sampler, then the engine):
   xtc_threshold dry_multiplier dry_base dry_allowed_length
   dry_penalty_last_n dry_sequence_breakers mirostat mirostat_tau
   mirostat_eta temperature_range temperature_exponent min_keep logit_bias
-  max_tokens reasoning cache_prompt adapter_strength
+  max_tokens reasoning cache_prompt adapter adapter_strength
   context batch threads gpu_layers kv_type flash_attention""")
 
 
@@ -162,6 +162,7 @@ def ask(
             model = conversation.model
             options = parse_options({**conversation.options, **given}.items())
         chosen = app.model(model)
+        _check_adapter(app, chosen, parse_options(given.items()))
         start_s = time.monotonic()
         app.engine(chosen, options=options, stop=stop, on_progress=answer.on_progress)
         answer.load_s = time.monotonic() - start_s
@@ -211,10 +212,21 @@ def ask(
 
 
 def _live(app: "App", model: "Model", options: "AskOptions") -> "tuple[LoraUse, ...]":
-    """The adapter that is promoted for chats with this model, as strong as it was asked for."""
-    strength = 1.0 if options.adapter_strength is None else options.adapter_strength
-    adapter = app.chat_adapter(model) if strength else None
-    return () if adapter is None else (adapter.use(strength),)
+    """The adapter that was asked for, else the one that is promoted for chats with this model, as strong as asked."""
+    adapter = app.chat_adapter(model, options.adapter or "") if options.strength else None
+    return () if adapter is None else (adapter.use(options.strength),)
+
+
+def _check_adapter(app: "App", model: "Model", given: "AskOptions") -> None:
+    """What is asked for by name here must be able to answer; what a chat has kept may be gone by now."""
+    names = [one.name for one in app.chat_adapters(model)]
+    if given.adapter is None or given.adapter in names:
+        return
+    raise Error(
+        text("No adapter {name} answers in chats with {model}.", name=repr(given.adapter[:60]), model=model.id),
+        text("There are: {names}", names=", ".join(names)) if names else text("See: rushlight registry list"),
+        kind="adapter-not-found",
+    )
 
 
 def _need_question(question: str | None, piped: str, files: tuple[str, ...]) -> None:

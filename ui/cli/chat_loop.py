@@ -168,7 +168,7 @@ class ChatLoop:
             self.show_opened()
         model = self.app.model(self.now.model)
         say(text("{model} is ready. Ask anything; /? lists the commands, /bye leaves.", model=model.id))
-        live = self.app.chat_adapter(model)
+        live = self.app.chat_adapter(model, self.now.options.get("adapter", ""))
         if live is not None and self.now.options.get("adapter_strength") != "0":
             say_faint(text("{adapter} works in this chat; -o adapter_strength 0 leaves it out.", adapter=live.name))
 

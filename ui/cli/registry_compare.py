@@ -12,7 +12,7 @@ from rushlight.ui.words import text
 if TYPE_CHECKING:
     from rushlight.assistant.registry.blind import Ballot, BlindPair, BlindTrial
 
-_BALLOTS: "dict[str, Ballot]" = {"a": "a", "b": "b", "t": "tie", "tie": "tie", "=": "tie"}
+_BALLOTS: "dict[str, Ballot]" = {"a": "a", "b": "b", "t": "tie", "tie": "tie", "=": "tie", "n": "bad", "bad": "bad"}
 
 
 @click.command(
@@ -80,13 +80,13 @@ def _asked(trial: "BlindTrial", question: str, conversation: str) -> bool:
         tell(text("Both say the same; there is nothing to vote on."))
         return True
     while True:
-        said = _line(text("Which is better? a, b, t for neither, s to skip: ")).strip().casefold()
+        said = _line(text("Which is better? a, b, t for a tie, n for neither is good, s to skip: ")).strip().casefold()
         if said in ("", "s", "skip"):
             tell(text("Skipped: nothing was stored."))
             return bool(said)
         if said in _BALLOTS:
             break
-        tell(text("Write a, b, t or s."))
+        tell(text("Write a, b, t, n or s."))
     shown = trial.vote(pair, _BALLOTS[said])
     say(text("A was {a}, B was {b}.", a=shown.a, b=shown.b))
     return True

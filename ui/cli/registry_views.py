@@ -253,12 +253,13 @@ def tally_text(tally: "Tally") -> str:
     low, high = tally.interval
     said = plural("{count} vote", "{count} votes", tally.n_votes)
     return text(
-        "{said}: {share} prefer it, between {low} and {high}; {ties} undecided",
+        "{said}: {share} prefer it, between {low} and {high}; {ties} undecided, {bad} found both bad",
         said=said,
         share=_share(tally.share),
         low=_share(low),
         high=_share(high),
         ties=tally.n_tie,
+        bad=tally.n_bad,
     )
 
 

@@ -14,7 +14,7 @@ from rushlight.assistant.engine.engine import FakeEngine
 from rushlight.assistant.events import Finished, TextDelta
 from rushlight.assistant.models.importing import import_model
 from rushlight.assistant.paths import find_paths
-from rushlight.assistant.registry.blind import BlindTrial
+from rushlight.assistant.registry.blind import MAX_TOKENS, BlindTrial
 from rushlight.assistant.registry.values import Adapter, NewAdapter
 from rushlight.assistant.registry.votes import Tally, Votes
 from rushlight.assistant.settings import load_settings
@@ -93,6 +93,72 @@ def test_a_pair_without_a_vote_leaves_nothing(app: App, adapter: Adapter) -> Non
     before = everything_stored(app)
     BlindTrial(app, adapter).ask("And now?")
     assert everything_stored(app) == before and Votes(app.store).tally(adapter).n_votes == 0
+
+
+def test_a_stored_question_is_answered_by_both_and_only_the_vote_stores_answers(
+    app: App, engine: TwoVoices, adapter: Adapter
+) -> None:
+    chat = app.conversations.create("Lamps", options={"temperature": "0.5", "adapter_strength": "0.2"})
+    asked = app.conversations.append(chat.id, None, "user", "And now?")
+    before, trial = everything_stored(app), BlindTrial(app, adapter)
+    pair = trial.answer(chat.id, asked.id)
+    assert {pair.a, pair.b} == {LORA, BASE} and everything_stored(app) == before
+    assert sorted(one.lora for one in engine.requests) == [(), (adapter.use(),)]  # at full strength
+    assert {one.max_tokens for one in engine.requests} == {MAX_TOKENS}
+    assert len({one.sampling.seed for one in engine.requests}) == 1
+    trial.vote(pair, "b")
+    path = app.conversations.path(chat.id)
+    assert [one.content for one in path] == ["And now?", pair.b]
+    assert [one.content for one in app.conversations.siblings(path[-1].id)] == [pair.a, pair.b]
+    assert sorted(one.adapter for one in app.conversations.siblings(path[-1].id)) == ["", "secret-style"]
+    app.conversations.configure(chat.id, model="gone")
+    with pytest.raises(Error):
+        trial.answer(chat.id, asked.id)
+
+
+def test_two_bad_answers_prefer_neither_and_are_both_rated_bad(app: App, adapter: Adapter) -> None:
+    chat = app.conversations.create("Lamps")
+    asked = app.conversations.append(chat.id, None, "user", "And now?")
+    trial = BlindTrial(app, adapter)
+    shown = trial.vote(trial.answer(chat.id, asked.id), "bad")
+    assert (shown.tally.n_bad, shown.tally.n_tie, shown.tally.n_votes) == (1, 0, 1)
+    assert shown.tally.interval == (0.0, 1.0)
+    assert sorted((one.kind, one.note) for one in app.feedback.list()) == [("down", "blind"), ("down", "blind")]
+
+
+def test_what_both_say_alike_is_one_reply_and_no_vote(app: App, adapter: Adapter, monkeypatch: Any) -> None:
+    monkeypatch.setattr(TwoVoices, "generate", lambda *_: iter([TextDelta("the same"), Finished("length")]))
+    chat = app.conversations.create("Lamps")
+    asked = app.conversations.append(chat.id, None, "user", "And now?")
+    trial = BlindTrial(app, adapter)
+    pair = trial.answer(chat.id, asked.id)
+    trial.keep_same(pair)
+    path = app.conversations.path(chat.id)
+    assert [one.content for one in path] == ["And now?", "the same"] and path[-1].finish_reason == "length"
+    assert Votes(app.store).tally(adapter).n_votes == 0
+    with pytest.raises(Error, match="voted on already"):
+        trial.vote(pair, "a")
+
+
+def test_a_vote_on_an_adapter_that_is_gone_stores_nothing(app: App, adapter: Adapter) -> None:
+    chat = app.conversations.create("Lamps")
+    asked = app.conversations.append(chat.id, None, "user", "And now?")
+    trial = BlindTrial(app, adapter)
+    pair = trial.answer(chat.id, asked.id)
+    app.registry.remove(adapter.name)
+    with pytest.raises(Error, match="no adapter"):
+        trial.vote(pair, "a")
+    assert [one.content for one in app.conversations.path(chat.id)] == ["And now?"]
+
+
+def test_stopping_one_of_them_ends_both(app: App, adapter: Adapter) -> None:
+    chat = app.conversations.create("Lamps")
+    asked = app.conversations.append(chat.id, None, "user", "And now?")
+    stop = Stop()
+    stop.set()
+    with pytest.raises(Error) as raised:
+        BlindTrial(app, adapter).answer(chat.id, asked.id, stop=stop)
+    assert raised.value.kind == "stopped"
 
 
 def test_two_hundred_votes_give_the_planted_preference(app: App, adapter: Adapter) -> None:

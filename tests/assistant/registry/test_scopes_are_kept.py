@@ -138,6 +138,28 @@ def test_its_strength_can_be_set_and_another_one_goes_before_it(
     assert engine.loaded == [()]
 
 
+def test_a_chat_may_choose_a_candidate_and_never_one_of_another_model(
+    app: App, engine: Listening, promoted: Callable[..., Adapter], gguf_builder: ModuleType, tmp_path: Path
+) -> None:
+    style, fresh = promoted("style-1", "chat"), promoted("fresh-22", "chat", promote=False)
+    file = gguf_builder.tiny_lora_gguf(tmp_path / "other.gguf", seed=99)
+    app.registry.add_adapter(NewAdapter(file, "chat", "f" * 64, "another", name="other"))
+    promoted("lamps-1", "sql:lamps-00000000")
+    assert [one.name for one in app.chat_adapters(app.model())] == ["style-1", "fresh-22"]
+    chat = app.conversations.create("Lamps", options={"adapter": "fresh-22", "adapter_strength": "1.5"}).id
+    say(app, chat)
+    app.conversations.configure(chat, options={"adapter": "other"})
+    say(app, chat)
+    app.conversations.configure(chat, options={"adapter": "fresh-22"})
+    app.registry.retire("fresh-22")
+    say(app, chat)
+    assert engine.loaded == [(fresh.use(1.5),), (style.use(),), (style.use(),)]
+    path = app.conversations.path(chat)
+    assert [one.adapter for one in path if one.role == "assistant"] == ["fresh-22", "style-1", "style-1"]
+    with pytest.raises(Error, match="adapter must be the name"):
+        say(app, chat, options={"adapter": " "})
+
+
 def test_other_tables_are_another_scope(app: App, lamps: Database, promoted: Callable[..., Adapter]) -> None:
     adapter = promoted("lamps-1", scope_of(lamps), form=SHORT_FORM)
     found = taught(app, lamps)
