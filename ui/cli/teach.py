@@ -8,17 +8,17 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from rushlight import Error
-from rushlight.ui.cli.output import is_terminal, print_json, say, tell
+from rushlight.ui.cli.output import is_terminal, print_json, tell
 from rushlight.ui.cli.quant_jobs import as_json as _as_json
 from rushlight.ui.cli.quant_jobs import background as _background
 from rushlight.ui.cli.quant_jobs import run_job
-from rushlight.ui.words import plural, text
+from rushlight.ui.cli.teach_lessons import LESSON_VERBS, lesson_book
+from rushlight.ui.words import text
 
 if TYPE_CHECKING:
     from rushlight.assistant.app import App
     from rushlight.assistant.learn.example import Lesson
     from rushlight.assistant.learn.kinds.kind import LessonKind
-    from rushlight.assistant.learn.lessons import LessonBook
 
 _EPILOG = text("""\b
 A session:
@@ -41,6 +41,13 @@ _PROMOTE = click.option(
 )  # fmt: skip
 _YES = click.option("--yes", is_flag=True, help=text("Do not show the lesson first and ask."))
 _NAME = click.option("--name", default="", metavar="TEXT", help=text("What the lesson is called."))
+_SET = click.option(
+    "--set", "changes", multiple=True, metavar="KEY=VALUE",
+    help=text("A setting of the training: --set adapter.rank=8; docs/train.md explains them.")
+)  # fmt: skip
+_PLAN = click.option(
+    "--plan", "only_plan", is_flag=True, help=text("Only say how much memory and time it would take; nothing is kept.")
+)  # fmt: skip
 _SEED = click.option("--seed", type=click.IntRange(0, 2**31), default=0, metavar="N", help=text("Of chance."))
 
 
@@ -53,6 +60,10 @@ _SEED = click.option("--seed", type=click.IntRange(0, 2**31), default=0, metavar
 )
 def teach() -> None:
     """The noun; its verbs follow."""
+
+
+for _verb in LESSON_VERBS:
+    teach.add_command(_verb)
 
 
 @teach.command(
@@ -68,13 +79,15 @@ def teach() -> None:
 @_EXAMPLES
 @_NAME
 @_SEED
+@_SET
 @_PROMOTE
+@_PLAN
 @_YES
 @_background
 @_as_json
 def database(
     file: Path, others: tuple[Path, ...], suite: Path | None, model: str, minutes: float, examples: int, name: str,
-    seed: int, promote: bool, yes: bool, background: bool, as_json: bool,
+    seed: int, changes: tuple[str, ...], promote: bool, only_plan: bool, yes: bool, background: bool, as_json: bool,
 ) -> int:  # fmt: skip
     from rushlight.assistant.learn.answers import read_questions
 
@@ -84,6 +97,7 @@ def database(
     arguments = {
         "kind": "database", "files": files, "minutes": minutes, "examples": examples, "seed": seed, "promote": promote,
         "name": name, "suite": "" if suite is None else str(suite.expanduser().absolute()),
+        "settings": _settings(changes),
     }  # fmt: skip
 
     @contextmanager
@@ -95,6 +109,8 @@ def database(
         with open_database(files, app.paths) as opened:
             yield DatabaseLesson(opened, SqlMemory(app.store), n=examples_for(minutes, examples), seed=seed)
 
+    if only_plan:
+        return _plan(arguments, model, background=background, as_json=as_json)
     return _teach(arguments, kind, model, yes=yes, background=background, as_json=as_json)
 
 
@@ -104,13 +120,15 @@ def database(
 @_EXAMPLES
 @_NAME
 @_SEED
+@_SET
 @_PROMOTE
+@_PLAN
 @_YES
 @_background
 @_as_json
 def feedback(
-    model: str, minutes: float, examples: int, name: str, seed: int, promote: bool, yes: bool, background: bool,
-    as_json: bool,
+    model: str, minutes: float, examples: int, name: str, seed: int, changes: tuple[str, ...], promote: bool,
+    only_plan: bool, yes: bool, background: bool, as_json: bool,
 ) -> int:  # fmt: skip
     @contextmanager
     def kind(app: "App") -> "Iterator[LessonKind]":
@@ -125,7 +143,10 @@ def feedback(
         "seed": seed,
         "promote": promote,
         "name": name,
+        "settings": _settings(changes),
     }
+    if only_plan:
+        return _plan(arguments, model, background=background, as_json=as_json)
     return _teach(arguments, kind, model, yes=yes, background=background, as_json=as_json)
 
 
@@ -139,37 +160,41 @@ def feedback(
 @click.argument("files", metavar="FILE...", nargs=-1, required=True,
                 type=click.Path(exists=True, dir_okay=False, path_type=Path))  # fmt: skip
 @click.option("--column", "columns", multiple=True, metavar="FIELD=NAME",
-              help=text("What a field is called in the file: --column prompt=question."))  # fmt: skip
+              help=text("What a field is called in the file: --column prompt=question; nothing for none."))  # fmt: skip
 @_MODEL
 @_MINUTES
 @_EXAMPLES
 @_NAME
 @_SEED
+@_SET
 @_PROMOTE
+@_PLAN
 @_YES
 @_background
 @_as_json
 def file_(
     files: tuple[Path, ...], columns: tuple[str, ...], model: str, minutes: float, examples: int, name: str, seed: int,
-    promote: bool, yes: bool, background: bool, as_json: bool,
+    changes: tuple[str, ...], promote: bool, only_plan: bool, yes: bool, background: bool, as_json: bool,
 ) -> int:  # fmt: skip
     from rushlight.assistant.learn.kinds.imported import ImportedLesson
 
     pairs = [one.partition("=") for one in columns]
-    if any(not sign or not value for _, sign, value in pairs):
+    if any(not sign for _, sign, _ in pairs):
         raise click.UsageError(text("--column takes FIELD=NAME, such as prompt=question."))
     mapped = {field: value for field, _, value in pairs}
     paths = [one.expanduser().absolute() for one in files]
     lesson = ImportedLesson(paths, columns=mapped)
     arguments = {
         "kind": "imported", "files": [str(path) for path in paths], "columns": mapped, "minutes": minutes,
-        "examples": examples, "seed": seed, "promote": promote, "name": name,
+        "examples": examples, "seed": seed, "promote": promote, "name": name, "settings": _settings(changes),
     }  # fmt: skip
 
     @contextmanager
     def kind(app: "App") -> "Iterator[LessonKind]":
         yield lesson
 
+    if only_plan:
+        return _plan(arguments, model, background=background, as_json=as_json)
     return _teach(arguments, kind, model, yes=yes, background=background, as_json=as_json)
 
 
@@ -179,132 +204,56 @@ def file_(
 @_MINUTES
 @_EXAMPLES
 @_SEED
+@_SET
 @_PROMOTE
+@_PLAN
 @_background
 @_as_json
 def again(
-    name: str, model: str, minutes: float, examples: int, seed: int, promote: bool, background: bool, as_json: bool
-) -> int:
-    with _book() as book:
+    name: str, model: str, minutes: float, examples: int, seed: int, changes: tuple[str, ...], promote: bool,
+    only_plan: bool, background: bool, as_json: bool,
+) -> int:  # fmt: skip
+    with lesson_book() as book:
         lesson = book.find(name)
     arguments = {
         "kind": lesson.kind, "lesson": lesson.id, "minutes": minutes, "examples": examples, "seed": seed,
-        "promote": promote,
+        "promote": promote, "settings": _settings(changes),
     }  # fmt: skip
+    if only_plan:
+        return _plan(arguments, model, background=background, as_json=as_json)
     return _teach(arguments, None, model, yes=True, background=background, as_json=as_json)
 
 
-@teach.command("list", help=text("The lessons, the newest first."))
-@_as_json
-def list_(as_json: bool) -> int:
-    from rushlight.ui.cli.teach_views import lesson_json, print_lessons
+def _settings(changes: tuple[str, ...]) -> dict[str, Any]:
+    """What was set; all that is wrong with it is told now."""
+    from rushlight.ui.work.teach_settings import check_settings, read_settings
 
-    with _book() as book:
-        found = book.list()
-    if as_json:
-        print_json({"lessons": [lesson_json(one) for one in found]})
-    elif found:
-        print_lessons(found)
-    else:
-        say(text("There are no lessons yet. To make one: rushlight teach database FILE"))
-    return 0
+    pairs = [one.partition("=") for one in changes]
+    if any(not sign or not key.strip() for key, sign, _ in pairs):
+        raise click.UsageError(text("--set takes KEY=VALUE, such as adapter.rank=8."))
+    found = read_settings({key: value for key, _, value in pairs})
+    check_settings(found)
+    return found
 
 
-@teach.command(help=text("A lesson with some of its examples."))
-@click.argument("name", metavar="LESSON")
-@click.option("-n", "--limit", type=click.IntRange(0, 100_000), default=20, show_default=True, metavar="N",
-              help=text("At most so many."))  # fmt: skip
-@click.option("--held-out", is_flag=True, help=text("Only what is held out."))
-@click.option("--version", type=click.IntRange(0), default=None, metavar="N", help=text("As it was in this version."))
-@_as_json
-def show(name: str, limit: int, held_out: bool, version: int | None, as_json: bool) -> int:
-    from rushlight.ui.cli.teach_views import example_json, lesson_json, print_examples, print_lesson
-
-    with _book() as book:
-        lesson = book.find(name)
-        examples = book.examples(lesson, version=version, part="held_out" if held_out else None, limit=limit)
-    if as_json:
-        print_json({**lesson_json(lesson), "shown": [example_json(one) for one in examples]})
-        return 0
-    print_lesson(lesson)
-    say()
-    print_examples(examples)
-    return 0
-
-
-@teach.command("leave-out", help=text("Leave examples out of a lesson, by the ids that `show` prints."))
-@click.argument("name", metavar="LESSON")
-@click.argument("ids", metavar="ID...", nargs=-1, required=True)
-@click.option("--back", is_flag=True, help=text("Take them in again."))
-def leave_out(name: str, ids: tuple[str, ...], back: bool) -> int:
-    with _book() as book:
-        lesson = book.leave_out(book.find(name), ids, left_out=not back)
-    tell(text("{name} is version {version} now; {n} examples are left out.", name=lesson.name, version=lesson.version,
-              n=lesson.n_left_out))  # fmt: skip
-    return 0
-
-
-@teach.command(help=text("Change the answer of an example; its earlier version is kept."))
-@click.argument("name", metavar="LESSON")
-@click.argument("example", metavar="ID")
-@click.argument("answer", metavar="ANSWER")
-def edit(name: str, example: str, answer: str) -> int:
-    import msgspec
-
-    with _book() as book:
-        lesson = book.find(name)
-        found = book.example(lesson, example)
-        lesson = book.edit(lesson, found.id, msgspec.structs.replace(found.draft, answer=answer))
-    tell(text("{name} is version {version} now.", name=lesson.name, version=lesson.version))
-    return 0
-
-
-@teach.command(help=text("Write a lesson to a file, a chat a line, as `rushlight train` and others read it."))
-@click.argument("name", metavar="LESSON")
-@click.argument("target", metavar="TARGET", type=click.Path(dir_okay=False, path_type=Path))
-@click.option("--held-out", is_flag=True, help=text("Only what is held out."))
-@click.option("--replace", is_flag=True, help=text("Replace a file of this name."))
-def export(name: str, target: Path, held_out: bool, replace: bool) -> int:
-    from rushlight.assistant.learn.lessons import training_lines
-    from rushlight.quant.whole_file import whole_file
-
-    if target.exists() and not replace:
-        raise Error(text("There is a file {path} already.", path=target), text("Name another, or add --replace."),
-                    kind="exists")  # fmt: skip
-    with _book() as book:
-        lesson = book.find(name)
-        lines = list(training_lines(book.examples(lesson, part="held_out" if held_out else None)))
-    with whole_file(target) as file:
-        for line in lines:
-            file.write(line.encode("utf-8", "replace") + b"\n")
-    tell(
-        plural(
-            "{count} example was written to {file}.",
-            "{count} examples were written to {file}.",
-            len(lines),
-            file=target,
-        )
-    )
-    return 0
-
-
-@teach.command(help=text("Remove a lesson. Adapters that were trained on it stay."))
-@click.argument("name", metavar="LESSON")
-def remove(name: str) -> int:
-    with _book() as book:
-        lesson = book.find(name)
-        book.remove(lesson)
-    tell(text("{name} was removed.", name=lesson.name))
-    return 0
-
-
-@contextmanager
-def _book() -> "Iterator[LessonBook]":
+def _plan(arguments: dict[str, Any], model: str, *, background: bool, as_json: bool) -> int:
+    """What it would take; 1 where there is not room for it."""
     from rushlight.assistant.app import open_app
-    from rushlight.assistant.learn.lessons import LessonBook
+    from rushlight.ui.cli.teach_views import print_teach_plan
 
     with open_app() as app:
-        yield LessonBook(app.store)
+        arguments["model"] = app.model(model).id
+    fits: list[bool] = []
+
+    def shown(made: dict[str, Any]) -> None:
+        fits.append(bool(made["fits"]))
+        if as_json:
+            print_json(made)
+        else:
+            print_teach_plan(made)
+
+    code = run_job("teach-plan", arguments, shown, background=background, as_json=as_json and background)
+    return code or int(fits == [False])
 
 
 def _teach(arguments: dict[str, Any], kind: Any, model: str, *, yes: bool, background: bool, as_json: bool) -> int:

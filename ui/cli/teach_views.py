@@ -129,3 +129,25 @@ def print_taught(made: dict[str, Any]) -> None:
                  scope=made["scope"]))  # fmt: skip
     else:
         say(text("{adapter} is kept as a candidate and does not serve.", adapter=made["adapter"]))
+
+
+def print_teach_plan(made: dict[str, Any]) -> None:
+    """What a teaching would take: its parts of memory and time, and what would make it smaller."""
+    from rushlight.ui.cli.output import size_text, tell
+    from rushlight.ui.desk.learn_forecast import part_words
+
+    say(text("{n} examples: {seen} are seen in {steps} steps of {batch}; {held} are held out.",
+             n=f"{made['examples']:,}", seen=f"{made['n_seen']:,}", steps=f"{made['n_steps']:,}", batch=made["batch"],
+             held=f"{made['held_out']:,}"))  # fmt: skip
+    say()
+    memory = [[part_words(one["name"]), size_text(one["amount"])] for one in made["memory"]]
+    print_table([text("MEMORY"), ""], [*memory, [text("together"), size_text(made["total_bytes"])]])
+    say()
+    spent = [[part_words(one["name"]), clock_text(one["amount"])] for one in made["seconds"]]
+    print_table([text("TIME"), ""], [*spent, [text("together"), clock_text(made["total_s"])]])
+    if not made["fits"]:
+        tell(text("It does not fit: {free} of memory are free.", free=size_text(made["available_bytes"])))
+    if made["lower"]:
+        say()
+        rows = [[one["setting"], size_text(one["total_bytes"])] for one in made["lower"]]
+        print_table([text("SMALLER WITH"), text("TOGETHER")], rows)

@@ -9,7 +9,7 @@ import shutil
 import time
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -23,6 +23,7 @@ from rushlight.assistant.learn.kinds.kind import LessonKind, Watch, make_lesson
 from rushlight.assistant.learn.lessons import LessonBook
 
 if TYPE_CHECKING:
+    from rushlight.assistant.app import App
     from rushlight.assistant.models.model import Model
     from rushlight.assistant.registry.values import LessonUse
     from rushlight.trainer.evaluate.suite import Item
@@ -43,6 +44,7 @@ class TeachArguments(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw
     suite: str = ""  # absolute: questions of one's own, in the place of the held-out part
     promote: bool = False
     seed: int = 0
+    settings: dict[str, Any] = {}  # of the training, by names such as "adapter.rank"
 
 
 class TeachKind:
@@ -57,8 +59,10 @@ class TeachKind:
 
     def run(self, context: JobContext, arguments: TeachArguments) -> Iterator[JobEvent]:
         from rushlight.ui.work import teaching
+        from rushlight.ui.work.teach_settings import check_settings
 
         teaching.need_trainer()
+        check_settings(arguments.settings)
         steps = _Steps(context, arguments)
         yield Progress("Making examples", 0)
         steps.make()
@@ -122,15 +126,19 @@ class _Steps:
             examples = self._book.examples(lesson, version=self._done["lesson"]["version"])
             items = self._items(lesson, examples)
             files = self._context.folder
-            n_train = teaching.write_training_file(files / "train.jsonl", _trained(examples))
+            n_train = teaching.write_training_file(files / "train.jsonl", trained(examples))
             teaching.write_suite(files / "suite.jsonl", lesson, items)
-            if given.examples:
-                plan = teaching.fixed_steps(given.examples, n_train)
-            else:
+            looked_at = teaching.followed(given.settings, examples)
+            if looked_at:
+                teaching.write_training_file(files / "validate.jsonl", looked_at)
+            plan = teaching.told_steps(given.examples, given.settings, n_train)
+            if plan is None:
                 answer_s = teaching.answer_seconds(self._context, self._model, lesson, items)
-                step_s = teaching.step_seconds(self._context, self._model.path, files / "train.jsonl", lesson.scope)
+                step_s = teaching.step_seconds(self._context, self._model.path, files / "train.jsonl", lesson.scope,
+                                               given.settings, self._validate())  # fmt: skip
                 spent_s = sum(self._seconds().values()) + (time.monotonic() - step["began"])
-                plan = teaching.steps_in(given.minutes, spent_s, step_s, answer_s, len(items), n_train)
+                batch = int(given.settings.get("steps.batch", teaching.BATCH))
+                plan = teaching.steps_in(given.minutes, spent_s, step_s, answer_s, len(items), n_train, batch)
             step |= {**teaching.plan_json(plan), "n_train": n_train, "n_items": len(items)}
 
     def train(self) -> Iterator[JobEvent]:
@@ -144,9 +152,10 @@ class _Steps:
             out, file = Path(self._done["lesson"]["run"]), self._context.folder / "train.jsonl"
             said = training_config(
                 str(self._model.path), out, file, self._plan(), self._done["plan"]["n_train"], self._arguments.seed,
-                self._lesson().scope,
+                self._lesson().scope, self._arguments.settings,
             )  # fmt: skip
-            arguments = TrainArguments(said, str(self._model.path), [str(file)], [], str(out))
+            validate = [str(one) for one in self._validate()]
+            arguments = TrainArguments(said, str(self._model.path), [str(file)], validate, str(out))
             for event in KIND.run(self._training(), arguments):
                 if isinstance(event, JobResult):
                     step["result"] = event.value
@@ -167,7 +176,8 @@ class _Steps:
             run = self._app.registry.add_run(
                 NewRun(
                     self._context.job_id, lesson.name, base.sha256, base.id, (self._use(lesson),),
-                    Path(self._done["lesson"]["run"]), {"plan": self._done["plan"]},
+                    Path(self._done["lesson"]["run"]),
+                    {"plan": self._done["plan"], "asked": msgspec.to_builtins(self._arguments)},
                 )
             )  # fmt: skip
             adapter = self._app.registry.add_adapter(
@@ -199,10 +209,11 @@ class _Steps:
     def notices(self) -> Iterator[Notice]:
         plan, minutes = self._done["plan"], self._arguments.minutes
         total_s = sum(self._seconds().values())
-        if not self._arguments.examples and total_s > minutes * 66:
+        is_told = not self._done["plan"]["train_s"]  # how many steps, and not how long it may take
+        if not is_told and total_s > minutes * 66:
             yield Notice("over-time", f"It took {total_s / 60:.0f} minutes in place of {minutes:g}: this machine was "
                                       "busier than at the beginning.")  # fmt: skip
-        if not self._arguments.examples and plan["n_seen"] < plan["n_train"] / 4:
+        if not is_told and plan["n_seen"] < plan["n_train"] / 4:
             yield Notice("short", f"There was time for {plan['n_seen']:,} of {plan['n_train']:,} examples; with more "
                                   "minutes it would learn more.")  # fmt: skip
 
@@ -295,32 +306,19 @@ class _Steps:
                 return self._book.add(lesson, accepted.drafts(watch))[0]
         return lesson
 
-    @contextmanager
-    def _kind(self) -> Iterator[LessonKind]:
-        """What the lesson is made of."""
-        given, app = self._arguments, self._app
-        if given.kind == "feedback":
-            from rushlight.assistant.learn.kinds.feedback import FeedbackLesson
+    def _kind(self) -> "AbstractContextManager[LessonKind]":
+        return kind_of(self._app, self._arguments)
 
-            yield FeedbackLesson(app.conversations, app.feedback, system=app.settings.text("chat.system_prompt"))
-        elif given.kind == "imported":
-            from rushlight.assistant.learn.kinds.imported import ImportedLesson
-
-            yield ImportedLesson([Path(path) for path in given.files], columns=given.columns)
-        else:
-            from rushlight.assistant.learn.kinds.database import DatabaseLesson, examples_for
-            from rushlight.assistant.sql.database import open_database
-            from rushlight.assistant.sql.memory import SqlMemory
-
-            n = examples_for(given.minutes, given.examples)
-            with open_database(given.files, app.paths) as database:
-                yield DatabaseLesson(database, SqlMemory(app.store), n=n, seed=given.seed)
+    def _validate(self) -> list[Path]:
+        """The file of held-out examples whose loss is followed, where there is one."""
+        file = self._context.folder / "validate.jsonl"
+        return [file] if file.exists() else []
 
     def _use(self, lesson: Lesson) -> "LessonUse":
         """The lesson as this run used it, with where its examples came from."""
         from rushlight.assistant.registry.values import LessonUse, Source
 
-        examples = _trained(self._book.examples(lesson, version=self._done["lesson"]["version"]))
+        examples = trained(self._book.examples(lesson, version=self._done["lesson"]["version"]))
         sources = Counter((origin.kind, origin.source) for one in examples for origin in one.draft.origins)
         return LessonUse(
             lesson.id, self._done["lesson"]["version"], lesson.name, lesson.kind, content_hash(examples), len(examples),
@@ -328,7 +326,29 @@ class _Steps:
         )  # fmt: skip
 
 
-def _trained(examples: "list[Example]") -> "list[Example]":
+@contextmanager
+def kind_of(app: "App", given: TeachArguments) -> Iterator[LessonKind]:
+    """What a new lesson is made of."""
+    if given.kind == "feedback":
+        from rushlight.assistant.learn.kinds.feedback import FeedbackLesson
+
+        yield FeedbackLesson(app.conversations, app.feedback, system=app.settings.text("chat.system_prompt"))
+    elif given.kind == "imported":
+        from rushlight.assistant.learn.kinds.imported import ImportedLesson
+
+        yield ImportedLesson([Path(path) for path in given.files], columns=given.columns)
+    else:
+        from rushlight.assistant.learn.kinds.database import DatabaseLesson, examples_for
+        from rushlight.assistant.sql.database import open_database
+        from rushlight.assistant.sql.memory import SqlMemory
+
+        n = examples_for(given.minutes, given.examples)
+        with open_database(given.files, app.paths) as database:
+            yield DatabaseLesson(database, SqlMemory(app.store), n=n, seed=given.seed)
+
+
+def trained(examples: "list[Example]") -> "list[Example]":
+    """Those that are learned from."""
     return [one for one in examples if one.part == "train" and not one.left_out]
 
 

@@ -6,7 +6,7 @@ Knows lessons, the trainer's config and suites; runs nothing but a few questions
 import json
 import statistics
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -20,14 +20,16 @@ from rushlight.assistant.learn.lessons import training_lines
 if TYPE_CHECKING:
     from rushlight.assistant.models.model import Model
     from rushlight.trainer.evaluate.suite import Item
+    from rushlight.trainer.plan.kept import Plan as TrainPlan
 
 BATCH: Final = 8
 MOST_EPOCHS: Final = 4.0
 LEAST_STEPS: Final = 8
 _TRIAL_STEPS: Final = 50  # that are planned, not made
 _TRIED_QUESTIONS: Final = 3
-_EXPORT_S: Final = 60.0  # the training's own trial, export and its proof, on a machine that does nothing else
+EXPORT_S: Final = 60.0  # the training's own trial, export and its proof, on a machine that does nothing else
 _CHAT_MOST: Final = 40  # held-out items of a chat's lesson
+_VALIDATED: Final = 32  # held-out examples whose loss is followed while it trains
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,28 +55,52 @@ def need_trainer() -> None:
     need_packages("transformers", "peft", "safetensors")
 
 
-def steps_in(minutes: float, spent_s: float, step_s: float, answer_s: float, n_items: int, n_train: int) -> Plan:
+def steps_in(
+    minutes: float, spent_s: float, step_s: float, answer_s: float, n_items: int, n_train: int, batch: int = BATCH
+) -> Plan:
     """What is left after making the lesson, exporting and asking every item of both is for training."""
     evaluate_s = 2.0 * n_items * answer_s
-    left_s = minutes * 60.0 - spent_s - evaluate_s - _EXPORT_S
-    batch = min(BATCH, n_train)
+    left_s = minutes * 60.0 - spent_s - evaluate_s - EXPORT_S
+    batch = min(batch, n_train)
     most = max(LEAST_STEPS, int(MOST_EPOCHS * n_train / batch))
     n_steps = max(LEAST_STEPS, min(most, int(left_s / max(step_s, 1e-6))))
     return Plan(n_steps, batch, step_s, answer_s, n_steps * step_s, evaluate_s)
 
 
-def fixed_steps(n_examples: int, n_train: int) -> Plan:
+def fixed_steps(n_examples: int, n_train: int, batch: int = BATCH) -> Plan:
     """So many examples, however long it takes."""
-    batch = min(BATCH, n_train)
+    batch = min(batch, n_train)
     return Plan(max(1, -(-n_examples // batch)), batch, 0.0, 0.0, 0.0, 0.0)
 
 
+def told_steps(n_examples: int, settings: Mapping[str, Any], n_train: int) -> Plan | None:
+    """The steps, where they were told and do not follow from the minutes."""
+    batch, most = int(settings.get("steps.batch", BATCH)), int(settings.get("steps.most", 0))
+    epochs = settings.get("steps.epochs")
+    if not (n_examples or most or epochs):
+        return None
+    if n_examples or epochs:
+        plan = fixed_steps(n_examples or max(1, round(float(epochs or 0) * n_train)), n_train, batch)
+        most = min(most or plan.n_steps, plan.n_steps)
+    return Plan(most, min(batch, n_train), 0.0, 0.0, 0.0, 0.0)
+
+
 def training_config(
-    model: str, out: Path, file: Path, plan: Plan, n_train: int, seed: int, scope: str
+    model: str,
+    out: Path,
+    file: Path,
+    plan: Plan,
+    n_train: int,
+    seed: int,
+    scope: str,
+    settings: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """As trainer.config.checked takes it. Rank and rates are usual ones for small models; no search."""
+    """As trainer.config.checked takes it. Rank and rates are usual ones for small models; no search. `settings` are
+    those that were told."""
+    from rushlight.ui.work.teach_settings import with_settings
+
     is_task = not scope.startswith("chat")
-    return {
+    usual = {
         "model": model, "out": str(out), "method": "lora",
         "data": {"train": [str(file)], "max_tokens": 512 if is_task else 2048},
         "adapter": {"rank": 16, "alpha": 32.0},
@@ -83,6 +109,15 @@ def training_config(
         "keep": {"every": 25, "last": 2},
         "export": {"gguf": True, "prove": True},
     }  # fmt: skip
+    return with_settings(usual, settings or {})
+
+
+def followed(settings: Mapping[str, Any], examples: Sequence[Example]) -> list[Example]:
+    """The held-out examples whose loss is looked at while it trains, where that is wanted: it takes time."""
+    if not settings.get("keep.validate_every"):
+        return []
+    held_out = [one for one in examples if one.part == "held_out" and not one.left_out and one.draft.good is not False]
+    return held_out[:: -(-len(held_out) // _VALIDATED) or 1]
 
 
 def write_training_file(path: Path, examples: Sequence[Example]) -> int:
@@ -97,8 +132,19 @@ def write_training_file(path: Path, examples: Sequence[Example]) -> int:
     return len(lines)
 
 
-def step_seconds(context: JobContext, model: Path, file: Path, scope: str) -> float:
+def step_seconds(
+    context: JobContext, model: Path, file: Path, scope: str, settings: Mapping[str, Any] | None = None,
+    validate: Sequence[Path] = (),
+) -> float:  # fmt: skip
     """How long a step takes here and now, as `rushlight train --plan` finds it by a trial."""
+    plan, _ = trial(context, model, file, scope, settings or {}, validate)
+    return seconds_of_step(plan)
+
+
+def trial(
+    context: JobContext, model: Path, file: Path, scope: str, settings: Mapping[str, Any], validate: Sequence[Path] = ()
+) -> "tuple[TrainPlan, dict[str, Any]]":
+    """The plan of a training of some steps, and the report of what it would learn from."""
     from rushlight.assistant.jobs.kinds import quant_parts
     from rushlight.trainer.config import checked
     from rushlight.trainer.plan.of_run import plan_ahead
@@ -106,15 +152,19 @@ def step_seconds(context: JobContext, model: Path, file: Path, scope: str) -> fl
     from rushlight.ui.work.train import refused_render
 
     n_lines = file.read_bytes().count(b"\n")
-    wanted = fixed_steps(_TRIAL_STEPS * BATCH, n_lines)
+    wanted = fixed_steps(_TRIAL_STEPS * BATCH, n_lines, int(settings.get("steps.batch", BATCH)))
     out = context.folder / "trial"
-    said = training_config(str(model), out, file, wanted, n_lines, 0, scope)
+    said = training_config(str(model), out, file, wanted, n_lines, 0, scope, settings)
     watch = Watch(context.stop, context.tell)
     with quant_parts.renderer() as found:
-        places = Places(model, (file,), (), out)
-        plan, _ = plan_ahead(checked(said), places, render=found or refused_render, watch=watch)
-    steps = next(part.amount for part in plan.seconds if part.name == "steps")
-    return float(steps) / max(1, plan.n_steps)
+        places = Places(model, (file,), tuple(validate), out)
+        return plan_ahead(checked(said), places, render=found or refused_render, watch=watch)
+
+
+def seconds_of_step(plan: "TrainPlan") -> float:
+    """With its share of looking at held-out examples."""
+    spent = sum(part.amount for part in plan.seconds if part.name in ("steps", "evaluation"))
+    return float(spent) / max(1, plan.n_steps)
 
 
 # --- suites ---------------------------------------------------------------------------------------------------------

@@ -7,7 +7,7 @@ prompt, completion  texts or lists of messages; with label: a rating (KTO)
 preference          prompt?, chosen, rejected; or input, preferred_output, non_preferred_output (OpenAI)
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Final
 
 from rushlight.assistant.learn.example import Draft, Turn
@@ -62,14 +62,22 @@ def draft_of(record: object, columns: Mapping[str, str]) -> Draft:
     )
 
 
+def fields_of(names: Collection[str], columns: Mapping[str, str]) -> dict[str, str]:
+    """Which column is taken for which field, where records have columns of these names; "" in `columns`: for none."""
+    found = {field: _name_of(names, field, columns) for field in FIELDS}
+    return {field: name for field, name in found.items() if name}
+
+
 def _taken(record: Mapping[str, Any], field: str, columns: Mapping[str, str]) -> Any:
+    name = _name_of(record, field, columns)
+    return record.get(name) if name else None
+
+
+def _name_of(names: Collection[str], field: str, columns: Mapping[str, str]) -> str:
     if field in columns:
-        return record.get(columns[field])
+        return columns[field]
     mapped = set(columns.values())
-    for name in _NAMES[field]:
-        if name in record and name not in mapped:
-            return record[name]
-    return None
+    return next((name for name in _NAMES[field] if name in names and name not in mapped), "")
 
 
 def _pair(found: Mapping[str, Any], system: str) -> Draft:
