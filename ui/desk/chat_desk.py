@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING, Any
 from rushlight import Error
 from rushlight.ui.desk import chat_judgements as judgements
 from rushlight.ui.desk.background import Background, Running
+from rushlight.ui.desk.chat_adapters import OFF, Rivals, rivals_of
 from rushlight.ui.desk.chat_answer import Answer, Context
+from rushlight.ui.desk.chat_blind import Pairing, seen
 from rushlight.ui.desk.chat_draft import Draft
 from rushlight.ui.desk.chat_line import Line
 from rushlight.ui.desk.chat_problems import problem_from
@@ -26,6 +28,7 @@ from rushlight.ui.words import text
 if TYPE_CHECKING:
     from rushlight.assistant.app import App
     from rushlight.assistant.chat.conversation import Conversation, NewAttachment
+    from rushlight.assistant.registry.blind import Ballot
 
 _CODE = re.compile(r"^(?P<fence>`{3,}|~{3,})[^\n]*\n(?P<code>.*?)^(?P=fence)[`~]*\s*$", re.MULTILINE | re.DOTALL)
 
@@ -42,7 +45,7 @@ class ChatDesk:
         self._view = view
         self._line = Line(background, self, None)
         self._lines = [self._line]  # the one that is shown, and those in which something is on its way
-        self._wishes = WishKeeper(background, lambda: self._tell(problem=None), self._fail)
+        self._wishes = WishKeeper(background, self._wished, self._fail)
         self._attachments: tuple[NewAttachment, ...] = ()
         self._undo: tuple[str, judgements.Undo] | None = None
         self._draft = Draft(background, self._fail)
@@ -267,6 +270,40 @@ class ChatDesk:
         """The system prompt and options that hold now, under that name."""
         self._wishes.save_preset(name, lambda kept: self._tell(notice=text("Kept as the preset {name}.", name=kept)))
 
+    def choose_adapter(self, key: str) -> None:
+        """From the next answer on: the promoted one (""), one by its name, or none (`chat_adapters.OFF`)."""
+        if key == OFF:
+            self._wishes.set_options({"adapter_strength": "0"})
+            return
+        changes: dict[str, str | None] = {"adapter": key or None}
+        if not self.state.adapter_percent:
+            changes["adapter_strength"] = None
+        self._wishes.set_options(changes)
+
+    def set_adapter_percent(self, percent: int) -> None:
+        """How strongly the adapter is applied; 100 is as it was trained."""
+        self._wishes.set_option("adapter_strength", None if percent == 100 else f"{percent / 100:g}")
+
+    # --- two answers without names ------------------------------------------------------------------------------
+    def rivals(self) -> tuple[Rivals, ...]:
+        """What can be compared blindly in this chat; nothing where its model has no adapter for chats."""
+        return rivals_of(self.state.adapters, self.state.adapter)
+
+    def compare(self, rivals: Rivals) -> None:
+        """From the next question on both answer, and the user votes before knowing who is who."""
+        self._line.rivals = rivals
+        self._tell(notice="", problem=None)
+
+    def end_comparing(self) -> None:
+        """One answers again. A pair that waits for a vote is thrown away; its question stays."""
+        had_pair, self._line.rivals = self._line.pairing is not None, None
+        self._line.leave_pair()
+        self._tell(notice=text("Neither answer was kept. “Answer again” answers the question.") if had_pair else "")
+
+    def vote(self, ballot: "Ballot") -> None:
+        """Which of the two answers is better."""
+        self._line.vote(ballot)
+
     def measure(self) -> None:
         """Fill the context meter; loads the model if nobody has."""
         conversation_id = self._id
@@ -365,7 +402,7 @@ class ChatDesk:
         if title is not None or not line.is_busy:
             self.on_list_changed()
         if line is not self._line:
-            if not line.is_busy and not line.queue and line in self._lines:
+            if not line.is_busy and not line.queue and not line.rivals and line in self._lines:
                 self._lines.remove(line)
         elif title is not None:
             self._tell(title=title)
@@ -375,6 +412,10 @@ class ChatDesk:
     def line_failed(self, line: Line, err: Error) -> None:
         if line is self._line:
             self._fail(err)
+
+    def line_notes(self, line: Line, said: str) -> None:
+        if line is self._line:
+            self._tell(notice=said)
 
     def line_returns(self, line: Line, queued: Queued) -> None:
         if line is self._line:
@@ -392,7 +433,9 @@ class ChatDesk:
 
     def _show_line(self, conversation_id: str | None) -> None:
         """The line of that conversation, if something is on its way in it; else a quiet one."""
-        self._lines = [one for one in self._lines if one.is_busy or one.queue]
+        self._lines = [
+            one for one in self._lines if one.is_busy or one.queue or (one.rivals and one.conversation_id is not None)
+        ]
         for one in self._lines:
             if conversation_id is not None and one.conversation_id == conversation_id:
                 self._line = one
@@ -408,7 +451,12 @@ class ChatDesk:
     def _may_change(self) -> bool:
         """Whether the path may be changed now; while an answer is written it may not."""
         if self._line.is_busy:
-            self._tell(notice=text("Wait for the answer, or stop it first."))
+            is_voting = self.state.activity == "voting"
+            self._tell(
+                notice=text("Vote first, or end the comparison.")
+                if is_voting
+                else text("Wait for the answer, or stop it first.")
+            )
             return False
         if self._id is not None:
             self._undo = None
@@ -432,13 +480,17 @@ class ChatDesk:
     def _on_change(self) -> None:
         """The store was changed: by us, or by another face."""
         conversation_id = self._id
-        if conversation_id is None or self._line.is_busy:
+        if self._line.is_busy:
+            return
+        if conversation_id is None:
+            self._wishes.look_again()  # a model was imported, an adapter was promoted
             return
 
         def changed(opened: Opened) -> None:
             if self._id != conversation_id or self._line.is_busy:
                 return
             self._wishes.belongs_to(opened.conversation, opened.chosen)
+            self._check_rivals()
             self._show(opened.turns)
             self._tell(title=opened.conversation.title)
 
@@ -463,12 +515,29 @@ class ChatDesk:
 
         self._background.read(do, done, self._fail)
 
+    def _wished(self) -> None:
+        """Another model, other options: kept."""
+        self._check_rivals()
+        self._tell(problem=None)
+
+    def _check_rivals(self) -> None:
+        """What is compared must be able to answer here; a pair that is there already can still be voted on."""
+        rivals = self._line.rivals
+        if rivals is not None and not rivals.ids <= {one.id for one in self._wishes.chosen.adapters}:
+            self._line.rivals = None
+            self._tell(
+                notice=text(
+                    "The blind comparison has ended: {adapter} cannot answer with this model now.",
+                    adapter=rivals.adapter.name,
+                )
+            )
+
     def _fail(self, err: Error) -> None:
         self._tell(problem=problem_from(err, can_retry=self._line.again is not None))
 
     def _tell(self, context: Context | None = None, **changes: Any) -> None:
         """Show what is around the turns, if anything of it has changed."""
-        answer = self._line.answer
+        answer, pairing = self._line.answer, self._line.pairing
         last = self.turns[-1] if self.turns else None
         state = replace(
             self.state,
@@ -477,6 +546,9 @@ class ChatDesk:
             model=self._wishes.chosen.model,
             model_label=self._wishes.chosen.label,
             adapter=self._wishes.chosen.adapter,
+            adapter_percent=self._wishes.chosen.adapter_percent,
+            adapters=self._wishes.chosen.adapters,
+            blind=seen(self._line.rivals, pairing),
             system=self._wishes.wishes.system,
             options=tuple(self._wishes.wishes.options.items()),
             n_context_total=self._wishes.chosen.n_context,
@@ -497,6 +569,8 @@ class ChatDesk:
                 progress_fraction=answer.progress_fraction,
                 tokens_per_s=answer.tokens_per_s,
             )
+        elif pairing is not None:
+            state = _with_pairing(state, pairing)
         elif self._line.is_busy:
             state = replace(state, activity="reading")
         elif last is not None and last.is_being_written:
@@ -512,6 +586,22 @@ class ChatDesk:
         if state != self.state:
             self.state = state
             self._view.show_state(state)
+
+
+def _with_pairing(state: ChatState, pairing: Pairing) -> ChatState:
+    """While both answer nothing is told but how loading goes on: time would tell who is who."""
+    if pairing.stage == "stopping":
+        return replace(state, activity="stopping")
+    if pairing.stage != "answering":
+        return replace(state, activity="voting")
+    if pairing.progress is None or pairing.progress.fraction == 1:
+        return replace(state, activity="answering")
+    return replace(
+        state,
+        activity="loading",
+        progress_what=pairing.progress.what,
+        progress_fraction=pairing.progress.fraction,
+    )
 
 
 def _ended_early(turn: Turn) -> bool:

@@ -9,13 +9,18 @@ from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 from rushlight import Error
 from rushlight.ui.desk.background import Background, Running
+from rushlight.ui.desk.chat_adapters import Rivals
 from rushlight.ui.desk.chat_answer import Answer, Item, Kind, write_answer
+from rushlight.ui.desk.chat_blind import Pairing, Settled, ask_both, keep_same, vote
 from rushlight.ui.desk.chat_view import Queued
 from rushlight.ui.desk.turn import Turn
 from rushlight.ui.desk.turns import read_turns
+from rushlight.ui.words import text
 
 if TYPE_CHECKING:
+    from rushlight import Progress
     from rushlight.assistant.app import App
+    from rushlight.assistant.registry.blind import Ballot, BlindPair
     from rushlight.ui.desk.chat_wishes import Wishes
 
 _FIRST_EXCHANGE = 2  # turns
@@ -40,18 +45,24 @@ class LinePage(Protocol):
     def line_failed(self, line: "Line", err: Error) -> None:
         """To be told."""
 
+    def line_notes(self, line: "Line", said: str) -> None:
+        """Something to know that stops nothing."""
+
     def line_returns(self, line: "Line", queued: Queued) -> None:
         """It could not be stored: back to where it was written."""
 
 
 class Line:
-    """`again` asks for what failed once more; None: nothing failed."""
+    """`again` asks for what failed once more; None: nothing failed. While there are `rivals`, both of them answer each
+    question, and `pairing` is what has come of it."""
 
     def __init__(self, background: Background, page: LinePage, conversation_id: str | None) -> None:
         self.conversation_id = conversation_id
         self.queue: list[Queued] = []
         self.answer: Answer | None = None
         self.again: Callable[[], None] | None = None
+        self.rivals: Rivals | None = None
+        self.pairing: Pairing | None = None
         self._background = background
         self._page = page
         self._is_storing = False
@@ -60,7 +71,7 @@ class Line:
     @property
     def is_busy(self) -> bool:
         """Something is on its way: the path may not be changed otherwise."""
-        return self._is_storing or self.answer is not None
+        return self._is_storing or self.answer is not None or self.pairing is not None
 
     # --- what the user does -------------------------------------------------------------------------------------
     def send(self, queued: Queued, wishes: "Wishes") -> None:
@@ -92,6 +103,9 @@ class Line:
 
     def ask(self, message_id: str, kind: Kind = "answer") -> None:
         """Answer the stored message of that id, or go on with that reply."""
+        if self.rivals is not None and kind == "answer":
+            self._ask_both(message_id, self.rivals)
+            return
         conversation_id = self.known_id()
         self._begin_nothing_else()
         answer = self.answer = Answer()
@@ -104,11 +118,35 @@ class Line:
         self._page.line_changed(self)
 
     def stop(self) -> None:
-        """Stop the answer; what has come of it is kept."""
+        """Stop the answer; what has come of it is kept. Of two without names nothing is."""
+        pairing = self.pairing
+        if pairing is not None and pairing.stage == "answering" and pairing.running is not None:
+            pairing.stage = "stopping"
+            pairing.running.stop()
+            self._page.line_changed(self)
         if self.answer is not None and self.answer.running is not None:
             self.answer.activity = "stopping"
             self.answer.running.stop()
             self._page.line_changed(self)
+
+    def vote(self, ballot: "Ballot") -> None:
+        """Which of the two answers is better; both are stored, and the thread goes on with that one."""
+        pairing = self.pairing
+        if pairing is None or pairing.pair is None or pairing.stage != "voting":
+            return
+        pair, rivals = pairing.pair, pairing.rivals
+        self._settle(pairing, lambda app: vote(app, rivals, pair, ballot))
+
+    def leave_pair(self) -> None:
+        """Neither of the two answers, and no vote; the question stays."""
+        pairing = self.pairing
+        if pairing is None or pairing.stage == "keeping":
+            return
+        if pairing.running is not None:
+            pairing.running.drop()
+        self.pairing = None
+        self._read_again(None, pairing.question_id, "answer")
+        self._page.line_changed(self)
 
     def known_id(self) -> str:
         """The conversation's id; there are turns only where it has one."""
@@ -179,6 +217,56 @@ class Line:
         begun, grown, thought = answer.take(items)
         self._page.line_answers(self, begun, grown, thought)
 
+    def _ask_both(self, message_id: str, rivals: Rivals) -> None:
+        conversation_id = self.known_id()
+        self._begin_nothing_else()
+        pairing = self.pairing = Pairing(rivals, message_id)
+
+        def said(pair: "BlindPair") -> None:
+            pairing.pair = pair
+            if pair.is_same:
+                self._settle(pairing, lambda app: keep_same(app, rivals, pair))
+            else:
+                pairing.stage = "voting"
+                self._page.line_changed(self)
+
+        def failed(err: Error) -> None:
+            is_stopped = err.kind == "stopped"
+            self.pairing = None
+            self._read_again(None if is_stopped else err, message_id, "answer")
+            if is_stopped:
+                self.again = lambda: self._ask_again(message_id, "answer")
+                self._page.line_notes(self, text("Stopped: neither answer was kept."))
+
+        def loading(progress: "Progress") -> None:
+            pairing.progress = progress
+            self._page.line_changed(self)
+
+        pairing.running = self._background.task(
+            lambda app, stop, report: ask_both(app, stop, report, rivals, conversation_id, message_id),
+            said,
+            failed,
+            loading,
+        )
+        self._page.line_changed(self)
+
+    def _settle(self, pairing: Pairing, work: "Callable[[App], Settled]") -> None:
+        """Store the answers; where that fails they can be voted on again."""
+
+        def settled(found: Settled) -> None:
+            self.pairing = None
+            self._page.line_notes(self, found.said)
+            self._after(found.turns, None, pairing.question_id, "answer")
+            self._page.line_changed(self, title=found.title)
+
+        def failed(err: Error) -> None:
+            pairing.stage = "voting"
+            self._page.line_failed(self, err)
+
+        pairing.stage = "keeping"
+        self._background.read(work, settled, failed)
+        self._page.line_changed(self)
+
     def _finish(self, answer: Answer, message_id: str, kind: Kind, err: Error | None) -> None:
         self.answer = None
         is_stopped = answer.activity == "stopping" or (err is not None and err.kind == "stopped")
@@ -186,13 +274,17 @@ class Line:
             self._after(answer.ended.turns, None if is_stopped else err, message_id, kind)
             self._page.line_changed(self, title=answer.ended.title)
         else:
-            conversation_id = self.known_id()
-            self._is_storing = True  # the path is on its way
-            self._background.read(
-                lambda app: read_turns(app, conversation_id),
-                lambda turns: self._after(turns, None if is_stopped else err, message_id, kind),
-                lambda second: self._after(None, err or second, message_id, kind),
-            )
+            self._read_again(None if is_stopped else err, message_id, kind)
+
+    def _read_again(self, err: Error | None, message_id: str, kind: Kind) -> None:
+        """The path as it is stored, after an answer that came to nothing."""
+        conversation_id = self.known_id()
+        self._is_storing = True  # the path is on its way
+        self._background.read(
+            lambda app: read_turns(app, conversation_id),
+            lambda turns: self._after(turns, err, message_id, kind),
+            lambda second: self._after(None, err or second, message_id, kind),
+        )
 
     def _after(self, turns: tuple[Turn, ...] | None, err: Error | None, message_id: str, kind: Kind) -> None:
         self._is_storing = False

@@ -8,11 +8,14 @@ from dataclasses import dataclass, field
 from typing import Literal, Protocol, TypeAlias
 
 from rushlight.assistant.chat.conversation import NewAttachment
+from rushlight.ui.desk.chat_adapters import AdapterRow
+from rushlight.ui.desk.chat_blind import Blind
 from rushlight.ui.desk.turn import Turn
 
 # idle: nothing runs. loading: the model is being loaded. reading: it reads the prompt. answering: tokens come.
-# stopping: the user said stop. busy: another face writes a reply into this conversation.
-Activity: TypeAlias = Literal["idle", "loading", "reading", "answering", "stopping", "busy"]
+# stopping: the user said stop. busy: another face writes a reply into this conversation. voting: two answers without
+# names wait for a vote.
+Activity: TypeAlias = Literal["idle", "loading", "reading", "answering", "stopping", "busy", "voting"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +44,10 @@ class ChatState:
     title: str = ""
     model: str = ""  # id of the model that will answer; "" = there is none
     model_label: str = ""  # as the chip shows it: "SmolLM2-135M-Instruct · Q4_1"
-    adapter: str = ""
+    adapter: str = ""  # the one that answers with it, "" = the model alone
+    adapter_percent: int = 100  # how strongly
+    adapters: tuple[AdapterRow, ...] = ()  # those that may answer with this model, the promoted one first
+    blind: Blind = field(default_factory=Blind)
     system: str | None = None  # None: the setting's
     options: tuple[tuple[str, str], ...] = ()  # of sampler and engine, by the names of `ask -o`
     activity: Activity = "idle"

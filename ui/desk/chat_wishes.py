@@ -56,6 +56,20 @@ class WishKeeper:
         """The conversation was created, with these wishes."""
         self._conversation_id = conversation_id
 
+    def look_again(self) -> None:
+        """Who would answer now: models and adapters may have come or gone."""
+        wishes, conversation_id = self.wishes, self._conversation_id
+
+        def looked(chosen: Chosen) -> None:
+            is_same = self._conversation_id == conversation_id and not self._n_asked and self.wishes == wishes
+            if is_same and chosen != self.chosen:
+                self.chosen = chosen
+                self._on_change()
+
+        self._background.read(
+            lambda app: read_chosen(app, wishes.model, dict(wishes.options)), looked, self._on_failure
+        )
+
     def set_model(self, model_id: str) -> None:
         self._keep(replace(self._asked, model=model_id))
 
@@ -63,10 +77,12 @@ class WishKeeper:
         self._keep(replace(self._asked, system=system))
 
     def set_option(self, name: str, value: str | None) -> None:
-        options = {key: old for key, old in self._asked.options.items() if key != name}
-        if value is not None:
-            options[name] = value
-        self._keep(replace(self._asked, options=options))
+        self.set_options({name: value})
+
+    def set_options(self, changes: Mapping[str, str | None]) -> None:
+        """Several at once; None takes one back."""
+        merged = {**self._asked.options, **changes}
+        self._keep(replace(self._asked, options={name: value for name, value in merged.items() if value is not None}))
 
     def use_preset(self, name: str) -> None:
         """Its system prompt, if it has one, and its options beside those that are set."""

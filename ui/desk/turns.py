@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from rushlight.ui.desk.chat_adapters import AdapterRow, row_of
 from rushlight.ui.desk.turn import Statistics, Thumb, Turn
 
 if TYPE_CHECKING:
@@ -36,7 +37,9 @@ class Chosen:
     problem: str = ""
     hint: str = ""
     problem_kind: str = ""
-    adapter: str = ""  # the one that is live in chats with it
+    adapter: str = ""  # the one that is live in this chat
+    adapter_percent: int = 100
+    adapters: "tuple[AdapterRow, ...]" = ()  # all that may answer with it
 
 
 def read_turns(app: "App", conversation_id: str) -> tuple[Turn, ...]:
@@ -71,11 +74,18 @@ def read_chosen(app: "App", model: str, options: "dict[str, str]") -> Chosen:
     try:
         found, asked = app.model(model), parse_options(options.items())
         n_context = app.load_settings(found, asked).n_ctx
-        live = None if asked.adapter_strength == 0 else app.chat_adapter(found)
+        live = app.chat_adapter(found, asked.adapter or "") if asked.strength else None
+        adapters = tuple(map(row_of, app.chat_adapters(found)))
     except Error as err:
         return Chosen(problem=err.message, hint=err.hint, problem_kind=err.kind)
-    adapter = "" if live is None else live.name
-    return Chosen(found.id, label_of(found.id, found.quantization), n_context, adapter=adapter)
+    return Chosen(
+        found.id,
+        label_of(found.id, found.quantization),
+        n_context,
+        adapter="" if live is None else live.name,
+        adapter_percent=round(100 * asked.strength),
+        adapters=adapters,
+    )
 
 
 def label_of(model_id: str, quantization: str) -> str:
