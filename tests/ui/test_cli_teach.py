@@ -4,7 +4,7 @@ import json
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 from typing import Any, NamedTuple
 
 import apsw
@@ -24,6 +24,7 @@ from rushlight.assistant.settings import load_settings
 from rushlight.assistant.sql.database import open_database
 from rushlight.assistant.sql.memory import SqlMemory
 from rushlight.quant.proof_file import ADAPTER, Check, Proof, digest_of, write_proof
+from rushlight.ui.work import teach as teach_work
 from rushlight.ui.work import teaching
 from rushlight.ui.work import train as train_work
 from rushlight.ui.work.teach import KIND, TeachArguments
@@ -109,6 +110,8 @@ def trained(monkeypatch: pytest.MonkeyPatch, gguf_builder: ModuleType, pupil: Pu
     """A trainer that makes a small adapter at once, and remembers what it was told."""
     monkeypatch.setattr(teaching, "need_trainer", lambda: None)
     told: list[Any] = []
+    clock = [0.0]
+    monkeypatch.setattr(teach_work, "time", SimpleNamespace(monotonic=lambda: clock[0]))
 
     def run(context: JobContext, arguments: Any) -> Iterator[Any]:
         told.append(arguments)
@@ -121,6 +124,8 @@ def trained(monkeypatch: pytest.MonkeyPatch, gguf_builder: ModuleType, pupil: Pu
             item = json.loads(line)
             if item["scorer"] == "sql-execution":
                 pupil.right[item["prompt"]] = item["reference"]["sql"]
+        clock[0] += 100.0
+        context.save_checkpoint({"step": 5})
         yield JobResult({"made": [{"path": str(file), "size_bytes": 1, "proof": None}], "proof": None,
                          "outcome": {"loss": 0.1, "held_out": None, "step": 9, "trained_tokens": 99}})  # fmt: skip
 
@@ -152,6 +157,7 @@ def test_from_a_file_to_an_adapter_that_serves(app: App, shop: Path, trained: li
     suite = [json.loads(line) for line in (Path(made["run"]) / "suite.jsonl").read_text().splitlines()]
     assert not asked & {item["prompt"] for item in suite[1:]} and suite[0]["scope"] == made["scope"]
     assert set(made["seconds"]) == {"lesson", "plan", "train", "keep", "evaluate", "promote"}
+    assert made["seconds"]["train"] == 100  # each second counts once
 
 
 def test_a_killed_job_goes_on_and_does_nothing_twice(

@@ -239,9 +239,10 @@ class _Steps:
             return
         began = time.monotonic()
         step: dict[str, Any] = {"began": began}
+        # What a killed process had trained before; this one's own seconds are added to it while it trains.
+        before = float(self._inner.get("seconds", 0.0)) if name == "train" and isinstance(self._inner, dict) else 0.0
         yield step
         del step["began"]
-        before = float(self._inner.get("seconds", 0.0)) if name == "train" and isinstance(self._inner, dict) else 0.0
         self._done[name] = {**step, "seconds": round(before + time.monotonic() - began, 2)}
         self._save()
 
