@@ -12,7 +12,7 @@ from pathlib import Path
 
 import msgspec
 
-from rushlight import Error
+from rushlight import Error, Stop
 from rushlight.assistant.paths import Paths
 from rushlight.assistant.sql import limits
 from rushlight.assistant.sql.files import find_sources
@@ -163,9 +163,9 @@ def _checked(answer: Rows) -> tuple[tuple[Cell, ...], ...]:
     return answer.rows
 
 
-def open_database(files: Iterable[str | Path], paths: Paths) -> Database:
+def open_database(files: Iterable[str | Path], paths: Paths, stop: Stop | None = None) -> Database:
     """These files, read-only, several at once; what is no database is imported into the cache first."""
-    sources = find_sources(files, paths.cache)
+    sources = find_sources(files, paths.cache, stop)
     # What a server holds changes without a trace in its address: nothing is kept of it.
     is_served = any(source.kind == "postgresql" for source in sources)
     return Database(sources, None if is_served else paths.cache)

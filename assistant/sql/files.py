@@ -12,7 +12,7 @@ import time
 from collections.abc import Iterable
 from pathlib import Path
 
-from rushlight import Error
+from rushlight import Error, Stop
 from rushlight.assistant.paths import private_folder
 from rushlight.assistant.sql import limits
 from rushlight.assistant.sql.addresses import address_source, is_address
@@ -33,15 +33,18 @@ _DATABASE = {".db", ".sqlite", ".sqlite3", ".db3"}
 _TEXT = {".csv", ".tsv", ".txt", ".tab"}
 
 
-def find_sources(paths: Iterable[str | Path], cache: Path) -> tuple[Source, ...]:
-    """The sources for these files, imported where they are no databases. Errors name the file."""
+def find_sources(paths: Iterable[str | Path], cache: Path, stop: Stop | None = None) -> tuple[Source, ...]:
+    """The sources for these files, imported where they are no databases. Errors name the file.
+
+    A `stop` ends an import and leaves nothing of it.
+    """
     found: list[Source] = []
     for given in paths:
         if is_address(str(given)):
             found.append(address_source(str(given)))
             continue
         path = Path(given).expanduser()
-        source = _source(path.absolute(), str(given), cache, {one.name for one in found})
+        source = _source(path.absolute(), str(given), cache, {one.name for one in found}, stop)
         found.append(source)
     if not found:
         raise Error("No file was named.", hint="Name a database, CSV, Parquet or Excel file.", kind="no-file")
@@ -93,10 +96,10 @@ def kind_of(path: Path) -> str:
     return "csv"
 
 
-def _source(path: Path, given: str, cache: Path, taken: set[str]) -> Source:
+def _source(path: Path, given: str, cache: Path, taken: set[str], stop: Stop | None) -> Source:
     kind = kind_of(path)
     try:
-        sha256 = hash_of(path)
+        sha256 = hash_of(path, stop)
         if kind == "duckdb":
             return Source(_name(path, taken), given, str(path), kind, sha256)
         if kind == "sqlite":
@@ -105,9 +108,9 @@ def _source(path: Path, given: str, cache: Path, taken: set[str]) -> Source:
             if not beside:
                 return Source(_name(path, taken), given, str(path), kind, sha256)
             sha256 = hashlib.sha256("".join([sha256, *map(hash_of, beside)]).encode()).hexdigest()
-            database, notes = _made(cache, sha256, path, kind, beside)
+            database, notes = _made(cache, sha256, path, kind, beside, stop)
         else:
-            database, notes = _made(cache, sha256, path, kind, [])
+            database, notes = _made(cache, sha256, path, kind, [], stop)
     except OSError as err:
         raise Error(f"The file {path} cannot be read: {err.strerror}.", kind="no-file") from err
     return Source(_name(path, taken), given, str(database), kind, sha256, notes)
@@ -124,13 +127,15 @@ def _name(path: Path, taken: set[str]) -> str:
     return name
 
 
-def hash_of(path: Path) -> str:
+def hash_of(path: Path, stop: Stop | None = None) -> str:
     """The sha256 of the file; of very large ones that of size, time of change, and both ends."""
     status = path.stat()
     found = hashlib.sha256()
     with path.open("rb") as file:
         if status.st_size <= _HASHED_WHOLE:
             while block := file.read(1 << 20):
+                if stop is not None:
+                    stop.check()
                 found.update(block)
         else:
             found.update(f"{status.st_size} {status.st_mtime_ns}".encode())
@@ -140,7 +145,9 @@ def hash_of(path: Path) -> str:
     return found.hexdigest()
 
 
-def _made(cache: Path, sha256: str, path: Path, kind: str, beside: list[Path]) -> tuple[Path, tuple[str, ...]]:
+def _made(
+    cache: Path, sha256: str, path: Path, kind: str, beside: list[Path], stop: Stop | None
+) -> tuple[Path, tuple[str, ...]]:
     """The SQLite file that was made from `path`, now or earlier, and what is to be said of it."""
     folder = private_folder(cache / "sql")
     stem = re.sub(r"\W+", "_", path.stem)[:40]
@@ -161,7 +168,7 @@ def _made(cache: Path, sha256: str, path: Path, kind: str, beside: list[Path]) -
     _make_room(folder)
     staged = folder / f".{key}.{os.getpid()}.making"
     try:
-        notes = _import(path, kind, staged, stem, beside)
+        notes = _import(path, kind, staged, stem, beside, stop)
         staged.rename(final)
         told.write_text(json.dumps({"notes": notes, "of": path.name}))
     finally:
@@ -191,13 +198,20 @@ def _make_room(folder: Path) -> None:
         file.with_suffix(".json").unlink(missing_ok=True)
 
 
-def _import(path: Path, kind: str, staged: Path, table: str, beside: list[Path]) -> tuple[str, ...]:
+def _import(path: Path, kind: str, staged: Path, table: str, beside: list[Path], stop: Stop | None) -> tuple[str, ...]:
     if kind == "sqlite":
         for original in (path, *beside):
             shutil.copyfile(original, staged.with_name(staged.name + original.name.removeprefix(path.name)))
     process = SqlProcess(str(path))
+    forget = stop.on_set(process.close) if stop is not None else None
     try:
         made: Imported = process.ask(Import(str(path), kind, str(staged), table), _IMPORT_S, Imported)
         return made.notes[:20]
+    except Error:
+        if stop is not None:
+            stop.check()  # its end is what the stop asked for, and no mishap
+        raise
     finally:
+        if forget is not None:
+            forget()
         process.close()

@@ -44,7 +44,7 @@ def open_files(app: "App", paths: Sequence[str], stop: Stop) -> Held:
     """These files, opened together; what was opened while it was stopped is closed again."""
     from rushlight.assistant.sql.database import open_database
 
-    held = Held(open_database(paths, app.paths))
+    held = Held(open_database(paths, app.paths, stop))
     if stop.is_set():
         held.let_go()
         raise Error(text("It was stopped."), kind="stopped")

@@ -2,6 +2,8 @@
 
 import csv
 import os
+import threading
+import time
 from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -12,7 +14,7 @@ import pyarrow
 import pyarrow.parquet
 import pytest
 
-from rushlight import Error
+from rushlight import Error, Stop
 from rushlight.assistant.paths import find_paths
 from rushlight.assistant.sql.database import Database, open_database
 from rushlight.assistant.sql.values import Column
@@ -168,3 +170,37 @@ def test_the_cache_has_a_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     (tmp_path / "c.csv").write_text("x\nc\n")
     opened(tmp_path / "c.csv").close()
     assert sorted(file.suffix for file in broken.parent.iterdir()) == [".db", ".json"]
+
+
+def test_a_stop_ends_an_import_and_leaves_nothing_of_it(tmp_path: Path) -> None:
+    """The worker of a large file is gone at once, so are its half-made tables, and the file can be opened later."""
+    path = tmp_path / "large.csv"
+    path.write_text("a,b\n" + "1,some words\n" * 3_000_000)
+    stop = Stop()
+    folder = find_paths().cache / "sql"
+
+    def children() -> set[str]:
+        listed = Path(f"/proc/self/task/{os.getpid()}/children")  # of this thread, where the system tells
+        return set(listed.read_text().split()) if listed.exists() else set()
+
+    before = children()
+
+    def half_made() -> list[Path]:
+        return list(folder.glob(".*.making"))
+
+    def stop_it() -> None:
+        while not half_made():
+            time.sleep(0.01)
+        stop.set()
+
+    stopper = threading.Thread(target=stop_it)
+    stopper.start()
+    with pytest.raises(Error) as found:
+        open_database([path], find_paths(), stop)
+    stopper.join()
+    assert found.value.kind == "stopped" and not half_made()
+    assert not list(folder.glob("*.db"))
+    assert not children() - before
+    path.write_text("a,b\n1,some words\n")
+    with opened(path) as database:
+        assert database.run("SELECT a, b FROM large").rows == ((1, "some words"),)
