@@ -112,7 +112,7 @@ def tally_text(adapter: str, shown: "Shown") -> str:
         high=round(100 * high),
     )
     if tally.n_tie or tally.n_bad:
-        said += text("; both as good {ties} times, both bad {bad} times", ties=tally.n_tie, bad=tally.n_bad)
+        said += text("; as good: {ties}, both bad: {bad}", ties=tally.n_tie, bad=tally.n_bad)
     return f"{said}."
 
 

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 _ACTIONS = {
     "new": "chat.new",
     "model": "chat.model",
+    "adapter": "chat.adapter",
+    "blind": "chat.blind",
     "set": "chat.sampler",
     "system": "chat.system",
     "stop": "chat.stop",

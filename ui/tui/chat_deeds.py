@@ -13,6 +13,7 @@ from rushlight.ui.desk.actions import action
 from rushlight.ui.desk.turn import Turn
 from rushlight.ui.tui.chat_answering import ChatAnswering
 from rushlight.ui.tui.chat_commands import Typed, asked_database, looks_like_command, parse
+from rushlight.ui.tui.chat_comparing import ChatComparing
 from rushlight.ui.tui.panel import ChoicePanel, LinePanel, TextPanel, path_panel
 from rushlight.ui.tui.row_list import ListRow, RowLine, row
 from rushlight.ui.words import text
@@ -34,6 +35,7 @@ class ChatDeeds:
         self.page = page
         self.desk = desk
         self._answering = ChatAnswering(frame, desk)
+        self.comparing = ChatComparing(frame, page, desk)
         self._editing = ""  # the message that the composer holds for editing
         self._deeds: dict[str, Deed] = {
             "chat.new": lambda: frame.open_conversation(None),
@@ -45,6 +47,7 @@ class ChatDeeds:
             "chat.find": lambda: self.find(""),
             "chat.attach": self._attach,
             "chat.model": self._answering.choose_model,
+            **self.comparing.deeds(),
             "chat.sampler": self._answering.sampler,
             "chat.system": self._answering.system,
             "chat.left-out": self._left_out,

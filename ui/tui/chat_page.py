@@ -15,6 +15,7 @@ from textual.widgets import Static
 
 from rushlight.assistant.safety.plain import plain, plain_line
 from rushlight.ui.desk.actions import action
+from rushlight.ui.desk.chat_adapters import chip_text, rivals_text
 from rushlight.ui.desk.chat_view import ChatState
 from rushlight.ui.desk.figures import size_text
 from rushlight.ui.desk.sql_mention import mention_of
@@ -103,15 +104,18 @@ class ChatPage(Vertical):
     def show_state(self, state: ChatState) -> None:
         before, self.state = self.state, state
         self.messages.set_notice(_left_out(state))
-        if (state.title, state.system, state.options, state.model_label) != (
-            before.title, before.system, before.options, before.model_label,
-        ):  # fmt: skip
+        if _head_of(state) != _head_of(before):
             self._draw_head()
+        shown, blind = before.blind, state.blind
+        if (blind.is_voting, blind.a, blind.b) != (shown.is_voting, shown.a, shown.b):
+            answers = [("A", blind.a), ("B", blind.b)] if blind.is_voting else []
+            self.messages.show_answers([(name, said or text("(nothing)")) for name, said in answers])
         self._draw_problem()
         self._draw_waiting()
         self._draw_doing()
         self._draw_empty()
         self.deeds.state_changed(state)
+        self.deeds.comparing.state_changed(state)
 
     def set_composer(self, text: str) -> None:
         typed = "" if self._was_filled else self.composer.text  # by somebody quick, before the first chat was there
@@ -133,12 +137,14 @@ class ChatPage(Vertical):
         parts: list[tuple[str, str]] = [(title, "bold $foreground")]
         if state.model_label:
             parts.append((f"   {plain_line(state.model_label)}", "$muted"))
-        if state.adapter:
-            parts.append((f"  ✦ {plain_line(state.adapter)}", "$accent"))
+        if adapter := chip_text(state):
+            parts.append((f"  ✦ {plain_line(adapter)}", "$accent" if state.adapter else "$muted"))
+        if state.blind.rivals is not None:
+            parts.append((f"  ⇄ {text('blind')}", "$accent"))
         if state.system:
             parts.append((f"  ¶ {text('system prompt')}", "$muted"))
-        if state.options:
-            listed = " ".join(f"{name}={value}" for name, value in state.options)
+        if options := _options_of(state):
+            listed = " ".join(f"{name}={value}" for name, value in options)
             parts.append((f"  ⚙ {plain_line(listed)}", "$muted"))
         self._head.update(Content.assemble(*parts))
 
@@ -197,8 +203,15 @@ class ChatPage(Vertical):
                 said = text("Stopping …")
             case "busy":
                 said = text("Another window writes a reply into this chat.")
+            case "answering" if state.blind.stage:
+                said = text("Both answer. You see them at the same moment, without names.")
             case "answering":
                 said = text("Answering")
+            case "voting":
+                said = text("Two answers wait for your vote: Alt+H")
+            case "idle" if state.blind.rivals is not None and not state.can_continue:
+                both = plain_line(rivals_text(state.blind.rivals))
+                said = text("Compared blind, Alt+H ends it: {both}", both=both)
             case "idle":
                 said = text("Alt+C continues the reply.") if state.can_continue and not state.problem else ""
         if state.activity in ("loading", "reading", "answering"):
@@ -287,6 +300,16 @@ class ChatPage(Vertical):
             self.composer.focus()
         else:
             self.deeds.want(event.name, event.turn_id)
+
+
+def _options_of(state: ChatState) -> tuple[tuple[str, str], ...]:
+    """Those of sampler and engine: the adapter stands for itself."""
+    return tuple(one for one in state.options if not one[0].startswith("adapter"))
+
+
+def _head_of(state: ChatState) -> tuple[object, ...]:
+    """What the head shows."""
+    return (state.title, state.system, state.options, state.model_label, chip_text(state), state.blind.rivals)
 
 
 def _left_out(state: ChatState) -> str:

@@ -115,6 +115,18 @@ class MessageList(ScrollView, can_focus=True):
             self._blocks[at].grow(more, reasoning)
             self._moved(at)
 
+    def show_answers(self, answers: Sequence[tuple[str, str]]) -> None:
+        """Answers without names below the messages, each with what it is called; none takes them away."""
+        kept = [block for block in self._blocks if not block.heading]
+        made = [TurnBlock(Turn(f"answer-{name}", "assistant", said), name) for name, said in answers]
+        if len(kept) == len(self._blocks) and not made:
+            return
+        self._blocks = [*kept, *made]
+        self._selected = None
+        self._heights = [block.estimate(self._width) for block in self._blocks]
+        self.is_at_end = True
+        self._moved(0)
+
     def set_notice(self, notice: str) -> None:
         """What stands before the last message of the user: that something was left out. "" = nothing."""
         if notice != self._notice:
@@ -125,14 +137,15 @@ class MessageList(ScrollView, can_focus=True):
     @property
     def turns(self) -> tuple[Turn, ...]:
         """What is shown."""
-        return tuple(block.turn for block in self._blocks)
+        return tuple(block.turn for block in self._blocks if not block.heading)
 
     @property
     def selected(self) -> Turn | None:
         """The turn that keys act on, while one is chosen."""
         if self._selected is None or self._selected >= len(self._blocks):
             return None
-        return self._blocks[self._selected].turn
+        block = self._blocks[self._selected]
+        return None if block.heading else block.turn
 
     def action_choose(self, step: int) -> None:
         """The turn above or below; past the last one is the composer."""
@@ -301,7 +314,7 @@ class MessageList(ScrollView, can_focus=True):
             is_selected=is_selected,
             shows_reasoning=block.shows_reasoning,
             notice=self._notice if at == max(0, last_user) else "",
-            keys=_keys_of(block.turn) if is_selected else "",
+            keys=_keys_of(block.turn) if is_selected and not block.heading else "",
         )
 
     def _lines(self, at: int) -> list[Strip]:

@@ -36,8 +36,10 @@ class Frame:
 class TurnBlock:
     """A turn and its lines."""
 
-    def __init__(self, turn: Turn) -> None:
+    def __init__(self, turn: Turn, heading: str = "") -> None:
+        """`heading`: it is no message but an answer without a name, which is called so."""
         self.turn = turn
+        self.heading = heading
         self.shows_reasoning = False
         self._body: MarkdownLines | None = None
         self._body_key: tuple[str, int] = ("", 0)
@@ -118,6 +120,11 @@ class TurnBlock:
     def _reply(self, frame: Frame, column: int) -> list[Strip]:
         look, turn = frame.look, self.turn
         lines = self._reasoning(look, column)
+        if self.heading:
+            rule = "─" * max(0, column - len(self.heading) - 4)
+            lines.append(
+                fitted([("── ", look.muted), (self.heading, look.accent), (f" {rule}", look.muted)], column, look.page)
+            )
         body = [grounded(line, Style()) for line in self._body_lines(look, column)]
         if turn.is_being_written:
             caret = fitted([("▍", look.flame)], 1, look.page)
@@ -131,7 +138,7 @@ class TurnBlock:
             lines += wrapped([(text("It should have been:"), look.good)], column)
             for row in wrapped([piece(turn.correction, look.page)], column - 2):
                 lines.append(Strip([*fitted([("▎ ", look.good)], 2, look.page), *row]))
-        if not turn.is_being_written:
+        if not turn.is_being_written and not self.heading:
             lines.append(self._foot(frame, column))
         return lines
 

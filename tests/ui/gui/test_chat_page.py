@@ -398,7 +398,7 @@ def test_the_model_is_chosen_from_a_list_that_typing_narrows(page: ChatPage, qtb
     page.frame.run_action("chat.model")
     picker = page.picker
     qtbot.waitUntil(lambda: picker.list.count() == 1)
-    assert picker.field.hasFocus() and picker.adapters.text().startswith("Adapters: none yet")
+    assert picker.field.hasFocus()
     qtbot.keyClicks(picker.field, "nothing like it")
     assert picker.list.isHidden() and picker.nothing.isVisible()
     picker.field.clear()

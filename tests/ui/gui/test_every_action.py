@@ -342,6 +342,23 @@ def _queue(window: MainWindow, _qtbot: Any) -> None:
     page(window).problem.show_state(Problem("It failed.", "Try again.", "error", ("chat.retry",)))
 
 
+def _two_answers(window: MainWindow, _qtbot: Any) -> None:
+    from rushlight.ui.desk.chat_adapters import AdapterRow, Rivals
+    from rushlight.ui.desk.chat_blind import Blind
+
+    page(window).show_pair(Blind(Rivals(AdapterRow("1", "polite-1")), "voting", "Why?", f"See {CODE}", "So."))
+    page(window).blind_line.show_words("Compared blind.")
+
+
+def _adapters(window: MainWindow, _qtbot: Any) -> None:
+    from rushlight.ui.desk.chat_adapters import AdapterRow
+
+    rows = (AdapterRow("1", "polite-1", is_promoted=True), AdapterRow("2", "polite-2"))
+    state = dataclasses.replace(page(window).desk.state, adapters=rows, adapter="polite-1", adapter_percent=80)
+    page(window).head.show_state(state)
+    page(window).adapters.open_under(page(window).head.adapter, state)
+
+
 SCENES = [
     Scene("chat", act()),
     Scene("new-chat", act("chat.new")),
@@ -357,6 +374,8 @@ SCENES = [
     Scene("undo", act("chat.delete")),
     Scene("link", _link),
     Scene("problem", _queue),
+    Scene("two-answers", _two_answers),
+    Scene("adapters", _adapters),
     Scene("get-a-model", act("models.get", on="models")),
     Scene("found-models", act("models.find", on="models")),
     Scene("model-card", _model_card),

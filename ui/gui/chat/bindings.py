@@ -15,7 +15,7 @@ from rushlight.ui.words import text
 if TYPE_CHECKING:
     from rushlight.ui.gui.chat.page import ChatPage
 
-_IN_MENU = ("chat.rename", "chat.pin", "chat.move", "chat.branch", "chat.find", "chat.delete")
+_IN_MENU = ("chat.rename", "chat.pin", "chat.move", "chat.branch", "chat.find", "chat.blind", "chat.delete")
 _OF_LIST = ("chat.new", "chat.pin", "chat.move", "chat.delete")  # bound by the window, offered by `/` all the same
 
 
@@ -41,6 +41,12 @@ def bind_actions(page: "ChatPage") -> None:
         "chat.next-version": lambda: page.acting.act("next"),
         "chat.attach": page.files.ask_attachments,
         "chat.model": page.open_models,
+        "chat.adapter": page.comparing.open_adapters,
+        "chat.blind": page.comparing.toggle,
+        "chat.vote-a": lambda: page.comparing.vote("a"),
+        "chat.vote-b": lambda: page.comparing.vote("b"),
+        "chat.vote-tie": lambda: page.comparing.vote("tie"),
+        "chat.vote-bad": lambda: page.comparing.vote("bad"),
         "chat.sampler": page.toggle_sampler,
         "chat.system": page.open_system,
         "chat.left-out": page.open_context,

@@ -167,7 +167,7 @@ class Composer(QFrame):
         if not written.strip() and not (self._state.attachments and not self.is_editing):
             return
         if self.is_editing:
-            if self.is_running:
+            if self.is_running or self._state.activity == "voting":
                 self.hint.setText(text("Wait for the answer, or stop it first."))
                 announce(self.text, self.hint.text())
                 return
@@ -197,13 +197,13 @@ class Composer(QFrame):
     def _look(self) -> None:
         """Which button there is, and what the hint says."""
         has_text = bool(self.text.toPlainText().strip())
-        running = self.is_running
+        running, is_voting = self.is_running, self._state.activity == "voting"
         self.stop_button.setVisible(running)
         self.stop_button.setEnabled(self._state.activity != "stopping")
         self.send_button.setVisible(not running or has_text)
         self.send_button.setEnabled(has_text or (bool(self._state.attachments) and not self.is_editing))
         self.attach_button.setEnabled(not self.is_editing)  # what goes with a message that was sent stays with it
-        word = text("Answer anew") if self.is_editing else text("Queue") if running else text("Send")
+        word = text("Answer anew") if self.is_editing else text("Queue") if running or is_voting else text("Send")
         if self.send_button.text() != word:
             self.send_button.setText(word)
             self.send_button.setAccessibleName(word)

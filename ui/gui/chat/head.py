@@ -9,12 +9,14 @@ from PySide6.QtCore import QSize, Qt, Signal
 from PySide6.QtGui import QAction, QFocusEvent, QKeyEvent, QResizeEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLineEdit, QMenu, QSizePolicy, QToolButton, QWidget
 
+from rushlight.assistant.safety.plain import plain_line
+from rushlight.ui.desk.chat_adapters import chip_text
 from rushlight.ui.desk.chat_view import ChatState
 from rushlight.ui.gui.chat.context_meter import ContextMeter
 from rushlight.ui.gui.chat.elided import ElidedButton
 from rushlight.ui.gui.chat.own_escape import own_escape
 from rushlight.ui.gui.theme import Theme
-from rushlight.ui.gui.widgets import IconButton
+from rushlight.ui.gui.widgets import IconButton, with_role
 from rushlight.ui.words import text
 
 _HEIGHT = 56
@@ -31,6 +33,7 @@ class ChatHead(QFrame):
 
     renamed = Signal(str)
     model_pressed = Signal()
+    adapter_pressed = Signal()
     context_pressed = Signal()
     sampler_pressed = Signal()
 
@@ -38,7 +41,7 @@ class ChatHead(QFrame):
         super().__init__(parent)
         self._theme = theme
         self._state = ChatState()
-        self._shown: tuple[str | None, str, str, str] | None = None
+        self._shown: tuple[str | None, str, str, str, bool] | None = None
         self.setProperty("role", "head")
         self.setAccessibleName(text("This chat"))
         self.title = ElidedButton("", self, min_chars=8)
@@ -52,9 +55,9 @@ class ChatHead(QFrame):
         self.model = ElidedButton("", self, min_chars=10)
         self.model.setProperty("role", "chip")
         self.model.clicked.connect(lambda _checked=False: self.model_pressed.emit())
-        self.adapter = ElidedButton("", self)
+        self.adapter = ElidedButton("", self, min_chars=10)
         self.adapter.setProperty("role", "chip-accent")
-        self.adapter.clicked.connect(lambda _checked=False: self.model_pressed.emit())
+        self.adapter.clicked.connect(lambda _checked=False: self.adapter_pressed.emit())
         self.meter = ContextMeter(theme, self)
         self.meter.clicked.connect(lambda _checked=False: self.context_pressed.emit())
         self.sampler = IconButton(theme, "sliders-horizontal", text("Sampler and system prompt"), checkable=True)
@@ -79,7 +82,8 @@ class ChatHead(QFrame):
     def show_state(self, state: ChatState) -> None:
         self._state = state
         self.meter.show_use(state)
-        shown = (state.conversation_id, state.title, state.model_label, state.adapter)
+        adapter = chip_text(state)
+        shown = (state.conversation_id, state.title, state.model_label, adapter, bool(state.adapter))
         if shown == self._shown:
             return
         self._shown = shown
@@ -91,9 +95,11 @@ class ChatHead(QFrame):
         label = state.model_label or text("No model")
         self.model.set_words(f"{label} ▾")
         self.model.setAccessibleName(text("Model: {model}", model=label))
-        self.adapter.set_words(f"✦ {state.adapter} ▾")
-        self.adapter.setAccessibleName(text("Adapter: {adapter}", adapter=state.adapter))
-        self.adapter.setVisible(bool(state.adapter))
+        self.adapter.set_words(f"✦ {adapter} ▾")
+        self.adapter.setAccessibleName(text("Adapter: {adapter}", adapter=plain_line(adapter)))
+        self.adapter.setVisible(bool(adapter))
+        with_role(self.adapter, "chip-accent" if state.adapter else "chip")
+        self._fit()
 
     def rename(self) -> None:
         """Write another title, here in the head."""
@@ -139,6 +145,12 @@ class ChatHead(QFrame):
         px, width = self._theme.px, self.width()
         self.meter.set_room(has_bar=width >= px(_NARROW), has_figures=width >= px(_TINY))
         self.title.setVisible(self.field.isHidden() and width >= px(_NO_TITLE))
+        # The title gives way before the chips do, whose ends say how many bits and how strongly.
+        beside = [one for one in (self.model, self.adapter, self.meter, self.sampler, self.more) if not one.isHidden()]
+        taken = sum(one.sizeHint().width() + self._row.spacing() for one in beside)
+        left, _, right, _ = self._row.getContentsMargins()
+        least = self.title.minimumSizeHint().width()
+        self.title.setMaximumWidth(max(least, width - taken - left - right - self._row.spacing()))
 
     def _dress(self) -> None:
         px = self._theme.px

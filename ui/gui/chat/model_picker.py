@@ -1,19 +1,18 @@
 """Which model answers: a list under the model's chip, with what fits and what is loaded. Typing narrows it.
 
-Knows rows of models; what is chosen is said by a signal. Adapters have their place here, and a sentence until there
-are any.
+Knows rows of models; what is chosen is said by a signal.
 """
 
-from PySide6.QtCore import QEvent, QObject, QPoint, Qt, Signal
+from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QKeyEvent
-from PySide6.QtWidgets import QApplication, QFrame, QLineEdit, QListWidget, QListWidgetItem, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFrame, QLineEdit, QListWidget, QListWidgetItem, QWidget
 
 from rushlight.assistant.safety.plain import plain_line
 from rushlight.ui.desk.model_values import ModelRow, ModelsState
 from rushlight.ui.gui.announce import announce
 from rushlight.ui.gui.chat.candidate_row import CandidateDelegate
 from rushlight.ui.gui.chat.completion import Candidate
-from rushlight.ui.gui.chat.own_escape import own_escape
+from rushlight.ui.gui.chat.under_chip import UnderChip
 from rushlight.ui.gui.theme import Theme
 from rushlight.ui.gui.widgets import button, label
 from rushlight.ui.words import text
@@ -22,27 +21,20 @@ _WIDTH, _MAX_ROWS = 420, 9
 _MOVES = {Qt.Key.Key_Up: -1, Qt.Key.Key_Down: 1, Qt.Key.Key_PageUp: -_MAX_ROWS, Qt.Key.Key_PageDown: _MAX_ROWS}
 
 
-class ModelPicker(QFrame):
-    """Lies over the page while it is open. It is the view of a `ModelsDesk`: `show_models` gets its state."""
+class ModelPicker(UnderChip):
+    """The view of a `ModelsDesk`: `show_models` gets its state."""
 
     chosen = Signal(str)  # model id
     manage = Signal()
-    closed = Signal()
 
     def __init__(self, theme: Theme, parent: QWidget) -> None:
-        super().__init__(parent)
-        self._theme = theme
+        super().__init__(theme, parent, width=_WIDTH, name=text("Choose the model"))
         self._rows: tuple[ModelRow, ...] = ()
         self._current = ""
-        self._chip: QWidget | None = None
-        self.setProperty("role", "raised")
-        self.setAccessibleName(text("Choose the model"))
         self.field = QLineEdit(self)
         self.field.setPlaceholderText(text("Type to narrow the list"))
         self.field.setAccessibleName(text("Narrow the list of models"))
         self.field.textChanged.connect(lambda _text: self._fill())
-        self.field.installEventFilter(self)
-        own_escape(self.field)
         self.list = QListWidget(self)
         self.list.setAccessibleName(text("Models"))
         self.list.setFrameShape(QFrame.Shape.NoFrame)
@@ -50,64 +42,22 @@ class ModelPicker(QFrame):
         self.list.setUniformItemSizes(True)
         self.list.setItemDelegate(CandidateDelegate(theme, self.list))
         self.list.itemClicked.connect(lambda _item: self._take())
-        self.list.installEventFilter(self)
-        own_escape(self.list)
+        self.take_keys(self.field, self.list)
         self.nothing = label("", "muted", wrap=True)
-        self.adapters = label(
-            text("Adapters: none yet. One is made when a model learns from what you rated and corrected."),
-            "small",
-            wrap=True,
-        )
         self.manage_button = button(text("All models…"), self._manage, "link")
-        self._column = QVBoxLayout(self)
-        for widget in (self.field, self.list, self.nothing, self.adapters):
-            self._column.addWidget(widget)
-        self._column.addWidget(self.manage_button, 0, Qt.AlignmentFlag.AlignLeft)
+        for widget in (self.field, self.list, self.nothing):
+            self.column.addWidget(widget)
+        self.column.addWidget(self.manage_button, 0, Qt.AlignmentFlag.AlignLeft)
         theme.changed.connect(self._dress)
         self._dress()
-        self.hide()
-
-    @property
-    def is_open(self) -> bool:
-        return not self.isHidden()
 
     def open_under(self, chip: QWidget, model_id: str) -> None:
         """Show it below `chip`; `model_id` is what answers now."""
-        self._current, self._chip = model_id, chip
+        self._current = model_id
         self.field.clear()
-        self.show()
-        self.raise_()
+        self.appear(chip)
         self._fill()
         self.field.setFocus(Qt.FocusReason.PopupFocusReason)
-        application = QApplication.instance()
-        if application is not None:
-            application.installEventFilter(self)
-
-    def place(self, chip: QWidget) -> None:
-        """Below the chip, inside the page."""
-        page = self.parentWidget()
-        if page is None:
-            return
-        width = min(self._theme.px(_WIDTH), page.width() - 2 * self._theme.px(8))
-        below = chip.mapTo(page, QPoint(0, chip.height() + self._theme.px(4)))
-        left = below.x()
-        if page.layoutDirection() == Qt.LayoutDirection.RightToLeft:
-            left += chip.width() - width
-        left = max(self._theme.px(8), min(left, page.width() - width - self._theme.px(8)))
-        self.setFixedWidth(width)
-        self._column.invalidate()
-        self._column.activate()
-        height = min(self._column.totalHeightForWidth(width), page.height() - below.y() - self._theme.px(8))
-        self.setGeometry(left, below.y(), width, max(height, self._theme.px(80)))
-
-    def close_picker(self) -> None:
-        if not self.is_open:
-            return
-        application = QApplication.instance()
-        if application is not None:
-            application.removeEventFilter(self)
-        self.hide()
-        self.closed.emit()
 
     def show_models(self, state: ModelsState) -> None:
         """What there is, as the models desk knows it."""
@@ -146,8 +96,8 @@ class ModelPicker(QFrame):
             text("No model has that in its name.") if self._rows else text("There is no model yet. Import one first.")
         )
         self._fit(len(shown))
-        if self._chip is not None:
-            self.place(self._chip)
+        if self.chip is not None:
+            self.place(self.chip)
 
     def _fit(self, count: int) -> None:
         height = self.list.sizeHintForRow(0) if count else 0
@@ -163,22 +113,7 @@ class ModelPicker(QFrame):
         self.close_picker()
         self.manage.emit()
 
-    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        if isinstance(event, QKeyEvent) and event.type() == QEvent.Type.KeyPress and watched in (self.field, self.list):
-            return self._key(event)
-        if (
-            event.type() == QEvent.Type.MouseButtonPress
-            and isinstance(watched, QWidget)
-            and watched is not self
-            and not self.isAncestorOf(watched)
-        ):
-            self.close_picker()
-        return False
-
-    def _key(self, event: QKeyEvent) -> bool:
-        if event.key() == Qt.Key.Key_Escape:
-            self.close_picker()
-            return True
+    def key_pressed(self, event: QKeyEvent) -> bool:
         if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
             self._take()
             return True
@@ -188,12 +123,12 @@ class ModelPicker(QFrame):
             item = self.list.currentItem()
             announce(self.field, str(item.data(Qt.ItemDataRole.AccessibleTextRole)) if item else "")
             return True
-        return False
+        return super().key_pressed(event)
 
     def _dress(self) -> None:
-        px = self._theme.px
-        self._column.setContentsMargins(px(10), px(10), px(10), px(10))
-        self._column.setSpacing(px(6))
+        px = self.theme.px
+        self.column.setContentsMargins(px(10), px(10), px(10), px(10))
+        self.column.setSpacing(px(6))
         self._fit(self.list.count())
 
 

@@ -19,6 +19,7 @@ from rushlight.ui.gui.announce import announce
 from rushlight.ui.gui.chat.acting import Acting
 from rushlight.ui.gui.chat.bindings import bind_actions, commands, fill_menu
 from rushlight.ui.gui.chat.commanding import Commanding
+from rushlight.ui.gui.chat.comparing import Comparing
 from rushlight.ui.gui.chat.completing import Completing
 from rushlight.ui.gui.chat.composer_text import local_files
 from rushlight.ui.gui.chat.defaults import Defaults, read_defaults
@@ -54,6 +55,7 @@ class ChatPage(ChatParts):
         self.desk = ChatDesk(frame.background, self)
         self.files = Files(frame, self, self.desk.attach, self.desk.export)
         self.acting = Acting(self)
+        self.comparing = Comparing(self)
         self.completing = Completing(frame.background, self.composer.text, self.suggestions, commands, self._databases)
         self._commanding = Commanding(self.desk, commands, frame.run_action, self._ask_database)
         self.composer.text.enter_sends = frame.remembered.get("enter_sends", True)
@@ -73,6 +75,7 @@ class ChatPage(ChatParts):
     def leave(self) -> None:
         """The window closes: what is being typed is kept."""
         self.sampler.finish()
+        self.adapters.finish()
         self.desk.close()
         if self._models is not None:
             self._models.close()
@@ -109,6 +112,7 @@ class ChatPage(ChatParts):
         self.notice.show_notice(state.notice)
         self.problem.show_state(state.problem)
         self.sampler.show_state(state)
+        self.comparing.show_state(state)
         if self.context.is_open:
             self.context.show_use(state, self.desk.turns)
         if self.sampler.is_open and state.model != self._defaults_of:
@@ -126,8 +130,8 @@ class ChatPage(ChatParts):
         """What Esc means now: the innermost thing that is open goes; if there is none, the answer is stopped."""
         if self.suggestions.is_open:
             self.completing.close()
-        elif self.picker.is_open:
-            self.picker.close_picker()
+        elif opened := next((one for one in (self.picker, self.adapters) if one.is_open), None):
+            opened.close_picker()
         elif self.composer.is_editing:
             self.composer.leave_edit()
         elif inside := next((one for one in self.panels if one.is_open and _has_focus(one)), None):
@@ -236,7 +240,8 @@ class ChatPage(ChatParts):
         self.desk.set_model(model_id)
         self.composer.text.setFocus()
 
-    def _open_link(self, address: str) -> None:
+    def open_link(self, address: str) -> None:
+        """Ask about an address that was pressed in a message."""
         self.only(self.link)
         if not self.link.ask(address):
             self.frame.tell(text("This address cannot be opened."), "bad")
@@ -245,6 +250,7 @@ class ChatPage(ChatParts):
     def _put_away(self) -> None:
         self.only(None)
         self.picker.close_picker()
+        self.adapters.close_picker()
         self.completing.close()
 
     def _open_sampler(self, *, at_system: bool) -> None:
@@ -289,7 +295,7 @@ class ChatPage(ChatParts):
         desk, composer = self.desk, self.composer
         desk.on_opened = self._opened
         self.view.action.connect(self.acting.act)
-        self.view.link.connect(self._open_link)
+        self.view.link.connect(self.open_link)
         self.view.code_copied.connect(lambda _turn_id: self.frame.tell(text("The code was copied."), "good"))
         self.empty.asked.connect(composer.suggest)
         composer.sent.connect(self._send)

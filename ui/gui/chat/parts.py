@@ -5,8 +5,11 @@ Knows the widgets; knows no chat. `page.ChatPage` is this with a desk behind it.
 
 from PySide6.QtCore import QEvent, QObject, QPoint, Qt
 from PySide6.QtGui import QResizeEvent
-from PySide6.QtWidgets import QHBoxLayout, QSizePolicy, QStackedWidget, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QScrollArea, QSizePolicy, QStackedWidget, QVBoxLayout, QWidget
 
+from rushlight.ui.desk.chat_blind import Blind
+from rushlight.ui.gui.chat.adapter_picker import AdapterPicker
+from rushlight.ui.gui.chat.blind_pane import BlindLine, BlindPane
 from rushlight.ui.gui.chat.completion_list import CompletionList
 from rushlight.ui.gui.chat.composer import Composer
 from rushlight.ui.gui.chat.correction import CorrectionPanel
@@ -26,6 +29,8 @@ from rushlight.ui.gui.message_view import MessageView
 from rushlight.ui.gui.theme import Theme
 
 _COLUMN, _MARGIN = 760, 24  # unscaled pixels
+_WIDE_COLUMN = 1100  # of two answers beside each other
+_LOW_FOR_TWO, _LOW_FOR_STACK = 640, 900  # below it two answers take the place of the messages
 _COMPOSER_SHARE = 0.4  # of the page's height, at most, for what is being written
 _ANY = 16777215  # Qt's largest size
 _LOW = 480
@@ -51,7 +56,10 @@ class ChatParts(QWidget):
         self.queue = QueueRows(theme)
         self.composer = Composer(theme)
         self.sampler = SamplerPanel(theme)
+        self.blind = BlindPane(theme)
+        self.blind_line = BlindLine(theme)
         self.picker = ModelPicker(theme, self)
+        self.adapters = AdapterPicker(theme, self)
         self.suggestions = CompletionList(theme, self)
         self._lay_out()
         self.composer.installEventFilter(self)
@@ -77,6 +85,12 @@ class ChatParts(QWidget):
         self._middle.setCurrentWidget(self.view if are_there else self.empty)
         self._align()
 
+    def show_pair(self, blind: Blind) -> None:
+        """The two answers below the messages, or in their place where the window is low."""
+        self._pair.setVisible(blind.is_voting)
+        self.blind.show_blind(blind)
+        self._make_room()
+
     # --- inside -------------------------------------------------------------------------------------------------
     def _lay_out(self) -> None:
         self._middle = QStackedWidget()
@@ -88,6 +102,7 @@ class ChatParts(QWidget):
         self._tray = Tray()
         for widget in (
             self.problem, self.notice, self.progress, self.context, self.link, self.correction, self.queue,
+            self.blind_line,
         ):  # fmt: skip
             self._tray.add(widget)
         self._foot_column.addWidget(self._tray)
@@ -100,12 +115,25 @@ class ChatParts(QWidget):
         self._find_row.addStretch(1)
         self._find_row.addWidget(self.find_bar, 1000)
         self._find_row.addStretch(1)
+        inside = QWidget()
+        self._blind_row = QHBoxLayout(inside)
+        self._blind_row.addStretch(1)
+        self._blind_row.addWidget(self.blind, 1000)
+        self._blind_row.addStretch(1)
+        self._pair = QScrollArea()  # for windows that are too low for two answers and the buttons below them
+        self._pair.setWidgetResizable(True)
+        self._pair.setFrameShape(QFrame.Shape.NoFrame)
+        self._pair.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self._pair.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self._pair.setWidget(inside)
         self._centre = QWidget()
         column = QVBoxLayout(self._centre)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
         column.addLayout(self._find_row)
-        column.addWidget(self._middle, 1)
+        column.addWidget(self._middle, 2)
+        column.addWidget(self._pair, 5)
+        self._pair.hide()
         column.addLayout(self._foot_row)
         self._middle.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Ignored)
         body = QHBoxLayout()
@@ -123,6 +151,7 @@ class ChatParts(QWidget):
         self._align()
         self._foot.setMaximumWidth(px(_COLUMN))
         self.find_bar.setMaximumWidth(px(_COLUMN))
+        self.blind.setMaximumWidth(px(_WIDE_COLUMN))
         self._foot_column.setContentsMargins(0, 0, 0, 0)
         self._foot_column.setSpacing(px(8))
         self._tray.column.setSpacing(px(8))
@@ -140,6 +169,8 @@ class ChatParts(QWidget):
         self._make_room()
         if self.picker.is_open:
             self.picker.place(self.head.model)
+        if self.adapters.is_open:
+            self.adapters.place(self.head.adapter)
         self._place_suggestions()
 
     def _align(self) -> None:
@@ -149,11 +180,16 @@ class ChatParts(QWidget):
         margin, beside = px(_MARGIN), bar.sizeHint().width() if has_bar else 0
         self._foot_row.setContentsMargins(margin, px(6), margin + beside, px(18))
         self._find_row.setContentsMargins(margin, px(8), margin + beside, px(6))
+        self._blind_row.setContentsMargins(margin, 0, margin, 0)
 
     def _make_room(self) -> None:
         """In a low window an open panel takes the composer's place for as long as it is open."""
         is_low = self.height() < self._theme.px(_LOW)
-        self.composer.setVisible(not (is_low and any(one.is_open for one in self.panels)))
+        is_voting = not self.blind.isHidden()
+        self.composer.setVisible(not (is_low and (is_voting or any(one.is_open for one in self.panels))))
+        self._tray.setVisible(not (is_low and is_voting))
+        least = _LOW_FOR_STACK if self.blind.is_stacked else _LOW_FOR_TWO
+        self._middle.setVisible(not is_voting or self.height() >= self._theme.px(least))
 
     def _place_suggestions(self) -> None:
         """Just above the composer, and no higher than the head."""

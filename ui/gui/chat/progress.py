@@ -77,6 +77,8 @@ def _what(state: ChatState) -> str:
         return text("Loading the model")
     if state.activity == "reading":
         return text("Reading the chat")
+    if state.blind.stage == "answering":
+        return text("Both answer. You see them at the same moment, without names.")
     return ""
 
 

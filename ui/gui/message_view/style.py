@@ -19,8 +19,10 @@ _TEXT_PX = 14.0
 class Style:
     """What the parts of the view ask for. A new one is made when the theme changes."""
 
-    def __init__(self, theme: Theme) -> None:
+    def __init__(self, theme: Theme, *, is_bare: bool = False) -> None:
+        """`is_bare`: nothing stands below messages, so no room is kept for it."""
         self.theme = theme
+        self.is_bare = is_bare
         self.tokens = theme.tokens
         self.px = theme.px
         self.is_mirrored = QGuiApplication.layoutDirection() == Qt.LayoutDirection.RightToLeft

@@ -174,8 +174,8 @@ class TurnLayout:
         if self.state_text():
             self.state_row = QRectF(0, y + style.px(6), self._width, style.px(32))
             y += style.px(38)
-        self.footer = QRectF(0, y + style.px(4), self._width, style.px(30))
-        self.height = y + style.px(4 + 30 + 14)
+        self.footer = QRectF() if style.is_bare else QRectF(0, y + style.px(4), self._width, style.px(30))
+        self.height = y + style.px(14 if style.is_bare else 4 + 30 + 14)
 
     def _arrange_user(self) -> None:
         style = self.style

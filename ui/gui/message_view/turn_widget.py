@@ -40,6 +40,8 @@ class Host(Protocol):
     @property
     def selection(self) -> Selection: ...
 
+    is_bare: bool  # nothing stands below messages
+
     def on_turn_action(self, name: str, turn_id: str) -> None: ...
     def on_link(self, address: str) -> None: ...
     def on_toggle(self, turn_id: str) -> None: ...
@@ -175,7 +177,11 @@ class TurnWidget(QWidget):
         is_reply = layout.turn.role != "user"
         has_focus = self.hasFocus() or self.isAncestorOf(self.window().focusWidget() or self.window())
         wanted = (self.is_last and is_reply) or self._is_hovered or has_focus
-        self.footer.setVisible(wanted and not layout.turn.is_being_written)
+        self.footer.setVisible(wanted and self._has_footer)
+
+    @property
+    def _has_footer(self) -> bool:
+        return self.layout_ is not None and not self.layout_.turn.is_being_written and not self.host.is_bare
 
     # --- focus --------------------------------------------------------------------------------------------------
     def stops(self) -> list[tuple[QWidget, int]]:
@@ -199,7 +205,7 @@ class TurnWidget(QWidget):
                     n_links += 1
         if not self.state_row.isHidden():
             found += [(one, -1) for one in self.state_row.stops()]
-        if not self.layout_.turn.is_being_written:
+        if self._has_footer:
             found += [(one, -1) for one in self.footer.stops()]
         return found
 
@@ -210,7 +216,7 @@ class TurnWidget(QWidget):
     def focus_stop(self, widget: QWidget, link: int) -> None:
         """Give the focus to one of the stops."""
         self._link = link if widget is self else -1
-        self.footer.setVisible(self.layout_ is not None and not self.layout_.turn.is_being_written)
+        self.footer.setVisible(self._has_footer)
         widget.setFocus(Qt.FocusReason.TabFocusReason)
         self.update()
 

@@ -44,11 +44,13 @@ class MessageView(QAbstractScrollArea):
     code_copied = Signal(str)  # the id of the turn whose code went into the clipboard
     reached_end = Signal(bool)  # whether the end is in sight
 
-    def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
+    def __init__(self, theme: Theme, parent: QWidget | None = None, *, is_bare: bool = False) -> None:
+        """`is_bare`: without what stands below messages, to be read only."""
         super().__init__(parent)
         self._theme = theme
+        self.is_bare = is_bare
         self._slices = Slices(self)
-        self._all = Arrangement(Style(theme), self._slices, self._repaint)
+        self._all = Arrangement(Style(theme, is_bare=is_bare), self._slices, self._repaint)
         self._pool = Pool(self._all, self.viewport(), self._make_widget)
         self._selecting = Selecting(self._all, self._pool)
         self._find = Find()
@@ -135,7 +137,7 @@ class MessageView(QAbstractScrollArea):
     def _on_theme(self) -> None:
         self._slices.drop_all()
         self._pool.clear()
-        style = Style(self._theme)
+        style = Style(self._theme, is_bare=self.is_bare)
         self._all.restyle(style, self._column(style))
         if self._below is not None:
             self._below.dress()
