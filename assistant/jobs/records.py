@@ -18,6 +18,7 @@ _MIN_FRAGMENT = 4
 MAX_NOTICES = 100
 
 _Jobs: TypeAlias = list[Job]  # inside the class, `list` is its method
+_FORETOLD_S = 30 * 86_400.0
 
 
 class JobRecords:
@@ -161,10 +162,11 @@ def no_job(name: str) -> Error:
 
 
 def remaining_s(done: float, total: float | None, rate: float | None) -> float | None:
-    """Seconds until it is done at this rate; None where nobody can tell."""
+    """Seconds until it is done at this rate; None where nobody can tell, as where it waits for something."""
     if total is None or not rate or rate <= 0:
         return None
-    return max(0.0, total - done) / rate
+    left_s = max(0.0, total - done) / rate
+    return left_s if left_s < _FORETOLD_S else None
 
 
 def _job(row: Row) -> Job:

@@ -4,15 +4,17 @@ Teaching is a job, which goes on without the page. What is wanted is remembered 
 """
 
 from collections.abc import Callable
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, get_args
+from typing import TYPE_CHECKING, Any, Protocol
 
 from rushlight import Error
 from rushlight.assistant.safety.plain import plain_line
 from rushlight.ui.desk.background import Background
-from rushlight.ui.desk.learn_reading import TEACH, Found, look
-from rushlight.ui.desk.learn_values import Choice, LearnState, LearnWish, LessonKindName
+from rushlight.ui.desk.learn_history import toggled
+from rushlight.ui.desk.learn_reading import EXPORT, TEACH, Found, look
+from rushlight.ui.desk.learn_values import Choice, ExportForm, LearnState, LearnWish
+from rushlight.ui.desk.learn_wish import WishPart
 from rushlight.ui.words import plural, text
 
 if TYPE_CHECKING:
@@ -21,7 +23,6 @@ if TYPE_CHECKING:
     from rushlight.assistant.learn.example import Example
     from rushlight.assistant.learn.lessons import LessonBook
 
-MINUTES = (3, 5, 10, 15, 30, 60, 120)  # from quick to thorough
 _EXAMPLES = 40  # of a lesson, until more are asked for
 
 
@@ -37,21 +38,22 @@ class LearnDesk:
     def __init__(self, background: Background, remembered: Any, view: LearnView) -> None:
         self.on_job: Callable[[Job], None] = lambda _job: None  # one was started here
         self._background = background
-        self._remembered = remembered
         self._view = view
+        self.wishes = WishPart(background, remembered, self._show)
+        self.wishes.on_problem = self._refused
         self._found: Found | None = None
         self._choice = Choice()
-        self._wish = _read_wish(remembered.get("learn_wish", {}))
         self._n_examples = _EXAMPLES
         self._problem: Error | None = None
         self._notice = ""
         self._is_busy = self._is_reading = self._is_stale = self._follows = self._is_closed = False
         self._end_watch = background.watch(self._follow)
-        self.state = LearnState(wish=self._wish)
+        self.state = LearnState(wish=self.wishes.wish)
 
     def close(self) -> None:
         """Follow the store no more."""
         self._is_closed = True
+        self.wishes.close()
         self._end_watch()
 
     def rest(self) -> None:
@@ -60,9 +62,11 @@ class LearnDesk:
 
     def refresh(self) -> None:
         """Look again; while one look goes on, one more follows."""
-        self._follows = True
         if self._is_closed:
             return
+        if not self._follows:
+            self.wishes.begin()
+        self._follows = True
         if self._is_reading:
             self._is_stale = True
             return
@@ -74,12 +78,13 @@ class LearnDesk:
     def choose(self, choice: Choice) -> None:
         """An adapter, a lesson, a job, or something new to teach."""
         if choice != self._choice:
+            stays = choice.kind == self._choice.kind == "runs"
             self._choice = choice
             self._n_examples = _EXAMPLES
             self._problem, self._notice = None, ""
-            if self._found is not None:  # what belongs to the other one is not shown for this
+            if self._found is not None and not stays:  # what belongs to the other one is not shown for this
                 self._found = replace(self._found, proof=None, origin=(), before="", examples=(), has_more=False,
-                                      steps=())  # fmt: skip
+                                      steps=(), exports=(), runs=(), curves=())  # fmt: skip
             self._show()
             self.refresh()
 
@@ -93,11 +98,21 @@ class LearnDesk:
 
     def want(self, **changed: Any) -> None:
         """Fields of `LearnWish`."""
-        wish = replace(self._wish, **changed)
-        if wish != self._wish:
-            self._wish = wish
-            self._remembered.set("learn_wish", {**asdict(wish), "files": list(wish.files)})
-            self._show()
+        self.wishes.want(**changed)
+
+    def map_column(self, column: str, field: str) -> None:
+        """A column of files of examples by hand."""
+        self.wishes.map_column(column, field)
+
+    def set(self, key: str, value: str) -> None:
+        """A setting of the training; "" leaves it as it usually is."""
+        self.wishes.set(key, value)
+
+    def plan(self) -> None:
+        """Work out what the wish would take."""
+        if self.state.can_start:
+            self._problem = None
+            self.wishes.plan(self.state.wish.model)
 
     def dismiss(self) -> None:
         """The problem was read."""
@@ -107,14 +122,8 @@ class LearnDesk:
     # --- teaching -----------------------------------------------------------------------------------------------
     def teach(self) -> None:
         """Begin the job."""
-        wish = self.state.wish
-        if not self.state.can_start:
-            return
-        files = [str(Path(one).expanduser().absolute()) for one in wish.files] if wish.kind != "feedback" else []
-        self._start(
-            {"kind": wish.kind, "model": wish.model, "files": files, "minutes": float(wish.minutes),
-             "promote": wish.promotes}
-        )  # fmt: skip
+        if self.state.can_start:
+            self._start(self.wishes.arguments(self.state.wish.model))
 
     def teach_again(self, lesson_id: str) -> None:
         """A lesson that is there, as it stands now."""
@@ -138,6 +147,26 @@ class LearnDesk:
 
     def cancel(self, job_id: str) -> None:
         self._order(lambda app: app.jobs.cancel(job_id))
+
+    # --- history ------------------------------------------------------------------------------------------------
+    def toggle_run(self, run_id: str) -> None:
+        """Its curve is shown beside the others, or not any more."""
+        if self._choice.kind == "runs":
+            self.choose(Choice("runs", toggled(self._choice.id, run_id)))
+
+    def again(self, run_id: str) -> None:
+        """The wizard with what that run was told, to be changed."""
+        run = next((one for one in self.state.runs if one.id == run_id), None)
+        if run is not None and run.wish is not None:
+            self.wishes.want(**{name: getattr(run.wish, name) for name in LearnWish.__dataclass_fields__})
+            self.choose(Choice())
+
+    def go_on(self, run_id: str) -> None:
+        """A run that was stopped, from its last checkpoint."""
+        run = next((one for one in self.state.runs if one.id == run_id), None)
+        if run is not None and run.may_go_on:
+            (self.resume if run.state == "paused" else self.retry)(run_id)
+            self.choose(Choice("job", run_id))
 
     # --- adapters -----------------------------------------------------------------------------------------------
     def promote(self, name: str) -> None:
@@ -169,6 +198,14 @@ class LearnDesk:
             return text("{name} was removed.", name=name)
 
         self._change(work, then=Choice())
+
+    def export(
+        self, name: str, form: ExportForm, target: Path, type_name: str = "", *, replace_it: bool = False
+    ) -> None:
+        """Hand it out, as a job; `replace_it`: over a file of that name, which was asked."""
+        arguments = {"adapter": name, "form": form, "target": str(target.expanduser().absolute()),
+                     "type_name": type_name if form == "gguf" else "", "replace": replace_it}  # fmt: skip
+        self._order(lambda app: app.jobs.start(EXPORT, arguments))
 
     # --- lessons ------------------------------------------------------------------------------------------------
     def leave_out(self, example_id: str, left_out: bool) -> None:
@@ -274,7 +311,7 @@ class LearnDesk:
     def _show(self) -> None:
         if self._is_closed:
             return
-        found, choice, wish = self._found, self._choice, self._wish
+        found, choice, wish = self._found, self._choice, self.wishes.wish
         models = () if found is None else found.models
         if models and wish.model not in {one for one, _ in models}:
             wish = replace(wish, model=models[0][0])
@@ -297,6 +334,13 @@ class LearnDesk:
             has_more=found is not None and found.has_more,
             job=next((one for one in jobs if choice == Choice("job", one.id)), None),
             steps=() if found is None else found.steps,
+            look=self.wishes.look,
+            setting_problems=self.wishes.setting_problems,
+            forecast=self.wishes.forecast,
+            planning=self.wishes.planning,
+            exports=() if found is None else found.exports,
+            runs=() if found is None else found.runs,
+            curves=() if found is None else found.curves,
             is_loading=found is None,
             is_busy=self._is_busy,
             notice=self._notice,
@@ -315,21 +359,3 @@ def files_words(wish: LearnWish) -> str:
     if rest > 0:
         names.append(plural("{count} more", "{count} more", rest))
     return ", ".join(names) or text("none yet")
-
-
-def _read_wish(kept: Any) -> LearnWish:
-    """What was remembered, as far as it still says something."""
-    if not isinstance(kept, dict):
-        return LearnWish()
-    values: dict[str, Any] = {}
-    if kept.get("kind") in get_args(LessonKindName):
-        values["kind"] = kept["kind"]
-    if isinstance(kept.get("model"), str):
-        values["model"] = kept["model"]
-    if isinstance(kept.get("files"), list):
-        values["files"] = tuple(str(one) for one in kept["files"])
-    if kept.get("minutes") in MINUTES:
-        values["minutes"] = kept["minutes"]
-    if isinstance(kept.get("promotes"), bool):
-        values["promotes"] = kept["promotes"]
-    return LearnWish(**values)

@@ -14,9 +14,12 @@ from rushlight.ui.desk.learn_values import (
     BesideRow,
     Choice,
     ExampleRow,
+    ExportRow,
     GuardRow,
     LessonRow,
     Proof,
+    RunCurve,
+    RunRow,
     RunStep,
     TeachJob,
 )
@@ -28,8 +31,9 @@ if TYPE_CHECKING:
     from rushlight.assistant.learn.example import Example, Lesson
     from rushlight.assistant.registry.values import Adapter, Evaluation, Lineage
 
-TEACH = "teach"
-_MOST_JOBS = 60
+TEACH, EXPORT = "teach", "adapter-export"
+_MOST_JOBS = 100
+_MOST_EXPORTS = 6
 _MOST_STEPS = 400  # drawn of a run: more would be narrower than a pixel
 _MOST_METRICS_BYTES = 32 << 20
 _CHARS = 600  # of a text that is shown
@@ -49,6 +53,9 @@ class Found:
     examples: tuple[ExampleRow, ...] = ()
     has_more: bool = False
     steps: tuple[RunStep, ...] = ()
+    exports: tuple[ExportRow, ...] = ()
+    runs: tuple[RunRow, ...] = ()
+    curves: tuple[RunCurve, ...] = ()
 
 
 def look(app: "App", choice: Choice, n_examples: int) -> Found:
@@ -57,13 +64,18 @@ def look(app: "App", choice: Choice, n_examples: int) -> Found:
 
     registry, book = app.registry, LessonBook(app.store)
     adapters, lessons = registry.adapters(), book.list()
-    jobs = [job for job in app.jobs.list(limit=_MOST_JOBS) if job.kind == TEACH]
+    all_jobs = app.jobs.list(limit=_MOST_JOBS)
+    jobs = [job for job in all_jobs if job.kind == TEACH]
     proof, before = None, ""
     origin: tuple[tuple[str, str], ...] = ()
     steps: tuple[RunStep, ...] = ()
     examples: tuple[ExampleRow, ...] = ()
     has_more = False
+    exports: tuple[ExportRow, ...] = ()
+    runs: tuple[RunRow, ...] = ()
+    curves: tuple[RunCurve, ...] = ()
     if choice.kind == "adapter":
+        exports = exports_of(all_jobs, choice.id)
         chosen = next((one for one in adapters if one.name == choice.id), None)
         if chosen is not None:
             lineage = registry.lineage(chosen.name)
@@ -80,13 +92,35 @@ def look(app: "App", choice: Choice, n_examples: int) -> Found:
     elif choice.kind == "job":
         for folder in sorted(app.paths.runs.glob(f"*-{choice.id[-6:]}")):
             steps = steps_of(folder / "metrics.jsonl")
+    elif choice.kind == "runs":
+        from rushlight.ui.desk.learn_history import history
+
+        runs, curves = history(app, jobs, lessons, tuple(filter(None, choice.id.split(","))))
     return Found(
         tuple((one.id, one.id) for one in app.catalogue.list() if not one.is_remote and one.purpose == "chat"),
         tuple(_adapter(one, registry.evaluation(one)) for one in adapters),
         tuple(_lesson(one) for one in lessons),
         tuple(teach_job(one) for one in jobs),
-        proof, origin, before, examples, has_more, steps,
+        proof, origin, before, examples, has_more, steps, exports, runs, curves,
     )  # fmt: skip
+
+
+def exports_of(jobs: "Sequence[Job]", adapter: str) -> tuple[ExportRow, ...]:
+    """What was handed out of this adapter, or is on its way; what was cancelled is forgotten."""
+    found = []
+    for job in jobs:
+        if job.kind != EXPORT or job.arguments.get("adapter") != adapter or job.state == "cancelled":
+            continue
+        proof = job.result.get("proof") if isinstance(job.result, dict) else None
+        target = str(job.arguments.get("target", ""))
+        found.append(
+            ExportRow(
+                job.id, plain_line(Path(target).name), plain_line(target), str(job.arguments.get("form", "")),
+                job.state, job.fraction, plain_line(job.what), plain_line(job.message), plain_line(job.hint),
+                job.is_over, str(proof.get("state", "")) if isinstance(proof, dict) else "",
+            )
+        )  # fmt: skip
+    return tuple(found[:_MOST_EXPORTS])
 
 
 def proof_of(evaluation: "Evaluation | None") -> Proof | None:

@@ -3,13 +3,17 @@
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
+from rushlight.ui.desk.learn_forecast import Forecast
+
 LessonKindName: TypeAlias = Literal["database", "feedback", "imported"]
-ChoiceKind: TypeAlias = Literal["new", "adapter", "lesson", "job"]
+ChoiceKind: TypeAlias = Literal["new", "adapter", "lesson", "job", "runs"]
+ExportForm: TypeAlias = Literal["adapter", "peft", "gguf", "folder"]
 
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """What is looked at. `id` is an adapter's name, a lesson's id or a job's."""
+    """What is looked at. `id` is an adapter's name, a lesson's id or a job's; of the history, the runs whose curves are
+    laid over one another, with commas between."""
 
     kind: ChoiceKind = "new"
     id: str = ""
@@ -128,6 +132,74 @@ class LearnWish:
     files: tuple[str, ...] = ()
     minutes: int = 15
     promotes: bool = True
+    lesson: str = ""  # the id of one that is there, in the place of files
+    columns: tuple[tuple[str, str], ...] = ()  # (field, column) of files of examples, where it was mapped by hand
+    settings: tuple[tuple[str, str], ...] = ()  # (key, what was typed) of the training
+    is_expert: bool = False  # the settings are shown
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnRow:
+    """A column of files of examples. `field` is what it is taken for, "" for nothing."""
+
+    name: str
+    samples: tuple[str, ...]
+    field: str
+
+
+@dataclass(frozen=True, slots=True)
+class FilesRow:
+    """What a look into files of examples found; `problems` name file and line."""
+
+    columns: tuple[ColumnRow, ...] = ()
+    n_examples: int = 0
+    n_wrong: int = 0
+    problems: tuple[str, ...] = ()
+    first: tuple[ExampleRow, ...] = ()
+    is_whole: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class ExportRow:
+    """An adapter on its way out, or handed out."""
+
+    job_id: str
+    name: str  # of the file or folder
+    path: str
+    form: str
+    state: str
+    fraction: float | None
+    what: str
+    message: str = ""
+    hint: str = ""
+    is_over: bool = False
+    proof: str = ""  # passed, partial, failed
+
+
+@dataclass(frozen=True, slots=True)
+class RunRow:
+    """A run of the history."""
+
+    id: str
+    title: str
+    when: str
+    state: str  # of its job
+    adapter: str  # that came of it
+    n_steps: int
+    loss: float | None
+    held_out: float | None
+    wish: LearnWish | None = None  # to run it again with a change
+    may_go_on: bool = False  # it was stopped
+    is_chosen: bool = False  # its curve is shown
+
+
+@dataclass(frozen=True, slots=True)
+class RunCurve:
+    """A run's curve beside others."""
+
+    id: str
+    title: str
+    steps: tuple[RunStep, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +221,13 @@ class LearnState:
     has_more: bool = False  # of its examples
     job: TeachJob | None = None  # that is looked at
     steps: tuple[RunStep, ...] = ()  # of its run
+    look: FilesRow | None = None  # into the chosen files of examples
+    setting_problems: tuple[str, ...] = ()  # each begins with its key
+    forecast: Forecast | None = None  # of the wish as it stands
+    planning: str = ""  # what is done to work it out
+    exports: tuple[ExportRow, ...] = ()  # of the adapter that is looked at, the newest first
+    runs: tuple[RunRow, ...] = ()  # of the history
+    curves: tuple[RunCurve, ...] = ()  # of the chosen ones
     is_loading: bool = True
     is_busy: bool = False  # a change is on its way
     notice: str = ""
@@ -157,5 +236,8 @@ class LearnState:
 
     @property
     def can_start(self) -> bool:
-        """Whether enough was said."""
-        return bool(self.wish.model) and (self.wish.kind == "feedback" or bool(self.wish.files)) and not self.is_busy
+        """Whether enough was said, and nothing of it is wrong."""
+        wish = self.wish
+        has_source = wish.kind == "feedback" or bool(wish.files) or bool(wish.lesson)
+        is_right = not self.setting_problems and (self.look is None or not self.look.n_wrong)
+        return bool(wish.model) and has_source and is_right and not self.is_busy

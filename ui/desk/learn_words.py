@@ -7,7 +7,18 @@ from collections.abc import Iterable
 from typing import TypeAlias
 
 from rushlight.ui.desk.figures import duration_text
-from rushlight.ui.desk.learn_values import BesideRow, Choice, ExampleRow, LearnState, Proof, RunStep, TeachJob
+from rushlight.ui.desk.learn_values import (
+    BesideRow,
+    Choice,
+    ExampleRow,
+    ExportRow,
+    FilesRow,
+    LearnState,
+    Proof,
+    RunRow,
+    RunStep,
+    TeachJob,
+)
 from rushlight.ui.words import plural, text
 
 Listed: TypeAlias = tuple[str, str, Choice]  # words, note, what it shows
@@ -31,6 +42,9 @@ def listed(state: LearnState) -> tuple[tuple[str, tuple[Listed, ...]], ...]:
         (text("Lessons"), [(one.name, text("stale") if one.is_stale else f"{one.n_examples:,}",
                             Choice("lesson", one.id)) for one in state.lessons])
     )  # fmt: skip
+    if state.jobs or state.adapters:
+        chosen = state.choice if state.choice.kind == "runs" else Choice("runs")
+        groups.append((text("History"), [(text("Runs and their curves"), "", chosen)]))
     ended = [one for one in state.jobs if one.is_over and not one.adapter]
     groups.append((text("Ended without an adapter"), _jobs(ended[:_MOST_ENDED])))
     return tuple((words, tuple(entries)) for words, entries in groups if entries)
@@ -62,6 +76,86 @@ def kinds() -> tuple[tuple[str, str], ...]:
         ("feedback", text("My corrections and thumbs")),
         ("imported", text("Files of examples")),
     )
+
+
+def missing(state: LearnState) -> str:
+    """Why it cannot be taught yet; "" where it can."""
+    if state.can_start or state.is_busy:
+        return ""
+    if state.setting_problems:
+        return text("Correct the settings first: {problem}", problem=state.setting_problems[0])
+    if state.look is not None and state.look.n_wrong:
+        return text("Map the columns, or correct the lines that are named, first")
+    return text("Choose a model and what it learns from first")
+
+
+def lesson_name(state: LearnState) -> str:
+    """The lesson that is there already, where one is wished; "" where one is made."""
+    wanted = state.wish.lesson
+    return next((one.name for one in state.lessons if one.id == wanted), text("(it was removed)") if wanted else "")
+
+
+def fields() -> tuple[tuple[str, str], ...]:
+    """(field, words) of what a column of files of examples can be taken for."""
+    return (
+        ("", text("not used")),
+        ("prompt", text("prompt: what is asked")),
+        ("input", text("more of the prompt")),
+        ("answer", text("answer")),
+        ("chosen", text("better answer")),
+        ("rejected", text("worse answer")),
+        ("label", text("rating: good or bad")),
+        ("system", text("system prompt")),
+        ("messages", text("whole chat: a list of messages")),
+    )
+
+
+def look_text(look: FilesRow) -> str:
+    """How many examples were found, and how many lines are wrong."""
+    found = plural("{count} example found", "{count} examples found", look.n_examples)
+    if not look.is_whole:
+        found = text("{found} in the part that was looked at", found=found)
+    if not look.n_wrong:
+        return found
+    wrong = plural("{count} line cannot be learned", "{count} lines cannot be learned", look.n_wrong)
+    return f"{found} · {wrong}"
+
+
+def forms() -> tuple[tuple[str, str], ...]:
+    """(form, words) of what an adapter can be handed out as."""
+    return (
+        ("adapter", text("Adapter as GGUF: for llama.cpp, beside its model")),
+        ("gguf", text("Whole model as GGUF: the adapter added into its weights")),
+        ("folder", text("Whole model as Hugging Face folder: to be trained further")),
+        ("peft", text("Adapter for PEFT: a folder")),
+    )
+
+
+def export_text(one: ExportRow) -> str:
+    """How an export stands."""
+    if one.state == "failed":
+        return f"{one.name}: {one.message}"
+    if one.state == "done":
+        said = {"passed": text("proven"), "failed": text("proof failed"), "partial": text("proven in part")}
+        words = text("written to {path}", path=one.path)
+        return f"{words} · {said[one.proof]}" if one.proof in said else words
+    share = "" if one.fraction is None else f" {round(100 * one.fraction)} %"
+    return f"{one.name}: {text(one.what) if one.what else text('Waits for its turn')}{share}"
+
+
+def run_text(run: RunRow) -> str:
+    """When it was, how far it came, what it lost at the end."""
+    parts = [run.when]
+    if run.n_steps:
+        parts.append(plural("{count} step", "{count} steps", run.n_steps))
+    if run.loss is not None:
+        parts.append(text("loss {loss}", loss=f"{run.loss:.3f}"))
+    if run.held_out is not None:
+        parts.append(text("held-out {loss}", loss=f"{run.held_out:.3f}"))
+    words = {"failed": text("failed"), "cancelled": text("cancelled"), "paused": text("paused"),
+             "running": text("runs now"), "waiting": text("waits")}  # fmt: skip
+    state = words.get(run.state, run.adapter)
+    return " · ".join([*parts, state] if state else parts)
 
 
 def steps() -> tuple[str, ...]:

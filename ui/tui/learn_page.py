@@ -17,9 +17,11 @@ from rushlight.assistant.safety.plain import plain_line
 from rushlight.ui.desk.actions import actions
 from rushlight.ui.desk.learn_desk import LearnDesk
 from rushlight.ui.desk.learn_values import Choice, ExampleRow, LearnState
-from rushlight.ui.desk.learn_words import figures, what_then
+from rushlight.ui.desk.learn_words import figures, missing, what_then
 from rushlight.ui.tui.desk_views import Later
+from rushlight.ui.tui.learn_page_asking import AskingPart
 from rushlight.ui.tui.learn_page_curve import curve_text
+from rushlight.ui.tui.learn_page_more import history_rows
 from rushlight.ui.tui.learn_page_proof import adapter_rows, beside_text, can_promote
 from rushlight.ui.tui.learn_page_rows import (
     example_text,
@@ -44,6 +46,7 @@ _INDEX = 30
 _OWN = {
     "escape": "leave", "left": "list", "right": "detail", "f": "add", "plus": "longer", "minus": "shorter",
     "u": "pause", "c": "cancel", "r": "retry", "d,delete": "remove", "e": "correct", "o": "out", "x": "dismiss",
+    "h": "history", "space": "toggle",
 }  # fmt: skip
 
 
@@ -74,6 +77,7 @@ class LearnPage(Vertical):
         self.desk = LearnDesk(frame.background, frame.remembered, Later(self.draw))
         self.desk.on_job = self._begun
         self._wish = WishPart(frame, self.desk)
+        self._asking = AskingPart(frame, self.desk, self.look_at)
         self._shows_list = True  # it has the focus, or is shown alone where both have no room
         self._told = ""
         self._drawn_choice: Choice | None = None
@@ -124,8 +128,8 @@ class LearnPage(Vertical):
         """The state of the desk."""
         self._title.update(Content(self._title_of(state)))
         self._index.show_rows(index_rows(state))
-        if state.choice != self._drawn_choice:
-            self._drawn_choice = state.choice
+        before, self._drawn_choice = self._drawn_choice, state.choice
+        if state.choice != before and not (before is not None and state.choice.kind == before.kind == "runs"):
             self._detail.show_rows([])
             self._detail.scroll_to(y=0, animate=False, immediate=True)
         self._detail.show_rows(self._rows(state))
@@ -148,25 +152,29 @@ class LearnPage(Vertical):
             return adapter_rows(state, width)
         if state.lesson is not None:
             return lesson_rows(state, width)
+        if state.choice.kind == "runs":
+            return history_rows(state, width)
         return new_rows(state, width) if state.choice.kind == "new" else []
 
     def _title_of(self, state: LearnState) -> str:
         name = next((one.name for one in (state.adapter, state.lesson) if one is not None), "")
-        if self._has_list_only:
-            return text("Learn")
+        if self._has_list_only or state.choice.kind == "runs":
+            return text("Learn") if self._has_list_only else text("Learn: runs and their curves")
         if state.job is not None:
             return plain_line(state.job.title)
         return text("Learn: {name}", name=plain_line(name)) if name else text("Learn")
 
     def _key_line(self, state: LearnState) -> str:
         if self._has_list_only:
-            return text("Enter: look at it · N: teach something new")
+            return text("Enter: look at it · N: teach something new · H: runs and their curves")
         if state.job is not None:
             keys = text("U: pause or go on · C: cancel · R: try again · Esc: list")
         elif state.adapter is not None:
-            keys = text("Enter: read · P: promote · B: roll back · D: remove · Esc: list")
+            keys = text("Enter: read · P: promote · B: roll back · E: export · D: remove · Esc: list")
         elif state.lesson is not None:
             keys = text("Enter or E: correct · O: leave out or take in · T: teach again · D: remove · Esc: list")
+        elif state.choice.kind == "runs":
+            keys = text("Space: its curve beside others · Enter: what to do with it · Esc: list")
         else:
             keys = text("Enter: change · F: file · + −: time · T: teach it · Esc: list")
         return keys
@@ -216,6 +224,10 @@ class LearnPage(Vertical):
         order = action_id.removeprefix("learn.")
         if order == "new":
             self.look_at(Choice())
+        elif order == "history":
+            self.look_at(Choice("runs"))
+        elif order == "toggle":
+            self._asking.toggle(self._detail.chosen)
         elif order in ("leave", "list"):
             self._turn(to_list=True)
         elif order == "detail":
@@ -228,6 +240,8 @@ class LearnPage(Vertical):
             self._on_adapter(order)
         elif order in ("pause", "cancel", "retry"):
             self._on_job(order)
+        elif order == "correct" and self.desk.state.adapter is not None:
+            self._asking.ask_form()
         elif order in ("correct", "out"):
             self._on_example(order)
         elif order in ("longer", "shorter"):
@@ -248,7 +262,7 @@ class LearnPage(Vertical):
         elif state.can_start:
             self.desk.teach()
         else:
-            self.frame.tell(text("Choose a model and what it learns from first"))
+            self.frame.tell(missing(state))
 
     def _on_adapter(self, order: str) -> None:
         state = self.desk.state
@@ -338,6 +352,8 @@ class LearnPage(Vertical):
             "get-model": lambda: self.frame.do("models.get"), "see": self._see,
             "promotes": lambda: self.desk.want(promotes=not self.desk.state.wish.promotes),
         }  # fmt: skip
+        if self._asking.take(kind, rest):
+            return
         if kind in orders:
             self.do(orders[kind])
         elif kind in asks:
@@ -369,6 +385,9 @@ class LearnPage(Vertical):
             self.frame.ask(ReadPanel(plain_line(state.adapter.name), what_then(state)))
         elif kind == "about" and state.lesson is not None:
             self.frame.ask(ReadPanel(plain_line(state.lesson.name), lesson_text(state.lesson)))
+        elif kind == "curves":
+            said = [f"{one.title}: {curve_text(one.steps)}" for one in state.curves]
+            self.frame.ask(ReadPanel(text("Loss by step"), "\n".join(said)))
         elif kind in ("about", "curve", "figure"):
             known = [] if state.job is None else [f"{name}: {words}" for name, words in figures(state.job, state.steps)]
             self.frame.ask(ReadPanel(text("Loss by step"), "\n".join([curve_text(state.steps), *known])))

@@ -8,7 +8,9 @@ from rushlight.ui.desk.learn_values import BesideRow, GuardRow, LearnState, Proo
 from rushlight.ui.desk.learn_words import interval_text, share_text, sides, suite_text, what_then
 from rushlight.ui.tui.bars import meter
 from rushlight.ui.tui.learn_page_curve import curve_lines
-from rushlight.ui.tui.learn_page_rows import CURVE_LINES, said
+from rushlight.ui.tui.learn_page_lines import said
+from rushlight.ui.tui.learn_page_more import export_rows
+from rushlight.ui.tui.learn_page_rows import CURVE_LINES
 from rushlight.ui.tui.row_list import ListRow, RowLine, heading, row
 from rushlight.ui.words import text
 
@@ -50,7 +52,7 @@ def adapter_rows(state: LearnState, width: int) -> list[ListRow]:
             heading(text("Loss").upper()),
             ListRow("curve", curve_lines(state.steps, width, CURVE_LINES)),
         ]
-    return rows
+    return rows + export_rows(state, width)
 
 
 def can_promote(state: LearnState) -> bool:

@@ -5,22 +5,31 @@ Knows the desk's values. Names, questions and answers are strangers' text: the r
 
 from collections.abc import Sequence
 
-from rich.style import Style
-
 from rushlight.assistant.safety.plain import plain, plain_line
-from rushlight.ui.desk.learn_desk import MINUTES
 from rushlight.ui.desk.learn_reading import kind_word
 from rushlight.ui.desk.learn_values import Choice, ExampleRow, LearnState, LearnWish, LessonRow, TeachJob
-from rushlight.ui.desk.learn_words import about, doing, figures, kinds, listed, part_word, stage_of, steps
+from rushlight.ui.desk.learn_wish import MINUTES
+from rushlight.ui.desk.learn_words import (
+    about,
+    doing,
+    figures,
+    kinds,
+    lesson_name,
+    listed,
+    missing,
+    part_word,
+    stage_of,
+    steps,
+)
 from rushlight.ui.tui.bars import meter
 from rushlight.ui.tui.learn_page_curve import curve_lines
-from rushlight.ui.tui.lines import piece, wrapped
+from rushlight.ui.tui.learn_page_lines import lines_of, said
+from rushlight.ui.tui.learn_page_more import column_rows, forecast_rows, setting_rows
 from rushlight.ui.tui.row_list import ListRow, RowLine, heading, row
 from rushlight.ui.words import plural, text
 
 CURVE_LINES = 7
 _BAR = 24
-_MOST_LINES = 12  # of a sentence
 
 
 def index_rows(state: LearnState) -> list[ListRow]:
@@ -53,7 +62,10 @@ def new_rows(state: LearnState, width: int) -> list[ListRow]:
     wish = state.wish
     rows = said(text("Teach a model something"), "strong", width)
     rows.append(_wish("kind", text("What"), dict(kinds())[wish.kind]))
-    if wish.kind != "feedback":
+    if wish.lesson:
+        rows += [_wish("", text("Lesson"), plain_line(lesson_name(state))),
+                 row("files-again", text("Learn from files instead"), meaning="accent")]  # fmt: skip
+    elif wish.kind != "feedback":
         rows += [
             ListRow(f"file:{at}", (RowLine(((f"{text('From')}  ", "muted"), (plain_line(one), "page")),
                                            ((text("Enter takes it out"), "faint"),)),))
@@ -64,18 +76,25 @@ def new_rows(state: LearnState, width: int) -> list[ListRow]:
         else:
             add = text("Choose a database…") if wish.kind == "database" else text("Choose files…")
         rows.append(row("add", add, meaning="accent"))
+        if state.look is not None:
+            rows += column_rows(state.look, width)
     rows += [
         _wish("model", text("Model"), plain_line(wish.model)),
         ListRow("minutes", (RowLine(((f"{text('Time')}  ", "muted"), (slider(wish), "flame"))),
-                            *_lines(text("about {n} minutes for all of it: examples, training, export, evaluation",
+                            *lines_of(text("about {n} minutes for all of it: examples, training, export, evaluation",
                                          n=wish.minutes), "muted", width))),
+        row("expert", f"{'☑' if wish.is_expert else '☐'} {text('Every setting of the training')}"),
+        *(setting_rows(state, width) if wish.is_expert else ()),
+        *([heading("")] if wish.is_expert else ()),
         row("promotes", f"{'☑' if wish.promotes else '☐'} {text('Let it serve if the gate lets it through')}"),
     ]  # fmt: skip
     if state.can_start:
-        rows.append(row("teach", text("Teach it"), meaning="accent"))
-    else:
-        missing = "" if state.is_busy else text("Choose a model and what it learns from first")
-        rows += said(missing, "muted", width)
+        planning = f"{text('Work out memory and time')}: {state.planning}" if state.planning else ""
+        rows += [row("plan", planning or text("Work out memory and time"), meaning="muted" if planning else "accent"),
+                 row("teach", text("Teach it"), meaning="accent")]  # fmt: skip
+    rows += said(missing(state), "muted", width)
+    if state.forecast is not None:
+        rows += forecast_rows(state.forecast, width)
     rows.append(heading(""))
     return rows + said(about(wish.kind), "muted", width)
 
@@ -124,7 +143,7 @@ def lesson_rows(state: LearnState, width: int) -> list[ListRow]:
     lesson = state.lesson
     if lesson is None:
         return []
-    name = (*_lines(lesson.name, "strong", width), *_lines(lesson_text(lesson), "muted", width))
+    name = (*lines_of(lesson.name, "strong", width), *lines_of(lesson_text(lesson), "muted", width))
     rows = [ListRow("about", name)]
     if lesson.is_stale:
         rows += said(text("Some of it comes from what was deleted since."), "bad", width)
@@ -153,19 +172,6 @@ def example_text(one: ExampleRow) -> str:
     """An example in full, to be read."""
     shown = f"{plain(one.asked)}\n\n{plain(one.answer)}"
     return shown + (f"\n\n{text('worse: {answer}', answer=plain(one.rejected))}" if one.rejected else "")
-
-
-def said(words: str, meaning: str, width: int) -> list[ListRow]:
-    """A sentence, wrapped to the width, that cannot be chosen; nothing for none."""
-    lines = _lines(words, meaning, width)
-    return [ListRow("", lines)] if lines else []
-
-
-def _lines(words: str, meaning: str, width: int) -> tuple[RowLine, ...]:
-    if not words:
-        return ()
-    strips = wrapped([piece(words, Style.null())], width - 2)[:_MOST_LINES]
-    return tuple(RowLine(((strip.text, meaning),)) for strip in strips)
 
 
 def _wish(key: str, name: str, value: str) -> ListRow:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from rushlight.assistant.safety.plain import plain_line
 from rushlight.ui.desk.figures import duration_text
-from rushlight.ui.desk.learn_desk import MINUTES, LearnDesk
+from rushlight.ui.desk.learn_desk import LearnDesk
+from rushlight.ui.desk.learn_wish import MINUTES
 from rushlight.ui.desk.learn_words import kinds
 from rushlight.ui.tui.learn_page_files import FilePanel
 from rushlight.ui.tui.panel import ChoicePanel

@@ -30,7 +30,7 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class FilesLook:
-    """What a look found. `problems` are the first of `n_wrong`, each with file and line."""
+    """What a look found. `problems` are those of `n_wrong` lines, each with file and line; alike ones are one."""
 
     columns: tuple[Column, ...] = ()
     n_examples: int = 0
@@ -44,7 +44,7 @@ def look_at(paths: Sequence[Path], columns: Mapping[str, str] | None = None, wat
     """Look into the files, with `columns` mapped by hand as `ImportedLesson` takes them."""
     mapped, watch = dict(columns or {}), watch or Watch()
     samples: dict[str, list[str]] = {}
-    problems: list[str] = []
+    problems: dict[str, list[int]] = {}  # what is wrong -> file, first line, how many lines
     first: list[Draft] = []
     n_seen = n_examples = n_wrong = 0
     for path in paths:
@@ -52,7 +52,7 @@ def look_at(paths: Sequence[Path], columns: Mapping[str, str] | None = None, wat
             raw = read_bytes(path)
         except Error as error:
             n_wrong += 1
-            problems.append(error.message)
+            problems[error.message] = []
             continue
         for line, value in records(path, raw):
             if n_seen >= MOST_RECORDS:
@@ -68,7 +68,7 @@ def look_at(paths: Sequence[Path], columns: Mapping[str, str] | None = None, wat
                 draft = draft_of(value, mapped)
             except WrongRecord as wrong:
                 n_wrong += 1
-                problems += [f"{path.name} line {line}: {wrong}"] if len(problems) < _MOST_TOLD else []
+                _count(problems, f"{path.name}\0{wrong}", line)
                 continue
             n_examples += 1
             first += [draft] if len(first) < _SAMPLES else []
@@ -77,11 +77,28 @@ def look_at(paths: Sequence[Path], columns: Mapping[str, str] | None = None, wat
 
 def _look(
     samples: Mapping[str, Sequence[str]], mapped: Mapping[str, str], n_examples: int, n_wrong: int,
-    problems: Sequence[str], first: Sequence[Draft], *, is_whole: bool,
+    problems: Mapping[str, Sequence[int]], first: Sequence[Draft], *, is_whole: bool,
 ) -> FilesLook:  # fmt: skip
     fields = {name: field for field, name in fields_of(samples, mapped).items()}
     found = tuple(Column(name, tuple(seen), fields.get(name, "")) for name, seen in samples.items())
-    return FilesLook(found, n_examples, n_wrong, tuple(problems), tuple(first), is_whole)
+    told = tuple(_told(wrong, *where) for wrong, where in problems.items())
+    return FilesLook(found, n_examples, n_wrong, told, tuple(first), is_whole)
+
+
+def _count(problems: dict[str, list[int]], wrong: str, line: int) -> None:
+    """Alike lines are told once."""
+    if wrong in problems:
+        problems[wrong][1] += 1
+    elif len(problems) < _MOST_TOLD:
+        problems[wrong] = [line, 1]
+
+
+def _told(wrong: str, line: int = 0, n_lines: int = 0) -> str:
+    name, sign, said = wrong.partition("\0")
+    if not sign:
+        return wrong
+    more = f" and {n_lines - 1:,} more" if n_lines > 1 else ""
+    return f"{name} line {line}{more}: {said}"
 
 
 def _take_samples(samples: dict[str, list[str]], record: Mapping[str, Any]) -> None:

@@ -23,7 +23,7 @@ def test_columns_are_detected_and_mapped(tmp_path: Path) -> None:
     assert [(one.name, one.field) for one in look.columns] == [("question", "prompt"), ("text", ""), ("tags", "")]
     assert look.columns[0].samples == ("Where?", "Who?") and look.columns[2].samples == ('["a"]', "[]")
     assert look.n_examples == 0 and look.n_wrong == 4
-    assert look.problems[0].startswith("faq.jsonl line 1: ") and "no JSON" in look.problems[2]
+    assert look.problems[0].startswith("faq.jsonl line 1 and 1 more: ") and "no JSON" in look.problems[1]
     look = look_at([file], {"prompt": "question", "answer": "text"})
     assert look.n_examples == 2 and look.n_wrong == 2 and look.first[0].answer == "Here."
     assert [one.field for one in look.columns] == ["prompt", "answer", ""]

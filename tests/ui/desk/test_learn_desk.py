@@ -13,9 +13,10 @@ from rushlight.assistant.learn.example import Draft, Origin, Turn
 from rushlight.assistant.learn.lessons import LessonBook
 from rushlight.assistant.registry.values import NewAdapter
 from rushlight.ui.desk.background import Background
-from rushlight.ui.desk.learn_desk import LearnDesk, _read_wish
+from rushlight.ui.desk.learn_desk import LearnDesk
 from rushlight.ui.desk.learn_reading import proof_of, steps_of
 from rushlight.ui.desk.learn_values import Choice, LearnState, LearnWish
+from rushlight.ui.desk.learn_wish import read_wish
 from rushlight.ui.desk.remembered import Remembered
 
 Pump = Callable[..., None]
@@ -133,7 +134,7 @@ def test_reports_of_a_later_version_and_kept_wishes() -> None:
             self.report, self.passed = {"own": {}}, True
 
     assert proof_of(Strange()) is None  # type: ignore[arg-type]
-    assert _read_wish({"kind": "imported", "files": ["a"], "minutes": 7, "promotes": 1}) == LearnWish(
+    assert read_wish({"kind": "imported", "files": ["a"], "minutes": 7, "promotes": 1}) == LearnWish(
         "imported", "", ("a",)
     )
-    assert _read_wish("junk") == LearnWish()
+    assert read_wish("junk") == LearnWish()

@@ -100,7 +100,7 @@ def told(stage: Any) -> list[str]:
 # --- rows -----------------------------------------------------------------------------------------------------------
 def test_rows_of_the_list() -> None:
     rows = index_rows(state(choice=Choice("adapter", "clinic-1")))
-    assert keys(rows) == ["new:", "job:job123", "adapter:clinic-1", "lesson:l1", "job:job9"]
+    assert keys(rows) == ["new:", "job:job123", "adapter:clinic-1", "lesson:l1", "runs:", "job:job9"]
     lines = said(rows)
     assert "UNDER WAY" in lines and "50 %" in lines and "clinic-188 %" in lines and "450" in lines and "failed" in lines
     assert [one.key for one in rows if one.is_current] == ["adapter:clinic-1"]
@@ -109,9 +109,16 @@ def test_rows_of_the_list() -> None:
 @pytest.mark.parametrize(
     ("wish", "expected"),
     [
-        (LearnWish(model="m"), ["kind", "add", "model", "minutes", "promotes"]),
-        (LearnWish(model="m", files=("/a.db",)), ["kind", "file:0", "add", "model", "minutes", "promotes", "teach"]),
-        (LearnWish("feedback", "m"), ["kind", "model", "minutes", "promotes", "teach"]),
+        (LearnWish(model="m"), ["kind", "add", "model", "minutes", "expert", "promotes"]),
+        (
+            LearnWish(model="m", files=("/a.db",)),
+            ["kind", "file:0", "add", "model", "minutes", "expert", "promotes", "plan", "teach"],
+        ),
+        (LearnWish("feedback", "m"), ["kind", "model", "minutes", "expert", "promotes", "plan", "teach"]),
+        (
+            LearnWish(model="m", lesson="l1"),
+            ["kind", "files-again", "model", "minutes", "expert", "promotes", "plan", "teach"],
+        ),
     ],
 )
 def test_rows_of_the_wizard(wish: LearnWish, expected: list[str]) -> None:
@@ -146,7 +153,8 @@ def test_rows_of_a_job() -> None:
 def test_rows_of_a_proof() -> None:
     shown = state(adapter=ADAPTER, proof=PROOF, origin=(("Base", "me/m@Q4"),), steps=STEPS)
     rows = adapter_rows(shown, 70)
-    assert keys(rows) == ["about", "promote", "remove", "suite", "guard:0", "guard:1", "beside:0", "origin:0", "curve"]
+    assert keys(rows) == ["about", "promote", "remove", "suite", "guard:0", "guard:1", "beside:0", "origin:0", "curve",
+                          "export"]  # fmt: skip
     lines = said(rows)
     assert "3 % → 88 % right" in lines and "✓ kept" in lines and "✗ lost" in lines and "✗ before: To find" in lines
     assert "✓ after: SELECT 1" in lines and "\x1b" not in lines and "\u202e" not in lines
@@ -209,7 +217,7 @@ def test_something_is_taught_by_keys(
         await stage.shows("about 3 minutes")
         page = stage.app._pages["learn"]
         page._detail.action_edge(1)
-        page._detail.action_step(-1)
+        page._detail.action_step(-2)
         await stage.press("enter")
         await stage.shows("☐ Let it serve")
         await stage.press("t")
@@ -254,7 +262,7 @@ def test_a_job_is_watched_and_a_proof_promoted(
         assert heard[2:] == ["It serves: roll it back before it is removed.", "“clinic-1” cannot be promoted now."]
         assert ordered == [("promote", "clinic-1"), ("remove", "clinic-1"), ("roll_back", "clinic-1")]
         page._detail.action_edge(1)
-        await stage.press("enter")
+        await stage.press("up", "enter")
         await stage.shows("loss 3.000 to 0.103")
         await stage.press("escape")
         await stage.until(lambda: page._detail.has_focus)

@@ -6,9 +6,12 @@ from typing import Any, Protocol
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QButtonGroup, QCheckBox, QFileDialog, QFormLayout, QRadioButton, QSlider, QWidget
 
-from rushlight.ui.desk.learn_desk import MINUTES, files_words
+from rushlight.ui.desk.learn_desk import files_words
 from rushlight.ui.desk.learn_values import LearnState
-from rushlight.ui.desk.learn_words import about, kinds
+from rushlight.ui.desk.learn_wish import MINUTES
+from rushlight.ui.desk.learn_words import about, kinds, lesson_name, missing
+from rushlight.ui.gui.learn.columns_part import ColumnsPart
+from rushlight.ui.gui.learn.expert_part import ExpertPart, ForecastPart
 from rushlight.ui.gui.settings.editors import ChoiceEditor
 from rushlight.ui.gui.theme import Theme
 from rushlight.ui.gui.widgets import Card, FlowLayout, button, label
@@ -20,6 +23,9 @@ class Teaching(Protocol):
 
     def want(self, **changed: Any) -> None: ...
     def teach(self) -> None: ...
+    def plan(self) -> None: ...
+    def set(self, key: str, value: str) -> None: ...
+    def map_column(self, column: str, field: str) -> None: ...
 
 
 class NewCard(Card):
@@ -69,13 +75,33 @@ class NewCard(Card):
         self._form.setContentsMargins(0, 0, 0, 0)
         self._form.setRowWrapPolicy(QFormLayout.RowWrapPolicy.WrapLongRows)
         self._form.addRow(label(text("What")), kind_box)
+        self.lesson = label("", "strong")
+        self.files_again = button(text("Learn from files instead"), lambda: desk.want(lesson=""), "link")
+        self._lesson_line = QWidget()
+        lesson_line = FlowLayout(self._lesson_line, spacing=theme.px(10))
+        lesson_line.addWidget(self.lesson)
+        lesson_line.addWidget(self.files_again)
         self._form.addRow(label(text("From")), self._files_line)
+        self._form.addRow(label(text("Lesson")), self._lesson_line)
         self._form.addRow(label(text("Model")), self.model.field)
         self._form.addRow(label(text("Time")), time_box)
         self.model.field.setAccessibleName(text("Model"))
         last = QWidget()
         FlowLayout(last).addWidget(self.teach_button)
-        for widget in (form_box, self.about, self.promotes, last):
+        self.columns = ColumnsPart(theme, desk)
+        self.expert = ExpertPart(theme, desk)
+        self.forecast = ForecastPart(theme, desk)
+        self.missing = label("", "muted", wrap=True)
+        for widget in (
+            form_box,
+            self.about,
+            self.columns,
+            self.expert,
+            self.forecast,
+            self.promotes,
+            self.missing,
+            last,
+        ):
             self.body.addWidget(widget)
         theme.changed.connect(self._dress_new)
         self._dress_new()
@@ -88,7 +114,9 @@ class NewCard(Card):
             self._models = state.models
             self.model.set_choices(state.models)
         self.model.show_text(wish.model)
-        self._form.setRowVisible(self._files_line, wish.kind != "feedback")
+        self._form.setRowVisible(self._files_line, wish.kind != "feedback" and not wish.lesson)
+        self._form.setRowVisible(self._lesson_line, bool(wish.lesson))
+        self.lesson.setText(lesson_name(state))
         self.files.setText(files_words(wish))
         self.about.setText(about(wish.kind))
         self.time.blockSignals(True)
@@ -99,7 +127,10 @@ class NewCard(Card):
         )
         self.promotes.setChecked(wish.promotes)
         self.teach_button.setEnabled(state.can_start)
-        self.teach_button.setToolTip("" if state.can_start else text("Choose a model and what it learns from first"))
+        self.missing.setText(missing(state))
+        self.missing.setVisible(bool(missing(state)))
+        for part in (self.columns, self.expert, self.forecast):
+            part.show_state(state)
 
     def _choose_files(self) -> None:
         names = tuple(self.ask_files())

@@ -1,7 +1,8 @@
 """The proof of an adapter: before and after, the guards, where it comes from, answers side by side; and its orders."""
 
 from collections.abc import Callable
-from typing import Protocol, TypeAlias
+from pathlib import Path
+from typing import Any, Protocol, TypeAlias
 
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QFormLayout, QGridLayout, QLabel, QVBoxLayout, QWidget
@@ -9,6 +10,7 @@ from PySide6.QtWidgets import QFormLayout, QGridLayout, QLabel, QVBoxLayout, QWi
 from rushlight.ui.desk.learn_values import BesideRow, LearnState, Proof
 from rushlight.ui.desk.learn_words import interval_text, share_text, sides, suite_text, what_then
 from rushlight.ui.gui.learn.curve_view import CurveView
+from rushlight.ui.gui.learn.export_card import ExportCard
 from rushlight.ui.gui.theme import Theme
 from rushlight.ui.gui.widgets import Card, FlowLayout, Meter, button, label, with_role
 from rushlight.ui.words import text
@@ -22,6 +24,8 @@ class Deciding(Protocol):
     def promote(self, name: str) -> None: ...
     def roll_back(self, name: str) -> None: ...
     def remove(self, name: str) -> None: ...
+    def export(self, name: str, form: Any, target: Path, type_name: str = "", *, replace_it: bool = False) -> None: ...
+    def cancel(self, job_id: str) -> None: ...
 
 
 class ProofPart(QWidget):
@@ -81,11 +85,12 @@ class ProofPart(QWidget):
         self._beside = QVBoxLayout(self._beside_box)
         self._beside.setContentsMargins(0, 0, 0, 0)
         self.beside.body.addWidget(self._beside_box)
+        self.export = ExportCard(theme, desk)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(theme.px(16))
         for part in (orders, self.what_then, self.stale, self.own, self.guards, self.beside, self.origin,
-                     self.curve_card):  # fmt: skip
+                     self.curve_card, self.export):  # fmt: skip
             column.addWidget(part)
 
     def show_state(self, state: LearnState) -> None:
@@ -124,6 +129,7 @@ class ProofPart(QWidget):
         self.origin.setVisible(bool(state.origin))
         self.curve_card.setVisible(bool(state.steps))
         self.curve.show_steps(state.steps)
+        self.export.show_state(state)
 
     def _show_own(self, proof: Proof | None) -> None:
         self.none.setVisible(proof is None)

@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from rushlight.ui.desk.learn_desk import LearnDesk
 from rushlight.ui.desk.learn_values import LearnState
+from rushlight.ui.gui.learn.history_part import HistoryPart
 from rushlight.ui.gui.learn.lesson_part import LessonPart
 from rushlight.ui.gui.learn.new_card import NewCard
 from rushlight.ui.gui.learn.proof_part import ProofPart
@@ -53,7 +54,9 @@ class LearnPage(QWidget):
         self.run = RunPart(theme, self.desk)
         self.proof = ProofPart(theme, self.desk, self._ask)
         self.lesson = LessonPart(theme, self.desk, self._ask)
-        for widget in (self.problem, self.notice, self.empty, self.new, self.run, self.proof, self.lesson):
+        self.history = HistoryPart(theme, self.desk)
+        for widget in (self.problem, self.notice, self.empty, self.new, self.run, self.proof, self.lesson,
+                       self.history):  # fmt: skip
             self._column.body.addWidget(widget)
         across = QHBoxLayout()
         across.setSpacing(0)
@@ -90,6 +93,7 @@ class LearnPage(QWidget):
         self.run.show_state(state)
         self.proof.show_state(state)
         self.lesson.show_state(state)
+        self.history.show_state(state)
         if self._is_side_wanted and self._is_narrow() and state.choice != self._shown_choice:
             self._is_side_wanted = False  # one was chosen from it
             self._place_side()
@@ -164,4 +168,6 @@ def _title(state: LearnState) -> str:
     for one in (state.adapter, state.lesson):
         if one is not None:
             return text("Learn: {name}", name=one.name)
+    if state.choice.kind == "runs":
+        return text("Learn: runs and their curves")
     return state.job.title if state.job is not None else text("Learn")

@@ -1,0 +1,99 @@
+"""The history of runs: curves of several over one another; each is gone on with, or run again with a change."""
+
+from typing import Protocol
+
+from PySide6.QtWidgets import QCheckBox, QVBoxLayout, QWidget
+
+from rushlight.ui.desk.learn_settings import said_text
+from rushlight.ui.desk.learn_values import LearnState, RunRow
+from rushlight.ui.desk.learn_words import run_text
+from rushlight.ui.gui.learn.curve_view import CurveView
+from rushlight.ui.gui.theme import Theme
+from rushlight.ui.gui.widgets import Card, FlowLayout, button, label
+from rushlight.ui.words import text
+
+
+class Repeating(Protocol):
+    """Whoever chooses runs and begins them again: `LearnDesk`."""
+
+    def toggle_run(self, run_id: str) -> None: ...
+    def again(self, run_id: str) -> None: ...
+    def go_on(self, run_id: str) -> None: ...
+    def show_adapter(self, name: str) -> None: ...
+
+
+class HistoryPart(QWidget):
+    """part.show_state(state) while the history is looked at."""
+
+    def __init__(self, theme: Theme, desk: Repeating, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._theme = theme
+        self._desk = desk
+        self._shown: tuple[RunRow, ...] | None = None
+        self.boxes: dict[str, QCheckBox] = {}
+        self.curves = Card(theme, text("Loss by step"))
+        self.hint = label("", "muted", wrap=True)
+        self.view = CurveView(theme)
+        self.curves.body.addWidget(self.hint)
+        self.curves.body.addWidget(self.view)
+        self.runs = Card(theme, text("Runs"))
+        self.none = label(text("Nothing was taught yet."), "muted", wrap=True)
+        self._box = QWidget()
+        self._rows = QVBoxLayout(self._box)
+        self._rows.setContentsMargins(0, 0, 0, 0)
+        self.runs.body.addWidget(self.none)
+        self.runs.body.addWidget(self._box)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(theme.px(16))
+        column.addWidget(self.curves)
+        column.addWidget(self.runs)
+
+    def show_state(self, state: LearnState) -> None:
+        is_shown = state.choice.kind == "runs"
+        self.setVisible(is_shown)
+        if not is_shown:
+            return
+        self.curves.setVisible(bool(state.runs))
+        self.hint.setText(
+            text("Choose two to four runs below.") if len(state.curves) < 2
+            else text("Lines are what was learned, dashes what was held out.")
+        )  # fmt: skip
+        self.view.setVisible(bool(state.curves))
+        self.view.show_runs(state.curves)
+        self.none.setVisible(not state.runs)
+        rows = state.runs
+        if rows != self._shown:
+            self._shown = rows
+            self._fill()
+
+    def _fill(self) -> None:
+        focused = next((run_id for run_id, box in self.boxes.items() if box.hasFocus()), "")
+        while (item := self._rows.takeAt(0)) is not None:
+            widget = item.widget()
+            if widget is not None:
+                widget.hide()
+                widget.deleteLater()
+        self.boxes = {}
+        for one in self._shown or ():
+            box = QCheckBox(one.title.replace("&", "&&"))
+            box.setChecked(one.is_chosen)
+            box.setAccessibleDescription(run_text(one))
+            box.clicked.connect(lambda _checked=False, run_id=one.id: self._desk.toggle_run(run_id))
+            self.boxes[one.id] = box
+            self._rows.addWidget(box)
+            self._rows.addWidget(label(run_text(one), "small", wrap=True))
+            settings = {} if one.wish is None else dict(one.wish.settings)
+            if settings:
+                self._rows.addWidget(label(said_text(settings), "small", wrap=True))
+            orders = QWidget()
+            flow = FlowLayout(orders, spacing=self._theme.px(8))
+            if one.wish is not None:
+                flow.addWidget(button(text("Again with a change…"), lambda run_id=one.id: self._desk.again(run_id)))
+            if one.may_go_on:
+                flow.addWidget(button(text("Go on"), lambda run_id=one.id: self._desk.go_on(run_id)))
+            if one.adapter:
+                flow.addWidget(button(text("See the proof"), lambda name=one.adapter: self._desk.show_adapter(name)))
+            self._rows.addWidget(orders)
+        if focused in self.boxes:
+            self.boxes[focused].setFocus()
