@@ -178,12 +178,13 @@ class ChatSession:
         # One that said nothing yet is answered anew, beside it.
         return self._answer(last.parent_id, last if last.content.strip() else None, stop)
 
-    def unstored(self, message_id: str, stop: Stop) -> Iterator[Event]:
-        """An answer to a stored message that is not stored itself: to be compared with another one."""
+    def ready(self, message_id: str, stop: Stop) -> tuple[Engine, GenerateRequest]:
+        """The loaded model and what it would be asked, to answer a stored message. For those who store the answer
+        themselves, or compare several."""
         model, options = self._chosen()
         path = self.conversations.path(self.conversation_id, message_id)
         engine, fitted = self._prepared(path, model, options, stop)
-        yield from engine.generate(fitted.request, stop)
+        return engine, fitted.request
 
     def measure(self, stop: Stop | None = None) -> ContextUse:
         """The context meter without an answer: what the path takes now. Loads the model if nobody has."""

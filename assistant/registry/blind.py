@@ -19,7 +19,7 @@ from msgspec import structs
 from rushlight import Error, Progress, Stop
 from rushlight.assistant.ask_options import AskOptions, parse_options
 from rushlight.assistant.chat.context import as_turns
-from rushlight.assistant.engine.request import GenerateRequest, LoraUse, Message
+from rushlight.assistant.engine.request import LoraUse, Message
 from rushlight.assistant.events import Event, Failed, Finished, ReasoningDelta, TextDelta
 from rushlight.assistant.registry.scopes import CHAT
 from rushlight.assistant.registry.values import Adapter
@@ -146,7 +146,7 @@ class BlindTrial:
     ) -> BlindPair:
         """Let both answer a stored message, as they would in that conversation. Its answers are stored with the vote.
 
-        `on_progress` hears how loading goes on, and nothing of how the answers come.
+        `on_progress` hears how loading the model goes on, and nothing of how the answers come.
         """
         from rushlight.assistant.chat.session import ChatSession
 
@@ -158,23 +158,16 @@ class BlindTrial:
                 kind="bad-adapter",
             )
         question = app.conversations.message(question_id)
-        is_loading = [True]
-
-        def loading(progress: Progress) -> None:
-            if is_loading[0] and progress.unit != "tokens":
-                on_progress(progress)
+        session = ChatSession(app, app.conversations, conversation_id, on_progress=on_progress)
+        engine, request = session.ready(question_id, stop)  # once, so that both are asked the same
+        if request.max_tokens < 0:
+            request = structs.replace(request, max_tokens=MAX_TOKENS)
 
         def answer(lora: Lora, seed: int) -> Iterable[Event]:
-            def adjust(request: GenerateRequest) -> GenerateRequest:
-                sampling = request.sampling
-                if sampling.seed < 0:
-                    sampling = structs.replace(sampling, seed=seed)
-                n_tokens = request.max_tokens if request.max_tokens >= 0 else MAX_TOKENS
-                return structs.replace(request, lora=lora, sampling=sampling, max_tokens=n_tokens)
-
-            session = ChatSession(app, app.conversations, conversation_id, adjust=adjust, on_progress=loading)
-            yield from session.unstored(question_id, stop)
-            is_loading[0] = False
+            sampling = request.sampling
+            if sampling.seed < 0:
+                sampling = structs.replace(sampling, seed=seed)
+            return engine.generate(structs.replace(request, lora=lora, sampling=sampling), stop)
 
         return self._pair(question.content, conversation_id, question_id, answer, stop)
 

@@ -148,9 +148,9 @@ class ChatHead(QFrame):
         # The title gives way before the chips do, whose ends say how many bits and how strongly.
         beside = [one for one in (self.model, self.adapter, self.meter, self.sampler, self.more) if not one.isHidden()]
         taken = sum(one.sizeHint().width() + self._row.spacing() for one in beside)
-        left, _, right, _ = self._row.getContentsMargins()
-        least = self.title.minimumSizeHint().width()
-        self.title.setMaximumWidth(max(least, width - taken - left - right - self._row.spacing()))
+        margins, least = self._row.contentsMargins(), self.title.minimumSizeHint().width()
+        room = width - taken - margins.left() - margins.right() - self._row.spacing()
+        self.title.setMaximumWidth(max(least, room))
 
     def _dress(self) -> None:
         px = self._theme.px
