@@ -55,8 +55,8 @@ def history(
 def wish_of(asked: Mapping[str, Any], lesson: str) -> LearnWish | None:
     """What was asked for, to be asked for again; None where that is not known. A lesson that is there still is used as
     it stands, so that both runs are proven on the same held-out part."""
-    kind = asked.get("kind")
-    if kind not in get_args(LessonKindName):
+    kind: LessonKindName | None = next((one for one in get_args(LessonKindName) if one == asked.get("kind")), None)
+    if kind is None:
         return None
     try:
         minutes = min(MINUTES, key=lambda one: abs(one - float(asked.get("minutes", 15))))

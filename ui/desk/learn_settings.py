@@ -118,6 +118,8 @@ def usual_text(kind: Literal["database", "feedback", "imported"], key: str) -> s
     """What holds where nothing is told; "" where that follows from the time or from what is there."""
     if key in ("steps.epochs", "steps.most"):
         return ""
+    if key == "adapter.modules":
+        return text("all")
     place: Any = _usual(kind)
     for name in key.split("."):
         place = place[name]

@@ -63,7 +63,7 @@ class AskingPart:
             rows += [row(f"={value}", words, is_current=value == now) for value, words in one.choices]
             self._frame.ask(ChoicePanel(title, rows, lambda said: self._desk.set(key, said[1:]), choose=f"={now}"))
             return
-        hint = text("Enter: keep it; nothing is {usual} · Esc: leave", usual=as_usual)
+        hint = text("Enter: keep it · nothing typed is {usual} · Esc: leave", usual=as_usual)
         self._frame.ask(
             LinePanel(title, lambda said: self._desk.set(key, said), value=now, placeholder=usual, hint=hint)
         )

@@ -1,5 +1,6 @@
 """Columns of files of examples: what each holds, what it is taken for, to be mapped by hand; what is wrong, by line."""
 
+from functools import partial
 from typing import Protocol
 
 from PySide6.QtWidgets import QVBoxLayout, QWidget
@@ -76,7 +77,7 @@ class ColumnsPart(QWidget):
         for one in columns:
             line = QWidget()
             flow = FlowLayout(line, spacing=self._theme.px(10))
-            editor = ChoiceEditor(fields(), lambda field, name=one.name: self._desk.map_column(name, field))
+            editor = ChoiceEditor(fields(), partial(self._desk.map_column, one.name))
             editor.field.setMinimumWidth(self._theme.px(260))
             editor.field.setAccessibleName(text("What {column} is", column=plain_line(one.name)))
             names[one.name].setMinimumWidth(wide)

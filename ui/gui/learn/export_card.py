@@ -1,6 +1,7 @@
 """Handing an adapter out: as what, in which type, where to; and how the exports stand that were begun."""
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -42,8 +43,9 @@ class ExportCard(Card):
         self.export_button = button(text("Export…"), self._export)
         line = QWidget()
         flow = FlowLayout(line, spacing=theme.px(10))
-        for widget in (self.form.field, self.type.field, self.export_button):
-            flow.addWidget(widget)
+        flow.addWidget(self.form.field)
+        flow.addWidget(self.type.field)
+        flow.addWidget(self.export_button)
         self.hint = label("", "small", wrap=True)
         self._box = QWidget()
         self._rows = QVBoxLayout(self._box)
@@ -78,7 +80,7 @@ class ExportCard(Card):
                 meter.set_fraction(one.fraction or 0.0)
                 line = QWidget()
                 flow = FlowLayout(line)
-                flow.addWidget(button(text("Cancel"), lambda job_id=one.job_id: self._desk.cancel(job_id)))
+                flow.addWidget(button(text("Cancel"), partial(self._desk.cancel, one.job_id)))
                 self._rows.addWidget(meter)
                 self._rows.addWidget(line)
 

@@ -1,5 +1,6 @@
 """The history of runs: curves of several over one another; each is gone on with, or run again with a change."""
 
+from functools import partial
 from typing import Protocol
 
 from PySide6.QtWidgets import QCheckBox, QVBoxLayout, QWidget
@@ -89,11 +90,11 @@ class HistoryPart(QWidget):
             orders = QWidget()
             flow = FlowLayout(orders, spacing=self._theme.px(8))
             if one.wish is not None:
-                flow.addWidget(button(text("Again with a change…"), lambda run_id=one.id: self._desk.again(run_id)))
+                flow.addWidget(button(text("Again with a change…"), partial(self._desk.again, one.id)))
             if one.may_go_on:
-                flow.addWidget(button(text("Go on"), lambda run_id=one.id: self._desk.go_on(run_id)))
+                flow.addWidget(button(text("Go on"), partial(self._desk.go_on, one.id)))
             if one.adapter:
-                flow.addWidget(button(text("See the proof"), lambda name=one.adapter: self._desk.show_adapter(name)))
+                flow.addWidget(button(text("See the proof"), partial(self._desk.show_adapter, one.adapter)))
             self._rows.addWidget(orders)
         if focused in self.boxes:
             self.boxes[focused].setFocus()
