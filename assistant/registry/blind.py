@@ -20,7 +20,7 @@ from rushlight import Error, Progress, Stop
 from rushlight.assistant.ask_options import AskOptions, parse_options
 from rushlight.assistant.chat.context import as_turns
 from rushlight.assistant.engine.request import LoraUse, Message
-from rushlight.assistant.events import Event, Failed, Finished, ReasoningDelta, TextDelta
+from rushlight.assistant.events import Event, Failed, Finished, ReasoningDelta, TextDelta, Usage
 from rushlight.assistant.registry.scopes import CHAT
 from rushlight.assistant.registry.values import Adapter
 from rushlight.assistant.registry.votes import Choice, Tally, Votes
@@ -41,6 +41,7 @@ class _Said:
     text: str
     reasoning: str
     finish_reason: str
+    usage: Usage | None
 
 
 class BlindPair:
@@ -246,6 +247,7 @@ class BlindTrial:
             model=self.model.id,
             adapter=self._adapter.name if is_adapter else other,
             finish_reason=said.finish_reason,
+            usage=said.usage,
             make_head=make_head,
         ).id
 
@@ -262,17 +264,19 @@ class BlindTrial:
 
 
 def _said(events: Iterable[Event]) -> _Said:
-    parts, thoughts, reason = [], [], ""
+    parts, thoughts, reason, usage = [], [], "", None
     for event in events:
         if isinstance(event, TextDelta):
             parts.append(event.text)
         elif isinstance(event, ReasoningDelta):
             thoughts.append(event.text)
+        elif isinstance(event, Usage):
+            usage = event
         elif isinstance(event, Finished):
             reason = event.reason
         elif isinstance(event, Failed):
             raise Error(event.message, event.hint, kind=event.kind)
-    return _Said("".join(parts).strip(), "".join(thoughts).strip(), reason)
+    return _Said("".join(parts).strip(), "".join(thoughts).strip(), reason, usage)
 
 
 def _shuffled(names: list[str]) -> list[str]:

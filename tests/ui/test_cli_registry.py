@@ -120,7 +120,7 @@ def test_what_was_trained_here_is_traced_by_its_bytes(
         assert "trained as poet" in out and "examples of poems.jsonl (sha256 777777777777…)" in out
 
 
-def test_two_answers_are_compared_blindly(rushlight: Run, filled: str) -> None:
+def test_two_answers_are_compared_blindly(rushlight: Run, filled: str, own_home: Path) -> None:
     code, out, err = rushlight("registry", "compare", "polite-1", "What is a lamp?", "--base", typed="x\na\n")
     assert code == 0 and "— A —" in out and "— B —" in out and "Write a, b, t, n or s." in err
     before, _, after = out.partition("A was ")
@@ -128,6 +128,8 @@ def test_two_answers_are_compared_blindly(rushlight: Run, filled: str) -> None:
     assert "1 vote:" in after
     code, out, err = rushlight("registry", "compare", "polite-1", "And now?", typed="s\n")
     assert code == 0 and "Skipped" in err and "1 vote:" in out
+    logs = [one.read_text(errors="replace") for one in own_home.rglob("*.log*")]
+    assert not any("polite" in log or ".gguf" in log for log in logs)  # of a host and a worker that both ran
     assert json.loads(rushlight("registry", "show", "polite-1", "--json")[1])["votes"]["n_adapter"] in (0, 1)
 
 

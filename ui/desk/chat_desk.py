@@ -413,9 +413,9 @@ class ChatDesk:
         if line is self._line:
             self._fail(err)
 
-    def line_notes(self, line: Line, said: str) -> None:
+    def line_notes(self, line: Line, said: str, turns: tuple[Turn, ...] = ()) -> None:
         if line is self._line:
-            self._tell(notice=said)
+            self._tell(notice=said, context=_context_of(None, turns))
 
     def line_returns(self, line: Line, queued: Queued) -> None:
         if line is self._line:

@@ -45,8 +45,8 @@ class LinePage(Protocol):
     def line_failed(self, line: "Line", err: Error) -> None:
         """To be told."""
 
-    def line_notes(self, line: "Line", said: str) -> None:
-        """Something to know that stops nothing."""
+    def line_notes(self, line: "Line", said: str, turns: tuple[Turn, ...] = ()) -> None:
+        """Something to know that stops nothing; and the path that was measured, if one was."""
 
     def line_returns(self, line: "Line", queued: Queued) -> None:
         """It could not be stored: back to where it was written."""
@@ -255,7 +255,7 @@ class Line:
 
         def settled(found: Settled) -> None:
             self.pairing = None
-            self._page.line_notes(self, found.said)
+            self._page.line_notes(self, found.said, found.turns)
             self._after(found.turns, None, pairing.question_id, "answer")
             self._page.line_changed(self, title=found.title)
 

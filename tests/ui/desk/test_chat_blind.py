@@ -13,7 +13,7 @@ from rushlight import Error, Stop
 from rushlight.assistant.app import App
 from rushlight.assistant.engine.engine import FakeEngine
 from rushlight.assistant.engine.request import GenerateRequest
-from rushlight.assistant.events import Event, Finished, TextDelta
+from rushlight.assistant.events import Event, Finished, TextDelta, Usage
 from rushlight.assistant.models.model import Model
 from rushlight.assistant.registry.values import Adapter, NewAdapter
 from rushlight.assistant.registry.votes import Votes
@@ -50,6 +50,7 @@ class TwoVoices(FakeEngine):
             failure, self.failure = self.failure, None
             raise failure
         yield TextDelta(LORA if request.lora and not self.says_the_same else BASE)
+        yield Usage(20, 0, 4, decode_s=0.1)
         yield Finished("stop")
 
 
@@ -127,6 +128,7 @@ def test_both_answer_and_the_vote_tells_who_was_who(
     assert "was polite-1" in comparing.state.notice and "1 vote so far" in comparing.state.notice
     assert Votes(desk_app.store).tally(desk_app.registry.find("polite-1")).n_adapter == 1
     pump(lambda: comparing.state.title == "Lamps and more")
+    assert comparing.state.n_context_used == 24
     ask(comparing, pump, "And now?")  # the next question is answered by both again
     assert not comparing.state.notice
 
@@ -191,6 +193,22 @@ def test_stopping_failing_and_leaving_keep_the_question(
     assert Votes(desk_app.store).tally(desk_app.registry.find("polite-1")).n_votes == 0
     comparing.regenerate()  # one answers, as ever
     pump(lambda: len(view.turns) == 2 and view.turns[1].state == "complete")
+
+
+def test_a_face_that_ends_before_the_vote_leaves_the_question(
+    comparing: ChatDesk, background: Background, pump: Pump, desk_app: App
+) -> None:
+    ask(comparing, pump)
+    chat = str(comparing.state.conversation_id)
+    comparing.close()
+    again = ChatDesk(background, RecordingChatView())
+    again.open(chat)
+    pump(lambda: again.state.conversation_id == chat)
+    assert [one.text for one in again.turns] == ["How do lamps work?"] and again.state.blind.rivals is None
+    again.regenerate()
+    pump(lambda: len(again.turns) == 2 and again.turns[1].state == "complete")
+    again.close()
+    assert Votes(desk_app.store).tally(desk_app.registry.find("polite-1")).n_votes == 0
 
 
 def test_what_both_say_alike_becomes_the_reply(
