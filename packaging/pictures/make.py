@@ -36,6 +36,7 @@ def _run(script: str, environment: dict[str, str], *arguments: str) -> None:
 
 def _fill(home: Path) -> str:
     """A home with conversations, models and jobs; the ids of what is shown, as name=id pairs."""
+    import learn_sample
     import quant_sample
     import sample
     import sql_sample
@@ -50,6 +51,7 @@ def _fill(home: Path) -> str:
         quant_sample.quantized(app)
         ids = {"long": sample.long_conversation(app, 1000), **sample.fill(app)}
         ids |= sql_sample.databases(home / "user")
+        ids |= learn_sample.taught(app, home / "user")
     return ",".join(f"{name}={one}" for name, one in ids.items())
 
 
@@ -108,7 +110,8 @@ def _write_list(scenes: "dict[str, tuple[str, object]]") -> None:
         "# Pictures",
         "",
         "Made by `make pictures` from the real programs. The conversations in them were written for the pictures, but "
-        "for those of `chat-answering` and `error-worker`, which the demo model writes while the picture is made.",
+        "for those of `chat-answering` and `error-worker`, which the demo model writes while the picture is made. What "
+        "those of learning show was recorded from teachings of the demo model; one is shown part of the way.",
         "",
     ]
     lines += [f"- [{name}]({_file_of(name)}): {line}" for name, (line, _) in scenes.items()]

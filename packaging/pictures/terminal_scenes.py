@@ -1,50 +1,29 @@
 """Pictures of the terminal app: `terminal_scenes.py FOLDER [NAME...]`, as SVG, at the size of a real terminal.
 
-Knows the app's own test driver; every scene presses keys as a user does.
+Knows the app's own test driver; every scene presses keys as a user does. Those of Learn are in `terminal_learn.py`.
 """
 
 import asyncio
 import os
 import re
 import sys
-from collections.abc import Awaitable, Callable
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
+import terminal_learn  # noqa: F401 - its scenes
 from sample import requests
+from terminal_stage import SCENES, SIZES, scene, until
 
 from rushlight.assistant.paths import find_paths
 from rushlight.ui.desk.background import open_face_app
 
-Scene: TypeAlias = Callable[[Any, Any, dict[str, str]], Awaitable[None]]
-SCENES: dict[str, tuple[str, Scene]] = {}
-_SIZES: dict[str, tuple[int, int]] = {}
-_PATIENCE_S = 60.0
 _FONT_FACE = re.compile(r"@font-face\s*\{[^}]*\}")
-
-
-def scene(name: str, line: str, size: tuple[int, int]) -> Callable[[Scene], Scene]:
-    """Register a scene; `size` is (columns, lines)."""
-
-    def register(function: Scene) -> Scene:
-        SCENES[name], _SIZES[name] = (line, function), size
-        return function
-
-    return register
-
-
-async def _until(condition: Callable[[], object], what: str) -> None:
-    for _ in range(int(_PATIENCE_S / 0.02)):
-        if condition():
-            return
-        await asyncio.sleep(0.02)
-    raise SystemExit(f"This did not come about: {what}")
 
 
 async def _chat(app: Any, ids: dict[str, str], name: str) -> None:
     app.chat.open(ids[name])
-    await _until(lambda: app.chat.state.conversation_id == ids[name], "the conversation is shown")
+    await until(lambda: app.chat.state.conversation_id == ids[name], "the conversation is shown")
 
 
 @scene("terminal-80x24", "The terminal app at 80 x 24.", (80, 24))
@@ -81,7 +60,7 @@ async def _models(app: Any, pilot: Any, ids: dict[str, str]) -> None:
 async def _quantize(app: Any, pilot: Any, ids: dict[str, str]) -> None:
     app.show_page("quantize")
     await asyncio.sleep(0.5)
-    await _until(lambda: app._pages["quantize"].desk.state.can_make, "the sizes are worked out")
+    await until(lambda: app._pages["quantize"].desk.state.can_make, "the sizes are worked out")
 
 
 @scene("terminal-server", "The server in the terminal.", (120, 30))
@@ -90,9 +69,9 @@ async def _server(app: Any, pilot: Any, ids: dict[str, str]) -> None:
     await asyncio.sleep(0.5)
     desk = app._pages["server"].desk
     desk.start()
-    await _until(lambda: desk.state.server is not None and desk.state.models, "the server serves")
+    await until(lambda: desk.state.server is not None and desk.state.models, "the server serves")
     await asyncio.to_thread(requests, desk.state.server.url)
-    await _until(lambda: len(desk.state.requests) >= 4, "the requests are seen")
+    await until(lambda: len(desk.state.requests) >= 4, "the requests are seen")
 
 
 @scene("terminal-jobs", "Jobs in the terminal.", (120, 36))
@@ -117,7 +96,7 @@ async def _draw(name: str, folder: Path, ids: dict[str, str]) -> None:
 
     paths = find_paths()
     app = RushlightTerminal(partial(open_face_app, paths), paths)
-    async with app.run_test(size=_SIZES[name]) as pilot:
+    async with app.run_test(size=SIZES[name]) as pilot:
         await pilot.pause()
         await SCENES[name][1](app, pilot, ids)
         await asyncio.sleep(0.8)

@@ -1,96 +1,25 @@
 """Pictures of the window: `window_scenes.py FOLDER [NAME...]`, drawn without a screen by the program itself.
 
 Every scene opens the real window on a home made by `sample.py`, brings it to where it should be by the actions that a
-user has, waits until nothing moves, and keeps what the window draws.
+user has, waits until nothing moves, and keeps what the window draws. Those of the Learn page are in `window_learn.py`.
 """
 
 import os
 import sys
-import time
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-os.environ["QT_QPA_PLATFORM"] = "offscreen"
-
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication, QWidget
+from PySide6.QtWidgets import QApplication
 from sample import requests
+from window_stage import SCENES, Stage, scene
 
 from rushlight import Error
 from rushlight.assistant.paths import find_paths
 from rushlight.assistant.sql.charts import ChartSpec
 from rushlight.ui.desk.background import open_face_app
-from rushlight.ui.desk.chat_desk import ChatDesk
 from rushlight.ui.desk.sql_values import Answer
-from rushlight.ui.gui.application import Application
-from rushlight.ui.gui.main_window import MainWindow
-
-SIZE = (1360, 860)
-_PATIENCE_S = 60.0
-
-
-class Stage:
-    """One open window."""
-
-    def __init__(self, theme: str = "light", size: tuple[int, int] = SIZE, scale: float = 1.0) -> None:
-        self.application = Application(find_paths(), theme_choice=theme)
-        self.application.theme.set_scale(scale)
-        self.window: MainWindow = self.application.open_window()
-        self.window.resize(*size)
-        self.window.show()
-
-    def wait(self, condition: Callable[[], object], what: str) -> None:
-        limit_s = time.monotonic() + _PATIENCE_S
-        while not condition():
-            if time.monotonic() > limit_s:
-                raise SystemExit(f"This did not come about: {what}")
-            QApplication.processEvents()
-            time.sleep(0.005)
-
-    def rest(self, seconds: float = 0.7) -> None:
-        """Until whatever was begun is drawn."""
-        limit_s = time.monotonic() + seconds
-        while time.monotonic() < limit_s:
-            QApplication.processEvents()
-            time.sleep(0.005)
-
-    def open(self, conversation_id: str | None) -> "Stage":
-        self.window.open_conversation(conversation_id)
-        self.wait(lambda: self.window.conversation_id == conversation_id, "the conversation is shown")
-        self.rest()
-        return self
-
-    @property
-    def desk(self) -> ChatDesk:
-        """The chat page's desk."""
-        self.wait(lambda: self._desks(), "the chat page is made")
-        return self._desks()[0]
-
-    def _desks(self) -> list[ChatDesk]:
-        held = [getattr(one, "desk", None) for one in self.window.findChildren(QWidget)]
-        return [one for one in held if isinstance(one, ChatDesk)]
-
-    def keep(self, path: Path) -> None:
-        self.rest()
-        self.window.grab().save(str(path))
-        self.application.close()
-        self.rest(0.1)
-
-
-Scene = Callable[[dict[str, str]], Stage]
-SCENES: dict[str, tuple[str, Scene]] = {}
-
-
-def scene(name: str, line: str) -> Callable[[Scene], Scene]:
-    """Register a scene under the name of its file; `line` stands beside it in docs/pictures/README.md."""
-
-    def register(function: Scene) -> Scene:
-        SCENES[name] = (line, function)
-        return function
-
-    return register
 
 
 @scene("chat-light", "A conversation, light theme: versions, thumbs, statistics, the context meter.")
@@ -362,6 +291,9 @@ def _first_run(ids: dict[str, str]) -> Stage:
     stage = Stage()
     stage.rest(2.5)
     return stage
+
+
+import window_learn  # noqa: E402, F401 - its scenes stand at the end of the list
 
 
 def _page(page_id: str) -> Stage:

@@ -38,7 +38,7 @@ def curve_lines(steps: Sequence[RunStep], width: int, height: int) -> tuple[RowL
 
 
 def overlay_lines(curves: Sequence[RunCurve], width: int, height: int) -> tuple[RowLine, ...]:
-    """The losses of several runs over one another, then a line for each that says which it is and where it ended."""
+    """The losses of several runs over one another, then a line for each that says which it is."""
     room = width - _LABEL - 2
     shown = [(one, [(step.step, step.loss) for step in one.steps if math.isfinite(step.loss)]) for one in curves]
     shown = [(one, points) for one, points in shown if points]
@@ -52,7 +52,7 @@ def overlay_lines(curves: Sequence[RunCurve], width: int, height: int) -> tuple[
     lines = _area(grids, high, height)
     lines.append(RowLine(((" " * (_LABEL + 1) + text("step {first} to {last}", first=first, last=last), "muted"),)))
     for (one, _), color in zip(shown, COLOURS, strict=False):
-        lines.append(RowLine((("━ ", color), (f"{one.title}  ", "page"), (curve_text(one.steps), "muted"))))
+        lines.append(RowLine((("━ ", color), (one.title, "page"))))
     return tuple(lines)
 
 

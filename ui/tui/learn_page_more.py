@@ -64,7 +64,7 @@ def forecast_rows(found: Forecast, width: int) -> list[ListRow]:
     parts = [(text("Memory"), memory_rows(found)), (text("Time"), time_rows(found))]
     parts += [(text("Smaller with"), lower_rows(found))] if found.lower else []
     wide = max(len(name) for _, lines in parts for name, _ in lines)
-    wide = min(wide, max(12, width - 14))
+    wide = min(wide, max(12, width - 11))
     for title, lines in parts:
         rows.append(heading(title.upper()))
         rows += [ListRow("", (RowLine(((f"{name[:wide].ljust(wide)}  ", "muted"), (amount, "page"))),))

@@ -33,6 +33,7 @@ class ExpertPart(QWidget):
         self._desk = desk
         self.inputs: dict[str, Input] = {}
         self.problems: dict[str, QLabel] = {}
+        self._titles: list[QLabel] = []
         self._kind = ""
         self.wanted = QCheckBox(text("Every setting of the training").replace("&", "&&"))
         self.wanted.clicked.connect(lambda checked=False: desk.want(is_expert=checked))
@@ -43,6 +44,7 @@ class ExpertPart(QWidget):
         column.setContentsMargins(0, 0, 0, 0)
         column.addWidget(self.wanted)
         column.addWidget(self._box)
+        theme.changed.connect(self._dress)
 
     def show_state(self, state: LearnState) -> None:
         wish = state.wish
@@ -65,33 +67,43 @@ class ExpertPart(QWidget):
             problem.setVisible(bool(said))
 
     def _fill(self) -> None:
-        box = QWidget()
-        form = QFormLayout(box)
-        form.setContentsMargins(0, 0, 0, 0)
-        form.setRowWrapPolicy(QFormLayout.RowWrapPolicy.WrapLongRows)
-        form.setHorizontalSpacing(self._theme.px(16))
-        self._column.addWidget(box)
         group = ""
         for one in parameters():
             if one.group != group:
                 group = one.group
-                form.addRow(label(group, "strong"))
-            cell = QWidget()
-            column = QVBoxLayout(cell)
-            column.setContentsMargins(0, 0, 0, self._theme.px(6))
-            column.setSpacing(self._theme.px(2))
+                self._column.addWidget(label(group, "strong"))
             if one.choices:
                 made: Input = ChoiceEditor([("", ""), *one.choices], partial(self._desk.set, one.key))
             else:
                 made = LineEditor(partial(self._desk.set, one.key))
             made.field.setAccessibleName(one.title)
             made.field.setAccessibleDescription(one.hint)
-            made.field.setMaximumWidth(self._theme.px(260))
+            title = label(one.title)
+            self._titles.append(title)
+            line = QWidget()
+            flow = FlowLayout(line, spacing=self._theme.px(12))
+            flow.addWidget(title)
+            flow.addWidget(made.field)
             problem = label("", "bad", wrap=True)
-            for widget in (made.field, problem, label(one.hint, "small", wrap=True)):
+            cell = QWidget()
+            column = QVBoxLayout(cell)
+            column.setContentsMargins(0, 0, 0, self._theme.px(6))
+            column.setSpacing(0)
+            for widget in (line, problem, label(one.hint, "small", wrap=True)):
                 column.addWidget(widget)
-            form.addRow(label(one.title), cell)
+            self._column.addWidget(cell)
             self.inputs[one.key], self.problems[one.key] = made, problem
+        self._dress()
+
+    def _dress(self) -> None:
+        """Titles as wide as the widest, so that fields stand below each other."""
+        for title in self._titles:
+            title.setMinimumWidth(0)
+        wide = max((title.sizeHint().width() for title in self._titles), default=0)
+        for title in self._titles:
+            title.setMinimumWidth(wide)
+        for made in self.inputs.values():
+            made.field.setFixedWidth(self._theme.px(240))
 
     def _show_usual(self, key: str, choices: tuple[tuple[str, str], ...], usual: str) -> None:
         """What holds where nothing is told."""

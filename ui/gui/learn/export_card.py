@@ -43,14 +43,13 @@ class ExportCard(Card):
         self.export_button = button(text("Export…"), self._export)
         line = QWidget()
         flow = FlowLayout(line, spacing=theme.px(10))
-        flow.addWidget(self.form.field)
         flow.addWidget(self.type.field)
         flow.addWidget(self.export_button)
         self.hint = label("", "small", wrap=True)
         self._box = QWidget()
         self._rows = QVBoxLayout(self._box)
         self._rows.setContentsMargins(0, 0, 0, 0)
-        for widget in (line, self.hint, self._box):
+        for widget in (self.form.field, self.hint, line, self._box):
             self.body.addWidget(widget)
         theme.changed.connect(self._dress_export)
         self._dress_export()
@@ -115,4 +114,4 @@ class ExportCard(Card):
         return QFileDialog.getSaveFileName(self, text("Export to a new folder"), proposed, options=options)[0]
 
     def _dress_export(self) -> None:
-        self.form.field.setMaximumWidth(self._theme.px(420))
+        self.form.field.setMaximumWidth(self._theme.px(480))

@@ -56,10 +56,10 @@ class HistoryPart(QWidget):
         if not is_shown:
             return
         self.curves.setVisible(bool(state.runs))
-        self.hint.setText(
-            text("Choose two to four runs below.") if len(state.curves) < 2
-            else text("Lines are what was learned, dashes what was held out.")
-        )  # fmt: skip
+        has_dashes = any(step.held_out is not None for one in state.curves for step in one.steps)
+        dashes = text("Lines are what was learned, dashes what was held out.") if has_dashes else ""
+        self.hint.setText(text("Choose two to four runs below.") if len(state.curves) < 2 else dashes)
+        self.hint.setVisible(bool(self.hint.text()))
         self.view.setVisible(bool(state.curves))
         self.view.show_runs(state.curves)
         self.none.setVisible(not state.runs)
