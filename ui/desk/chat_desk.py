@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 from rushlight import Error
 from rushlight.ui.desk import chat_judgements as judgements
 from rushlight.ui.desk.background import Background, Running
-from rushlight.ui.desk.chat_adapters import OFF, Rivals, rivals_of
 from rushlight.ui.desk.chat_answer import Answer, Context
 from rushlight.ui.desk.chat_blind import Pairing, seen
+from rushlight.ui.desk.chat_comparing import Comparing
 from rushlight.ui.desk.chat_draft import Draft
 from rushlight.ui.desk.chat_line import Line
 from rushlight.ui.desk.chat_problems import problem_from
@@ -28,12 +28,11 @@ from rushlight.ui.words import text
 if TYPE_CHECKING:
     from rushlight.assistant.app import App
     from rushlight.assistant.chat.conversation import Conversation, NewAttachment
-    from rushlight.assistant.registry.blind import Ballot
 
 _CODE = re.compile(r"^(?P<fence>`{3,}|~{3,})[^\n]*\n(?P<code>.*?)^(?P=fence)[`~]*\s*$", re.MULTILINE | re.DOTALL)
 
 
-class ChatDesk:
+class ChatDesk(Comparing):
     """One per chat page. Everything is called on the face's thread, and nothing here waits."""
 
     def __init__(self, background: Background, view: ChatView) -> None:
@@ -62,6 +61,7 @@ class ChatDesk:
     def open(self, conversation_id: str | None, message_id: str | None = None) -> None:
         """Show a conversation, None for a new one; with `message_id` the path through that message."""
         self._draft.save()
+        self._wanted = None
         if self._opening is not None:
             self._opening.drop()
 
@@ -90,6 +90,7 @@ class ChatDesk:
             self._view.set_composer(draft)
             self._tell(title=opened.conversation.title if opened else "", context=_context_of(answer, turns))
             self.on_opened(conversation_id)
+            self._begin_wanted()
             ahead, self._typed_ahead = self._typed_ahead, []
             for written in ahead:
                 self.send(written)
@@ -269,40 +270,6 @@ class ChatDesk:
     def save_preset(self, name: str) -> None:
         """The system prompt and options that hold now, under that name."""
         self._wishes.save_preset(name, lambda kept: self._tell(notice=text("Kept as the preset {name}.", name=kept)))
-
-    def choose_adapter(self, key: str) -> None:
-        """From the next answer on: the promoted one (""), one by its name, or none (`chat_adapters.OFF`)."""
-        if key == OFF:
-            self._wishes.set_options({"adapter_strength": "0"})
-            return
-        changes: dict[str, str | None] = {"adapter": key or None}
-        if not self.state.adapter_percent:
-            changes["adapter_strength"] = None
-        self._wishes.set_options(changes)
-
-    def set_adapter_percent(self, percent: int) -> None:
-        """How strongly the adapter is applied; 100 is as it was trained."""
-        self._wishes.set_option("adapter_strength", None if percent == 100 else f"{percent / 100:g}")
-
-    # --- two answers without names ------------------------------------------------------------------------------
-    def rivals(self) -> tuple[Rivals, ...]:
-        """What can be compared blindly in this chat; nothing where its model has no adapter for chats."""
-        return rivals_of(self.state.adapters, self.state.adapter)
-
-    def compare(self, rivals: Rivals) -> None:
-        """From the next question on both answer, and the user votes before knowing who is who."""
-        self._line.rivals = rivals
-        self._tell(notice="", problem=None)
-
-    def end_comparing(self) -> None:
-        """One answers again. A pair that waits for a vote is thrown away; its question stays."""
-        had_pair, self._line.rivals = self._line.pairing is not None, None
-        self._line.leave_pair()
-        self._tell(notice=text("Neither answer was kept. “Answer again” answers the question.") if had_pair else "")
-
-    def vote(self, ballot: "Ballot") -> None:
-        """Which of the two answers is better."""
-        self._line.vote(ballot)
 
     def measure(self) -> None:
         """Fill the context meter; loads the model if nobody has."""
@@ -519,18 +486,7 @@ class ChatDesk:
         """Another model, other options: kept."""
         self._check_rivals()
         self._tell(problem=None)
-
-    def _check_rivals(self) -> None:
-        """What is compared must be able to answer here; a pair that is there already can still be voted on."""
-        rivals = self._line.rivals
-        if rivals is not None and not rivals.ids <= {one.id for one in self._wishes.chosen.adapters}:
-            self._line.rivals = None
-            self._tell(
-                notice=text(
-                    "The blind comparison has ended: {adapter} cannot answer with this model now.",
-                    adapter=rivals.adapter.name,
-                )
-            )
+        self._begin_wanted()
 
     def _fail(self, err: Error) -> None:
         self._tell(problem=problem_from(err, can_retry=self._line.again is not None))

@@ -255,6 +255,10 @@ class RushlightTerminal(App[None]):
         self.show_page("chat")
         self.chat.set_model(model_id)
 
+    def compare_blind(self, adapter: str) -> None:
+        self.show_page("chat")
+        self.chat.compare_in_new_chat(adapter)
+
     # --- keys ---------------------------------------------------------------------------------------------------
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         if action == "perform" and parameters:

@@ -48,6 +48,9 @@ class Frame(Protocol):
     def choose_model(self, model_id: str) -> None:
         """It answers in the shown chat from now on."""
 
+    def compare_blind(self, adapter: str) -> None:
+        """A new chat in which that adapter is compared with what answers without it."""
+
     def ask_database(self, question: str, paths: Sequence[str]) -> None:
         """The SQL page answers it: of these files, or of those that were open last."""
 

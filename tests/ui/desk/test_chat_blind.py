@@ -14,6 +14,7 @@ from rushlight.assistant.app import App
 from rushlight.assistant.engine.engine import FakeEngine
 from rushlight.assistant.engine.request import GenerateRequest
 from rushlight.assistant.events import Event, Finished, TextDelta, Usage
+from rushlight.assistant.models.importing import import_model
 from rushlight.assistant.models.model import Model
 from rushlight.assistant.registry.values import Adapter, NewAdapter
 from rushlight.assistant.registry.votes import Votes
@@ -259,6 +260,26 @@ def test_rivals_are_named_with_what_serves_now(desk: ChatDesk, teach: Callable[.
     desk.choose_adapter("new-22")
     pump(lambda: desk.state.adapter == "new-22")
     assert rivals_text(desk.rivals()[0]) == "new-22 and old-1"
+
+
+def test_another_page_has_an_adapter_compared_in_a_new_chat(
+    comparing: ChatDesk, background: Background, desk_app: App, pump: Pump, tmp_path: Path, gguf_builder: ModuleType
+) -> None:
+    ask(comparing, pump)
+    first = comparing.state.conversation_id
+    other = import_model(
+        desk_app.catalogue, gguf_builder.tiny_llama_gguf(tmp_path / "o.gguf", seed=5, name="Other")
+    ).model
+    file = gguf_builder.tiny_lora_gguf(tmp_path / "far.gguf", seed=77)
+    desk_app.registry.add_adapter(NewAdapter(file, "chat", other.sha256, other.id, name="far"))
+    comparing.compare_in_new_chat("far")
+    pump(lambda: comparing.state.conversation_id is None and comparing.state.blind.rivals is not None)
+    rivals = comparing.state.blind.rivals
+    assert rivals is not None and rivals.adapter.name == "far" and comparing.state.model == other.id
+    comparing.open(first)  # the other comparison goes on where it was
+    pump(lambda: comparing.state.activity == "voting")
+    comparing.compare_in_new_chat("nobody")
+    pump(lambda: comparing.state.problem)
 
 
 def test_the_adapter_of_a_chat_is_chosen_and_its_strength_is_kept_with_it(

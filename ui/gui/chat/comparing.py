@@ -71,6 +71,11 @@ class Comparing:
             chip = page.head.adapter
             self.menu.popup(chip.mapToGlobal(QPoint(0, chip.height())))
 
+    def compare_in_new_chat(self, adapter: str) -> None:
+        """An adapter is to be tried, as another page asks."""
+        self._page.desk.compare_in_new_chat(adapter)
+        self._page.composer.text.setFocus()
+
     def end(self) -> None:
         self._page.desk.end_comparing()
         self._page.composer.text.setFocus()

@@ -27,7 +27,7 @@ from rushlight.ui.gui.chat.files import Files
 from rushlight.ui.gui.chat.model_picker import ModelPicker
 from rushlight.ui.gui.chat.parts import ChatParts
 from rushlight.ui.gui.page import Frame
-from rushlight.ui.gui.pages.showing import show_item
+from rushlight.ui.gui.pages.showing import show_item, shows_items
 from rushlight.ui.words import text
 
 _ANNOUNCED_CHARS = 1000
@@ -60,6 +60,7 @@ class ChatPage(ChatParts):
         self._commanding = Commanding(self.desk, commands, frame.run_action, self._ask_database)
         self.composer.text.enter_sends = frame.remembered.get("enter_sends", True)
         self._connect()
+        shows_items(frame, "chat", self.comparing.compare_in_new_chat)
         bind_actions(self)
         fill_menu(self)
 
