@@ -84,6 +84,9 @@ def _gguf(app: App, tmp_path: Path) -> Path:
 def test_a_merged_file_is_quantized_and_proven(app: App, adapter: Adapter, tmp_path: Path) -> None:
     made = run(app, tmp_path, form="gguf", type_name="q8_0", target=str(tmp_path / "small.gguf"), prove=True)
     assert made["type"] == "Q8_0" and made["proof"]["state"] == "passed"
+    assert "serves" in {one["name"] for one in made["proof"]["checks"]}, "it answers as base and adapter do"
+    made = run(app, tmp_path, form="folder", target=str(tmp_path / "whole"), prove=True)
+    assert made["proof"]["state"] == "passed" and (tmp_path / "whole.proof.json").exists()
 
 
 def test_what_is_refused(app: App, adapter: Adapter, tmp_path: Path) -> None:

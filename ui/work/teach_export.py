@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 import msgspec
 
-from rushlight import Error
+from rushlight import Error, Progress
 from rushlight.assistant.events import Notice
 from rushlight.assistant.jobs.kind import JobContext, JobEvent, JobResult, PauseBy
 from rushlight.assistant.jobs.kinds import quant_parts
@@ -19,11 +19,12 @@ from rushlight.assistant.jobs.kinds import quant_parts
 if TYPE_CHECKING:
     from rushlight.assistant.models.model import Model
     from rushlight.assistant.registry.values import Adapter
-    from rushlight.quant.proof_file import Proof
+    from rushlight.quant.proof_file import Check, Proof
 
 FORMS: Final = ("adapter", "peft", "gguf", "folder")
 TYPES: Final = ("F16", "Q8_0", "Q6_K", "Q5_K_M", "Q4_K_M", "Q4_0", "Q3_K", "Q2_K")  # that faces offer
 _PLAIN: Final = ("F16", "BF16")
+_N_CTX: Final = 256
 
 
 class ExportArguments(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -142,36 +143,79 @@ class _Export:
         return proof, {"ranks": list(made.ranks)}
 
     def _merged(self) -> "tuple[Proof | None, dict[str, Any]]":
-        """Nothing to hold the folder against: what llama.cpp makes of it is proven where it becomes a file."""
-        return None, {"type": self._merge(self.target)}
+        """The folder; the file that llama.cpp makes of it is held against it, and against base and adapter."""
+        from dataclasses import replace
+
+        from rushlight.quant.convert.to_gguf import convert
+        from rushlight.quant.proof_file import digest_of, write_proof
+
+        dtype = self._merge(self.target)
+        if not self.given.prove:
+            return None, {"type": dtype}
+        whole = self.folder / f"{self.target.name}-{dtype}.gguf"
+        convert(self.target, whole, dtype, name=self.target.name, **self._more())
+        proof = self._proven(whole, self.target, self._serves(whole))
+        size, digest = digest_of(self.target, self.context.stop)
+        proof = replace(proof, file=self.target.name, size_bytes=size, sha256=digest, source=self.adapter.name)
+        write_proof(self.target, proof)
+        return proof, {"type": dtype}
 
     def _gguf(self) -> "tuple[Proof | None, dict[str, Any]]":
         from rushlight.quant import quantize
         from rushlight.quant.convert.to_gguf import convert
-        from rushlight.quant.export_proof import prove_file
         from rushlight.quant.proof_file import proof_path
 
-        more: dict[str, Any] = {"stop": self.context.stop, "on_progress": self.context.tell}
         merged = self.folder / "merged"
         dtype = self._merge(merged)
         wanted = self.given.type_name.upper() or dtype
         if wanted not in _PLAIN:
             quantize.file_type_of(wanted)
         whole = self.target if wanted in _PLAIN else self.folder / f"{self.target.stem}-{dtype}.gguf"
-        convert(merged, whole, wanted if wanted in _PLAIN else dtype, name=self.target.stem, **more)
+        convert(merged, whole, wanted if wanted in _PLAIN else dtype, name=self.target.stem, **self._more())
+        serves = self._serves(whole) if self.given.prove else None
         source = merged
         if wanted not in _PLAIN:
             shutil.rmtree(merged)
-            quantize.make(whole, self.target, wanted, n_threads=self.n_threads, **more)
+            quantize.make(whole, self.target, wanted, n_threads=self.n_threads, **self._more())
             source = whole
         proof_path(self.target).unlink(missing_ok=True)
-        proof = None
-        if self.given.prove:
-            with quant_parts.renderer() as render:
-                proof = prove_file(self.target, source, render=render, n_threads=self.n_threads, **more)
-        return proof, {"type": wanted}
+        return None if serves is None else self._proven(self.target, source, serves), {"type": wanted}
 
     # --- inside -------------------------------------------------------------------------------------------------------
+    def _more(self) -> dict[str, Any]:
+        return {"stop": self.context.stop, "on_progress": self.context.tell}
+
+    def _proven(self, made: Path, source: Path, serves: "Check") -> "Proof":
+        """The file against what it was made of, and whether that answers as the adapter serves."""
+        from dataclasses import replace
+
+        from rushlight.quant.export_proof import prove_file
+        from rushlight.quant.proof_file import write_proof
+
+        with quant_parts.renderer() as render:
+            proof = prove_file(made, source, render=render, n_threads=self.n_threads, **self._more())
+        proof = replace(proof, checks=(*proof.checks, serves))
+        write_proof(made, proof)
+        return proof
+
+    def _serves(self, whole: Path) -> "Check":
+        """llama.cpp with the sum in 16 bits against llama.cpp with base and adapter, as they serve here."""
+        from dataclasses import replace
+
+        from rushlight.quant.ggml import RunningModel
+        from rushlight.quant.proof import compare_logits, limits_of
+        from rushlight.quant.proof_texts import LOGIT_TEXTS
+
+        self.context.tell(Progress("Proving", 0))
+        base = self._base().path
+        with (
+            RunningModel(whole, n_ctx=_N_CTX, n_threads=self.n_threads) as made,
+            RunningModel(base, n_ctx=_N_CTX, n_threads=self.n_threads) as serving,
+        ):
+            serving.apply_adapter(self.adapter.path)
+            # Blocks of 4 to 8 bits are multiplied with inputs that are rounded to 8 bits, 16-bit weights are not.
+            return replace(compare_logits(made, serving, LOGIT_TEXTS, limits_of("Q8_0")), name="serves")
+
     def _merge(self, target: Path) -> str:
         """The adapter added into its base's weights, as the new folder `target`; the type of these."""
         from rushlight.quant.adapters import adapter_to_peft
@@ -185,10 +229,9 @@ class _Export:
         dtype = "BF16" if mixture_of(file) == "BF16" else "F16"
         self._need_room(2 * sum(one.n_elements for one in file.tensors), target)
         unpacked, adapter = self.folder / "base", self.folder / "adapter"
-        more: dict[str, Any] = {"stop": self.context.stop, "on_progress": self.context.tell}
-        unpack(base, unpacked, dtype, **more)
+        unpack(base, unpacked, dtype, **self._more())
         adapter_to_peft(self.adapter.path, base, adapter, stop=self.context.stop)
-        merge_adapter(unpacked, adapter, target, dtype, **more)
+        merge_adapter(unpacked, adapter, target, dtype, **self._more())
         shutil.rmtree(unpacked)
         return dtype
 
