@@ -6,7 +6,9 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from rushlight.assistant.learn.database.facts import ColumnFacts, Facts, Link, TableFacts
-from rushlight.assistant.sql.linking import Linked
+from rushlight.assistant.learn.database.saying import verb_singular
+from rushlight.assistant.sql.grammar import sql_grammar
+from rushlight.assistant.sql.linking import Linked, stem
 from rushlight.assistant.sql.linking_taught import fits_whole, link_taught
 from rushlight.assistant.sql.protocol import Profiled
 from rushlight.assistant.sql.trees import Tree, join_trees, table_text
@@ -23,6 +25,15 @@ class Asked:
     tables: tuple[str, ...]
 
 
+# For these words the grammar has forms that it leaves out elsewhere, so that it holds fewer ways of joining.
+_RARE_WORDS: Final = """
+share percent percentage ratio proportion rate days long longest duration between nights late delay before after
+time last rank ranking place position running cumulative first top most least best worst only which two three four
+five ten previous change growth
+"""
+_RARE: Final = frozenset(map(stem, _RARE_WORDS.split()))
+
+
 class Joins:
     """The ways of joining tables that the grammar knows, by the keys that they use."""
 
@@ -33,7 +44,7 @@ class Joins:
         self._single = {table.name: table for table in known.schema.tables}
         if self._is_whole:
             self._take(join_trees(link_taught(known, "")))
-        self._facts = facts
+        self._n_held: dict[object, int] = {}
 
     def source(self, table: str) -> str:
         return f"FROM {table_text(self._all, self._single[table])}"
@@ -41,7 +52,7 @@ class Joins:
     def joined(self, links: Sequence[tuple[str, Link]], first: str = "", left: bool = False) -> str:
         """FROM with these keys, each of the table under that alias; "" where the grammar has no such way."""
         used = frozenset((alias, link.key.columns) for alias, link in links)
-        if not self._is_whole and used not in self._trees:
+        if used not in self._trees:
             self._take(join_trees(self._part(links)))
         for tree in self._trees.get(used, ()):
             if not first or tree.nodes[0].alias == first:
@@ -49,6 +60,37 @@ class Joins:
                 head = f"FROM {table_text(self._all, tree.nodes[0].table)}"
                 return " ".join([head, *(f"{kind} {join}" for join in tree.joins)])
         return ""
+
+    def fitted(self, made: Asked) -> Asked | None:
+        """With its joins in the order that the grammar of the question has; None where it lacks them: of large trees
+        it holds a part."""
+        n_joins = made.sql.count(" JOIN ")
+        if n_joins < 2 and self._is_whole:
+            return made
+        start, linked = made.sql.index(" FROM "), link_taught(self._known, made.question)
+        if n_joins < 2:
+            return made if set(made.tables) <= {table.name for table in linked.tables} else None
+        for place, tree in enumerate(join_trees(linked)):
+            if place >= self._n_trees(linked):
+                break
+            found = [made.sql.find(f" JOIN {join}") for join in tree.joins]
+            if len(found) == n_joins and min(found) >= 0:
+                last = max(range(n_joins), key=found.__getitem__)
+                end = found[last] + len(f" JOIN {tree.joins[last]}")
+                first = table_text(self._all, tree.nodes[0].table)
+                if first not in made.sql[start:end]:
+                    continue
+                source = " JOIN ".join([f" FROM {first}", *tree.joins])
+                return replace(made, sql=made.sql[:start] + source + made.sql[end:])
+        return None
+
+    def _n_trees(self, linked: Linked) -> int:
+        """How many trees the grammar holds: that depends on its tables and on the words for rare forms."""
+        names = tuple(table.name for table in linked.tables)
+        key = (names, linked.words & _RARE, linked.direction, any(word.isdigit() for word in linked.words))
+        if key not in self._n_held:
+            self._n_held[key] = sql_grammar(linked).n_trees
+        return self._n_held[key]
 
     def _take(self, trees: Iterable[Tree]) -> None:
         for tree in trees:
@@ -67,7 +109,7 @@ def aliased(facts: TableFacts, alias: str) -> TableFacts:
         return facts
     columns: Mapping[str, ColumnFacts] = {name: replace(one, table=alias) for name, one in facts.columns.items()}
     label = tuple(replace(one, table=alias) for one in facts.label)
-    return TableFacts(facts.table, facts.nouns, facts.is_person, dict(columns), label, facts.is_link)
+    return replace(facts, columns=dict(columns), label=label)
 
 
 def select(
@@ -106,15 +148,14 @@ def label_of(facts: TableFacts) -> list[str]:
 
 _ARE: Final = re.compile(
     r"^(not |in |from |of |called |named |cheaper |more expensive |heavier |lighter |longer |shorter |taller "
-    r"|older |younger |larger |smaller |bigger |marked |under |over )"
+    r"|older |younger |larger |smaller |bigger |marked |under |over |located |worth |faster |slower |on |at )"
 )
 _ING: Final = {"costing": "cost", "earning": "earn", "weighing": "weigh", "lasting": "last", "having": "have",
                "lacking": "lack", "arriving": "arrive", "leaving": "leave", "starting": "start", "ending": "end",
-               "expiring": "expire", "beginning": "begin", "closing": "close", "opening": "open"}  # fmt: skip
-_SINGULAR: Final = {"are": "is", "have": "has", "were": "was", "cost": "costs", "earn": "earns", "weigh": "weighs",
-                    "last": "lasts", "lack": "lacks", "don't": "doesn't", "arrive": "arrives", "leave": "leaves",
-                    "start": "starts", "end": "ends", "expire": "expires", "begin": "begins", "close": "closes",
-                    "open": "opens"}  # fmt: skip
+               "expiring": "expire", "beginning": "begin", "closing": "close", "opening": "open", "living": "live",
+               "departing": "depart", "joining": "join", "belonging": "belong"}  # fmt: skip
+_DONE: Final = ("born", "built", "paid", "left", "sold", "bought", "begun", "held", "sent", "made", "lent", "due",
+                "taken", "given", "written", "won")  # fmt: skip
 
 
 def verbal(after: str, *, singular: bool = False) -> str:
@@ -125,29 +166,13 @@ def verbal(after: str, *, singular: bool = False) -> str:
     elif first == "with":
         said = f"have {rest}"
     elif first == "without":
-        said = f"have no {rest.removeprefix('an ').removeprefix('a ')}"
+        said = f"have no {rest.removeprefix('an ').removeprefix('a ').removeprefix('any ')}"
     elif first in _ING:
         said = f"{_ING[first]} {rest}"
     elif _ARE.match(after):
         said = f"are {after}"
-    elif first.endswith("ed") or first in (
-        "born",
-        "built",
-        "paid",
-        "left",
-        "sold",
-        "bought",
-        "begun",
-        "held",
-        "sent",
-        "made",
-    ):
+    elif first.endswith("ed") or first in _DONE:
         said = f"were {after}"
     else:
         return ""
-    if singular:
-        head, _, tail = said.partition(" ")
-        if head not in _SINGULAR:
-            return ""
-        said = f"{_SINGULAR[head]} {tail}"
-    return said
+    return verb_singular(said) if singular else said

@@ -6,13 +6,17 @@ from typing import Final
 from rushlight.assistant.learn.database.chance import Chance
 from rushlight.assistant.learn.database.date_conditions import date_condition
 from rushlight.assistant.learn.database.facts import ColumnFacts, TableFacts
-from rushlight.assistant.learn.database.names import with_article
+from rushlight.assistant.learn.database.names import plural_of, with_article
 from rushlight.assistant.learn.database.number_conditions import number_condition
-from rushlight.assistant.learn.database.saying import Condition, happened, value_said
+from rushlight.assistant.learn.database.relations import KINDED, KINDS, did, is_place, prepositions
+from rushlight.assistant.learn.database.saying import Condition, value_said
 from rushlight.assistant.learn.database.synonyms import is_noun, thing_of
 from rushlight.assistant.sql.grammar import literal
 
-_KINDS: Final = {"type", "kind", "category", "class", "genre", "sort", "form", "style", "group", "model", "brand"}
+_ADJECTIVE_ENDS: Final = ("able", "ible", "ic", "al", "ive", "ful", "less", "ous", "ary", "ant", "ent")
+# What happened to every row: where the year is missing, it is not known.
+_ONCE: Final = {"bear", "make", "build", "found", "write", "publish", "establish", "construct", "manufacture", "create"}
+_VIEWS: Final = {"view", "access", "permission", "discount", "parking", "breakfast", "wifi", "insurance", "warranty"}
 
 
 def text_condition(facts: TableFacts, column: ColumnFacts, chance: Chance, value: str = "") -> Condition | None:
@@ -22,79 +26,116 @@ def text_condition(facts: TableFacts, column: ColumnFacts, chance: Chance, value
         return None
     value = value or chance.pick(values)
     said, phrase = value_said(value, chance), chance.first(column.phrases)
-    way = chance.weighed([("equal", 0.7), ("not", 0.09), ("either", 0.1), ("part", 0.11)])
+    way = chance.weighed([("equal", 0.74), ("not", 0.1), ("either", 0.1), ("part", 0.06)])
     if column.sort in ("text", "name") and way in ("not", "either"):
         way = "equal" if chance.coin(0.6) else "part"
     if way == "not" and len(values) > 1:
-        after = chance.pick([
-            f"whose {phrase} is not {said}", f"not {_relation(column)} {said}",
-            f"with {with_article(phrase)} other than {said}",
-            f"that are not {_relation(column)} {said}", f"except those with {phrase} {said}",
-        ])  # fmt: skip
-        return Condition(f"{column.place} <> {literal(value)}", " ".join(after.split()), column=column.column.name)
+        return _not(column, value, said, phrase, chance)
     if way == "either" and len(values) > 2:
-        first, second = chance.some(values, 2)
-        a, b = value_said(first, chance), value_said(second, chance)
-        after = chance.pick([
-            f"{_relation(column)} {a} or {b}", f"whose {phrase} is {a} or {b}", f"with {phrase} {a} or {b}",
-            f"whose {phrase} is either {a} or {b}",
-        ])  # fmt: skip
-        sql = f"{column.place} IN ({literal(first)}, {literal(second)})"
-        return Condition(sql, " ".join(after.split()), column=column.column.name)
-    if way == "part":
+        return _either(facts, column, values, phrase, chance)
+    if way == "part" and (column.sort != "group" or chance.coin(0.4)):
         return _part(column, value, phrase, chance)
     return _equal(facts, column, value, said, phrase, chance)
 
 
-def _equal(facts: TableFacts, column: ColumnFacts, value: str, said: str, phrase: str, chance: Chance) -> Condition:
-    sql = f"{column.place} = {literal(value)}"
-    short = value.replace(" ", "").replace("-", "").isalpha() and value.count(" ") <= 1 and len(value) > 2
-    is_word = column.sort == "group" and short and value.islower() and " " not in value
-    is_noun_itself = is_word and (thing_of(value) == "person" or (is_noun(value) and column.phrase in _KINDS))
-    if is_noun_itself and chance.coin(0.3):
-        return Condition(sql, noun=value, column=column.column.name)
-    if column.sort == "group" and short and chance.coin(0.2):
-        return Condition(sql, before=value if value[:1].isupper() and chance.coin(0.4) else value.lower(),
-                         column=column.column.name)  # fmt: skip
-    if column.sort == "group" and short and value.islower() and chance.coin(0.22):
-        return Condition(sql, chance.pick([f"that are {value}", f"that were {value}", f"which are {value}"]),
-                         column=column.column.name)  # fmt: skip
-    forms = [
-        f"with {phrase} {said}",
-        f"whose {phrase} is {said}",
-        f"with the {phrase} {said}",
-        f"where the {phrase} is {said}",
-    ]
-    if column.sort == "group" and chance.coin(0.15):
-        return Condition(sql, f"for {said}", column=column.column.name)
-    relation = _relation(column)
-    if relation in ("in", "from") and facts.is_person and chance.coin(0.4):
-        return Condition(sql, chance.pick([f"that live in {said}", f"living in {said}", f"who come from {said}",
-                                           f"that are from {said}", f"who live in {said}"]),
-                         column=column.column.name)  # fmt: skip
-    if relation:
-        forms += [f"{relation} {said}"] * (4 if thing_of(column.phrase) == "location" else 2)
-    if column.sort == "name":
-        forms += [f"called {said}", f"named {said}", f"with the name {said}"]
+def _not(column: ColumnFacts, value: str, said: str, phrase: str, chance: Chance) -> Condition:
+    forms = [f"whose {phrase} is not {said}", f"with {with_article(phrase)} other than {said}",
+             f"except those with {phrase} {said}", f"where the {phrase} is not {said}"]  # fmt: skip
+    if is_state(value):
+        forms += [f"that were not {value}", f"that are not {value}", f"except {value} ones", f"which were not {value}",
+                  f"not counting {value} ones"] * 2  # fmt: skip
+    for word in prepositions(column):
+        forms += [f"that are not {word} {said}", f"not {word} {said}", f"outside {said}" if word == "in" and
+                  is_place(column) else f"not {word} {said}"]  # fmt: skip
+    return Condition(f"{column.place} <> {literal(value)}", chance.pick(forms), column=column.column.name)
+
+
+def _either(facts: TableFacts, column: ColumnFacts, values: Sequence[str], phrase: str, chance: Chance) -> Condition:
+    first, second = chance.some(values, 2)
+    a, b = value_said(first, chance), value_said(second, chance)
+    forms = [f"whose {phrase} is {a} or {b}", f"with {phrase} {a} or {b}", f"whose {phrase} is either {a} or {b}",
+             f"with the {phrase} {a} or {b}"]  # fmt: skip
+    if is_state(first) and is_state(second):
+        forms += [f"that were {first} or {second}", f"that are either {first} or {second}"] * 2
+    for word in prepositions(column):
+        forms += [f"{word} {a} or {b}", f"{word} either {a} or {b}", f"that are {word} {a} or {b}"]
+    if is_place(column) and facts.is_person:
+        forms += [f"from {a} or {b}", f"who live in {a} or {b}", f"from {a} and {b}"] * 2
+    sql = f"{column.place} IN ({literal(first)}, {literal(second)})"
     return Condition(sql, chance.pick(forms), column=column.column.name)
 
 
-def _relation(column: ColumnFacts) -> str:
-    """The little word between a noun and a value: in Graz, of type A, for repair."""
-    words = set(column.phrase.split())
-    if thing_of(column.phrase) == "location" or words & {
-        "city",
-        "country",
-        "region",
-        "state",
-        "district",
-        "location",
-        "town",
-    }:
-        return "in" if len(column.phrase) % 2 else "from"
-    if words & _KINDS:
-        return f"of {column.phrase}" if len(column.phrase) % 2 else "of the " + column.phrase
-    return ""
+def is_state(value: str) -> bool:
+    """Whether a value says of rows what they are: cancelled, damaged, seasonal."""
+    word = value.lower()
+    if not (word.isalpha() and value.islower() and len(word) > 3):
+        return False
+    return word.endswith("ed") or (not is_noun(word) and (word.endswith(_ADJECTIVE_ENDS) or word in _STATES))
+
+
+_STATES: Final = {"new", "good", "worn", "open", "free", "full", "late", "broken", "sold", "paid", "lost", "active",
+                  "ready", "single", "married", "sick", "safe", "empty", "done", "ongoing", "pending"}  # fmt: skip
+
+
+def _equal(facts: TableFacts, column: ColumnFacts, value: str, said: str, phrase: str, chance: Chance) -> Condition:
+    sql, name = f"{column.place} = {literal(value)}", column.column.name
+    words = value.replace("-", " ")
+    short = words.replace(" ", "").isalpha() and value.count(" ") <= 1 and len(value) > 2
+    is_word = column.sort == "group" and short and value.islower() and " " not in value
+    is_kind = bool(set(column.phrase.split()) & KINDS)
+    if is_word and (thing_of(value) == "person" or (is_noun(value) and is_kind)) and chance.coin(0.3):
+        return Condition(sql, noun=value, column=name)
+    if is_state(value) and column.sort == "group" and chance.coin(0.55):
+        if chance.coin(0.3):
+            return Condition(sql, before=value, column=name)
+        if value.endswith("ed") and chance.coin(0.2):
+            return Condition(sql, value, column=name)
+        return Condition(sql, chance.pick([f"that are {value}", f"that were {value}", f"which were {value}",
+                                           f"which are {value}", f"that have been {value}" if value.endswith("ed")
+                                           else f"that are {value}"]), column=name)  # fmt: skip
+    if column.sort == "group" and short and chance.coin(0.14 if not is_kind else 0.3):
+        return Condition(sql, before=value if value[:1].isupper() and chance.coin(0.75) else value.lower(),
+                         column=name)  # fmt: skip
+    if is_place(column) and chance.coin(0.75):
+        return Condition(sql, chance.pick(_placed(facts, said, column)), column=name)
+    if column.sort == "group" and thing_of(column.phrase) == "person" and chance.coin(0.6):
+        verb = did(column)
+        forms = [f"by {said}", f"by {said}", f"of {said}", f"by the {phrase} {said}"]
+        forms += [f"that {said} {verb}", f"{verb} by {said}" if verb.endswith("ed") else f"that {said} {verb}"]
+        return Condition(sql, chance.pick(forms), column=name)
+    prepared = prepositions(column)
+    if prepared and chance.coin(0.55):
+        word = chance.pick(prepared)
+        forms = [f"{word} {said}"] * 3 + [f"{word} the {phrase} {said}", f"{word} {phrase} {said}"]
+        if column.phrase.endswith("language"):
+            forms += [f"that are {word} {said}"]
+        return Condition(sql, chance.pick(forms), column=name)
+    forms = [f"with {phrase} {said}", f"whose {phrase} is {said}", f"with the {phrase} {said}",
+             f"where the {phrase} is {said}", f"that have the {phrase} {said}"]  # fmt: skip
+    if set(column.phrase.split()) & KINDED - {"status"}:
+        forms += [f"of {phrase} {said}", f"of the {phrase} {said}"]
+    if column.sort == "name":
+        forms += [f"called {said}", f"named {said}", f"with the name {said}"]
+    elif column.sort == "group" and chance.coin(0.2):
+        forms += [f"for {said}"] * 3
+    return Condition(sql, chance.pick(forms), column=name)
+
+
+def _placed(facts: TableFacts, said: str, column: ColumnFacts) -> list[str]:
+    forms = [f"in {said}", f"in {said}", f"from {said}", f"that are in {said}", f"located in {said}"]
+    if facts.is_person:
+        forms = [
+            f"from {said}",
+            f"from {said}",
+            f"in {said}",
+            f"who live in {said}",
+            f"that live in {said}",
+            f"living in {said}",
+            f"who come from {said}",
+            f"that come from {said}",
+            f"who are from {said}",
+        ]
+    return [*forms, f"in the {column.phrase} {said}"]  # fmt: skip
 
 
 def _part(column: ColumnFacts, value: str, phrase: str, chance: Chance) -> Condition | None:
@@ -114,66 +155,89 @@ def _part(column: ColumnFacts, value: str, phrase: str, chance: Chance) -> Condi
     after = chance.pick([
         f"whose {phrase} contains {said}", f"with {said} in the {phrase}", f"that have {said} in their {phrase}",
         f"whose {phrase} includes {said}", f"with {with_article(phrase)} containing {said}",
+        f"that mention {said} in the {phrase}",
     ])  # fmt: skip
     return Condition(f"{column.place} LIKE '%{word}%'", after, column=column.column.name)
 
 
 def flag_condition(column: ColumnFacts, chance: Chance) -> Condition:
     """Yes or no."""
-    phrase = chance.first(column.phrases)
-    first = column.column.name.lower()
-    has = first.startswith(("has", "with")) or phrase.split()[-1] in ("view", "access", "permission", "discount")
-    yes = chance.coin(0.62)
-    if yes:
-        forms = [f"with {phrase}", f"that have {phrase}"] if has else [f"that are {phrase}", f"which are {phrase}",
-                                                                      f"marked as {phrase}"]  # fmt: skip
-    else:
-        forms = ([f"without {phrase}", f"that have no {phrase}", f"with no {phrase}"] if has else
-                 [f"that are not {phrase}", f"which are not {phrase}", f"not marked as {phrase}"])  # fmt: skip
-    if not has and " " not in phrase and chance.coin(0.4):
-        before = phrase if yes else chance.pick([f"not {phrase}", f"non-{phrase}"])
-        return Condition(f"{column.place} = {int(yes)}", before=before, column=column.column.name)
-    return Condition(f"{column.place} = {int(yes)}", chance.pick(forms), column=column.column.name)
+    phrase, name = chance.first(column.phrases), column.column.name
+    last = phrase.split()[-1]
+    is_done = last.endswith("ed") or last in ("paid", "sold", "lost", "sent")
+    first = name.lower()
+    has = first.startswith(("has", "with", "includes")) or last in _VIEWS
+    has = has or (not is_done and not phrase.endswith(_ADJECTIVE_ENDS) and is_noun(last) and " of " not in phrase
+                  and thing_of(last) != "person" and not first.startswith("is"))  # fmt: skip
+    yes, sql = chance.coin(0.62), f"{column.place} = "
+    sql += str(int(yes))
+    if not has and thing_of(phrase) == "person":
+        many = plural_of(phrase)
+        after = chance.pick([f"that are {many}", f"who are {many}"] if yes else [f"that are not {many}",
+                            f"who are no {many}", f"that aren't {many}"])  # fmt: skip
+        return Condition(sql, after, column=name)
+    if has:
+        thing = with_article(phrase)
+        forms = [f"with {thing}", f"with {thing}", f"that have {thing}", f"with {phrase}", f"having {thing}",
+                 f"that offer {phrase}" if last in _VIEWS else f"that have {phrase}"]  # fmt: skip
+        if not yes:
+            forms = [f"without {thing}", f"without {phrase}", f"that have no {phrase}", f"with no {phrase}",
+                     f"that do not have {thing}", f"that don't have {thing}"]  # fmt: skip
+        return Condition(sql, chance.pick(forms), column=name)
+    if " " not in phrase and chance.coin(0.32):
+        before = phrase if yes else chance.pick([f"not {phrase}", f"non-{phrase}", f"un{phrase}" if is_done and
+                                                 phrase[0] not in "ui" else f"not {phrase}"])  # fmt: skip
+        return Condition(sql, before=before, column=name)
+    no = "" if yes else "not "
+    forms = [f"that are {no}{phrase}"] * 3 + [f"which are {no}{phrase}", f"{no}marked as {phrase}"]
+    if is_done:
+        forms += [f"that were {no}{phrase}", f"that were {no}{phrase}", f"that have {no}been {phrase}"]
+    if not yes:
+        forms += [f"that aren't {phrase}", f"that are not {phrase}"]
+    return Condition(sql, chance.pick(forms), column=name)
 
 
 def missing_condition(column: ColumnFacts, chance: Chance) -> Condition:
     """Nothing there, or something."""
-    phrase, what = chance.first(column.phrases), happened(column) if column.sort == "date" else ""
-    if chance.coin(0.68):
+    phrase, event, name = chance.first(column.phrases), column.event, column.column.name
+    thing = with_article(phrase)
+    if chance.coin(0.45 if event is not None else 0.6):
         forms = [
-            f"without {with_article(phrase)}", f"with no {phrase}", f"whose {phrase} is missing",
-            f"that have no {phrase}",
+            f"without {thing}", f"with no {phrase}", f"whose {phrase} is missing", f"that have no {phrase}",
             f"whose {phrase} is unknown", f"with missing {phrase}", f"where the {phrase} is empty",
-            f"that don't have {with_article(phrase)}", f"whose {phrase} is not known",
-            f"lacking {with_article(phrase)}",
-            f"where no {phrase} is recorded", f"whose {phrase} was not given",
+            f"that don't have {thing}", f"whose {phrase} is not known", f"lacking {thing}", f"that have no {phrase}",
+            f"where no {phrase} is recorded", f"whose {phrase} was not given", f"with unknown {phrase}",
+            f"that do not have {thing}", f"without any {phrase}",
         ]  # fmt: skip
-        if what and not what.endswith("ing"):
-            forms += [f"that have not been {what} yet", f"not yet {what}", f"that were never {what}",
-                      f"that were not {what}"] * 2  # fmt: skip
-        return Condition(f"{column.place} IS NULL", chance.pick(forms), column=column.column.name)
-    forms = [f"with {with_article(phrase)}", f"that have {with_article(phrase)}", f"whose {phrase} is known",
-             f"with a known {phrase}", f"where the {phrase} is given"]  # fmt: skip
-    if what and not what.endswith("ing"):
-        forms += [f"that have been {what}", f"that were {what}", f"already {what}"] * 2
-    return Condition(f"{column.place} IS NOT NULL", chance.pick(forms), column=column.column.name)
+        if event is not None and event.missing() and event.base not in _ONCE and chance.coin(0.82):
+            forms = [f"that {one}" for one in event.missing()]
+            if not event.does:
+                forms += [f"not yet {event.participle}", f"not {event.participle}", f"never {event.participle}"]
+        return Condition(f"{column.place} IS NULL", chance.pick(forms), column=name)
+    forms = [f"with {thing}", f"that have {thing}", f"whose {phrase} is known", f"with a known {phrase}",
+             f"where the {phrase} is given", f"that have {thing}"]  # fmt: skip
+    if event is not None and event.there() and chance.coin(0.88):
+        forms = [f"that {one}" for one in event.there()]
+        if not event.does:
+            forms += [f"already {event.participle}", event.participle]
+    return Condition(f"{column.place} IS NOT NULL", chance.pick(forms), column=name)
 
 
 def any_condition(
     facts: TableFacts, chance: Chance, leave_out: Sequence[str] = (), only: Sequence[str] = ()
 ) -> Condition | None:
     """A condition on one of the table's columns; None where chance found none that can be said."""
-    weights = {"group": 3.0, "date": 2.6, "number": 1.6, "money": 2.0, "count": 1.6, "year": 2.0, "flag": 2.0,
-               "name": 0.35,
-               "text": 0.5}  # fmt: skip
+    weights = {"group": 3.0, "date": 2.6, "number": 1.6, "money": 2.0, "count": 1.6, "year": 2.0, "flag": 2.2,
+               "name": 0.35, "text": 0.5}  # fmt: skip
     choices: list[tuple[tuple[ColumnFacts, bool], float]] = []
     for one in facts.columns.values():
         if one.column.name in leave_out or (only and one.sort not in only):
             continue
+        happens = bool(one.n_missing and one.event is not None)
         if one.sort in weights:
-            choices.append(((one, False), weights[one.sort]))
-        if one.n_missing and one.sort != "key" and not only:
-            choices.append(((one, True), 0.7))
+            choices.append(((one, False), weights[one.sort] * (0.5 if happens else 1.0)))
+        if one.n_missing and one.sort != "key" and (not only or one.sort in only):
+            choices.append(((one, True), 2.4 if happens else 1.1))
     if not choices:
         return None
     column, missing = chance.weighed(choices)
@@ -182,7 +246,15 @@ def any_condition(
     if column.sort in ("group", "name", "text"):
         return text_condition(facts, column, chance)
     if column.sort == "date":
-        return date_condition(column, chance, is_only=len(facts.of("date")) == 1)
+        return date_condition(column, chance, is_main=is_main_date(facts, column))
     if column.sort == "flag":
         return flag_condition(column, chance)
     return number_condition(column, chance)
+
+
+def is_main_date(facts: TableFacts, column: ColumnFacts) -> bool:
+    """Whether "in 2024" alone means this day: the only one, or the only one that every row has."""
+    found = facts.of("date")
+    if facts.is_person and column.event is not None and column.event.base == "bear":
+        return False
+    return len(found) == 1 or (not column.n_missing and all(one.n_missing for one in found if one is not column))

@@ -6,7 +6,7 @@ from typing import Final
 from rushlight.assistant.learn.database.chance import Chance
 from rushlight.assistant.learn.database.facts import ColumnFacts
 from rushlight.assistant.learn.database.names import with_article
-from rushlight.assistant.learn.database.saying import Condition, happened
+from rushlight.assistant.learn.database.saying import Condition
 
 MONTHS: Final = (
     "January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November",
@@ -14,55 +14,80 @@ MONTHS: Final = (
 )  # fmt: skip
 
 
-def date_condition(column: ColumnFacts, chance: Chance, is_only: bool = False) -> Condition | None:
-    """In a year, in a month, before and after a day, between days."""
+def date_condition(column: ColumnFacts, chance: Chance, is_main: bool = False) -> Condition | None:
+    """In a year, in a month, before and after a day, between days. `is_main`: "in 2024" alone says enough."""
     low, high = _day(column.column.low), _day(column.column.high)
     if low is None or high is None or low >= high:
         return None
     day = low + timedelta(days=chance.below((high - low).days + 1))
-    what, phrase, place = happened(column), chance.first(column.phrases), column.place
-    heads = [f"{what} "] * 4 if what else []
-    heads += [f"with {with_article(phrase)} ", f"whose {phrase} is ", f"whose {phrase} was "]
-    if is_only:
-        heads += [""] * 5
+    phrase, name = chance.first(column.phrases), column.column.name
+    heads = [f"{one} " for one in column.event.heads(chance) for _ in range(2)] if column.event is not None else []
+    if not heads or chance.coin(0.2):
+        heads += [f"with {with_article(phrase)} ", f"whose {phrase} is ", f"whose {phrase} was "]
+    if is_main:
+        heads += [""] * max(2, len(heads) * 2 // 3)
     head = chance.pick(heads)
-    year = f"strftime('%Y', {place})"
-    way = chance.weighed([("year", 0.36), ("month", 0.17), ("after", 0.13), ("before", 0.13), ("since", 0.07),
-                          ("between", 0.06), ("day", 0.05), ("any month", 0.03)])  # fmt: skip
+    way = chance.weighed([("year", 0.38), ("month", 0.17), ("after", 0.12), ("before", 0.12), ("since", 0.07),
+                          ("between", 0.06), ("day", 0.05), ("any month", 0.03), ("part", 0.05)])  # fmt: skip
+    made = _in_parts(column, way, low, high, day, chance) if way in ("part", "between") else None
+    if way in ("part", "between"):
+        return Condition(made[0], f"{head}{made[1]}", column=name) if made is not None else None
     if way == "year":
-        word = chance.weighed([(("in", "="), 0.55), (("after", ">"), 0.14), (("before", "<"), 0.15), (("since",
-        ">="), 0.1),
-                               (("during", "="), 0.06)])  # fmt: skip
-        said = f"the year {day.year}" if chance.coin(0.12) else str(day.year)
-        return Condition(f"{year} {word[1]} '{day.year}'", f"{head}{word[0]} {said}", column=column.column.name)
-    if way == "month":
+        sql, said = _year(column, day, chance, is_alone=not head)
+    elif way == "month":
         month = MONTHS[day.month - 1]
-        said = chance.pick(
-            [f"{month} {day.year}", f"{month} {day.year}", f"{month} of {day.year}", f"{day.year}-{day.month:02}"]
-        )
-        return Condition(f"{place} LIKE '{day.year}-{day.month:02}-%'", f"{head}in {said}", column=column.column.name)
-    if way == "any month":
-        sql = f"strftime('%m', {place}) = '{day.month:02}'"
-        said = chance.pick([f"in {MONTHS[day.month - 1]} of any year", f"in the month of {MONTHS[day.month - 1]}",
-                            f"in {MONTHS[day.month - 1]}"])  # fmt: skip
-        return Condition(sql, f"{head}{said}", column=column.column.name)
-    if way == "between":
-        other = low + timedelta(days=chance.below((high - low).days + 1))
-        first, last = sorted((day, other))
-        if first == last:
-            return None
-        if chance.coin(0.45) and first.year < last.year:
-            sql = f"{year} >= '{first.year}' AND {year} <= '{last.year}'"
-            return Condition(sql, f"{head}between {first.year} and {last.year}", column=column.column.name)
-        sql = f"{place} BETWEEN '{first}' AND '{last}'"
-        return Condition(sql, f"{head}between {day_said(first, chance)} and {day_said(last, chance)}",
-                         column=column.column.name)  # fmt: skip
-    if way == "day" and column.column.holds != "time":
-        return Condition(f"{place} = '{day}'", f"{head}on {day_said(day, chance)}", column=column.column.name)
-    signs = {"after": (">", ["after", "after", "later than"]), "before": ("<", ["before", "before", "earlier than"])}
-    sign, words = signs.get(way, (">=", ["since"]))
-    said = chance.pick(words)
-    return Condition(f"{place} {sign} '{day}'", f"{head}{said} {day_said(day, chance)}", column=column.column.name)
+        said = "in " + chance.pick([f"{month} {day.year}", f"{month} {day.year}", f"{month} of {day.year}",
+                                    f"{day.year}-{day.month:02}"])  # fmt: skip
+        sql = f"{column.place} LIKE '{day.year}-{day.month:02}-%'"
+    elif way == "any month":
+        sql, month = f"strftime('%m', {column.place}) = '{day.month:02}'", MONTHS[day.month - 1]
+        said = chance.pick([f"in {month} of any year", f"in the month of {month}", f"in {month}", f"in any {month}"])
+    elif way == "day" and column.column.holds != "time":
+        sql, said = f"{column.place} = '{day}'", f"on {day_said(day, chance)}"
+    else:
+        signs = {"after": (">", ["after", "after", "later than"]), "before": ("<", ["before", "before",
+                 "earlier than"])}  # fmt: skip
+        sign, words = signs.get(way, (">=", ["since", "since", "from"]))
+        sql, said = f"{column.place} {sign} '{day}'", f"{chance.pick(words)} {day_said(day, chance)}"
+        said += " on" if said.startswith("from") else ""
+    return Condition(sql, f"{head}{said}", column=name)
+
+
+def _year(column: ColumnFacts, day: date, chance: Chance, *, is_alone: bool) -> tuple[str, str]:
+    word, sign = chance.weighed([(("in", "="), 0.55), (("after", ">"), 0.13), (("before", "<"), 0.15),
+                                 (("since", ">="), 0.1), (("during", "="), 0.05), (("up to", "<="), 0.02)])  # fmt: skip
+    if is_alone and word == "in":
+        word = chance.pick(["in", "in", "from", "of", "for"])
+    said = f"the year {day.year}" if chance.coin(0.1) else str(day.year)
+    return f"strftime('%Y', {column.place}) {sign} '{day.year}'", f"{word} {said}"
+
+
+_PARTS: Final = (
+    ("first half", "01-01", "06-30"), ("second half", "07-01", "12-31"), ("first quarter", "01-01", "03-31"),
+    ("second quarter", "04-01", "06-30"), ("third quarter", "07-01", "09-30"), ("last quarter", "10-01", "12-31"),
+)  # fmt: skip
+
+
+def _in_parts(
+    column: ColumnFacts, way: str, low: date, high: date, day: date, chance: Chance
+) -> tuple[str, str] | None:
+    """Between two days or years, or within a half or quarter."""
+    place = column.place
+    if way == "part":
+        part, first_day, last_day = chance.weighed([(one, 3.0 if "half" in one[0] else 1.0) for one in _PARTS])
+        return (f"{place} BETWEEN '{day.year}-{first_day}' AND '{day.year}-{last_day}'",
+                f"in the {part} of {day.year}")  # fmt: skip
+    other = low + timedelta(days=chance.below((high - low).days + 1))
+    first, last = sorted((day, other))
+    if first == last:
+        return None
+    if chance.coin(0.5) and first.year < last.year:
+        year = f"strftime('%Y', {place})"
+        said = chance.pick([f"between {first.year} and {last.year}", f"from {first.year} to {last.year}"])
+        return f"{year} >= '{first.year}' AND {year} <= '{last.year}'", said
+    a, b = day_said(first, chance), day_said(last, chance)
+    said = chance.pick([f"between {a} and {b}", f"between {a} and {b}", f"from {a} to {b}"])
+    return f"{place} BETWEEN '{first}' AND '{last}'", said
 
 
 def day_said(day: date, chance: Chance) -> str:

@@ -4,12 +4,14 @@ Read from the schema, its keys and its values. Knows no question and no query.
 """
 
 import re
+from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
+from rushlight.assistant.learn.database.events import Event, event_of
 from rushlight.assistant.learn.database.names import plural_of, singular_of, without_unit, words_of
-from rushlight.assistant.learn.database.synonyms import others_for, thing_of, usual_for
+from rushlight.assistant.learn.database.synonyms import others_for, thing_of
 from rushlight.assistant.sql.database import Database
 from rushlight.assistant.sql.grammar import kind_of
 from rushlight.assistant.sql.linking import keys_of
@@ -18,6 +20,7 @@ from rushlight.assistant.sql.trees import name_of
 from rushlight.assistant.sql.values import Column, Key, Table
 
 _NAMES: Final = {"name", "title", "label", "designation", "caption", "headline"}
+_OWN_NAMES: Final = {"full", "display", "product", "common", "short", "long", "official", "main", "english", "public"}
 _PERSON_PARTS: Final = ({"first", "given", "fore"}, {"last", "sur", "family"})
 _NOT_SUMMED: Final = {
     "year", "age", "rating", "score", "latitude", "longitude", "floor", "level", "number", "code", "zip", "rank",
@@ -25,57 +28,27 @@ _NOT_SUMMED: Final = {
 }  # fmt: skip
 _MONEY: Final = {"price", "cost", "fee", "salary", "wage", "amount", "total", "revenue", "budget", "rent",
                  "payment", "charge", "balance", "income", "fare", "value", "turnover", "profit", "tax"}  # fmt: skip
-_NO_NAME: Final = {"or", "if", "empty", "for", "how", "a", "an", "the", "in", "of", "is", "per", "when", "where",
-                   "what", "as",
-                   "by", "only", "not", "with", "and"}  # fmt: skip
-_DAYS: Final = dict(
-    pair.split("=")
-    for pair in [
-        "arrives=arrival",
-        "leaves=departure",
-        "starts=start",
-        "ends=end",
-        "begins=start",
-        "expires=expiry",
-        "closes=closing",
-        "opens=opening",
-        "hired=hiring",
-        "ordered=order",
-        "shipped=shipping",
-        "charged=charge",
-        "paid=payment",
-        "issued=issue",
-        "bought=purchase",
-        "cancelled=cancellation",
-        "created=creation",
-        "booked=booking",
-        "founded=foundation",
-        "sold=sale",
-        "delivered=delivery",
-        "signed=signature",
-        "opened=opening",
-        "closed=closing",
-        "born=birth",
-        "died=death",
-        "released=release",
-        "joined=entry",
-        "left=leaving",
-        "returned=return",
-        "started=start",
-        "ended=end",
-        "registered=registration",
-        "admitted=admission",
-        "discharged=discharge",
-        "published=publication",
-        "completed=completion",
-        "reported=report",
-        "departed=departure",
-        "arrived=arrival",
-        "departs=departure",
-        "built=construction",
-        "received=receipt",
-    ]
-)
+_NO_NAME: Final = {
+    "or", "if", "empty", "for", "how", "a", "an", "the", "in", "of", "is", "per", "when", "where", "what", "as", "by",
+    "only", "not", "with", "and", "date", "day", "time", "datetime", "timestamp", "text", "number", "integer",
+    "minutes", "hours", "days", "euros", "percent", "year", "optional", "required", "unique", "nullable", "yes",
+}  # fmt: skip
+# A text or number of this name is what a row without a name is known by.
+_CODES: Final = {"number", "code", "plate", "registration", "isbn", "sku", "barcode", "serial", "symbol", "ticker",
+                 "reference", "vin", "identifier", "callsign"}  # fmt: skip
+_DAYS_TEXT: Final = """
+ arrives=arrival leaves=departure starts=start ends=end begins=start expires=expiry closes=closing opens=opening
+ hired=hiring ordered=order shipped=shipping charged=charge paid=payment issued=issue bought=purchase
+ cancelled=cancellation created=creation booked=booking founded=foundation sold=sale delivered=delivery
+ signed=signature opened=opening closed=closing born=birth died=death released=release joined=entry left=leaving
+ returned=return started=start ended=end registered=registration admitted=admission discharged=discharge
+ published=publication completed=completion reported=report departed=departure arrived=arrival departs=departure
+ built=construction received=receipt renovated=renovation installed=installation removed=removal promoted=promotion
+ retired=retirement resigned=resignation manufactured=manufacture established=foundation renewed=renewal
+ terminated=termination approved=approval resolved=resolution finished=completion graduated=graduation
+ acquired=acquisition donated=donation
+"""
+_DAYS: Final = dict(pair.split("=") for pair in _DAYS_TEXT.split())
 _FEW: Final = 30  # distinct texts of a column that groups rows
 _LONG: Final = 60  # characters of a text that nobody would type
 
@@ -100,8 +73,10 @@ class ColumnFacts:
     unit: str = ""
     values: tuple[str, ...] = ()  # texts that it holds
     n_missing: int = 0
+    column_rows: int = 0  # of its table
     is_unique: bool = False
     sums: bool = True  # whether its numbers can be added up
+    event: Event | None = None  # what happened on that day
 
     @property
     def place(self) -> str:
@@ -122,6 +97,7 @@ class TableFacts:
     is_person: bool
     columns: dict[str, ColumnFacts] = field(default_factory=dict)
     label: tuple[ColumnFacts, ...] = ()  # the columns that name a row; () = there are none
+    pairs: tuple[tuple[str, str], ...] = ()  # first and last names that belong together
     is_link: bool = False  # it only joins others: a row of it is nothing by itself
 
     @property
@@ -162,14 +138,17 @@ def read_facts(database: Database) -> Facts:
     usable = [one for one in known.schema.tables if one.columns and not one.is_view]
     tables = usable or list(known.schema.tables)
     texts = {(one.source, one.table, one.column): one.values for one in known.values}
-    keys = [(table, key) for table in tables for key in keys_of(table, tables)]
+    keys = [(table, key) for table in tables for key in keys_of(table, tables) if key.declared or not _own(table, key)]
     key_columns = {(table.name, name) for table, key in keys for name in key.columns}
     key_columns |= {(key.table, name) for _, key in keys for name in key.to_columns}
+    said = Counter(singular_of(" ".join(words_of(table.name))) for table in tables)
+    said.update(singular_of(" ".join(words_of(table.name))).rpartition(" ")[2] for table in tables)
+    said.update(" ".join(without_unit(words_of(one.name))[0]) for table in tables for one in table.columns)
     found: dict[str, TableFacts] = {}
     missing: dict[str, dict[str, int]] = {}
     for table in tables:
         missing[table.name] = _missing(database, table)
-        found[table.name] = _table_facts(table, texts, key_columns, missing[table.name])
+        found[table.name] = _table_facts(table, texts, key_columns, missing[table.name], said)
     links = []
     for table, key in keys:
         if key.table in found:
@@ -179,18 +158,39 @@ def read_facts(database: Database) -> Facts:
         own = [one for one in links if one.owner == facts.name]
         by_keys = {name for one in own for name in one.key.columns}
         ids = {column.name for column in facts.table.columns if column.key}
+        facts.pairs = _pairs(database, facts)
         facts.is_link = len({one.key.table for one in own}) >= 2 and not facts.label and ids <= by_keys
     return Facts(found, tuple(links))
+
+
+def _own(table: Table, key: Key) -> bool:
+    """Whether a key that only names show is the number of the table's own rows: exhibition_id and a table exhibit."""
+    own = [column.name for column in table.columns if column.key]
+    return list(key.columns) == own
+
+
+def _pairs(database: Database, facts: TableFacts) -> tuple[tuple[str, str], ...]:
+    """First and last names of some rows."""
+    if len(facts.label) != 2:
+        return ()
+    first, last = (quoted(one.column.name) for one in facts.label)
+    sql = f"SELECT DISTINCT {first}, {last} FROM {_place(database, facts.table)} ORDER BY 1, 2 LIMIT 400"
+    rows = database.run(sql, seconds=5.0, max_rows=400).rows
+    found = [row for row in rows if all(isinstance(cell, str) and cell.isprintable() and cell for cell in row)]
+    return tuple((str(row[0]), str(row[1])) for row in found if len(f"{row[0]}{row[1]}") < _LONG)
+
+
+def _place(database: Database, table: Table) -> str:
+    """The table as a query of ours names it."""
+    own = quoted(table.name)
+    return own if table.source == database.sources[0].name else f"{quoted(table.source)}.{own}"
 
 
 def _missing(database: Database, table: Table) -> dict[str, int]:
     """How many rows of each column hold nothing."""
     names = [column.name for column in table.columns][:200]
     counted = ", ".join(f"SUM({quoted(name)} IS NULL)" for name in names)
-    place = quoted(table.name)
-    if table.source != database.sources[0].name:
-        place = f"{quoted(table.source)}.{place}"
-    rows = database.run(f"SELECT {counted} FROM {place}", seconds=5.0).rows
+    rows = database.run(f"SELECT {counted} FROM {_place(database, table)}", seconds=5.0).rows
     return {name: int(n or 0) for name, n in zip(names, rows[0], strict=False)} if rows else {}
 
 
@@ -199,46 +199,61 @@ def _table_facts(
     texts: Mapping[tuple[str, str, str], tuple[str, ...]],
     keys: set[tuple[str, str]],
     missing: Mapping[str, int],
+    said: Mapping[str, int],
 ) -> TableFacts:
     words = words_of(table.name)
-    nouns = _nouns(" ".join(words))
+    nouns = _nouns(" ".join(words), said)
     facts = TableFacts(table, nouns, is_person=thing_of(nouns[0].one) == "person")
     for column in table.columns:
         held = texts.get((table.source, table.name, column.name), ())
-        facts.columns[column.name] = _column_facts(table, column, words, held, keys, missing.get(column.name, 0))
+        made = _column_facts(table, column, words, held, keys, missing.get(column.name, 0), said)
+        if made.sort in ("date", "year"):
+            happens = event_of(words_of(column.name), [nouns[0].one], is_person=facts.is_person)
+            made = replace(made, event=happens)
+        facts.columns[column.name] = made
     facts.label = _label(facts)
+    for one in [one for one in facts.label if one.sort == "group"]:  # rows are known by it: they make no groups
+        facts.columns[one.column.name] = replace(one, sort="text")
+        facts.label = tuple(facts.columns[each.column.name] for each in facts.label)
+    for name, one in facts.columns.items():
+        if one.sort == "name" and one not in facts.label and one.values and not one.is_unique:
+            facts.columns[name] = _as_group(one, said)
     if len(facts.label) == 2:
         facts.is_person = True
     return facts
 
 
-def _nouns(phrase: str) -> tuple[Noun, ...]:
-    """The phrase, its last word alone where it has several, and other words for it."""
+def _nouns(phrase: str, said: Mapping[str, int]) -> tuple[Noun, ...]:
+    """The phrase, its last word alone where no other table ends so, and other words that mean nothing else here."""
     one = singular_of(phrase)
     found = [Noun(one, plural_of(one), 1.0)]
-    last = one.rpartition(" ")[2]
-    if last != one:
-        found.append(Noun(last, plural_of(last), 0.25))
-    for other in (*others_for(one)[:3], *(others_for(last)[:1] if last != one else ())):
-        weight = 0.3 if other in (usual_for(one), usual_for(last)) else 0.1
-        found.append(Noun(singular_of(other), plural_of(singular_of(other)), weight))
+    before, _, last = one.rpartition(" ")
+    if before and last in ("type", "kind", "category"):
+        found += [Noun(f"{last} of {before}", f"{plural_of(last)} of {before}", 0.4),
+                  Noun(f"kind of {before}", f"kinds of {before}", 0.3)]  # fmt: skip
+    elif before and said.get(last, 0) <= 1:
+        found.append(Noun(last, plural_of(last), 0.3))
+    for other in others_for(one):
+        if not said.get(singular_of(other), 0):
+            found.append(Noun(singular_of(other), plural_of(singular_of(other)), 0.2))
     return tuple({noun.one: noun for noun in reversed(found)}.values())[::-1]
 
 
 def _column_facts(
     table: Table, column: Column, table_words: list[str], held: tuple[str, ...], keys: set[tuple[str, str]],
-    n_missing: int,
+    n_missing: int, said: Mapping[str, int],
 ) -> ColumnFacts:  # fmt: skip
     words, unit = without_unit(words_of(column.name))
     n_rows = (table.n_rows or 0) - n_missing
     is_unique = bool(column.n_distinct) and column.n_distinct == n_rows and n_rows > 1
     sort = _sort(table, column, words, held, keys, n_rows)
     typed = tuple(one for one in held if len(one) <= _LONG and one.isprintable() and one.strip() == one)
-    phrases = _phrases(words, table_words, sort, column.comment)
+    is_only = sum(kind_of(one) == "date" for one in table.columns) == 1
+    phrases = _phrases(words, table_words, sort, column.comment, said, is_only=is_only)
     sums = sort in ("number", "money", "count") and not _NOT_SUMMED & set(words)
     if sort == "money" and words[-1] in ("price", "fee", "salary", "rent", "cost", "total", "amount"):
         sums = True
-    return ColumnFacts(table.name, column, sort, phrases, unit, typed, n_missing, is_unique, sums)
+    return ColumnFacts(table.name, column, sort, phrases, unit, typed, n_missing, table.n_rows or 0, is_unique, sums)
 
 
 def _sort(
@@ -256,11 +271,14 @@ def _sort(
         return "flag"
     if kind == "number":
         low, high = column.low, column.high
-        if "year" in words and isinstance(low, int) and isinstance(high, int) and 1000 <= low <= high <= 2200:
+        is_year = isinstance(low, int) and isinstance(high, int) and 1000 <= low <= high <= 2200
+        if is_year and ("year" in words or event_of(words) is not None):
             return "year"
         if set(words) & _MONEY or words_of(column.name)[-1] in ("eur", "euro", "usd", "gbp", "chf"):
             return "money"
         whole = isinstance(low, int) and isinstance(high, int)
+        if whole and words[-1] in _CODES and words[:1] != ["number"]:
+            return "text"
         return "count" if whole and words[-1].endswith("s") and not words[-1].endswith("ss") else "number"
     if words[-1] in _NAMES:
         return "name"
@@ -270,7 +288,9 @@ def _sort(
     return "text"
 
 
-def _phrases(words: list[str], table_words: list[str], sort: str, comment: str) -> tuple[str, ...]:
+def _phrases(
+    words: list[str], table_words: list[str], sort: str, comment: str, said: Mapping[str, int], *, is_only: bool
+) -> tuple[str, ...]:
     """The words of the name; without the table's own; other words for them; a short comment."""
     shown = words
     table_word = singular_of(" ".join(table_words))
@@ -280,19 +300,30 @@ def _phrases(words: list[str], table_words: list[str], sort: str, comment: str) 
     more: tuple[str, ...] = ()
     if sort == "date":
         happens, _, end = phrase.rpartition(" ")
+        usual = _DAYS.get(happens.rpartition(" ")[2], "")
         if end in ("on", "at", "until", "till", "from", "date", "day", "time") and happens:
-            usual = _DAYS.get(happens.rpartition(" ")[2], "")
-            phrase = f"{happens} date"
-            more = (f"{usual} date", usual) if usual else ()
-            if happens.endswith("s") and usual:  # arrives on
-                phrase, more = f"{usual} date", (usual,)
+            phrase, more = (f"{usual} date", (f"date of {usual}",)) if usual else (f"{happens} date", ())
+            if is_only and happens != "birth":
+                more = (*more, "date")
+            if not usual and happens not in _DAYS.values() and event_of([happens]) is not None:
+                phrase, more = ("date", ()) if is_only else (f"date {happens}", ())
+    if sort == "year" and (len(words) > 1 or "year" not in words):
+        rest = " ".join(word for word in words if word != "year")
+        usual = _DAYS.get(rest, rest)
+        phrase, more = f"{usual} year", (f"year of {usual}",) if usual in _DAYS.values() else ()
+        shown = words
+    if sort in ("money", "number") and len(shown) == 1 and phrase.endswith("ed"):
+        phrase = f"{phrase} value" if sort == "money" else f"amount {phrase}"
+        shown = words
     if sort == "flag":
         phrase = re.sub(r"^(is|was|has|have|had|can|may) ", "", phrase)
     found = [phrase, *more]
     if shown != words and sort != "flag":
         found.append(" ".join(words))
     if sort not in ("flag", "key", "count"):
-        found += others_for(phrase)[:2]
+        found += [one for one in others_for(phrase) if not said.get(one, 0)]
+    if sort == "money" and words[-1] == "rate":
+        found.append("price")
     plain = comment.strip().lower()
     is_name = plain.replace(" ", "").isalpha() and not _NO_NAME & set(plain.split())
     if plain and len(plain) <= 32 and is_name and sort not in ("flag", "key"):
@@ -320,9 +351,14 @@ def _label(facts: TableFacts) -> tuple[ColumnFacts, ...]:
         return (last,)
     names = [one for one in columns if one.sort == "name"]
     table_words = set(words_of(facts.name)) | {singular_of(word) for word in words_of(facts.name)}
+    heads = {words_of(facts.name)[-1], singular_of(words_of(facts.name)[-1])}
+    names = [one for one in names if one.is_unique or not _is_of_another(one, heads)]
     names.sort(key=lambda one: (not one.is_unique, len(set(words_of(one.column.name)) - table_words)))
     if names:
         return (names[0],)
+    known_by = [one for one in columns if one.sort in ("text", "group") and _is_code(one, table_words)]
+    if known_by:
+        return (known_by[0],)
     unique = [one for one in columns if one.sort == "text" and one.is_unique and one.values
               and not one.phrase.endswith(("mail", "phone", "address", "number", "website"))]  # fmt: skip
     if unique:
@@ -330,6 +366,28 @@ def _label(facts: TableFacts) -> tuple[ColumnFacts, ...]:
     lettered = [one for one in columns if one.sort == "key" and one.column.key == 1 and one.values]
     codes = [one for one in columns if one.sort == "text" and one.is_unique and one.values]
     return tuple((lettered or codes)[:1])
+
+
+def _as_group(column: ColumnFacts, said: Mapping[str, int]) -> ColumnFacts:
+    """customer_name in a table of orders: rows are told apart by it, and it is called the customer."""
+    words = words_of(column.column.name)
+    other = " ".join(words[:-1])
+    phrases = (other, *column.phrases) if other and not said.get(other, 0) else column.phrases
+    return replace(column, sort="group", phrases=phrases)
+
+
+def _is_of_another(column: ColumnFacts, heads: set[str]) -> bool:
+    """customer_name in a table of orders names no order."""
+    words = words_of(column.column.name)
+    return len(words) > 1 and words[-2] not in heads | _OWN_NAMES
+
+
+def _is_code(column: ColumnFacts, table_words: set[str]) -> bool:
+    """A number, plate or the like by which rows are known: of many values, and of the row itself."""
+    words = words_of(column.column.name)
+    own = set(words[:-1]) <= table_words | {"license", "licence", "serial", "registration", "inventory", "call"}
+    n_distinct, n_rows = column.column.n_distinct or 0, column.column_rows
+    return words[-1] in _CODES and own and n_distinct > max(5, n_rows * 0.1)
 
 
 def _role(key: Key, target: TableFacts) -> str:

@@ -11,8 +11,11 @@ from typing import Final
 
 from rushlight import Error
 from rushlight.assistant.learn.database import figures_asked as figures
+from rushlight.assistant.learn.database import groups_asked as groups
+from rushlight.assistant.learn.database import groups_far, lookups
+from rushlight.assistant.learn.database import owners_asked as owners
 from rushlight.assistant.learn.database import rows_asked as rows
-from rushlight.assistant.learn.database import several_tables
+from rushlight.assistant.learn.database import several_tables as several
 from rushlight.assistant.learn.database import special_asked as special
 from rushlight.assistant.learn.database.asked import Asked, Joins
 from rushlight.assistant.learn.database.chance import Chance
@@ -22,14 +25,22 @@ from rushlight.assistant.learn.kinds.kind import Watch
 from rushlight.assistant.sql.database import Database
 
 Maker = Callable[[TableFacts, Joins, Chance], Asked | None]
+FarMaker = Callable[[Facts, TableFacts, Joins, Chance], Asked | None]
 # What is asked of one table, and how often.
 _MAKERS: Final[tuple[tuple[Maker, float], ...]] = (
-    (rows.count, 2.6), (rows.listing, 2.6), (rows.columns_of, 1.3), (rows.lookup, 1.4), (rows.different, 0.8),
-    (figures.amount, 2.2), (figures.dates, 0.7), (figures.extreme, 1.9), (figures.grouped, 1.6),
-    (figures.top_group, 1.2), (special.against_mean, 0.55), (special.two_figures, 0.25), (special.span, 0.35),
-    (special.having_figure, 0.4), (special.product, 0.4), (special.compared, 0.3),
+    (rows.count, 2.8), (rows.listing, 2.7), (rows.columns_of, 1.2), (lookups.lookup, 1.3), (rows.different, 0.8),
+    (figures.amount, 2.2), (figures.dates, 0.7), (figures.extreme, 2.0), (groups.grouped, 2.0),
+    (groups.top_group, 1.3), (special.against_mean, 0.6), (special.two_figures, 0.3), (special.span, 0.5),
+    (special.having_figure, 0.35), (special.product, 0.3), (special.compared, 0.3), (special.share, 0.3),
 )  # fmt: skip
-_ONE_TABLE: Final = 0.62  # of all questions
+# What needs several tables.
+_FAR_MAKERS: Final[tuple[tuple[FarMaker, float], ...]] = (
+    (several.count_far, 1.5), (several.count_owners, 0.7), (several.unlinked, 0.6), (several.list_far, 1.6),
+    (several.lookup_far, 1.2), (several.with_far, 0.6), (several.amount_far, 1.0), (several.extreme_far, 0.6),
+    (owners.owned, 1.7), (owners.holder, 0.35), (owners.without, 1.2), (groups_far.grouped_far, 2.6),
+    (groups_far.different_far, 0.3),
+)  # fmt: skip
+_ONE_TABLE: Final = 0.58  # of all questions
 _TRIES: Final = 40  # for each question that is wanted
 _EMPTY: Final = 0.03  # of all queries that may find nothing
 _SECONDS: Final = 1.0
@@ -46,7 +57,8 @@ def generate(database: Database, n: int, seed: int = 0, watch: Watch | None = No
     """Up to `n` questions; fewer where the database is small."""
     watch = watch or Watch()
     facts = read_facts(database)
-    maker = _Maker(facts, Joins(facts, database.known()), Chance(seed))
+    joins = Joins(facts, database.known())
+    maker = _Maker(facts, joins, Chance(seed))
     if not maker.can_ask:
         raise Error(
             f"Nothing can be asked of {database.name}: its tables have no rows, or only numbers of rows.",
@@ -63,6 +75,9 @@ def generate(database: Database, n: int, seed: int = 0, watch: Watch | None = No
             watch.check()
         made = maker.make()
         if made is None or made.question.lower() in seen or skeletons[skeleton(made.sql)] >= 2 + n // 60:
+            continue
+        made = joins.fitted(made)
+        if made is None:
             continue
         if made.sql not in ran:
             ran[made.sql] = _finds(database, made.sql)
@@ -104,7 +119,7 @@ class _Maker:
         table = self._table()
         made: Asked | None
         if several:
-            far = chance.weighed(several_tables.MAKERS)
+            far = chance.weighed(_FAR_MAKERS)
             made = far(self._facts, table, self._joins, chance)
         else:
             near = chance.weighed(_MAKERS)

@@ -38,14 +38,19 @@ UNITS: Final = {
     "l": "liters",
     "min": "minutes", "mins": "minutes", "minutes": "minutes", "sec": "seconds", "secs": "seconds", "h": "hours",
     "hours": "hours", "days": "days", "m2": "square meters", "sqm": "square meters", "ha": "hectares", "kw": "kW",
-    "kwh": "kWh", "mb": "MB", "pct": "percent", "percent": "percent", "c": "degrees", "kmh": "km/h",
+    "kwh": "kWh", "mb": "MB",
+    "meur": "million euros", "nmi": "nautical miles",
+    "pct": "percent", "percent": "percent", "c": "degrees", "kmh": "km/h",
 }  # fmt: skip
+_LASTS: Final = {"duration", "delay", "time", "length", "wait", "runtime", "playtime", "distance", "travel", "lead",
+                 "warmup", "break", "overtime", "range", "preparation", "prep", "cook", "baking"}  # fmt: skip
 _ODD_PLURALS = {
     "person": "people", "child": "children", "man": "men", "woman": "women", "foot": "feet", "goose": "geese",
     "mouse": "mice", "criterion": "criteria", "datum": "data", "medium": "media", "analysis": "analyses",
     "aircraft": "aircraft", "sheep": "sheep", "series": "series", "species": "species", "staff": "staff",
     "equipment": "equipment", "stock": "stock", "inventory": "inventory", "personnel": "personnel", "fish": "fish",
 }  # fmt: skip
+_NO_ARTICLE: Final = {"equipment", "staff", "stock", "inventory", "personnel", "pay", "attendance", "parking", "access"}
 _ODD_SINGULARS = {plural: word for word, plural in _ODD_PLURALS.items()}
 _KEEP_S = ("ss", "us", "is", "as")
 
@@ -57,6 +62,9 @@ def words_of(name: str) -> list[str]:
         parts = _glued(parts[0])
     found: list[str] = []
     for part in parts:
+        if found and part.lower() in ("min", "nm") and _LASTS & set(found):  # minutes; least or name of other things
+            found.append("minutes" if part.lower() == "min" else "nmi")
+            continue
         found += SHORT.get(part.lower(), part.lower()).split("_")
     if len(found) > 1 and found[0] in _NEVER_IN_FRONT:
         found = found[1:]
@@ -81,6 +89,8 @@ def without_unit(words: list[str]) -> tuple[list[str], str]:
         return words, ""
     if len(words) > 1 and words[-1].isdigit() and words[-2] == "m":
         return words[:-2], "square meters"
+    if len(words) > 2 and words[-2] == "per" and words[-1] in UNITS:
+        return [*words[:-1], UNITS[words[-1]]], ""
     if len(words) > 1 and words[-1] in UNITS:
         rest = words[:-1]
         return (rest[:-1] if len(rest) > 1 and rest[-1] == "in" else rest), UNITS[words[-1]]
@@ -88,7 +98,10 @@ def without_unit(words: list[str]) -> tuple[list[str], str]:
 
 
 def plural_of(word: str) -> str:
-    """The plural of the last word of a phrase."""
+    """The plural of the last word of a phrase, of the one before "of": types of room."""
+    head, of, tail = word.partition(" of ")
+    if of and head:
+        return f"{plural_of(head)} of {tail}"
     before, _, last = word.rpartition(" ")
     if last in _ODD_PLURALS:
         made = _ODD_PLURALS[last]
@@ -104,7 +117,10 @@ def plural_of(word: str) -> str:
 
 
 def singular_of(word: str) -> str:
-    """The singular of the last word of a phrase."""
+    """The singular of the last word of a phrase, of the one before "of"."""
+    head, of, tail = word.partition(" of ")
+    if of and head:
+        return f"{singular_of(head)} of {tail}"
     before, _, last = word.rpartition(" ")
     if last in _ODD_SINGULARS:
         made = _ODD_SINGULARS[last]
@@ -119,6 +135,14 @@ def singular_of(word: str) -> str:
     return f"{before} {made}".strip()
 
 
+def is_plural(phrase: str) -> bool:
+    """Whether its last word means several: beds, points; not address."""
+    last = phrase.rpartition(" ")[2]
+    return " of " not in phrase and (last in _ODD_SINGULARS or (last.endswith("s") and singular_of(last) != last))
+
+
 def with_article(phrase: str) -> str:
-    """a price, an address."""
+    """a price, an address; several and what cannot be counted have none: beds, equipment."""
+    if is_plural(phrase) or phrase.rpartition(" ")[2] in _NO_ARTICLE:
+        return phrase
     return f"{'an' if phrase[:1].lower() in 'aeiou' and not phrase.startswith(('uni', 'eu', 'use')) else 'a'} {phrase}"

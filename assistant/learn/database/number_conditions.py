@@ -1,9 +1,13 @@
 """Conditions on numbers and years: more, less, between, exactly; as people say it of money, weight, length or age."""
 
+from typing import Final
+
 from rushlight.assistant.learn.database.chance import Chance
 from rushlight.assistant.learn.database.facts import ColumnFacts
-from rushlight.assistant.learn.database.names import with_article
-from rushlight.assistant.learn.database.saying import Condition, happened
+from rushlight.assistant.learn.database.names import singular_of, with_article
+from rushlight.assistant.learn.database.saying import Condition
+
+SMALL: Final = {1: "one", 2: "two", 3: "three", 4: "four", 5: "five", 6: "six", 7: "seven", 8: "eight", 10: "ten"}
 
 
 def number_said(number: float, unit: str, chance: Chance, is_money: bool = False) -> str:
@@ -53,7 +57,9 @@ def number_condition(column: ColumnFacts, chance: Chance) -> Condition | None:
     few = isinstance(column.column.low, int) and (column.column.n_distinct or 99) <= 25
     way = chance.weighed([("more", 0.34), ("less", 0.28), ("least", 0.1), ("most", 0.08), ("between", 0.12),
                           ("equal", 0.25 if few else 0.01)])  # fmt: skip
-    plural = column.sort == "count"
+    plural, sql_n = column.sort == "count", n
+    if plural and number == int(number) and chance.coin(0.22):
+        n = SMALL.get(int(number), n)
     if way == "between":
         other = number_in(column, chance)
         if other is None or other == number:
@@ -71,7 +77,12 @@ def number_condition(column: ColumnFacts, chance: Chance) -> Condition | None:
                  f"whose {phrase} is exactly {said}"]  # fmt: skip
         if plural:
             forms = [f"with {n} {phrase}", f"that have {n} {phrase}", f"with exactly {n} {phrase}"]
-        return Condition(f"{column.place} = {n}", chance.pick(forms), column=name)
+            if number == 1:
+                forms = [f"with 1 {singular_of(phrase)}", f"that have {n} {singular_of(phrase)}",
+                         f"with one {singular_of(phrase)}", f"with only one {singular_of(phrase)}"]  # fmt: skip
+        if set(column.phrase.split()) & {"floor", "level", "storey"}:
+            forms += [f"on {phrase} {n}", f"that are on {phrase} {n}"] * 2
+        return Condition(f"{column.place} = {sql_n}", chance.pick(forms), column=name)
     sign = {"more": ">", "less": "<", "least": ">=", "most": "<="}[way]
     words = {
         "more": ["above", "over", "of more than", "greater than", "higher than", "larger than"],
@@ -89,38 +100,80 @@ def number_condition(column: ColumnFacts, chance: Chance) -> Condition | None:
         start = {"more": "more than", "less": chance.pick(["fewer than", "less than"]), "least": "at least",
                  "most": "at most"}[way]  # fmt: skip
         forms = [f"with {start} {n} {phrase}"] * 2 + [f"that have {start} {n} {phrase}", f"having {start} {n} {phrase}"]
-    return Condition(f"{column.place} {sign} {n}", chance.pick(forms), column=name)
+        if number == 1 and way == "least":
+            forms = [f"with at least one {singular_of(phrase)}"]
+        if way == "least" and chance.coin(0.4):
+            forms = [f"with {n} or more {phrase}", f"that have {n} {phrase} or more"]
+    return Condition(f"{column.place} {sign} {sql_n}", chance.pick(forms), column=name)
+
+
+_COMPARED: Final = (
+    ({"price", "cost", "fee", "fare", "rent", "rate"}, "more expensive", "cheaper"),
+    ({"weight", "mass"}, "heavier", "lighter"), ({"length", "duration", "minutes", "hours"}, "longer", "shorter"),
+    ({"height"}, "taller", "shorter"), ({"age"}, "older", "younger"), ({"speed"}, "faster", "slower"),
+    ({"area", "size", "surface", "capacity", "population"}, "larger", "smaller"), ({"depth"}, "deeper", "shallower"),
+    ({"distance"}, "longer", "shorter"), ({"width"}, "wider", "narrower"), ({"temperature"}, "warmer", "colder"),
+)  # fmt: skip
+_SAID_AS: Final = (
+    ({"price", "cost", "fee", "fare", "rent", "rate"}, "costing", "cost"),
+    ({"salary", "wage", "pay", "income"}, "earning", "earn"), ({"weight", "mass"}, "weighing", "weigh"),
+    ({"duration", "length", "minutes"}, "lasting", "last"), ({"value", "worth"}, "worth", "are worth"),
+    ({"capacity"}, "with room for", "have room for"), ({"stock"}, "with", "have"),
+)  # fmt: skip
+
+
+def comparatives(column: ColumnFacts) -> tuple[str, str]:
+    """more expensive, cheaper; "" where there is no adjective."""
+    words = set(column.phrase.split())
+    return next(((up, down) for names, up, down in _COMPARED if words & names), ("", ""))
+
+
+def verb_of(column: ColumnFacts) -> tuple[str, str]:
+    """costing, cost: what rows do as much as the column says."""
+    words = set(column.phrase.split())
+    if words & {"rate", "rating"} and column.sort != "money":
+        return ("", "")
+    return next(((ing, verb) for names, ing, verb in _SAID_AS if words & names), ("", ""))
 
 
 def _special_numbers(column: ColumnFacts, way: str, said: str, is_money: bool) -> list[str]:
-    words = set(column.phrase.split())
-    more = way in ("more", "least")
+    if set(column.phrase.split()) & {"rate"} and not is_money:
+        return []
+    more, (up, down), (ing, verb) = way in ("more", "least"), comparatives(column), verb_of(column)
     start = {"more": "more than", "less": "less than", "least": "at least", "most": "at most"}[way]
-    forms: list[str] = []
-    if words & {"price", "cost", "fee", "fare", "rent"}:
-        forms += [f"costing {start} {said}", f"that cost {start} {said}"]
-        forms += [f"cheaper than {said}"] if way == "less" else [f"more expensive than {said}"] if way == "more" else []
-    if words & {"salary", "wage", "pay", "income"}:
-        forms += [f"earning {start} {said}", f"who earn {start} {said}", f"that are paid {start} {said}"]
-    if words & {"weight", "mass"}:
-        forms += [f"weighing {start} {said}", f"{'heavier' if more else 'lighter'} than {said}"]
-    if words & {"length", "duration", "minutes", "hours"}:
-        forms += [f"{'longer' if more else 'shorter'} than {said}", f"lasting {start} {said}"]
-    if words & {"height"}:
-        forms += [f"{'taller' if more else 'shorter'} than {said}"]
-    if words & {"age"}:
-        forms += [f"{'older' if more else 'younger'} than {said}"]
-    if words & {"area", "size", "surface"}:
-        forms += [f"{'larger' if more else 'smaller'} than {said}", f"{'bigger' if more else 'smaller'} than {said}"]
-    return [one for one in forms if way in ("more", "less") or " than " not in one or "more than" in one]
+    forms = [f"{ing} {start} {said}", f"that {verb} {start} {said}"] * 2 if verb else []
+    if verb == "earn":
+        forms += [f"that are paid {start} {said}", f"who earn {start} {said}"]
+    if up and way in ("more", "less"):
+        word = up if more else down
+        forms += [f"{word} than {said}", f"that are {word} than {said}"] * 2
+        if word in ("larger", "smaller"):
+            forms += [f"{'bigger' if more else 'smaller'} than {said}"]
+    if set(column.phrase.split()) & {"score", "rating", "grade"}:
+        forms += [f"rated {start} {said}", f"that are rated {start} {said}"]
+    return forms
 
 
 def _year_number(column: ColumnFacts, year: int, chance: Chance) -> Condition:
-    what = happened(column) or chance.pick([f"with {with_article(column.phrase)}", ""])
-    way, sign = chance.weighed(
-        [(("in", "="), 0.4), (("after", ">"), 0.25), (("before", "<"), 0.25), (("since", ">="), 0.1)]
-    )
-    after = f"{what} {way} {year}".strip() if not what.startswith("with") or way != "since" else f"from {year} on"
-    if way == "in" and not happened(column) and chance.coin(0.4):
-        after = f"from {year}"
+    event, phrase = column.event, with_article(column.phrase)
+    heads = event.heads(chance) if event is not None else [f"with {phrase}", "from", ""]
+    head = chance.pick(heads)
+    way, sign = chance.weighed([(("in", "="), 0.36), (("after", ">"), 0.24), (("before", "<"), 0.24),
+                                (("since", ">="), 0.08), (("between", ""), 0.08)])  # fmt: skip
+    low, high = column.column.low, column.column.high
+    if way == "between" and isinstance(low, int) and isinstance(high, int):
+        first, last = sorted((year, low + chance.below(high - low + 1)))
+        if first < last:
+            said = chance.pick([f"between {first} and {last}", f"from {first} to {last}"])
+            head = head if head != "from" else ""
+            return Condition(f"{column.place} BETWEEN {first} AND {last}", f"{head} {said}".strip(),
+                             column=column.column.name)  # fmt: skip
+        way, sign = "in", "="
+    if way == "between":
+        way, sign = "in", "="
+    if head == "from" and way != "in":
+        head = ""
+    after = f"{head} {way} {year}".strip() if head != "from" else f"from {year}"
+    if head.startswith("with"):
+        after = f"{head} of {year}" if way == "in" else f"{head} {way} {year}"
     return Condition(f"{column.place} {sign} {year}", after, column=column.column.name)

@@ -1,15 +1,18 @@
 """How rows of one table belong to rows of others: along one key, two, or across a table that only links."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Final
 
-from rushlight.assistant.learn.database.asked import Joins, aliased, verbal
+from rushlight.assistant.learn.database.asked import Joins, aliased, label_of, verbal
 from rushlight.assistant.learn.database.chance import Chance
 from rushlight.assistant.learn.database.conditions import any_condition
 from rushlight.assistant.learn.database.facts import Facts, Link, TableFacts
-from rushlight.assistant.learn.database.saying import Condition, called, value_said
+from rushlight.assistant.learn.database.lookups import name_of_row
+from rushlight.assistant.learn.database.relations import act_of, is_buyer
+from rushlight.assistant.learn.database.saying import Condition, called
 from rushlight.assistant.learn.database.synonyms import thing_of
-from rushlight.assistant.sql.grammar import literal
+from rushlight.assistant.sql.trees import MAX_JOINED
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,17 +31,13 @@ class Way:
 
 
 def ways_from(facts: Facts, start: TableFacts) -> list[Way]:
-    """The other rows to which a row belongs, and those across a linking table."""
+    """The other rows to which a row belongs, up to three keys away, and those across a linking table."""
     found = []
     for link in facts.links_of(start.name):
         end = _end(facts, start.name, link)
         found.append(Way(start, end, ((start.name, link),), link.role, False))
-        if end.name == start.name:
-            continue
-        for further in facts.links_of(end.name):
-            if further.key.table not in (start.name, end.name):
-                last = facts.tables[further.key.table]
-                found.append(Way(start, last, ((start.name, link), (end.name, further)), further.role, False))
+        if end.name != start.name:
+            found += _further(facts, start, end, ((start.name, link),))
     for link in facts.links_to(start.name):
         middle = facts.tables[link.owner]
         if middle.is_link:
@@ -47,6 +46,17 @@ def ways_from(facts: Facts, start: TableFacts) -> list[Way]:
                     last = facts.tables[other.key.table]
                     found.append(Way(start, last, ((middle.name, link), (middle.name, other)), other.role, True))
     return found
+
+
+def _further(facts: Facts, start: TableFacts, middle: TableFacts, links: tuple[tuple[str, Link], ...]) -> Iterator[Way]:
+    """On from the row to which a row belongs, to what that one belongs to."""
+    passed = {start.name, middle.name} | {one.key.table for _, one in links}
+    for link in facts.links_of(middle.name):
+        if link.key.table not in passed:
+            end, longer = facts.tables[link.key.table], (*links, (middle.name, link))
+            yield Way(start, end, longer, link.role, False)
+            if len(longer) < MAX_JOINED - 1:
+                yield from _further(facts, start, end, longer)
 
 
 def _end(facts: Facts, start: str, link: Link) -> TableFacts:
@@ -61,47 +71,93 @@ def _end(facts: Facts, start: str, link: Link) -> TableFacts:
 def far_condition(way: Way, chance: Chance) -> Condition | None:
     """Something that is said of the other row: its name, or what it is like."""
     end = way.end
-    if end.label and end.label[-1].values and chance.coin(0.6):
-        label = end.label[-1]
-        value = chance.pick(label.values)
-        said, noun = value_said(value, chance), way.role or chance.weighed([(one.one, one.weight) for one in end.nouns])
-        forms = [f"of {said}", f"of the {noun} {said}", f"with {noun} {said}", f"whose {noun} is {said}", f"for {said}",
-                 f"with the {noun} {said}", f"for {noun} {said}", f"belonging to {said}"]  # fmt: skip
-        if end.is_person and not way.is_many:
-            forms += [f"by {said}", f"by {noun} {said}", f"of {said}", f"from {said}"]
-        if thing_of(end.nouns[0].one) in ("location", "group") or end.nouns[0].one in (
-            "building",
-            "room",
-            "department",
-        ):
-            forms += [f"in {said}", f"at {said}", f"in the {noun} {said}", f"from {said}"]
-        if way.is_many:
-            forms += [
-                f"that have {said}",
-                f"with {said}",
-                f"that have {_article(said)}",
-                f"with {_article(said)}",
-                f"with the {noun} {said}",
-                f"that have the {noun} {said}",
-            ] * 2
-        return Condition(f"{label.place} = {literal(value)}", chance.pick(forms), column="")
+    if end.label and end.label[-1].values and chance.coin(0.62):
+        return named_condition(way, chance)
     made = any_condition(end, chance, only=("group", "date", "number", "money", "count", "year", "flag"))
     if made is None:
         return None
     rows = called(end, chance, [made], noun=way.role)
-    forms = [f"of {rows.many}", f"of {rows.many}", f"for {rows.many}", f"with {_article(rows.one)}"]
+    forms = [f"of {rows.many}"] * 3 + [f"for {rows.many}", f"with {_article(rows.one)}"]
     if end.is_person:
         forms += [f"by {rows.many}", f"from {rows.many}"]
+        past, _, _ = act_of(way.start)
+        forms += [f"that {rows.many} {past}", f"{past} by {rows.many}"] * 2 if past and is_buyer(end) else []
+    if _is_place(end):
+        forms += [f"in {rows.many}", f"at {rows.many}"] * 2
     said = verbal(made.after, singular=True) if made.after else ""
     if said:
-        forms += [f"whose {way.noun} {said}"] * 4
+        forms += [f"whose {way.noun} {said}"] * 3
     if way.is_many:
-        forms = [f"with {rows.many}", f"that have {rows.many}", f"with at least one {rows.one}"]
+        forms = [f"with {rows.many}", f"that have {rows.many}", f"with at least one {rows.one}",
+                 f"with {_article(rows.one)}"]  # fmt: skip
     return Condition(made.sql, chance.pick(forms), column="")
+
+
+def named_condition(way: Way, chance: Chance) -> Condition | None:
+    """The other row by its name: of the department Sales, that Anna Ek placed."""
+    end = way.end
+    named = name_of_row(end, chance)
+    if named is None:
+        return None
+    said, sql = named
+    noun = way.role or chance.weighed([(one.one, one.weight) for one in end.nouns])
+    forms = [f"of {said}", f"of {said}", f"of the {noun} {said}", f"with {noun} {said}", f"whose {noun} is {said}",
+             f"for {said}", f"with the {noun} {said}", f"for {noun} {said}", f"belonging to {said}"]  # fmt: skip
+    if end.is_person and not way.is_many:
+        forms = [f"by {said}", f"by {noun} {said}", f"of {said}", f"of {said}", f"from {said}", f"for {said}",
+                 f"whose {noun} is {said}", f"with the {noun} {said}"]  # fmt: skip
+        past, _, _ = act_of(way.start)
+        forms += [f"that {said} {past}", f"{past} by {said}"] * 3 if past and is_buyer(end) else []
+    if _is_place(end):
+        forms = [f"in {said}", f"at {said}", f"in the {noun} {said}", f"at the {noun} {said}", f"of {said}",
+                 f"of the {noun} {said}", f"that are in {said}", f"that belong to {said}"]  # fmt: skip
+    if way.is_many:
+        forms += [f"with {said}", f"that have {_article(said)}", f"that have {_article(said)}",
+                  f"with {_article(said)}",
+                  f"with the {noun} {said}", f"that have the {noun} {said}"] * 2  # fmt: skip
+    return Condition(" AND ".join(sql), chance.pick(forms), names_one=True)
+
+
+def _is_place(end: TableFacts) -> bool:
+    return thing_of(end.nouns[0].one) in ("location", "group") or end.nouns[0].one in _PLACES
+
+
+_PLACES: Final = {
+    "building",
+    "room",
+    "department",
+    "hotel",
+    "shop",
+    "store",
+    "school",
+    "office",
+    "site",
+    "station",
+    "restaurant",
+    "hospital",
+    "clinic",
+    "museum",
+    "library",
+    "club",
+    "gym",
+    "plant",
+    "lab",
+    "studio",
+}
 
 
 def _article(noun: str) -> str:
     return f"{'an' if noun[:1].lower() in 'aeio' else 'a'} {noun}"
+
+
+def group_of(end: TableFacts) -> tuple[list[str], list[str]]:
+    """What is shown of each row when rows are counted for it, and by what they are grouped: by its key, where several
+    have the same name."""
+    labels = label_of(end)
+    keys = [one for one in end.columns.values() if one.column.key]
+    if len(keys) == 1 and end.label and not (len(end.label) == 1 and end.label[0].is_unique):
+        return labels, [keys[0].place]
+    return labels, labels
 
 
 def joined(joins: Joins, ways: Sequence[Way], first: str = "", left: bool = False) -> str:

@@ -15,19 +15,23 @@ _POLITE: Final = (
     "{}, please",
 )
 _ORDERS: Final = re.compile(r"^(list|show|give|find|count|tell|calculate|add|name)\b", re.IGNORECASE)
+_ASKING: Final = re.compile(r" (do|does|did|has|had|have|is|are|was|were|there|come|came)\b")
+_TWICE: Final = re.compile(r"\b(\w+) \1\b")
 _WORD: Final = re.compile(r"[a-z]{5,}")
 
 
 def polished(question: str, chance: Chance, values: Collection[str] = ()) -> str:
     """A variant of it. What stands in `values` keeps its letters, so that it is still found."""
     text = " ".join(question.split())
+    if not any(_TWICE.search(value) for value in values):
+        text = _TWICE.sub(r"\1", text)  # the room room 12
     if text[0].islower():
         text = text[0].upper() + text[1:]
     if chance.coin(0.09):
         text = _politely(text, chance)
     elif chance.coin(0.07):
         text = _shorter(text)
-    if chance.coin(0.05):
+    if chance.coin(0.035):
         text = _slip(text, chance, values)
     if chance.coin(0.16):
         text = text.rstrip("?.")
@@ -59,7 +63,9 @@ def _shorter(text: str) -> str:
         ("Give me a list of ", ""), ("Tell me the ", ""), ("How many ", "number of "), ("Which ", ""),
     ):  # fmt: skip
         if text.startswith(start):
-            rest = re.sub(r" (are there|do we have|exist)(?=\?)", "", text[len(start) :])
+            rest = re.sub(r" (are there|were there|do we have|exist)(?=\?)", "", text[len(start) :])
+            if start in ("How many ", "Which ") and _ASKING.search(rest):
+                return text
             return instead + rest.rstrip("?.") if len(rest.split()) > 2 else text
     return text
 

@@ -5,90 +5,10 @@ from dataclasses import dataclass
 from typing import Final
 
 from rushlight.assistant.learn.database.chance import Chance
-from rushlight.assistant.learn.database.facts import ColumnFacts, TableFacts
+from rushlight.assistant.learn.database.facts import TableFacts
 from rushlight.assistant.learn.database.names import plural_of
 
-# The noun or verb in a date's name -> what happened on that day.
-_HAPPENED: Final = dict(
-    pair.split("=")
-    for pair in [
-        "hire=hired",
-        "hiring=hired",
-        "birth=born",
-        "death=died",
-        "release=released",
-        "order=ordered",
-        "arrival=arrived",
-        "departure=departed",
-        "start=started",
-        "end=ended",
-        "creation=created",
-        "purchase=purchased",
-        "payment=paid",
-        "delivery=delivered",
-        "shipping=shipped",
-        "ship=shipped",
-        "shipment=shipped",
-        "foundation=founded",
-        "founding=founded",
-        "opening=opened",
-        "open=opened",
-        "closing=closed",
-        "close=closed",
-        "registration=registered",
-        "register=registered",
-        "signing=signed",
-        "admission=admitted",
-        "discharge=discharged",
-        "return=returned",
-        "enrollment=enrolled",
-        "join=joined",
-        "joining=joined",
-        "booking=booked",
-        "begin=begun",
-        "sale=sold",
-        "publication=published",
-        "completion=completed",
-        "report=reported",
-        "issue=issued",
-        "update=updated",
-        "invoice=invoiced",
-        "due=due",
-        "construction=built",
-        "acquisition=acquired",
-        "entry=entered",
-        "exit=left",
-        "leaving=left",
-        "cancellation=cancelled",
-        "approval=approved",
-        "renewal=renewed",
-        "termination=terminated",
-        "premiere=premiered",
-        "inspection=inspected",
-        "repair=repaired",
-        "treatment=treated",
-        "test=tested",
-        "arrives=arriving",
-        "leaves=leaving",
-        "starts=starting",
-        "ends=ending",
-        "begins=beginning",
-        "expires=expiring",
-        "closes=closing",
-        "opens=opening",
-        "expiry=expiring",
-        "expiration=expiring",
-        "appointment=appointed",
-        "visit=visited",
-        "exam=examined",
-    ]
-)
-
-
-_PARTICIPLES: Final = {
-    "left", "bought", "sold", "paid", "built", "begun", "made", "sent", "born", "held", "met", "given", "taken",
-    "written", "seen", "lost", "found", "lent", "done", "died", "let", "drawn", "shown", "won",
-}  # fmt: skip
+_CLAUSES: Final = ("whose", "that", "where", "which", "who")
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +20,7 @@ class Condition:
     before: str = ""
     column: str = ""
     noun: str = ""  # in the place of the table's own: tablets for drugs of the form tablet
+    names_one: bool = False  # whether it names one row of another table
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,30 +33,51 @@ class Rows:
 
 
 def called(facts: TableFacts, chance: Chance, conditions: Sequence[Condition] = (), noun: str = "") -> Rows:
-    """A noun with what is said of it."""
+    """A noun with what is said of it: first what stands before it, then the short, then the clauses."""
     said = chance.weighed([(one, one.weight) for one in facts.nouns])
     noun = next((condition.noun for condition in conditions if condition.noun), noun)
     one, many = (noun, plural_of(noun)) if noun else (said.one, said.many)
+    conditions = sorted(conditions, key=_rank)
     before = "".join(f"{condition.before} " for condition in conditions if condition.before)
     after = [condition.after for condition in conditions if condition.after]
-    joined = ""
+    of_one, of_many = "", ""
     for place, part in enumerate(after):
-        plain = place and part.startswith(("whose", "that", "with", "where", "which", "who"))
-        joined += f" and {part}" if plain else f" {part}"
-    return Rows(f"{before}{one}{joined}", f"{before}{many}{joined}", tuple(condition.sql for condition in conditions))
+        both = place and _is_clause(part) and (_is_clause(after[place - 1]) or chance.coin(0.5))
+        of_many += f" and {part}" if both else f" {part}"
+        of_one += f" and {_singular(part)}" if both else f" {_singular(part)}"
+    return Rows(f"{before}{one}{of_one}", f"{before}{many}{of_many}", tuple(made.sql for made in conditions))
 
 
-def happened(column: ColumnFacts) -> str:
-    """What happened on a date, as a participle: hired, arriving; "" where its name does not say."""
-    for phrase in column.phrases:
-        for word in (phrase.split()[0], *phrase.split()[-2:]):
-            if word in _HAPPENED:
-                return _HAPPENED[word]
-            if word in _PARTICIPLES or (word.endswith("ed") and len(word) > 4):
-                return word
-    return ""
+def _rank(condition: Condition) -> int:
+    if condition.noun or condition.before:
+        return 0
+    first = condition.after.partition(" ")[0]
+    return 3 if first in _CLAUSES else 2 if first.endswith(("ed", "ing")) else 1
+
+
+def _is_clause(part: str) -> bool:
+    first = part.partition(" ")[0]
+    return first in _CLAUSES or first in ("with", "without", "having") or first.endswith("ed")
+
+
+_SINGULAR: Final = {"are": "is", "have": "has", "were": "was", "cost": "costs", "earn": "earns", "weigh": "weighs",
+                    "last": "lasts", "lack": "lacks", "don't": "doesn't", "do": "does", "live": "lives",
+                    "come": "comes", "haven't": "hasn't", "aren't": "isn't", "offer": "offers", "mention": "mentions",
+                    "belong": "belongs", "take": "takes", "hold": "holds"}  # fmt: skip
+
+
+def _singular(after: str) -> str:
+    """The same said of one: that are paid, that is paid."""
+    first, _, rest = after.partition(" ")
+    return f"{first} {verb_singular(rest)}" if first in ("that", "which", "who") else after
+
+
+def verb_singular(said: str) -> str:
+    """A predicate of several as one of one: have a fee, has a fee; what happened stays as it is."""
+    head, _, tail = said.partition(" ")
+    return f"{_SINGULAR.get(head, head)} {tail}".strip()
 
 
 def value_said(value: str, chance: Chance) -> str:
     """A text as people type it: as it is, in quotes, in small letters."""
-    return chance.weighed([(value, 0.74), (f"'{value}'", 0.08), (f'"{value}"', 0.06), (value.lower(), 0.12)])
+    return chance.weighed([(value, 0.78), (f"'{value}'", 0.06), (f'"{value}"', 0.05), (value.lower(), 0.11)])
