@@ -195,6 +195,27 @@ def test_a_lesson_taught_again_takes_in_what_was_accepted_since(
     assert more["lesson"]["held_out"] == made["lesson"]["held_out"]
 
 
+def test_a_cancelled_job_goes_on_when_it_is_begun_again(
+    app: App, shop: Path, trained: list[Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept = Kept(app, tmp_path / "job")
+    with monkeypatch.context() as broken:
+        broken.setattr(app.registry.__class__, "add_adapter", lambda *_: (_ for _ in ()).throw(Error("stopped")))
+        with pytest.raises(Error, match="stopped"):
+            taught(kept.context(), kind="database", files=[str(shop)], examples=64)
+    given = TeachArguments(model=app.model().id, kind="database", files=[str(shop)], examples=64)
+    KIND.clean(kept.context(), given, for_good=True)
+    kept.saved = None  # the store forgets where it was
+    made = taught(kept.context(), kind="database", files=[str(shop)], examples=64)
+    assert made["passed"] and len(trained) == len(LessonBook(app.store).list()) == 1
+    again = Kept(app, tmp_path / "job")
+    book = LessonBook(app.store)
+    book.remove(book.find(made["lesson"]["id"]))
+    again.job_id = "job222222"
+    fresh = taught(again.context(), kind="database", files=[str(shop)], examples=64)
+    assert fresh["lesson"]["id"] != made["lesson"]["id"], "its lesson was removed: it is made anew"
+
+
 def test_questions_of_ones_own_prove_it(app: App, shop: Path, trained: list[Any], tmp_path: Path) -> None:
     suite = tmp_path / "own.jsonl"
     lines = [{"question": f"How many people are from {city}?",

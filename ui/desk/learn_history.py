@@ -44,7 +44,7 @@ def history(
                 None if last is None else last.loss,
                 next((one.held_out for one in reversed(steps) if one.held_out is not None), None),
                 wish_of(_asked(job, run), _lesson(job, run, known)),
-                job is not None and job.state in ("failed", "paused"), run_id in chosen,
+                job is not None and job.state in ("failed", "paused", "cancelled"), run_id in chosen,
             )
         )  # fmt: skip
         if run_id in chosen and steps:

@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 import msgspec
 
@@ -47,6 +47,9 @@ class TeachArguments(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw
     settings: dict[str, Any] = {}  # of the training, by names such as "adapter.rank"
 
 
+_STOPPED: Final = "stopped.json"  # how far one had come that was cancelled
+
+
 class TeachKind:
     name = "teach"
     arguments = TeachArguments
@@ -77,7 +80,12 @@ class TeachKind:
         yield JobResult(steps.result())
 
     def clean(self, context: JobContext, arguments: TeachArguments, *, for_good: bool) -> None:
-        """A cancelled one keeps its lesson, which was reviewed perhaps, and its run, which can be gone on with."""
+        """A cancelled one keeps its lesson, which was reviewed perhaps, and its run: begun again, it goes on there."""
+        if for_good and context.checkpoint and context.folder.is_dir():
+            from rushlight.quant.whole_file import whole_file
+
+            with whole_file(context.folder / _STOPPED) as file:
+                file.write(json.dumps(context.checkpoint).encode())
 
 
 class _Steps:
@@ -85,7 +93,7 @@ class _Steps:
 
     def __init__(self, context: JobContext, arguments: TeachArguments) -> None:
         self._context, self._arguments, self._app = context, arguments, context.app
-        state: dict[str, Any] = dict(context.checkpoint or {})
+        state: dict[str, Any] = dict(context.checkpoint or _stopped(context) or {})
         self._done: dict[str, Any] = dict(state.get("done", {}))
         self._inner: Any = state.get("inner")
         self._book = LessonBook(self._app.store)
@@ -325,6 +333,19 @@ class _Steps:
             lesson.id, self._done["lesson"]["version"], lesson.name, lesson.kind, content_hash(examples), len(examples),
             tuple(Source(kind, source, n) for (kind, source), n in sources.items()),
         )  # fmt: skip
+
+
+def _stopped(context: JobContext) -> dict[str, Any]:
+    """How far it had come before it was cancelled, if all of that is there still."""
+    try:
+        state = json.loads((context.folder / _STOPPED).read_bytes())
+        done = dict(state["done"])
+        LessonBook(context.app.store).find(done["lesson"]["id"])
+        has_files = (context.folder / "train.jsonl").exists() and (context.folder / "suite.jsonl").exists()
+        has_run = Path(done["lesson"]["run"]).is_dir() or state.get("inner") is None
+    except (OSError, ValueError, KeyError, TypeError, Error):
+        return {}
+    return {"done": done, "inner": state.get("inner")} if has_run and (has_files or "plan" not in done) else {}
 
 
 @contextmanager
