@@ -21,7 +21,7 @@ from rushlight_home import RUSHLIGHT, demo_model, own_home
 
 from rushlight import Stop
 from rushlight.assistant.app import App, open_app
-from rushlight.assistant.learn.answers import Question, Score, ask_all, read_questions, score
+from rushlight.assistant.learn.answers import Answered, Question, Score, ask_all, failure_of, read_questions, score
 from rushlight.assistant.learn.kinds.kind import Watch
 from rushlight.assistant.sql.database import open_database
 from rushlight.trainer.evaluate.suite import Item
@@ -40,17 +40,34 @@ def builder() -> ModuleType:
     return module
 
 
-def asked(app: App, file: Path, questions: Sequence[Question], model: str, adapter: str, *, free: bool) -> Score:
-    """What the base, or the adapter over it, makes of the questions."""
+def asked(app: App, file: Path, questions: Sequence[Question], model: str, adapter: str) -> Score:
+    """What the base, or the adapter over it, makes of the questions without the grammar."""
     found = app.model(model)
     with open_database([file], app.paths) as database:
         used = app.registry.find(adapter) if adapter else None
-        answerer = SqlAnswerer(app, found, database, [used.use()] if used else (), used.form if used else "", free=free)
+        answerer = SqlAnswerer(app, found, database, [used.use()] if used else (), used.form if used else "", free=True)
 
         def write(question: str) -> str:
             return answerer.answer(Item(id="q", prompt=question, scorer="sql-execution"), Stop()).text
 
         return score(ask_all(database, questions, write, Watch()))
+
+
+def from_the_job(app: App, file: Path, questions: Sequence[Question]) -> dict[str, Score]:
+    """What both sides answered inside the minutes: the job has kept every query."""
+    (kept,) = app.paths.jobs.glob("*/evaluate-own.jsonl")
+    rows = {row["id"]: row for row in map(json.loads, kept.read_text().splitlines()[1:])}
+    found = {}
+    with open_database([file], app.paths) as database:
+        for side in ("base", "candidate"):
+            said = [rows[f"q{number}"][side] for number in range(1, len(questions) + 1)]
+            found[side] = score(
+                Answered(one, row["text"], failure_of(database, one, row["text"]), row["seconds"])
+                for one, row in zip(questions, said, strict=True)
+            )
+            assert found[side].n_right == sum(row["score"] for row in said)
+    kept.unlink()
+    return found
 
 
 def told(name: str, found: Score) -> str:
@@ -89,11 +106,12 @@ def one(app: App, name: str, folder: Path, given: argparse.Namespace) -> dict[st
     seen = f"{made['plan']['n_seen']} examples seen of {made['plan']['n_train']}, loss {made['outcome']['loss']:.3f}"
     print(f"{name}: {sum(took.values()) / 60:.1f} minutes ({phases}), {seen}", flush=True)
     figures: dict[str, Any] = {"seconds": took, "passed": made["passed"], "n_seen": made["plan"]["n_seen"]}
-    sides = [("base, grammar", "", False), ("adapter, grammar", adapter, False)]
+    scores = from_the_job(app, file, questions)
+    sides = [("base, grammar", scores["base"]), ("adapter, grammar", scores["candidate"])]
     if not given.no_free:
-        sides += [("base, free", "", True), ("adapter, free", adapter, True)]
-    for side, used, free in sides:
-        found = asked(app, file, questions, model, used, free=free)
+        sides += [(f"{name}, free", asked(app, file, questions, model, used))
+                  for name, used in (("base", ""), ("adapter", adapter))]  # fmt: skip
+    for side, found in sides:
         print(told(side, found), flush=True)
         figures[side] = {"n": found.n, "right": found.n_right, "low": found.low, "high": found.high,
                          "failures": found.failures, "seconds": round(found.seconds, 1)}  # fmt: skip

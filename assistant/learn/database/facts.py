@@ -10,7 +10,14 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from rushlight.assistant.learn.database.events import Event, event_of
-from rushlight.assistant.learn.database.names import plural_of, singular_of, without_unit, words_of
+from rushlight.assistant.learn.database.names import (
+    plain_words,
+    plural_of,
+    singular_of,
+    table_words_of,
+    without_unit,
+    words_of,
+)
 from rushlight.assistant.learn.database.synonyms import others_for, thing_of
 from rushlight.assistant.sql.database import Database
 from rushlight.assistant.sql.grammar import kind_of
@@ -141,8 +148,8 @@ def read_facts(database: Database) -> Facts:
     keys = [(table, key) for table in tables for key in keys_of(table, tables) if key.declared or not _own(table, key)]
     key_columns = {(table.name, name) for table, key in keys for name in key.columns}
     key_columns |= {(key.table, name) for _, key in keys for name in key.to_columns}
-    said = Counter(singular_of(" ".join(words_of(table.name))) for table in tables)
-    said.update(singular_of(" ".join(words_of(table.name))).rpartition(" ")[2] for table in tables)
+    said = Counter(singular_of(" ".join(table_words_of(table.name))) for table in tables)
+    said.update(singular_of(" ".join(table_words_of(table.name))).rpartition(" ")[2] for table in tables)
     said.update(" ".join(without_unit(words_of(one.name))[0]) for table in tables for one in table.columns)
     found: dict[str, TableFacts] = {}
     missing: dict[str, dict[str, int]] = {}
@@ -201,7 +208,7 @@ def _table_facts(
     missing: Mapping[str, int],
     said: Mapping[str, int],
 ) -> TableFacts:
-    words = words_of(table.name)
+    words = table_words_of(table.name)
     nouns = _nouns(" ".join(words), said)
     facts = TableFacts(table, nouns, is_person=thing_of(nouns[0].one) == "person")
     for column in table.columns:
@@ -247,9 +254,14 @@ def _column_facts(
     n_rows = (table.n_rows or 0) - n_missing
     is_unique = bool(column.n_distinct) and column.n_distinct == n_rows and n_rows > 1
     sort = _sort(table, column, words, held, keys, n_rows)
+    words, whole = plain_words(words, sort), words
+    if sort == "number" and words != whole and whole[-1] == "count":
+        sort = "count"
     typed = tuple(one for one in held if len(one) <= _LONG and one.isprintable() and one.strip() == one)
     is_only = sum(kind_of(one) == "date" for one in table.columns) == 1
     phrases = _phrases(words, table_words, sort, column.comment, said, is_only=is_only)
+    if words != whole and sort not in ("flag", "count") and words != table_words:
+        phrases = tuple(dict.fromkeys([*phrases, " ".join(whole)]))
     sums = sort in ("number", "money", "count") and not _NOT_SUMMED & set(words)
     if sort == "money" and words[-1] in ("price", "fee", "salary", "rent", "cost", "total", "amount"):
         sums = True
@@ -277,7 +289,8 @@ def _sort(
         if set(words) & _MONEY or words_of(column.name)[-1] in ("eur", "euro", "usd", "gbp", "chf"):
             return "money"
         whole = isinstance(low, int) and isinstance(high, int)
-        if whole and words[-1] in _CODES and words[:1] != ["number"]:
+        few = (column.n_distinct or 0) <= 12 < n_rows and words[-1] == "number"  # FLR_NO: a floor and no code
+        if whole and words[-1] in _CODES and words[:1] != ["number"] and not few:
             return "text"
         return "count" if whole and words[-1].endswith("s") and not words[-1].endswith("ss") else "number"
     if words[-1] in _NAMES:
@@ -350,8 +363,9 @@ def _label(facts: TableFacts) -> tuple[ColumnFacts, ...]:
     if last is not None:
         return (last,)
     names = [one for one in columns if one.sort == "name"]
-    table_words = set(words_of(facts.name)) | {singular_of(word) for word in words_of(facts.name)}
-    heads = {words_of(facts.name)[-1], singular_of(words_of(facts.name)[-1])}
+    own = table_words_of(facts.name)
+    table_words = set(own) | {singular_of(word) for word in own}
+    heads = {own[-1], singular_of(own[-1])}
     names = [one for one in names if one.is_unique or not _is_of_another(one, heads)]
     names.sort(key=lambda one: (not one.is_unique, len(set(words_of(one.column.name)) - table_words)))
     if names:
@@ -393,6 +407,9 @@ def _is_code(column: ColumnFacts, table_words: set[str]) -> bool:
 def _role(key: Key, target: TableFacts) -> str:
     """What the other row is: "manager" for manager_id; "" where that is only its table's name."""
     words = [word for word in words_of(key.columns[0]) if word not in ("id", "code", "number", "key", "ref")]
+    own = table_words_of(target.name)
+    if len(words) > len(own) and words[-len(own) :] == own:  # MGR_EMP_NO is the number of the manager
+        words = words[: -len(own)]
     said = " ".join(words)
     names = {form for noun in target.nouns for form in (noun.one, noun.many)}
     return "" if not said or said in names or singular_of(said) in names else said

@@ -6,6 +6,8 @@ Knows abbreviations that are common in databases and how English makes plurals; 
 import re
 from typing import Final
 
+from rushlight.assistant.learn.database.abbreviations import expanded
+
 _LOW = r"(?:(?![A-ZÀ-ÖØ-Þ])[^\W\d_])"
 _PART: Final = re.compile(rf"[A-ZÀ-ÖØ-Þ]+(?!{_LOW})|[A-ZÀ-ÖØ-Þ]?{_LOW}+|\d+")
 _SHORT_WORDS = """
@@ -28,10 +30,20 @@ _SHORT_WORDS = """
  stat=status stmt=statement stn=station str=street strt=start subj=subject subs=subscription sup=supplier supp=supplier
  svc=service sz=size tel=phone temp=temperature tm=time tot=total trans=transaction trn=transaction txn=transaction
  typ=type uom=unit upd=update usr=user val=value veh=vehicle vend=vendor vol=volume wgt=weight whse=warehouse wt=weight
- yr=year zip=zip
+ yr=year zip=zip flg=flag ind=indicator hdr=header mst=master mstr=master dtl=detail ttl=title flt=flight rte=route
+ fac=facility carr=carrier wh=warehouse mth=month pub=publisher expr=expiry cov=coverage hol=holiday lic=license
 """
 SHORT: Final = dict(pair.split("=") for pair in _SHORT_WORDS.split())
-_NEVER_IN_FRONT = {"tbl", "tab", "dim", "fact", "vw", "t", "tb", "dbo"}
+_NEVER_IN_FRONT = {"tbl", "table", "tab", "dim", "fact", "vw", "t", "tb", "dbo"}
+_CODED: Final = ("dt", "no", "nr", "nbr", "cd", "nm", "amt", "flg", "typ", "cnt", "txt", "desc", "qty", "yr", "id")
+_TABLE_ENDS: Final = {"master", "header", "table", "data", "record", "records", "list", "info", "information", "file"}
+# What a column's name ends with beside what it is called; by what the column holds.
+_TYPE_ENDS: Final = {
+    "flag": {"flag", "indicator", "ind", "yn"}, "money": {"amount", "value", "total"}, "number": {"value", "number"},
+    "group": {"code", "name", "description", "text", "value"}, "text": {"name", "description", "text"},
+    "name": {"name"},
+}  # fmt: skip
+_NAME_PARTS: Final = {"first", "last", "middle", "given", "family", "full", "user", "file", "short", "long", "nick"}
 UNITS: Final = {
     "eur": "euros", "euro": "euros", "euros": "euros", "usd": "dollars", "gbp": "pounds", "chf": "francs",
     "kg": "kg", "g": "grams", "t": "tons", "km": "km", "m": "meters", "cm": "cm", "mm": "mm", "ml": "ml", "mg": "mg",
@@ -65,7 +77,7 @@ def words_of(name: str) -> list[str]:
         if found and part.lower() in ("min", "nm") and _LASTS & set(found):  # minutes; least or name of other things
             found.append("minutes" if part.lower() == "min" else "nmi")
             continue
-        found += SHORT.get(part.lower(), part.lower()).split("_")
+        found += (SHORT.get(part.lower()) or expanded(part)).split("_")
     if len(found) > 1 and found[0] in _NEVER_IN_FRONT:
         found = found[1:]
     return found or [name.lower()]
@@ -74,13 +86,39 @@ def words_of(name: str) -> list[str]:
 def _glued(part: str) -> list[str]:
     """custno as cust and no: where both halves are abbreviations, or the first is longer and the second ends names."""
     low = part.lower()
+    if low in SHORT or expanded(low) != low:
+        return [part]
     for at in range(2, len(low) - 1):
         if low[:at] in SHORT and low[at:] in SHORT:
             return [low[:at], low[at:]]
     for end in ("date", "name", "number", "code", "type", "status", "price", "count", "id"):
         if low.endswith(end) and len(low) > len(end) + 2 and low[: -len(end)] in SHORT:
             return [low[: -len(end)], end]
+    for end in _CODED:
+        head = low.removesuffix(end)
+        if head != low and len(head) > 2 and (head in SHORT or expanded(head) != head):
+            return [head, end]
     return [part]
+
+
+def table_words_of(name: str) -> list[str]:
+    """The words of a table's name, without those that say that it is one: CUST_MST holds customers."""
+    words = words_of(name)
+    while len(words) > 1 and words[-1] in _TABLE_ENDS:
+        words = words[:-1]
+    return words
+
+
+def plain_words(words: list[str], sort: str) -> list[str]:
+    """What a column is called without the letters that code its type: CTY_NM is a city, BED_CNT are beds."""
+    if len(words) < 2:
+        return words
+    rest, last = words[:-1], words[-1]
+    if last == "count" and sort in ("number", "count"):
+        return [*rest[:-1], plural_of(rest[-1])]
+    if last in _TYPE_ENDS.get(sort, ()) and not (last == "name" and rest[-1] in _NAME_PARTS):
+        return rest
+    return words
 
 
 def without_unit(words: list[str]) -> tuple[list[str], str]:

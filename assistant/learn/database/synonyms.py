@@ -50,6 +50,11 @@ def is_noun(word: str) -> bool:
     return found is not None and found[0] != "act"
 
 
+def is_known(word: str) -> bool:
+    """Whether WordNet's table has it."""
+    return word in _table()
+
+
 def thing_of(phrase: str) -> str:
     """person, location, possession, time, group, act; "" for what is none of these."""
     found = _table().get(phrase) or _table().get(phrase.rpartition(" ")[2])
