@@ -20,9 +20,11 @@ _USUAL_WORDS: Final = """
  store student supplier team teacher type unit user vehicle visit value level state street start end year
 """
 _USUAL: Final = frozenset(_USUAL_WORDS.split())
-_KEPT_WORDS: Final = (
-    "id ip url vat gps pdf sku isbn iban bic vin iso uuid guid html xml json api sms dna tv dvd ssn utc"
-)
+_KEPT_WORDS: Final = """
+ id ip url vat gps pdf sku isbn iban bic vin iso uuid guid html xml json api sms dna tv dvd ssn utc
+ held lent sent won dob was bid win die send pay bear sell buy write lend treat create retire depart receive update
+ cancel appoint enroll inspect deliver renew publish collect assign install canceled pool lane villa vet dish tram
+"""
 _KEPT: Final = frozenset(_KEPT_WORDS.split())
 _LEAST: Final = 0.6
 _VOWELS: Final = "aeiou"

@@ -8,7 +8,7 @@ from rushlight.assistant.learn.database.date_conditions import date_condition
 from rushlight.assistant.learn.database.facts import ColumnFacts, TableFacts
 from rushlight.assistant.learn.database.names import plural_of, with_article
 from rushlight.assistant.learn.database.number_conditions import number_condition
-from rushlight.assistant.learn.database.relations import KINDED, KINDS, did, is_place, prepositions
+from rushlight.assistant.learn.database.relations import KINDED, KINDS, act_of, did, is_place, prepositions
 from rushlight.assistant.learn.database.saying import Condition, value_said
 from rushlight.assistant.learn.database.synonyms import is_noun, thing_of
 from rushlight.assistant.sql.grammar import literal
@@ -42,12 +42,18 @@ def _not(column: ColumnFacts, value: str, said: str, phrase: str, chance: Chance
     forms = [f"whose {phrase} is not {said}", f"with {with_article(phrase)} other than {said}",
              f"except those with {phrase} {said}", f"where the {phrase} is not {said}"]  # fmt: skip
     if is_state(value):
-        forms += [f"that were not {value}", f"that are not {value}", f"except {value} ones", f"which were not {value}",
-                  f"not counting {value} ones"] * 2  # fmt: skip
+        forms += [f"that were not {value}", f"that are not {value}", f"which were not {value}",
+                  f"that weren't {value}", _apart(value, chance)] * 2  # fmt: skip
     for word in prepositions(column):
         forms += [f"that are not {word} {said}", f"not {word} {said}", f"outside {said}" if word == "in" and
                   is_place(column) else f"not {word} {said}"]  # fmt: skip
     return Condition(f"{column.place} <> {literal(value)}", chance.pick(forms), column=column.column.name)
+
+
+def _apart(state: str, chance: Chance) -> str:
+    """A part of the sentence that takes some rows out."""
+    word = chance.pick(["not counting", "leaving out", "excluding", "without", "except for", "ignoring"])
+    return f", {word} {chance.pick([f'{state} ones', f'{state} ones', f'the {state} ones'])},"
 
 
 def _either(facts: TableFacts, column: ColumnFacts, values: Sequence[str], phrase: str, chance: Chance) -> Condition:
@@ -106,7 +112,8 @@ def _equal(facts: TableFacts, column: ColumnFacts, value: str, said: str, phrase
     prepared = prepositions(column)
     if prepared and chance.coin(0.55):
         word = chance.pick(prepared)
-        forms = [f"{word} {said}"] * 3 + [f"{word} the {phrase} {said}", f"{word} {phrase} {said}"]
+        forms = [f"{word} {said}"] * 3 + [f"{word} the {phrase} {said}"]
+        forms += [f"{word} {phrase} {said}"] if word in ("on", "in") else []
         if column.phrase.endswith("language"):
             forms += [f"that are {word} {said}"]
         return Condition(sql, chance.pick(forms), column=name)
@@ -160,15 +167,25 @@ def _part(column: ColumnFacts, value: str, phrase: str, chance: Chance) -> Condi
     return Condition(f"{column.place} LIKE '%{word}%'", after, column=column.column.name)
 
 
+def _is_done(phrase: str) -> bool:
+    last = phrase.rpartition(" ")[2]
+    return last.endswith("ed") or last in ("paid", "sold", "lost", "sent")
+
+
+def flag_has(column: ColumnFacts, phrase: str) -> bool:
+    """Whether rows have what a flag says, a sea view; and are not what it says, organic."""
+    first, last = column.column.name.lower(), phrase.rpartition(" ")[2]
+    if first.startswith(("has", "with", "includes")) or last in _VIEWS:
+        return True
+    if last == "time" or " of " in phrase or first.startswith("is") or _is_done(phrase):
+        return False
+    return is_noun(last) and not phrase.endswith(_ADJECTIVE_ENDS) and thing_of(last) != "person"
+
+
 def flag_condition(column: ColumnFacts, chance: Chance) -> Condition:
     """Yes or no."""
     phrase, name = chance.first(column.phrases), column.column.name
-    last = phrase.split()[-1]
-    is_done = last.endswith("ed") or last in ("paid", "sold", "lost", "sent")
-    first = name.lower()
-    has = first.startswith(("has", "with", "includes")) or last in _VIEWS
-    has = has or (not is_done and not phrase.endswith(_ADJECTIVE_ENDS) and is_noun(last) and " of " not in phrase
-                  and thing_of(last) != "person" and not first.startswith("is"))  # fmt: skip
+    has, is_done = flag_has(column, phrase), _is_done(phrase)
     yes, sql = chance.coin(0.62), f"{column.place} = "
     sql += str(int(yes))
     if not has and thing_of(phrase) == "person":
@@ -179,7 +196,7 @@ def flag_condition(column: ColumnFacts, chance: Chance) -> Condition:
     if has:
         thing = with_article(phrase)
         forms = [f"with {thing}", f"with {thing}", f"that have {thing}", f"with {phrase}", f"having {thing}",
-                 f"that offer {phrase}" if last in _VIEWS else f"that have {phrase}"]  # fmt: skip
+                 f"that offer {phrase}" if phrase.split()[-1] in _VIEWS else f"that have {phrase}"]  # fmt: skip
         if not yes:
             forms = [f"without {thing}", f"without {phrase}", f"that have no {phrase}", f"with no {phrase}",
                      f"that do not have {thing}", f"that don't have {thing}"]  # fmt: skip
@@ -211,7 +228,9 @@ def missing_condition(column: ColumnFacts, chance: Chance) -> Condition:
         ]  # fmt: skip
         if event is not None and event.missing() and event.base not in _ONCE and chance.coin(0.82):
             forms = [f"that {one}" for one in event.missing()]
-            if not event.does:
+            if not event.does and chance.coin(0.16):
+                forms = [_apart(event.participle, chance)]
+            elif not event.does:
                 forms += [f"not yet {event.participle}", f"not {event.participle}", f"never {event.participle}"]
         return Condition(f"{column.place} IS NULL", chance.pick(forms), column=name)
     forms = [f"with {thing}", f"that have {thing}", f"whose {phrase} is known", f"with a known {phrase}",
@@ -235,7 +254,8 @@ def any_condition(
             continue
         happens = bool(one.n_missing and one.event is not None)
         if one.sort in weights:
-            choices.append(((one, False), weights[one.sort] * (0.5 if happens else 1.0)))
+            rare = happens or (one.sort == "text" and one.is_unique)
+            choices.append(((one, False), weights[one.sort] * (0.5 if rare else 1.0)))
         if one.n_missing and one.sort != "key" and (not only or one.sort in only):
             choices.append(((one, True), 2.4 if happens else 1.1))
     if not choices:
@@ -246,10 +266,15 @@ def any_condition(
     if column.sort in ("group", "name", "text"):
         return text_condition(facts, column, chance)
     if column.sort == "date":
-        return date_condition(column, chance, is_main=is_main_date(facts, column))
+        return date_condition(column, chance, is_main=is_main_date(facts, column) and _happens(facts, column))
     if column.sort == "flag":
         return flag_condition(column, chance)
     return number_condition(column, chance)
+
+
+def _happens(facts: TableFacts, column: ColumnFacts) -> bool:
+    """Whether the rows themselves happen on that day: orders of 2024, not branches of 2024."""
+    return column.event is None or bool(act_of(facts)[0]) or thing_of(facts.nouns[0].one) == "act"
 
 
 def is_main_date(facts: TableFacts, column: ColumnFacts) -> bool:

@@ -50,6 +50,9 @@ def date_condition(column: ColumnFacts, chance: Chance, is_main: bool = False) -
         sign, words = signs.get(way, (">=", ["since", "since", "from"]))
         sql, said = f"{column.place} {sign} '{day}'", f"{chance.pick(words)} {day_said(day, chance)}"
         said += " on" if said.startswith("from") else ""
+    noun = column.event.noun if column.event is not None else ""
+    if noun and column.event is not None and column.event.base != "leave" and chance.coin(0.1):
+        return Condition(sql, said, column=name, noun=noun)
     return Condition(sql, f"{head}{said}", column=name)
 
 

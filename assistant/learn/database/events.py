@@ -63,6 +63,14 @@ _STILL: Final = {
 }  # fmt: skip
 
 
+# What the days themselves are called.
+_AS_NOUNS: Final = {
+    "arrive": "arrival", "depart": "departure", "leave": "departure", "cancel": "cancellation", "deliver": "delivery",
+    "admit": "admission", "discharge": "discharge", "return": "return", "check in": "check-in",
+    "check out": "check-out", "hire": "new hire",
+}  # fmt: skip
+
+
 @dataclass(frozen=True, slots=True)
 class Event:
     """A verb in its forms; `does`: the rows do it themselves, "opened"; else it is done to them, "were hired"."""
@@ -78,11 +86,10 @@ class Event:
             return _DOUBLED[self.base]
         return (self.base[:-1] if self.base.endswith("e") and not self.base.endswith("ee") else self.base) + "ing"
 
-    def predicate(self, chance: Chance) -> str:
-        """What is said of several: opened, were hired."""
-        if self.does:
-            return self.past
-        return f"{chance.pick(['were', 'were', 'were', 'got']) if self.base == 'pay' else 'were'} {self.participle}"
+    @property
+    def noun(self) -> str:
+        """What such a day is called: an arrival; "" where nobody says so."""
+        return _AS_NOUNS.get(self.base, "")
 
     def heads(self, chance: Chance) -> list[str]:
         """What is said behind a noun, before the day: hired, that were hired, arriving, which arrived."""

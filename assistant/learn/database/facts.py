@@ -3,7 +3,6 @@
 Read from the schema, its keys and its values. Knows no question and no query.
 """
 
-import re
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -12,13 +11,13 @@ from typing import Final
 from rushlight.assistant.learn.database.events import Event, event_of
 from rushlight.assistant.learn.database.names import (
     plain_words,
-    plural_of,
     singular_of,
     table_words_of,
     without_unit,
     words_of,
 )
-from rushlight.assistant.learn.database.synonyms import others_for, thing_of
+from rushlight.assistant.learn.database.phrases import Noun, nouns_of, phrases_of
+from rushlight.assistant.learn.database.synonyms import thing_of
 from rushlight.assistant.sql.database import Database
 from rushlight.assistant.sql.grammar import kind_of
 from rushlight.assistant.sql.linking import keys_of
@@ -35,38 +34,11 @@ _NOT_SUMMED: Final = {
 }  # fmt: skip
 _MONEY: Final = {"price", "cost", "fee", "salary", "wage", "amount", "total", "revenue", "budget", "rent",
                  "payment", "charge", "balance", "income", "fare", "value", "turnover", "profit", "tax"}  # fmt: skip
-_NO_NAME: Final = {
-    "or", "if", "empty", "for", "how", "a", "an", "the", "in", "of", "is", "per", "when", "where", "what", "as", "by",
-    "only", "not", "with", "and", "date", "day", "time", "datetime", "timestamp", "text", "number", "integer",
-    "minutes", "hours", "days", "euros", "percent", "year", "optional", "required", "unique", "nullable", "yes",
-}  # fmt: skip
 # A text or number of this name is what a row without a name is known by.
 _CODES: Final = {"number", "code", "plate", "registration", "isbn", "sku", "barcode", "serial", "symbol", "ticker",
                  "reference", "vin", "identifier", "callsign"}  # fmt: skip
-_DAYS_TEXT: Final = """
- arrives=arrival leaves=departure starts=start ends=end begins=start expires=expiry closes=closing opens=opening
- hired=hiring ordered=order shipped=shipping charged=charge paid=payment issued=issue bought=purchase
- cancelled=cancellation created=creation booked=booking founded=foundation sold=sale delivered=delivery
- signed=signature opened=opening closed=closing born=birth died=death released=release joined=entry left=leaving
- returned=return started=start ended=end registered=registration admitted=admission discharged=discharge
- published=publication completed=completion reported=report departed=departure arrived=arrival departs=departure
- built=construction received=receipt renovated=renovation installed=installation removed=removal promoted=promotion
- retired=retirement resigned=resignation manufactured=manufacture established=foundation renewed=renewal
- terminated=termination approved=approval resolved=resolution finished=completion graduated=graduation
- acquired=acquisition donated=donation
-"""
-_DAYS: Final = dict(pair.split("=") for pair in _DAYS_TEXT.split())
 _FEW: Final = 30  # distinct texts of a column that groups rows
 _LONG: Final = 60  # characters of a text that nobody would type
-
-
-@dataclass(frozen=True, slots=True)
-class Noun:
-    """What one row is called, and several of them; with how likely a person would say so."""
-
-    one: str
-    many: str
-    weight: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,8 +155,8 @@ def _pairs(database: Database, facts: TableFacts) -> tuple[tuple[str, str], ...]
     first, last = (quoted(one.column.name) for one in facts.label)
     sql = f"SELECT DISTINCT {first}, {last} FROM {_place(database, facts.table)} ORDER BY 1, 2 LIMIT 400"
     rows = database.run(sql, seconds=5.0, max_rows=400).rows
-    found = [row for row in rows if all(isinstance(cell, str) and cell.isprintable() and cell for cell in row)]
-    return tuple((str(row[0]), str(row[1])) for row in found if len(f"{row[0]}{row[1]}") < _LONG)
+    pairs = [(one, two) for one, two in rows if isinstance(one, str) and isinstance(two, str)]
+    return tuple(pair for pair in pairs if all(pair) and len("".join(pair)) < _LONG and "".join(pair).isprintable())
 
 
 def _place(database: Database, table: Table) -> str:
@@ -209,7 +181,7 @@ def _table_facts(
     said: Mapping[str, int],
 ) -> TableFacts:
     words = table_words_of(table.name)
-    nouns = _nouns(" ".join(words), said)
+    nouns = nouns_of(" ".join(words), said)
     facts = TableFacts(table, nouns, is_person=thing_of(nouns[0].one) == "person")
     for column in table.columns:
         held = texts.get((table.source, table.name, column.name), ())
@@ -230,22 +202,6 @@ def _table_facts(
     return facts
 
 
-def _nouns(phrase: str, said: Mapping[str, int]) -> tuple[Noun, ...]:
-    """The phrase, its last word alone where no other table ends so, and other words that mean nothing else here."""
-    one = singular_of(phrase)
-    found = [Noun(one, plural_of(one), 1.0)]
-    before, _, last = one.rpartition(" ")
-    if before and last in ("type", "kind", "category"):
-        found += [Noun(f"{last} of {before}", f"{plural_of(last)} of {before}", 0.4),
-                  Noun(f"kind of {before}", f"kinds of {before}", 0.3)]  # fmt: skip
-    elif before and said.get(last, 0) <= 1:
-        found.append(Noun(last, plural_of(last), 0.3))
-    for other in others_for(one):
-        if not said.get(singular_of(other), 0):
-            found.append(Noun(singular_of(other), plural_of(singular_of(other)), 0.2))
-    return tuple({noun.one: noun for noun in reversed(found)}.values())[::-1]
-
-
 def _column_facts(
     table: Table, column: Column, table_words: list[str], held: tuple[str, ...], keys: set[tuple[str, str]],
     n_missing: int, said: Mapping[str, int],
@@ -259,7 +215,7 @@ def _column_facts(
         sort = "count"
     typed = tuple(one for one in held if len(one) <= _LONG and one.isprintable() and one.strip() == one)
     is_only = sum(kind_of(one) == "date" for one in table.columns) == 1
-    phrases = _phrases(words, table_words, sort, column.comment, said, is_only=is_only)
+    phrases = phrases_of(words, table_words, sort, column.comment, said, is_only=is_only)
     if words != whole and sort not in ("flag", "count") and words != table_words:
         phrases = tuple(dict.fromkeys([*phrases, " ".join(whole)]))
     sums = sort in ("number", "money", "count") and not _NOT_SUMMED & set(words)
@@ -299,49 +255,6 @@ def _sort(
     if held and n_distinct <= max(2, min(_FEW, n_rows * 0.8)):
         return "group"
     return "text"
-
-
-def _phrases(
-    words: list[str], table_words: list[str], sort: str, comment: str, said: Mapping[str, int], *, is_only: bool
-) -> tuple[str, ...]:
-    """The words of the name; without the table's own; other words for them; a short comment."""
-    shown = words
-    table_word = singular_of(" ".join(table_words))
-    if len(words) > 1 and " ".join(words[:-1]) in (table_word, " ".join(table_words)):
-        shown = words[1:] if len(table_words) == 1 else words[len(table_words) :] or words
-    phrase = " ".join(shown)
-    more: tuple[str, ...] = ()
-    if sort == "date":
-        happens, _, end = phrase.rpartition(" ")
-        usual = _DAYS.get(happens.rpartition(" ")[2], "")
-        if end in ("on", "at", "until", "till", "from", "date", "day", "time") and happens:
-            phrase, more = (f"{usual} date", (f"date of {usual}",)) if usual else (f"{happens} date", ())
-            if is_only and happens != "birth":
-                more = (*more, "date")
-            if not usual and happens not in _DAYS.values() and event_of([happens]) is not None:
-                phrase, more = ("date", ()) if is_only else (f"date {happens}", ())
-    if sort == "year" and (len(words) > 1 or "year" not in words):
-        rest = " ".join(word for word in words if word != "year")
-        usual = _DAYS.get(rest, rest)
-        phrase, more = f"{usual} year", (f"year of {usual}",) if usual in _DAYS.values() else ()
-        shown = words
-    if sort in ("money", "number") and len(shown) == 1 and phrase.endswith("ed"):
-        phrase = f"{phrase} value" if sort == "money" else f"amount {phrase}"
-        shown = words
-    if sort == "flag":
-        phrase = re.sub(r"^(is|was|has|have|had|can|may) ", "", phrase)
-    found = [phrase, *more]
-    if shown != words and sort != "flag":
-        found.append(" ".join(words))
-    if sort not in ("flag", "key", "count"):
-        found += [one for one in others_for(phrase) if not said.get(one, 0)]
-    if sort == "money" and words[-1] == "rate":
-        found.append("price")
-    plain = comment.strip().lower()
-    is_name = plain.replace(" ", "").isalpha() and not _NO_NAME & set(plain.split())
-    if plain and len(plain) <= 32 and is_name and sort not in ("flag", "key"):
-        found.append(plain)
-    return tuple(dict.fromkeys(found))
 
 
 def _label(facts: TableFacts) -> tuple[ColumnFacts, ...]:
@@ -410,6 +323,8 @@ def _role(key: Key, target: TableFacts) -> str:
     own = table_words_of(target.name)
     if len(words) > len(own) and words[-len(own) :] == own:  # MGR_EMP_NO is the number of the manager
         words = words[: -len(own)]
+    if words[:1] in (["from"], ["to"]):
+        words = ["origin" if words[0] == "from" else "destination", *(words[1:] or own)]
     said = " ".join(words)
     names = {form for noun in target.nouns for form in (noun.one, noun.many)}
     return "" if not said or said in names or singular_of(said) in names else said

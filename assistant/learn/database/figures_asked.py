@@ -24,8 +24,23 @@ def amount(facts: TableFacts, joins: Joins, chance: Chance) -> Asked | None:
     made = [one for one in conditions(facts, chance, (0.3, 0.55, 0.15)) if one.column != column.column.name]
     rows = called(facts, chance, made)
     item, words = aggregate(column, chance)
-    question = chance.pick(amount_forms(column, words, rows, chance))
+    forms = amount_forms(column, words, rows, chance)
+    verb, noun = _PAID.get(facts.nouns[0].one.rpartition(" ")[2], ""), facts.nouns[0].many
+    if words == "SUM" and column.sort == "money" and verb and rows.many.startswith(noun):
+        rest = rows.many.removeprefix(noun).replace(f" {verb} ", " ").replace(" made ", " ")
+        if not rest.startswith((" that", " which", " whose", ",")):
+            forms += [f"How much was {verb}{rest} in total?", f"What was {verb}{rest} in total?",
+                      f"How much was {verb}{rest}?", f"What was {verb}{rest}?"] * 3  # fmt: skip
+    question = chance.pick(forms)
+    if column.unit and chance.coin(0.08) and question.endswith("?"):
+        question = f"{question.rstrip('?')} in {column.unit}?"
     return Asked(question, select([item], joins.source(facts.name), rows.sql), "amount", (facts.name,))
+
+
+# What is done with the money of such rows.
+_PAID: Final = {"payment": "paid", "charge": "charged", "invoice": "invoiced", "donation": "donated",
+                "expense": "spent", "purchase": "spent", "refund": "refunded", "loan": "lent", "fine": "charged",
+                "deposit": "deposited", "grant": "granted", "claim": "claimed"}  # fmt: skip
 
 
 def aggregate(column: ColumnFacts, chance: Chance) -> tuple[str, str]:

@@ -18,6 +18,11 @@ _EACH: Final = ("per", "per", "for each", "by", "for every", "in each", "grouped
 _DOWN: Final = (", most first", ", highest first", ", in descending order", ", best first", ", largest first",
                 ", the most first", ", sorted from most to least", ", starting with the most")  # fmt: skip
 _UP: Final = (", fewest first", ", lowest first", ", in ascending order", ", smallest first")
+_FIGURES_DOWN: Final = (", highest first", ", best first", ", the best first", ", in descending order",
+                        ", largest first", ", sorted from highest to lowest", ", the highest first")  # fmt: skip
+_FIGURES_UP: Final = (", lowest first", ", in ascending order", ", smallest first", ", from lowest to highest")
+
+_SHARES: Final = {"group": 1.0, "date": 1.0, "flag": 0.12}
 
 
 def each_words(column: ColumnFacts, word: str) -> list[str]:
@@ -44,7 +49,8 @@ def ordered(item: str, question: str, end: str, chance: Chance, share: float) ->
     if not chance.coin(share):
         return f"{question}{end}", ""
     up = chance.coin(0.16)
-    return f"{question}{chance.pick(_UP if up else _DOWN)}{end}", item + ("" if up else " DESC")
+    words = (_UP if up else _DOWN) if item.startswith("COUNT") else (_FIGURES_UP if up else _FIGURES_DOWN)
+    return f"{question}{chance.pick(words)}{end}", item + ("" if up else " DESC")
 
 
 def grouped(facts: TableFacts, joins: Joins, chance: Chance) -> Asked | None:
@@ -53,7 +59,7 @@ def grouped(facts: TableFacts, joins: Joins, chance: Chance) -> Asked | None:
              if one.sort not in ("count", "number") or _is_few(one)]  # fmt: skip
     if not found:
         return None
-    column = chance.weighed([(one, 1.0 if one.sort in ("group", "date") else 0.4) for one in found])
+    column = chance.weighed([(one, _SHARES.get(one.sort, 0.4)) for one in found])
     made = [one for one in conditions(facts, chance, (0.64, 0.36)) if one.column != column.column.name]
     if column.sort == "date":
         return _by_time(facts, column, joins, chance)
@@ -66,11 +72,13 @@ def grouped(facts: TableFacts, joins: Joins, chance: Chance) -> Asked | None:
         where.append(f"{column.place} IS NOT NULL")
     item, what = _what(facts, column, rows, chance)
     each = chance.pick(each_words(column, word))
+    if column.sort == "flag":
+        each = f"by whether they are {word}"
     end = "?" if what.startswith(("How", "What")) else ""
     question, order = ordered(item, f"{what} {each}", end, chance, 0.2)
-    if not order and chance.coin(0.1):
+    if not order and column.sort != "flag" and chance.coin(0.1):
         question = f"For each {word}, {what[0].lower()}{what[1:]}{end}"
-    if item == "COUNT(*)" and chance.coin(0.34):
+    if item == "COUNT(*)" and column.sort != "flag" and chance.coin(0.34):
         forms = [f"How many {rows.many} does each {word} have", f"How many {rows.many} did each {word} have"]
         if is_place(column) and facts.is_person:
             forms = [f"How many {rows.many} come from each {word}", f"How many {rows.many} live in each {word}",
@@ -137,6 +145,11 @@ def _by_time(facts: TableFacts, column: ColumnFacts, joins: Joins, chance: Chanc
         if event.does:
             forms += [f"How many {rows.many} {event.base} {one} {word}{tail}?" for one in ("in each", "per")]
         question = chance.pick(forms)
+        if event.noun and not any(one.noun for one in made) and chance.coin(0.3):
+            these = called(facts, chance, made, noun=event.noun).many
+            question = chance.pick([f"How many {these} did each {word}{tail} have?",
+                                    f"{these.capitalize()} per {word}{tail}",
+                                    f"How many {these} were there in each {word}{tail}?"])  # fmt: skip
     elif item == "COUNT(*)" and not by and chance.coin(0.4):
         question = chance.pick([f"How many {rows.many} did each {word}{tail} have?",
                                 f"How many {rows.many} were there in each {word}{tail}?",

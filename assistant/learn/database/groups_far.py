@@ -135,7 +135,9 @@ def _each(
     end_mark = "?" if question.startswith(("How", "What", "When")) or ", when" in question else ""
     question, order = ordered(figure.item, question, end_mark, chance, 0.24)
     if not order and chance.coin(0.06) and not question.startswith("For"):
-        question = f"For each {one}, {question[0].lower()}{question[1:]}"
+        plain = question.replace(f" {each}", "")
+        if f"each {one}" not in plain:
+            question = f"For each {one}, {plain[0].lower()}{plain[1:]}"
     sql = select([*group.items, figure.item], source, rows.sql, group=group.keys, order=order)
     return Asked(question, sql, "grouped", tables)
 

@@ -2,6 +2,7 @@
 
 from rushlight.assistant.learn.database.asked import Asked, Joins, select
 from rushlight.assistant.learn.database.chance import Chance
+from rushlight.assistant.learn.database.conditions import flag_has
 from rushlight.assistant.learn.database.facts import ColumnFacts, TableFacts
 from rushlight.assistant.learn.database.names import with_article
 from rushlight.assistant.learn.database.relations import did, is_place
@@ -44,6 +45,8 @@ def lookup_forms(column: ColumnFacts, phrase: str, who: str, said: str, chance: 
     words = set(column.phrase.split())
     if column.sort == "flag":
         said = with_article(phrase) if thing_of(phrase) == "person" else phrase
+        if flag_has(column, phrase):
+            return [f"Does {who} have {with_article(phrase)}?", f"Show whether {who} has {with_article(phrase)}."]
         return [f"Is {who} {said}?", f"Is {who} {said}?", f"Was {who} {said}?", f"Show whether {who} is {said}."]
     forms = [f"What is the {phrase} of {who}?"] * 3 + [
         f"{phrase.capitalize()} of {who}", f"What {phrase} does {who} have?", f"Tell me the {phrase} of {who}.",

@@ -56,6 +56,7 @@ UNITS: Final = {
 }  # fmt: skip
 _LASTS: Final = {"duration", "delay", "time", "length", "wait", "runtime", "playtime", "distance", "travel", "lead",
                  "warmup", "break", "overtime", "range", "preparation", "prep", "cook", "baking"}  # fmt: skip
+_HOW_OFTEN: Final = {"weekly", "daily", "monthly", "yearly", "annual", "working", "opening", "credit", "contact"}
 _ODD_PLURALS = {
     "person": "people", "child": "children", "man": "men", "woman": "women", "foot": "feet", "goose": "geese",
     "mouse": "mice", "criterion": "criteria", "datum": "data", "medium": "media", "analysis": "analyses",
@@ -129,6 +130,8 @@ def without_unit(words: list[str]) -> tuple[list[str], str]:
         return words[:-2], "square meters"
     if len(words) > 2 and words[-2] == "per" and words[-1] in UNITS:
         return [*words[:-1], UNITS[words[-1]]], ""
+    if len(words) > 1 and words[0] in _HOW_OFTEN and words[-1] in ("hours", "minutes", "days"):
+        return words, ""
     if len(words) > 1 and words[-1] in UNITS:
         rest = words[:-1]
         return (rest[:-1] if len(rest) > 1 and rest[-1] == "in" else rest), UNITS[words[-1]]

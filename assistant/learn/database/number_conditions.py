@@ -125,6 +125,8 @@ _SAID_AS: Final = (
 def comparatives(column: ColumnFacts) -> tuple[str, str]:
     """more expensive, cheaper; "" where there is no adjective."""
     words = set(column.phrase.split())
+    if "capacity" in words and len(words) > 1:
+        return ("", "")
     return next(((up, down) for names, up, down in _COMPARED if words & names), ("", ""))
 
 
@@ -149,14 +151,15 @@ def _special_numbers(column: ColumnFacts, way: str, said: str, is_money: bool) -
         forms += [f"{word} than {said}", f"that are {word} than {said}"] * 2
         if word in ("larger", "smaller"):
             forms += [f"{'bigger' if more else 'smaller'} than {said}"]
-    if set(column.phrase.split()) & {"score", "rating", "grade"}:
+    if column.phrase.split()[-1] in ("score", "rating", "grade"):
         forms += [f"rated {start} {said}", f"that are rated {start} {said}"]
     return forms
 
 
 def _year_number(column: ColumnFacts, year: int, chance: Chance) -> Condition:
     event, phrase = column.event, with_article(column.phrase)
-    heads = event.heads(chance) if event is not None else [f"with {phrase}", "from", ""]
+    heads = [one for one in event.heads(chance) if not one.endswith("ing")] if event is not None else []
+    heads = heads or [f"with {phrase}", "from", ""]
     head = chance.pick(heads)
     way, sign = chance.weighed([(("in", "="), 0.36), (("after", ">"), 0.24), (("before", "<"), 0.24),
                                 (("since", ">="), 0.08), (("between", ""), 0.08)])  # fmt: skip

@@ -26,7 +26,7 @@ def adjectives(column: ColumnFacts, up: bool) -> list[str]:
     if column.sort == "money" and "rate" in words:
         return ["most expensive" if up else "cheapest"]
     for names, (most, least) in _ADJECTIVES:
-        if words & names:
+        if words & names and not ("capacity" in words and len(words) > 1):
             more = {"largest": ["largest", "biggest"], "best rated": ["best rated", "best"],
                     "worst rated": ["worst rated", "worst"]}  # fmt: skip
             return more.get(most if up else least, [most if up else least])

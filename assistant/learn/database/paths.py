@@ -9,7 +9,7 @@ from rushlight.assistant.learn.database.chance import Chance
 from rushlight.assistant.learn.database.conditions import any_condition
 from rushlight.assistant.learn.database.facts import Facts, Link, TableFacts
 from rushlight.assistant.learn.database.lookups import name_of_row
-from rushlight.assistant.learn.database.relations import act_of, is_buyer
+from rushlight.assistant.learn.database.relations import act_of, by_whom, is_buyer
 from rushlight.assistant.learn.database.saying import Condition, called
 from rushlight.assistant.learn.database.synonyms import thing_of
 from rushlight.assistant.sql.trees import MAX_JOINED
@@ -81,7 +81,7 @@ def far_condition(way: Way, chance: Chance) -> Condition | None:
     if end.is_person:
         forms += [f"by {rows.many}", f"from {rows.many}"]
         past, _, _ = act_of(way.start)
-        forms += [f"that {rows.many} {past}", f"{past} by {rows.many}"] * 2 if past and is_buyer(end) else []
+        forms += [f"that {rows.many} {past}", f"{by_whom(past)} by {rows.many}"] * 2 if past and is_buyer(end) else []
     if _is_place(end):
         forms += [f"in {rows.many}", f"at {rows.many}"] * 2
     said = verbal(made.after, singular=True) if made.after else ""
@@ -107,8 +107,12 @@ def named_condition(way: Way, chance: Chance) -> Condition | None:
         forms = [f"by {said}", f"by {noun} {said}", f"of {said}", f"of {said}", f"from {said}", f"for {said}",
                  f"whose {noun} is {said}", f"with the {noun} {said}"]  # fmt: skip
         past, _, _ = act_of(way.start)
-        forms += [f"that {said} {past}", f"{past} by {said}"] * 3 if past and is_buyer(end) else []
-    if _is_place(end):
+        forms += [f"that {said} {past}", f"{by_whom(past)} by {said}"] * 3 if past and is_buyer(end) else []
+    if way.role.startswith(("origin ", "destination ")):
+        little = "from" if way.role.startswith("origin") else "to"
+        forms = [f"{little} {said}"] * 5 + [f"with the {noun} {said}", f"whose {noun} is {said}"]
+        forms += [f"that start in {said}", f"starting in {said}"] if little == "from" else [f"that go to {said}"]
+    elif _is_place(end):
         forms = [f"in {said}", f"at {said}", f"in the {noun} {said}", f"at the {noun} {said}", f"of {said}",
                  f"of the {noun} {said}", f"that are in {said}", f"that belong to {said}"]  # fmt: skip
     if way.is_many:

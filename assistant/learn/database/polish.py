@@ -16,6 +16,7 @@ _POLITE: Final = (
 )
 _ORDERS: Final = re.compile(r"^(list|show|give|find|count|tell|calculate|add|name)\b", re.IGNORECASE)
 _ASKING: Final = re.compile(r" (do|does|did|has|had|have|is|are|was|were|there|come|came)\b")
+_COMMA: Final = re.compile(r",\s*([?.]|$)")
 _TWICE: Final = re.compile(r"\b(\w+) \1\b")
 _WORD: Final = re.compile(r"[a-z]{5,}")
 
@@ -25,6 +26,7 @@ def polished(question: str, chance: Chance, values: Collection[str] = ()) -> str
     text = " ".join(question.split())
     if not any(_TWICE.search(value) for value in values):
         text = _TWICE.sub(r"\1", text)  # the room room 12
+    text = _COMMA.sub(r"\1", text.replace(",,", ","))
     if text[0].islower():
         text = text[0].upper() + text[1:]
     if chance.coin(0.09):
@@ -33,6 +35,8 @@ def polished(question: str, chance: Chance, values: Collection[str] = ()) -> str
         text = _shorter(text)
     if chance.coin(0.035):
         text = _slip(text, chance, values)
+    if chance.coin(0.03) and " the " in text and not any(" the " in value.lower() for value in values):
+        text = text.replace(" the ", " ", 1)
     if chance.coin(0.16):
         text = text.rstrip("?.")
     if chance.coin(0.09):

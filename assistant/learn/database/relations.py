@@ -12,7 +12,7 @@ KINDED: Final = KINDS | {"rank", "position", "grade", "material", "status", "lev
 PLACES: Final = {"city", "country", "region", "state", "district", "location", "town", "street", "village", "nation",
                  "area", "neighborhood", "county", "province", "place", "continent"}  # fmt: skip
 _PREPOSITIONS_TEXT: Final = """
-source=from through; channel=through by; origin=from; method=by; weekday=on; floor=on; level=on; department=in
+source=from through; channel=through by; origin=from; method=by; weekday=on; floor=on; department=in
 division=in; team=in; section=in; sector=in; industry=in; faculty=in; wing=in; branch=in; discipline=in; field=in
 specialty=in; speciality=in; specialization=in; subject=in; season=in; language=in; currency=in; color=in; colour=in
 medium=in; size=in; reason=for; purpose=for; vehicle=by; carrier=by; platform=on; zone=in; room=in; building=in
@@ -96,6 +96,14 @@ def act_of(facts: TableFacts) -> tuple[str, str, str]:
             past, base, done = _ACTS[word]
             return past, base, done
     return "", "", ""
+
+
+_WRITTEN: Final = {"wrote": "written", "gave": "given", "took": "taken", "took out": "taken out", "got": "gotten"}
+
+
+def by_whom(past: str) -> str:
+    """The participle before "by": written by, placed by."""
+    return _WRITTEN.get(past, past)
 
 
 def done_alone(facts: TableFacts) -> str:

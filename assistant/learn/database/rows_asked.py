@@ -7,7 +7,7 @@ from rushlight.assistant.learn.database.asked import Asked, Joins, label_of, sel
 from rushlight.assistant.learn.database.chance import Chance
 from rushlight.assistant.learn.database.conditions import any_condition
 from rushlight.assistant.learn.database.facts import ColumnFacts, TableFacts
-from rushlight.assistant.learn.database.names import plural_of
+from rushlight.assistant.learn.database.names import is_plural, plural_of
 from rushlight.assistant.learn.database.orders import SORTED, in_order
 from rushlight.assistant.learn.database.relations import is_place, prepositions
 from rushlight.assistant.learn.database.saying import Condition, Rows, called
@@ -87,7 +87,7 @@ def listing(facts: TableFacts, joins: Joins, chance: Chance) -> Asked | None:
         bare = called(facts, chance)
         forms += [f"Which {bare.many} {said}{end}?"] * 9
         alone = verbal(made[0].after, singular=True)
-        if facts.is_person and alone:
+        if facts.is_person and alone and not (alone.startswith("is ") and is_plural(alone)):
             forms += [f"Who {alone}{end}?"] * 4
     elif len(made) == 2 and verbal(made[-1].after) and not made[-1].before and made[0].before:
         forms += [f"Which {made[0].before} {called(facts, chance).many} {verbal(made[-1].after)}{end}?"] * 5
@@ -183,4 +183,4 @@ def and_said(words: Sequence[str]) -> str:
 def figure_phrase(column: ColumnFacts, chance: Chance) -> str:
     """price; number of beds for what is counted."""
     phrase = chance.first(column.phrases)
-    return f"number of {phrase}" if column.sort == "count" and chance.coin(0.7) else phrase
+    return f"number of {phrase}" if column.sort == "count" else phrase

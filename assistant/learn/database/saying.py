@@ -43,8 +43,8 @@ def called(facts: TableFacts, chance: Chance, conditions: Sequence[Condition] = 
     of_one, of_many = "", ""
     for place, part in enumerate(after):
         both = place and _is_clause(part) and (_is_clause(after[place - 1]) or chance.coin(0.5))
-        of_many += f" and {part}" if both else f" {part}"
-        of_one += f" and {_singular(part)}" if both else f" {_singular(part)}"
+        of_many += part if part.startswith(",") else f" and {part}" if both else f" {part}"
+        of_one += part if part.startswith(",") else f" and {_singular(part)}" if both else f" {_singular(part)}"
     return Rows(f"{before}{one}{of_one}", f"{before}{many}{of_many}", tuple(made.sql for made in conditions))
 
 
@@ -52,6 +52,8 @@ def _rank(condition: Condition) -> int:
     if condition.noun or condition.before:
         return 0
     first = condition.after.partition(" ")[0]
+    if first == ",":
+        return 4
     return 3 if first in _CLAUSES else 2 if first.endswith(("ed", "ing")) else 1
 
 

@@ -60,7 +60,7 @@ def list_far(facts: Facts, table: TableFacts, joins: Joins, chance: Chance) -> A
     ways, more = and_another(facts, table, way, chance)
     near = more or conditions(table, chance, (0.78, 0.22))
     rows = called(table, chance, [*near, far])
-    shown = [one for one in table.columns.values() if one.sort != "key" and one.place not in labels]
+    shown = [one for one in table.columns.values() if one.sort not in ("key", "flag") and one.place not in labels]
     is_many = way.is_many and not far.names_one
     source = joined(joins, ways)
     if shown and not is_many and chance.coin(0.22):

@@ -139,7 +139,7 @@ def share(facts: TableFacts, joins: Joins, chance: Chance) -> Asked | None:
     if not said or made.noun:
         return None
     start = chance.pick(["What share of", "What percentage of", "What percentage of the", "What share of all",
-                         "How many percent of", "What proportion of the"])  # fmt: skip
+                         "What proportion of the"])  # fmt: skip
     end = chance.pick(["?", "?", ", in percent?"]) if start.startswith("What sh") else "?"
     item = f"100.0 * SUM({made.sql}) / COUNT(*)"
     return Asked(f"{start} {rows.many} {said}{end}", select([item], joins.source(facts.name)), "share", (facts.name,))
@@ -184,12 +184,19 @@ def span(facts: TableFacts, joins: Joins, chance: Chance) -> Asked | None:
     first, last = chance.some(years if of_years else found, 2)
     if str(first.column.low) > str(last.column.low) or (first.n_missing and not last.n_missing):
         first, last = last, first
-    way, word = chance.weighed([(("AVG", "on average"), 0.85), (("SUM", "in total"), 0.15)])
+    word = "on average"
     made = [
         one for one in conditions(facts, chance, (0.6, 0.4)) if one.column not in (first.column.name, last.column.name)
     ]
     rows, unit = called(facts, chance, made), "years" if of_years else "days"
-    a, b = (chance.first(one.phrases).removesuffix(" date").removesuffix(" year") for one in (first, last))
+    a, b = (
+        chance.first(one.phrases)
+        .removesuffix(" date")
+        .removesuffix(" year")
+        .removeprefix("year of ")
+        .removeprefix("date of ")
+        for one in (first, last)
+    )
     forms = [f"How many {unit} are there {word} between {a} and {b} of {rows.many}?",
              f"How many {unit} pass {word} from {a} to {b} of {rows.many}?",
              f"How many {unit} does it take {word} from {a} to {b} for {rows.many}?",
@@ -197,12 +204,11 @@ def span(facts: TableFacts, joins: Joins, chance: Chance) -> Asked | None:
     if not made:
         forms += [f"How many {unit} does it take {word} from {a} to {b}?",
                   f"How many {unit} are there {word} between {a} and {b}?"] * 2  # fmt: skip
-    if way == "AVG":
-        forms += [f"What is the average time between {a} and {b} of {rows.many} in {unit}?"] * 2
-        forms += _lasting(first, last, rows, unit) * 2
-    item = f"{way}({last.place} - {first.place})"
+    forms += [f"What is the average time between {a} and {b} of {rows.many} in {unit}?"] * 2
+    forms += _lasting(first, last, rows, unit) * 3
+    item = f"AVG({last.place} - {first.place})"
     if not of_years:
-        item = f"{way}(julianday({last.place}) - julianday({first.place}))"
+        item = f"AVG(julianday({last.place}) - julianday({first.place}))"
     return Asked(chance.pick(forms), select([item], joins.source(facts.name), rows.sql), "span", (facts.name,))
 
 

@@ -23,7 +23,7 @@ _ALSO: Final = {
     "fare": "price", "manager": "boss", "instructor": "teacher", "birth year": "year of birth", "journey": "trip",
     "trip": "journey", "automobile": "car", "reservation": "booking", "booking": "reservation", "picture": "image",
     "turnover": "revenue", "shop": "store", "store": "shop", "repair": "fix", "postcode": "zip code",
-    "zip code": "postcode", "capacity": "size", "floor": "storey", "specialty": "field", "holiday": "vacation",
+    "zip code": "postcode", "floor": "storey", "specialty": "field", "holiday": "vacation",
 }  # fmt: skip
 
 
