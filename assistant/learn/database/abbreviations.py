@@ -22,6 +22,10 @@ _USUAL_WORDS: Final = """
 _USUAL: Final = frozenset(_USUAL_WORDS.split())
 _KEPT_WORDS: Final = """
  id ip url vat gps pdf sku isbn iban bic vin iso uuid guid html xml json api sms dna tv dvd ssn utc
+ a an per in on at of to by no for and or not is was are has had have can may do did does from until till via with
+ without before after since up out off over under all any each own other new old next last first second third half full
+ part main one two tue wed thu fri sat sun jan feb mar apr jun jul aug sep oct nov dec river set run hit bat kit nail
+ iron wet dry fat rice corn soy meat oat hop beer ale cap hat tie sock coat suit ring bay oar mast tart bun high low
  held lent sent won dob was bid win die send pay bear sell buy write lend treat create retire depart receive update
  cancel appoint enroll inspect deliver renew publish collect assign install canceled pool lane villa vet dish tram
 """

@@ -266,7 +266,8 @@ def any_condition(
     if column.sort in ("group", "name", "text"):
         return text_condition(facts, column, chance)
     if column.sort == "date":
-        return date_condition(column, chance, is_main=is_main_date(facts, column) and _happens(facts, column))
+        return date_condition(column, chance, is_main=is_main_date(facts, column),
+                              is_act=_happens(facts, column))  # fmt: skip
     if column.sort == "flag":
         return flag_condition(column, chance)
     return number_condition(column, chance)

@@ -14,8 +14,11 @@ MONTHS: Final = (
 )  # fmt: skip
 
 
-def date_condition(column: ColumnFacts, chance: Chance, is_main: bool = False) -> Condition | None:
-    """In a year, in a month, before and after a day, between days. `is_main`: "in 2024" alone says enough."""
+def date_condition(
+    column: ColumnFacts, chance: Chance, *, is_main: bool = False, is_act: bool = False
+) -> Condition | None:
+    """In a year, in a month, before and after a day, between days. `is_main`: no other day can be meant; `is_act`: the
+    rows themselves happen then, so that "orders in 2024" says enough."""
     low, high = _day(column.column.low), _day(column.column.high)
     if low is None or high is None or low >= high:
         return None
@@ -24,14 +27,15 @@ def date_condition(column: ColumnFacts, chance: Chance, is_main: bool = False) -
     heads = [f"{one} " for one in column.event.heads(chance) for _ in range(2)] if column.event is not None else []
     if not heads or chance.coin(0.2):
         heads += [f"with {with_article(phrase)} ", f"whose {phrase} is ", f"whose {phrase} was "]
-    if is_main:
+    if is_main and is_act:
         heads += [""] * max(2, len(heads) * 2 // 3)
     head = chance.pick(heads)
     way = chance.weighed([("year", 0.38), ("month", 0.17), ("after", 0.12), ("before", 0.12), ("since", 0.07),
                           ("between", 0.06), ("day", 0.05), ("any month", 0.03), ("part", 0.05)])  # fmt: skip
     made = _in_parts(column, way, low, high, day, chance) if way in ("part", "between") else None
     if way in ("part", "between"):
-        return Condition(made[0], f"{head}{made[1]}", column=name) if made is not None else None
+        late = made[1] if made is not None and is_main and is_act else ""
+        return Condition(made[0], f"{head}{made[1]}", column=name, when=late) if made is not None else None
     if way == "year":
         sql, said = _year(column, day, chance, is_alone=not head)
     elif way == "month":
@@ -53,7 +57,7 @@ def date_condition(column: ColumnFacts, chance: Chance, is_main: bool = False) -
     noun = column.event.noun if column.event is not None else ""
     if noun and column.event is not None and column.event.base != "leave" and chance.coin(0.1):
         return Condition(sql, said, column=name, noun=noun)
-    return Condition(sql, f"{head}{said}", column=name)
+    return Condition(sql, f"{head}{said}", column=name, when=said if is_main and is_act else "")
 
 
 def _year(column: ColumnFacts, day: date, chance: Chance, *, is_alone: bool) -> tuple[str, str]:

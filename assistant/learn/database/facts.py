@@ -30,7 +30,8 @@ _OWN_NAMES: Final = {"full", "display", "product", "common", "short", "long", "o
 _PERSON_PARTS: Final = ({"first", "given", "fore"}, {"last", "sur", "family"})
 _NOT_SUMMED: Final = {
     "year", "age", "rating", "score", "latitude", "longitude", "floor", "level", "number", "code", "zip", "rank",
-    "percent", "rate", "price", "temperature", "grade", "position", "stars", "ratio", "share", "limit",
+    "percent", "rate", "price", "minute", "hour", "day", "week", "month", "order", "temperature",
+    "grade", "position", "stars", "ratio", "share", "limit",
 }  # fmt: skip
 _MONEY: Final = {"price", "cost", "fee", "salary", "wage", "amount", "total", "revenue", "budget", "rent",
                  "payment", "charge", "balance", "income", "fare", "value", "turnover", "profit", "tax"}  # fmt: skip
@@ -321,7 +322,8 @@ def _role(key: Key, target: TableFacts) -> str:
     """What the other row is: "manager" for manager_id; "" where that is only its table's name."""
     words = [word for word in words_of(key.columns[0]) if word not in ("id", "code", "number", "key", "ref")]
     own = table_words_of(target.name)
-    if len(words) > len(own) and words[-len(own) :] == own:  # MGR_EMP_NO is the number of the manager
+    rest = " ".join(words[: -len(own)])
+    if rest and words[-len(own) :] == own and thing_of(rest) == "person":  # MGR_EMP_NO is the number of the manager
         words = words[: -len(own)]
     if words[:1] in (["from"], ["to"]):
         words = ["origin" if words[0] == "from" else "destination", *(words[1:] or own)]

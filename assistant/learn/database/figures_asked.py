@@ -9,7 +9,7 @@ from rushlight.assistant.learn.database.names import plural_of
 from rushlight.assistant.learn.database.number_conditions import verb_of
 from rushlight.assistant.learn.database.orders import SORTED, adjectives, ages, most_words, verb_forms
 from rushlight.assistant.learn.database.rows_asked import NUMBERS, conditions, figure_phrase
-from rushlight.assistant.learn.database.saying import Rows, called
+from rushlight.assistant.learn.database.saying import Rows, called, called_late, said_late
 from rushlight.assistant.learn.database.synonyms import thing_of
 
 SMALL_NUMBERS: Final = {2: "two", 3: "three", 4: "four", 5: "five", 10: "ten"}
@@ -22,7 +22,7 @@ def amount(facts: TableFacts, joins: Joins, chance: Chance) -> Asked | None:
         return None
     column = chance.pick(numbers)
     made = [one for one in conditions(facts, chance, (0.3, 0.55, 0.15)) if one.column != column.column.name]
-    rows = called(facts, chance, made)
+    rows, tail = called_late(facts, chance, made)
     item, words = aggregate(column, chance)
     forms = amount_forms(column, words, rows, chance)
     verb, noun = _PAID.get(facts.nouns[0].one.rpartition(" ")[2], ""), facts.nouns[0].many
@@ -31,7 +31,7 @@ def amount(facts: TableFacts, joins: Joins, chance: Chance) -> Asked | None:
         if not rest.startswith((" that", " which", " whose", ",")):
             forms += [f"How much was {verb}{rest} in total?", f"What was {verb}{rest} in total?",
                       f"How much was {verb}{rest}?", f"What was {verb}{rest}?"] * 3  # fmt: skip
-    question = chance.pick(forms)
+    question = said_late(chance.pick(forms), tail)
     if column.unit and chance.coin(0.08) and question.endswith("?"):
         question = f"{question.rstrip('?')} in {column.unit}?"
     return Asked(question, select([item], joins.source(facts.name), rows.sql), "amount", (facts.name,))

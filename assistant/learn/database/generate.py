@@ -41,6 +41,8 @@ _FAR_MAKERS: Final[tuple[tuple[FarMaker, float], ...]] = (
     (groups_far.different_far, 0.3),
 )  # fmt: skip
 _ONE_TABLE: Final = 0.58  # of all questions
+_VAIN: Final = 40  # times that a kind is tried for each question that came of it; then the tables know none
+_AHEAD: Final = 60  # questions over which kinds that fail often may catch up with their share
 _TRIES: Final = 40  # for each question that is wanted
 _EMPTY: Final = 0.03  # of all queries that may find nothing
 _SECONDS: Final = 1.0
@@ -85,6 +87,7 @@ def generate(database: Database, n: int, seed: int = 0, watch: Watch | None = No
             if n_empty >= _EMPTY * n_made:
                 continue
             n_empty += 1
+        maker.kept()
         seen.add(made.question.lower())
         skeletons[skeleton(made.sql)] += 1
         n_made += 1
@@ -105,30 +108,45 @@ def _finds(database: Database, sql: str) -> bool:
 
 
 class _Maker:
-    """Draws a kind of question and a table, so that each gets its share."""
+    """Draws a kind of question and a table, so that each gets its share: kinds that fail often are tried more often."""
 
     def __init__(self, facts: Facts, joins: Joins, chance: Chance) -> None:
         self._facts, self._joins, self._chance = facts, joins, chance
         self._tables = [one for one in facts.tables.values() if one.table.n_rows and _worth(one)]
         self._used: Counter[str] = Counter()
+        self._kept: Counter[int] = Counter()
+        self._tried: Counter[int] = Counter()
+        near, far = sum(weight for _, weight in _MAKERS), sum(weight for _, weight in _FAR_MAKERS)
+        several = 1.0 - _ONE_TABLE if facts.links else 0.0
+        self._shares = [weight / near * (1.0 - several) for _, weight in _MAKERS]
+        self._shares += [weight / far * several for _, weight in _FAR_MAKERS]
         self.can_ask = any(_worth(one) for one in self._tables)
+        self._drawn = 0
 
     def make(self) -> Asked | None:
         chance = self._chance
-        several = bool(self._facts.links) and not chance.coin(_ONE_TABLE)
+        alive = [
+            which for which in range(len(self._shares)) if self._tried[which] < _VAIN * (self._kept[which] + 1)
+        ] or list(range(len(self._shares)))
+        whole, n_soon = sum(self._shares[which] for which in alive), self._kept.total() + _AHEAD
+        lacking = [(which, self._shares[which] / whole * n_soon - self._kept[which]) for which in alive]
+        self._drawn = chance.weighed([(which, max(0.01, lack)) for which, lack in lacking])
+        self._tried[self._drawn] += 1
         table = self._table()
         made: Asked | None
-        if several:
-            far = chance.weighed(_FAR_MAKERS)
-            made = far(self._facts, table, self._joins, chance)
+        if self._drawn < len(_MAKERS):
+            made = _MAKERS[self._drawn][0](table, self._joins, chance)
         else:
-            near = chance.weighed(_MAKERS)
-            made = near(table, self._joins, chance)
+            made = _FAR_MAKERS[self._drawn - len(_MAKERS)][0](self._facts, table, self._joins, chance)
         if made is None or "FROM" not in made.sql:
             return None
         self._used[table.name] += 1
         values = [value.replace("''", "'").strip("%") for value in _TEXT.findall(made.sql)]
         return replace(made, question=polished(made.question, chance, values))
+
+    def kept(self) -> None:
+        """The last one came into the lesson."""
+        self._kept[self._drawn] += 1
 
     def _table(self) -> TableFacts:
         """A table; those with more columns more often, those asked little so far first."""

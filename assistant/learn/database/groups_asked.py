@@ -1,8 +1,9 @@
 """Questions about groups of rows of one table: a figure for each value, year or month; the value with the most."""
 
+from dataclasses import replace
 from typing import Final
 
-from rushlight.assistant.learn.database.asked import Asked, Joins, select
+from rushlight.assistant.learn.database.asked import Asked, Joins, select, verbal
 from rushlight.assistant.learn.database.chance import Chance
 from rushlight.assistant.learn.database.conditions import is_main_date
 from rushlight.assistant.learn.database.facts import ColumnFacts, TableFacts
@@ -12,7 +13,7 @@ from rushlight.assistant.learn.database.number_conditions import verb_of
 from rushlight.assistant.learn.database.orders import adjectives
 from rushlight.assistant.learn.database.relations import KINDED, is_place, prepositions
 from rushlight.assistant.learn.database.rows_asked import NUMBERS, conditions, figure_phrase
-from rushlight.assistant.learn.database.saying import Rows, called
+from rushlight.assistant.learn.database.saying import Rows, called, called_late, said_late
 
 _EACH: Final = ("per", "per", "for each", "by", "for every", "in each", "grouped by", "broken down by", "of each")
 _DOWN: Final = (", most first", ", highest first", ", in descending order", ", best first", ", largest first",
@@ -63,7 +64,7 @@ def grouped(facts: TableFacts, joins: Joins, chance: Chance) -> Asked | None:
     made = [one for one in conditions(facts, chance, (0.64, 0.36)) if one.column != column.column.name]
     if column.sort == "date":
         return _by_time(facts, column, joins, chance)
-    rows = called(facts, chance, made)
+    rows, tail = called_late(facts, chance, made)
     key, word = column.place, chance.first(column.phrases)
     if column.sort == "count":
         word = f"number of {column.phrase}"
@@ -75,7 +76,7 @@ def grouped(facts: TableFacts, joins: Joins, chance: Chance) -> Asked | None:
     if column.sort == "flag":
         each = f"by whether they are {word}"
     end = "?" if what.startswith(("How", "What")) else ""
-    question, order = ordered(item, f"{what} {each}", end, chance, 0.2)
+    question, order = ordered(item, f"{what} {each}", end, chance, 0.0 if tail else 0.2)
     if not order and column.sort != "flag" and chance.coin(0.1):
         question = f"For each {word}, {what[0].lower()}{what[1:]}{end}"
     if item == "COUNT(*)" and column.sort != "flag" and chance.coin(0.34):
@@ -88,9 +89,13 @@ def grouped(facts: TableFacts, joins: Joins, chance: Chance) -> Asked | None:
                       if one in ("from", "through")]  # fmt: skip
             forms += [f"How many {rows.many} are {one} each {word}" for one in prepositions(column)]
             forms += [f"How many {rows.many} were {one} each {word}" for one in prepositions(column)]
-        question, order = ordered(item, chance.pick(forms), "?", chance, 0.15)
+        question, order = ordered(item, chance.pick(forms), "?", chance, 0.0 if tail else 0.15)
+    elif item == "COUNT(*)" and len(made) == 1 and not order and verbal(made[0].after) and chance.coin(0.5):
+        bare, said = called(facts, chance).many, verbal(made[0].after)
+        question = chance.pick([f"How many {bare} {each} {said}?", f"How many {bare} {said} {each}?"])
+        tail = ""
     sql = select([key, item], joins.source(facts.name), where, group=[key], order=order)
-    return Asked(question, sql, "grouped", (facts.name,))
+    return Asked(question if order else said_late(question, tail), sql, "grouped", (facts.name,))
 
 
 def _what(facts: TableFacts, column: ColumnFacts, rows: Rows, chance: Chance) -> tuple[str, str]:
@@ -159,7 +164,8 @@ def _by_time(facts: TableFacts, column: ColumnFacts, joins: Joins, chance: Chanc
 
 
 def _is_few(column: ColumnFacts) -> bool:
-    return 1 < (column.column.n_distinct or 99) <= 12 and isinstance(column.column.low, int)
+    n_distinct = column.column.n_distinct or 99
+    return 1 < n_distinct <= 12 and n_distinct * 2 < column.column_rows and isinstance(column.column.low, int)
 
 
 def top_group(facts: TableFacts, joins: Joins, chance: Chance) -> Asked | None:
@@ -169,15 +175,17 @@ def top_group(facts: TableFacts, joins: Joins, chance: Chance) -> Asked | None:
         return None
     column = chance.pick(found)
     key, word, tail = column.place, chance.first(column.phrases), ""
-    made = [one for one in conditions(facts, chance, (0.74, 0.26)) if one.column != column.column.name]
-    rows = called(facts, chance, made)
+    made = [one for one in conditions(facts, chance, (0.7, 0.3)) if one.column != column.column.name]
+    rows, late = called_late(facts, chance, made)
     where = list(rows.sql)
     if column.n_missing:
         where.append(f"{column.place} IS NOT NULL")
     if column.sort == "date":
         is_month, low, high = chance.coin(0.5), str(column.column.low)[:4], str(column.column.high)[:4]
         key, word = f"strftime('{'%Y-%m' if is_month else '%Y'}', {column.place})", "month" if is_month else "year"
-        if is_month and chance.coin(0.6) and low.isdigit() and high.isdigit():
+        if chance.coin(0.12) and column.column.holds != "time":
+            key, word = column.place, chance.pick(["day", "date"])
+        elif is_month and chance.coin(0.6) and low.isdigit() and high.isdigit():
             year = int(low) + chance.below(int(high) - int(low) + 1)
             key, tail = f"strftime('%m', {column.place})", f" of {year}"
             where.append(f"{column.place} LIKE '{year}-%'")
@@ -186,10 +194,11 @@ def top_group(facts: TableFacts, joins: Joins, chance: Chance) -> Asked | None:
     source, many = joins.source(facts.name), plural_of(word) + tail
     item, had, up = _had(facts, rows, chance)
     if chance.coin(0.35) and item == "COUNT(*)":
-        return _many(column, key, word, many, rows, source, where, facts, chance)
+        asked = _many(column, key, word, many, rows, source, where, facts, chance)
+        return replace(asked, question=said_late(asked.question, late))
     n = chance.weighed([(1, 0.8), (3, 0.12), (5, 0.05), (2, 0.03)]) if not tail else 1
-    forms = _top_forms(column, word + tail, many, had, rows, up, n, item)
-    question, items = chance.pick(forms), [key]
+    forms = _top_forms(column, word + tail, many, had, rows, up, n, item, is_people=facts.is_person)
+    question, items = said_late(chance.pick(forms), late), [key]
     if n == 1 and chance.coin(0.12) and question.startswith(("Which", "In which")):
         items = [key, item]
         question = question.rstrip("?") + (", and how many?" if item == "COUNT(*)" else ", and how much is it?")
@@ -213,7 +222,7 @@ def _had(facts: TableFacts, rows: Rows, chance: Chance) -> tuple[str, str, bool]
 
 
 def _top_forms(
-    column: ColumnFacts, word: str, many: str, had: str, rows: Rows, up: bool, n: int, item: str
+    column: ColumnFacts, word: str, many: str, had: str, rows: Rows, up: bool, n: int, item: str, *, is_people: bool
 ) -> list[str]:
     little = (prepositions(column) or ("",))[0] if column.sort == "group" else "in"
     most = "most" if up else "least"
@@ -233,7 +242,7 @@ def _top_forms(
                   rows.sql else f"What is the {most} common {word} among {rows.many}?",
                   f"Which {word} occurs {most} often among {rows.many}?", f"Which {word} is {most} common?" if not
                   rows.sql else f"Which {word} is {most} common among {rows.many}?"]  # fmt: skip
-        if is_place(column) and up:
+        if is_place(column) and up and is_people:
             forms += [f"Where do most {rows.many} come from?", f"Which {word} do most {rows.many} come from?"]
         if column.sort in ("date", "year") and column.event is not None:
             said = column.event.base if column.event.does else column.event.participle

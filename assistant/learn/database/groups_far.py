@@ -1,6 +1,6 @@
 """Figures for each row of another table, or each kind of it: counted, summed, the most, those with many, how many."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from rushlight.assistant.learn.database.asked import Asked, Joins, select
 from rushlight.assistant.learn.database.chance import Chance
@@ -13,7 +13,7 @@ from rushlight.assistant.learn.database.orders import adjectives
 from rushlight.assistant.learn.database.paths import Way, group_of, joined, tables_of
 from rushlight.assistant.learn.database.relations import act_of, done_alone, done_to, is_buyer
 from rushlight.assistant.learn.database.rows_asked import NUMBERS, conditions
-from rushlight.assistant.learn.database.saying import Rows, called
+from rushlight.assistant.learn.database.saying import Rows, called, called_late, said_late
 from rushlight.assistant.learn.database.several_tables import and_another, way_of
 
 
@@ -54,7 +54,7 @@ def _group(way: Way, chance: Chance) -> _Group | None:
         column = chance.pick([one for one in groups if one not in end.label] or groups)
         said = chance.pick([f"{column.phrase} of the {one}", f"{one} {column.phrase}", column.phrase])
         return _Group(way, [column.place], [column.place], said, plural_of(said), column)
-    if not end.label and not (chance.coin(0.3) and not way.is_many):
+    if not end.label and not (chance.coin(0.5) and not way.is_many):
         return None
     items, keys = group_of(end)
     return _Group(way, items, keys, one, many, None) if items else None
@@ -83,20 +83,27 @@ def grouped_far(facts: Facts, table: TableFacts, joins: Joins, chance: Chance) -
         return None
     ways, more = and_another(facts, table, way, chance)
     made = more or conditions(table, chance, (0.68, 0.32))
-    rows, source = called(table, chance, made), joined(joins, ways)
+    (rows, tail), source = called_late(table, chance, made), joined(joins, ways)
     if not source:
         return None
-    figure, tables = _figure(table, rows, chance), tables_of(*ways)
+    asked = _asked(table, group, rows, source, tables_of(*ways), bool(tail), chance)
+    return replace(asked, question=said_late(asked.question, tail)) if asked is not None else None
+
+
+def _asked(
+    table: TableFacts, group: _Group, rows: Rows, source: str, tables: tuple[str, ...], is_late: bool, chance: Chance
+) -> Asked | None:  # fmt: skip
+    figure = _figure(table, rows, chance)
     which = chance.weighed([("each", 0.46), ("top", 0.3), ("having", 0.24)])
     if which == "having" and (not figure.said or figure.way in ("SUM", "AVG")):
         return _having(group, figure, rows, source, tables, chance)
     if which == "each" or (figure.said and figure.way not in ("AVG", "SUM")):
-        return _each(group, figure, rows, source, tables, chance)
+        return _each(group, figure, rows, source, tables, chance, share=0.0 if is_late else 0.24)
     return _top(group, figure, rows, source, tables, chance)
 
 
 def _each(
-    group: _Group, figure: _Figure, rows: Rows, source: str, tables: tuple[str, ...], chance: Chance
+    group: _Group, figure: _Figure, rows: Rows, source: str, tables: tuple[str, ...], chance: Chance, share: float
 ) -> Asked:  # fmt: skip
     one, table, end = group.one, group.way.start, group.way.end
     each = chance.pick([f"per {one}", f"per {one}", f"for each {one}", f"by {one}", f"for every {one}",
@@ -133,7 +140,7 @@ def _each(
             if is_buyer(end) and group.column is None:
                 question = f"How much did each {one} spend on {rows.many}"
     end_mark = "?" if question.startswith(("How", "What", "When")) or ", when" in question else ""
-    question, order = ordered(figure.item, question, end_mark, chance, 0.24)
+    question, order = ordered(figure.item, question, end_mark, chance, share)
     if not order and chance.coin(0.06) and not question.startswith("For"):
         plain = question.replace(f" {each}", "")
         if f"each {one}" not in plain:

@@ -42,7 +42,7 @@ def lookup(facts: TableFacts, joins: Joins, chance: Chance) -> Asked | None:
 
 def lookup_forms(column: ColumnFacts, phrase: str, who: str, said: str, chance: Chance) -> list[str]:
     """How one asks for a column of something."""
-    words = set(column.phrase.split())
+    words = set(column.phrase.split()) if column.sort in ("number", "money", "count", "year") else set()
     if column.sort == "flag":
         said = with_article(phrase) if thing_of(phrase) == "person" else phrase
         if flag_has(column, phrase):
@@ -76,7 +76,7 @@ def lookup_forms(column: ColumnFacts, phrase: str, who: str, said: str, chance: 
         forms += [f"Who {did(column)} {who}?"] * 5 if did(column) else []
     if column.sort == "count":
         forms = [f"How many {phrase} does {who} have?"] * 8 + forms[:4]
-    if words & {"phone", "email", "telephone"}:
+    if set(column.phrase.split()) & {"phone", "email", "telephone"}:
         forms += [f"How can I reach {who}?"]
     return forms
 

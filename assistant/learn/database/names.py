@@ -78,7 +78,7 @@ def words_of(name: str) -> list[str]:
         if found and part.lower() in ("min", "nm") and _LASTS & set(found):  # minutes; least or name of other things
             found.append("minutes" if part.lower() == "min" else "nmi")
             continue
-        found += (SHORT.get(part.lower()) or expanded(part)).split("_")
+        found += (SHORT.get(part.lower()) or (part.lower() if part.lower() in UNITS else expanded(part))).split("_")
     if len(found) > 1 and found[0] in _NEVER_IN_FRONT:
         found = found[1:]
     return found or [name.lower()]
@@ -144,6 +144,8 @@ def plural_of(word: str) -> str:
     if of and head:
         return f"{plural_of(head)} of {tail}"
     before, _, last = word.rpartition(" ")
+    if before and last.endswith("ed"):  # amounts used
+        return f"{plural_of(before)} {last}"
     if last in _ODD_PLURALS:
         made = _ODD_PLURALS[last]
     elif last.endswith("s") and singular_of(last) != last:  # stars, days: several already

@@ -50,6 +50,9 @@ def number_condition(column: ColumnFacts, chance: Chance) -> Condition | None:
     number = number_in(column, chance)
     if number is None:
         return None
+    if column.sort == "count" and number == 0:
+        few = chance.pick([f"with no {column.phrase}", f"without {column.phrase}", f"that have no {column.phrase}"])
+        return Condition(f"{column.place} = 0", few, column=column.column.name)
     if column.sort == "year":
         return _year_number(column, int(number), chance)
     phrase, is_money = chance.first(column.phrases), column.sort == "money"
@@ -132,7 +135,7 @@ def comparatives(column: ColumnFacts) -> tuple[str, str]:
 
 def verb_of(column: ColumnFacts) -> tuple[str, str]:
     """costing, cost: what rows do as much as the column says."""
-    words = set(column.phrase.split())
+    words = set(column.phrase.split()) if column.sort in ("number", "money", "count") else set()
     if words & {"rate", "rating"} and column.sort != "money":
         return ("", "")
     return next(((ing, verb) for names, ing, verb in _SAID_AS if words & names), ("", ""))

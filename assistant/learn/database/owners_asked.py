@@ -1,5 +1,7 @@
 """Questions from the side of what rows belong to: what X has, spent or leads; what has none, or never did."""
 
+from dataclasses import replace
+
 from rushlight.assistant.learn.database.asked import Asked, Joins, label_of, select, verbal
 from rushlight.assistant.learn.database.chance import Chance
 from rushlight.assistant.learn.database.conditions import any_condition
@@ -8,10 +10,10 @@ from rushlight.assistant.learn.database.figures_asked import aggregate
 from rushlight.assistant.learn.database.groups_asked import figure_words
 from rushlight.assistant.learn.database.lookups import name_of_row
 from rushlight.assistant.learn.database.names import plural_of
-from rushlight.assistant.learn.database.paths import joined, tables_of
+from rushlight.assistant.learn.database.paths import Way, joined, tables_of
 from rushlight.assistant.learn.database.relations import DID, act_of, done_alone, done_to, is_buyer
 from rushlight.assistant.learn.database.rows_asked import NUMBERS, conditions, how_many
-from rushlight.assistant.learn.database.saying import Rows, called
+from rushlight.assistant.learn.database.saying import Rows, called, called_late, said_late
 from rushlight.assistant.learn.database.several_tables import a_or_an, way_of
 from rushlight.assistant.learn.database.synonyms import thing_of
 from rushlight.assistant.sql.grammar import literal
@@ -30,9 +32,16 @@ def owned(facts: Facts, table: TableFacts, joins: Joins, chance: Chance) -> Aske
     if way.role and chance.coin(0.7):
         who = f"the {noun} {said}"
     made = conditions(table, chance, (0.5, 0.5))
-    rows, source = called(table, chance, made), joined(joins, [way])
+    (rows, tail), source = called_late(table, chance, made), joined(joins, [way])
     if not source:
         return None
+    asked = _owned(table, way, rows, source, far, who, said, chance)
+    return replace(asked, question=said_late(asked.question, tail))
+
+
+def _owned(
+    table: TableFacts, way: Way, rows: Rows, source: str, far: list[str], who: str, said: str, chance: Chance
+) -> Asked:
     past, base, _ = act_of(table)
     acts = bool(past) and is_buyer(way.end) and not way.role
     numbers, where = table.of(*NUMBERS), [*rows.sql, *far]
@@ -58,7 +67,7 @@ def owned(facts: Facts, table: TableFacts, joins: Joins, chance: Chance) -> Aske
                  f"What {rows.many} does {who} have?", f"List {said}'s {rows.many}.",
                  f"Which {rows.many} belong to {who}?", f"Show the {rows.many} of {who}."]  # fmt: skip
         forms += [f"Which {rows.many} did {who} {base}?"] * 4 if acts else []
-        return Asked(chance.pick(forms), select(labels, source, where, distinct=way.is_many), "list", tables_of(way))
+        return Asked(chance.pick(forms), select(labels, source, where), "list", tables_of(way))
     forms = [f"How many {rows.many} does {who} have?"] * 4 + [f"How many {rows.many} did {who} have?",
                                                             f"How many {rows.many} has {who} had?"]  # fmt: skip
     if acts:

@@ -70,8 +70,10 @@ def phrases_of(
     if sort == "date":
         happens, _, end = phrase.rpartition(" ")
         usual = _DAYS.get(happens.rpartition(" ")[2], "")
-        if end in ("on", "at", "until", "till", "from", "date", "day", "time") and happens:
-            plain = phrase if end in ("from", "until", "till") else happens
+        if end in ("on", "at", "until", "till", "to", "through", "from", "date", "day", "time") and happens:
+            plain = f"{happens} from" if end == "from" else happens
+            if end in ("until", "till", "to", "through"):
+                plain = f"{happens} until"
             phrase, more = (f"{usual} date", (f"date of {usual}",)) if usual else (f"{plain} date", ())
             if is_only and happens != "birth":
                 more = (*more, "date")

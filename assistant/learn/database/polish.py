@@ -68,7 +68,9 @@ def _shorter(text: str) -> str:
     ):  # fmt: skip
         if text.startswith(start):
             rest = re.sub(r" (are there|were there|do we have|exist)(?=\?)", "", text[len(start) :])
-            if start in ("How many ", "Which ") and _ASKING.search(rest):
+            if start == "How many " and _ASKING.search(f" {rest}"):
+                return text
+            if start == "Which " and rest == text[len(start) :]:
                 return text
             return instead + rest.rstrip("?.") if len(rest.split()) > 2 else text
     return text

@@ -15,7 +15,7 @@ _PREPOSITIONS_TEXT: Final = """
 source=from through; channel=through by; origin=from; method=by; weekday=on; floor=on; department=in
 division=in; team=in; section=in; sector=in; industry=in; faculty=in; wing=in; branch=in; discipline=in; field=in
 specialty=in; speciality=in; specialization=in; subject=in; season=in; language=in; currency=in; color=in; colour=in
-medium=in; size=in; reason=for; purpose=for; vehicle=by; carrier=by; platform=on; zone=in; room=in; building=in
+size=in; reason=for; purpose=for; vehicle=by; carrier=by; platform=on; zone=in; room=in; building=in
 topic=about; theme=about; quarter=in; group=in; league=in; hall=in; unit=in
 """
 _PREPOSITIONS: Final = {

@@ -100,7 +100,7 @@ def listing(facts: TableFacts, joins: Joins, chance: Chance) -> Asked | None:
 
 def columns_of(facts: TableFacts, joins: Joins, chance: Chance) -> Asked | None:
     """One to three columns of some rows."""
-    shown = [one for one in facts.columns.values() if one.sort != "key" and (one.sort != "flag" or chance.coin(0.15))]
+    shown = [one for one in facts.columns.values() if one.sort != "key" and one.sort != "flag"]
     if not shown:
         return None
     chosen = chance.some(shown, chance.weighed([(1, 0.5), (2, 0.4), (3, 0.1)]))

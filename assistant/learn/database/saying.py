@@ -8,6 +8,7 @@ from rushlight.assistant.learn.database.chance import Chance
 from rushlight.assistant.learn.database.facts import TableFacts
 from rushlight.assistant.learn.database.names import plural_of
 
+_LATE: Final = 0.45
 _CLAUSES: Final = ("whose", "that", "where", "which", "who")
 
 
@@ -20,6 +21,7 @@ class Condition:
     before: str = ""
     column: str = ""
     noun: str = ""  # in the place of the table's own: tablets for drugs of the form tablet
+    when: str = ""  # the same as a time at the end of the sentence: in 2024
     names_one: bool = False  # whether it names one row of another table
 
 
@@ -46,6 +48,21 @@ def called(facts: TableFacts, chance: Chance, conditions: Sequence[Condition] = 
         of_many += part if part.startswith(",") else f" and {part}" if both else f" {part}"
         of_one += part if part.startswith(",") else f" and {_singular(part)}" if both else f" {_singular(part)}"
     return Rows(f"{before}{one}{of_one}", f"{before}{many}{of_many}", tuple(made.sql for made in conditions))
+
+
+def called_late(facts: TableFacts, chance: Chance, conditions: Sequence[Condition], noun: str = "") -> tuple[Rows, str]:
+    """The same, and now and then a time that is said at the end of the question instead: in 2024."""
+    when = [one for one in conditions if one.when]
+    if len(when) != 1 or not chance.coin(_LATE):
+        return called(facts, chance, conditions, noun), ""
+    rows = called(facts, chance, [one for one in conditions if one is not when[0]], noun)
+    return Rows(rows.one, rows.many, (*rows.sql, when[0].sql)), f" {when[0].when}"
+
+
+def said_late(question: str, tail: str) -> str:
+    """The question with that time at its end."""
+    plain = question.rstrip("?.")
+    return f"{plain}{tail}{question[len(plain) :]}" if tail else question
 
 
 def _rank(condition: Condition) -> int:

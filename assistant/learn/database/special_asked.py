@@ -114,8 +114,9 @@ def against_mean(facts: TableFacts, joins: Joins, chance: Chance) -> Asked | Non
     which += [f"that {one}" for one in said]
     times = ""
     if up and chance.coin(0.2):
-        times, said = "2 * ", [f"{verb} more than twice the average"] if verb else []
-        which = [f"whose {phrase} is more than twice the average", f"with more than double the average {phrase}",
+        times, often = chance.pick([("2 * ", "twice"), ("2 * ", "double"), ("1.5 * ", "1.5 times")])
+        said = [f"{verb} more than {often} the average"] if verb else []
+        which = [f"whose {phrase} is more than {often} the average", f"with more than {often} the average {phrase}",
                  *(f"that {one}" for one in said)]  # fmt: skip
     source, after = joins.source(facts.name), chance.pick(which)
     where = [f"{column.place} {'>' if up else '<'} (SELECT {times}AVG({column.place}) {source})"]
