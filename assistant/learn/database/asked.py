@@ -153,7 +153,7 @@ _ARE: Final = re.compile(
 _ING: Final = {"costing": "cost", "earning": "earn", "weighing": "weigh", "lasting": "last", "having": "have",
                "lacking": "lack", "arriving": "arrive", "leaving": "leave", "starting": "start", "ending": "end",
                "expiring": "expire", "beginning": "begin", "closing": "close", "opening": "open", "living": "live",
-               "departing": "depart", "joining": "join", "belonging": "belong"}  # fmt: skip
+               "working": "work", "departing": "depart", "joining": "join", "belonging": "belong"}  # fmt: skip
 _DONE: Final = ("born", "built", "paid", "left", "sold", "bought", "begun", "held", "sent", "made", "lent", "due",
                 "taken", "given", "written", "won")  # fmt: skip
 

@@ -16,6 +16,7 @@ from rushlight.assistant.sql.grammar import literal
 _ADJECTIVE_ENDS: Final = ("able", "ible", "ic", "al", "ive", "ful", "less", "ous", "ary", "ant", "ent")
 # What happened to every row: where the year is missing, it is not known.
 _ONCE: Final = {"bear", "make", "build", "found", "write", "publish", "establish", "construct", "manufacture", "create"}
+_JOBS: Final = {"job", "job title", "position", "role", "occupation", "profession", "title"}
 _VIEWS: Final = {"view", "access", "permission", "discount", "parking", "breakfast", "wifi", "insurance", "warranty"}
 
 
@@ -121,9 +122,11 @@ def _equal(facts: TableFacts, column: ColumnFacts, value: str, said: str, phrase
              f"where the {phrase} is {said}", f"that have the {phrase} {said}"]  # fmt: skip
     if set(column.phrase.split()) & KINDED - {"status"}:
         forms += [f"of {phrase} {said}", f"of the {phrase} {said}"]
+    if column.phrase in _JOBS and facts.is_person:
+        forms += [f"who work as {value.lower()}", f"working as {value.lower()}", f"that work as {said}"] * 2
     if column.sort == "name":
         forms += [f"called {said}", f"named {said}", f"with the name {said}"]
-    elif column.sort == "group" and chance.coin(0.2):
+    elif column.sort == "group" and column.phrase not in _JOBS and chance.coin(0.2):
         forms += [f"for {said}"] * 3
     return Condition(sql, chance.pick(forms), column=name)
 

@@ -152,6 +152,8 @@ def event_of(words: Sequence[str], nouns: Sequence[str] = (), *, is_person: bool
         return Event(f"check {way}", f"checked {way}", f"checked {way}", True)
     if found is None:
         return None
+    if found.base == "create" and is_person:
+        return Event("register", "registered", "registered", True)
     if found.base in _PEOPLE_DO:
         found = Event(found.base, found.past, found.participle, is_person)
     own = {word for noun in nouns for word in noun.split()}

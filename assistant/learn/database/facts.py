@@ -34,7 +34,8 @@ _NOT_SUMMED: Final = {
     "grade", "position", "stars", "ratio", "share", "limit",
 }  # fmt: skip
 _MONEY: Final = {"price", "cost", "fee", "salary", "wage", "amount", "total", "revenue", "budget", "rent",
-                 "payment", "charge", "balance", "income", "fare", "value", "turnover", "profit", "tax"}  # fmt: skip
+                 "payment", "charge", "balance", "freight", "premium", "commission", "bonus", "deposit",
+                 "expense", "subtotal", "income", "fare", "value", "turnover", "profit", "tax"}  # fmt: skip
 # A text or number of this name is what a row without a name is known by.
 _CODES: Final = {"number", "code", "plate", "registration", "isbn", "sku", "barcode", "serial", "symbol", "ticker",
                  "reference", "vin", "identifier", "callsign"}  # fmt: skip
@@ -195,6 +196,14 @@ def _table_facts(
     for one in [one for one in facts.label if one.sort == "group"]:  # rows are known by it: they make no groups
         facts.columns[one.column.name] = replace(one, sort="text")
         facts.label = tuple(facts.columns[each.column.name] for each in facts.label)
+    if len(facts.label) == 1 and facts.label[0].sort == "name":  # the name of a product is no product
+        one, called = facts.label[0], {noun.one for noun in nouns}
+        phrases = tuple(said for said in one.phrases if said not in called and said not in ("kind", "type"))
+        facts.columns[one.column.name] = replace(one, phrases=tuple(dict.fromkeys(("name", *phrases))))
+        if one.phrase in called:
+            facts.label = (facts.columns[one.column.name],)
+        else:
+            facts.columns[one.column.name] = one
     for name, one in facts.columns.items():
         if one.sort == "name" and one not in facts.label and one.values and not one.is_unique:
             facts.columns[name] = _as_group(one, said)
@@ -249,7 +258,8 @@ def _sort(
         few = (column.n_distinct or 0) <= 12 < n_rows and words[-1] == "number"  # FLR_NO: a floor and no code
         if whole and words[-1] in _CODES and words[:1] != ["number"] and not few:
             return "text"
-        return "count" if whole and words[-1].endswith("s") and not words[-1].endswith("ss") else "number"
+        counted = words[0] if len(words) > 2 and words[1] in ("in", "on", "of") else words[-1]  # units in stock
+        return "count" if whole and counted.endswith("s") and not counted.endswith("ss") else "number"
     if words[-1] in _NAMES:
         return "name"
     n_distinct = column.n_distinct or 0

@@ -12,7 +12,7 @@ from rushlight.assistant.learn.database.number_conditions import verb_of
 from rushlight.assistant.learn.database.orders import adjectives
 from rushlight.assistant.learn.database.paths import Way, group_of, joined, tables_of
 from rushlight.assistant.learn.database.relations import act_of, done_alone, done_to, is_buyer
-from rushlight.assistant.learn.database.rows_asked import NUMBERS, conditions
+from rushlight.assistant.learn.database.rows_asked import NUMBERS, conditions, pieces_and_price
 from rushlight.assistant.learn.database.saying import Rows, called, called_late, said_late
 from rushlight.assistant.learn.database.several_tables import and_another, way_of
 
@@ -60,8 +60,13 @@ def _group(way: Way, chance: Chance) -> _Group | None:
     return _Group(way, items, keys, one, many, None) if items else None
 
 
-def _figure(table: TableFacts, rows: Rows, chance: Chance) -> _Figure:
-    numbers = table.of(*NUMBERS)
+def _figure(table: TableFacts, end: TableFacts, rows: Rows, chance: Chance) -> _Figure:
+    numbers, worth = table.of(*NUMBERS), pieces_and_price(table, end)
+    if worth is not None and chance.coin(0.22):
+        of = f" of {rows.many}" if rows.sql or chance.coin(0.3) else ""
+        said = chance.pick(["total revenue", "total sales", "revenue", "turnover", "total value", "total income"])
+        said = "total stock value" if "stock" in worth[0].phrase.split() else said
+        return _Figure(f"SUM({worth[0].place} * {worth[1].place})", f"{said}{of}", "SUM", None)
     if numbers and chance.coin(0.42):
         column = chance.pick(numbers)
         item, way = aggregate(column, chance)
@@ -93,7 +98,7 @@ def grouped_far(facts: Facts, table: TableFacts, joins: Joins, chance: Chance) -
 def _asked(
     table: TableFacts, group: _Group, rows: Rows, source: str, tables: tuple[str, ...], is_late: bool, chance: Chance
 ) -> Asked | None:  # fmt: skip
-    figure = _figure(table, rows, chance)
+    figure = _figure(table, group.way.end, rows, chance)
     which = chance.weighed([("each", 0.46), ("top", 0.3), ("having", 0.24)])
     if which == "having" and (not figure.said or figure.way in ("SUM", "AVG")):
         return _having(group, figure, rows, source, tables, chance)
@@ -230,7 +235,7 @@ def _top(
     elif group.column is None and done_to(table) and not end.is_person and not rows.sql and not figure.said:
         was = "was" if n == 1 else "were"
         forms += [f"{start} {was} {done_to(table)} {most} often?", f"{start} {was} {done_to(table)} {most}?"] * 3
-    if figure.way == "SUM" and figure.column is not None and figure.column.sort == "money" and up:
+    if figure.way == "SUM" and (figure.column is None or figure.column.sort == "money") and up:
         forms += [f"{start} brought in the most money?", f"{start} brought in the most?", f"{start} earned the most?"
                   if not end.is_person else f"{start} {have} {had}?"] * (not rows.sql)  # fmt: skip
         if group.is_named_person and is_buyer(end):

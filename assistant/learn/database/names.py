@@ -26,7 +26,7 @@ _SHORT_WORDS = """
  prc=price pref=preference prev=previous proc=procedure prod=product proj=project prov=province
  pub=publisher pwr=power pymt=payment qty=quantity rcpt=receipt rec=record recv=received ref=reference reg=region
  rel=release rep=representative req=request res=reservation ret=return rev=revenue sal=salary sched=schedule
- sec=section seq=sequence ser=serial sess=session shp=ship sig=signature sku=item spec=specialty sqm=area_m2 st=status
+ sec=section seq=sequence ser=serial sess=session shp=ship sig=signature spec=specialty sqm=area_m2 st=status
  stat=status stmt=statement stn=station str=street strt=start subj=subject subs=subscription sup=supplier supp=supplier
  svc=service sz=size tel=phone temp=temperature tm=time tot=total trans=transaction trn=transaction txn=transaction
  typ=type uom=unit upd=update usr=user val=value veh=vehicle vend=vendor vol=volume wgt=weight whse=warehouse wt=weight

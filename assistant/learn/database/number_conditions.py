@@ -51,8 +51,8 @@ def number_condition(column: ColumnFacts, chance: Chance) -> Condition | None:
     if number is None:
         return None
     if column.sort == "count" and number == 0:
-        few = chance.pick([f"with no {column.phrase}", f"without {column.phrase}", f"that have no {column.phrase}"])
-        return Condition(f"{column.place} = 0", few, column=column.column.name)
+        none = chance.pick([f"with no {column.phrase}", f"without {column.phrase}", f"that have no {column.phrase}"])
+        return Condition(f"{column.place} = 0", none, column=column.column.name)
     if column.sort == "year":
         return _year_number(column, int(number), chance)
     phrase, is_money = chance.first(column.phrases), column.sort == "money"
@@ -121,7 +121,7 @@ _SAID_AS: Final = (
     ({"price", "cost", "fee", "fare", "rent", "rate"}, "costing", "cost"),
     ({"salary", "wage", "pay", "income"}, "earning", "earn"), ({"weight", "mass"}, "weighing", "weigh"),
     ({"duration", "length", "minutes"}, "lasting", "last"), ({"value", "worth"}, "worth", "are worth"),
-    ({"capacity"}, "with room for", "have room for"), ({"stock"}, "with", "have"),
+    ({"capacity"}, "with room for", "have room for"),
 )  # fmt: skip
 
 

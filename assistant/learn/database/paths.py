@@ -108,6 +108,10 @@ def named_condition(way: Way, chance: Chance) -> Condition | None:
                  f"whose {noun} is {said}", f"with the {noun} {said}"]  # fmt: skip
         past, _, _ = act_of(way.start)
         forms += [f"that {said} {past}", f"{by_whom(past)} by {said}"] * 3 if past and is_buyer(end) else []
+        if way.role:
+            forms = [f"of {said}", f"whose {noun} is {said}", f"with the {noun} {said}", f"with {noun} {said}",
+                     f"of the {noun} {said}", f"whose {noun} is {said}"]  # fmt: skip
+            forms += [f"under {said}", f"that work for {said}"] if noun in ("manager", "boss", "supervisor") else []
     if way.role.startswith(("origin ", "destination ")):
         little = "from" if way.role.startswith("origin") else "to"
         forms = [f"{little} {said}"] * 5 + [f"with the {noun} {said}", f"whose {noun} is {said}"]

@@ -78,7 +78,8 @@ def phrases_of(
             if is_only and happens != "birth":
                 more = (*more, "date")
             if not usual and happens not in _DAYS.values() and event_of([happens]) is not None:
-                phrase, more = ("date", ()) if is_only else (f"date {happens}", ())
+                done = f"date {happens}" if happens.endswith(("ed", "ld", "nt", "en")) else f"{happens} date"
+                phrase, more = ("date", ()) if is_only else (done, ())
     if sort == "year" and (len(words) > 1 or "year" not in words):
         rest = " ".join(word for word in words if word != "year")
         usual = _DAYS.get(rest, rest)

@@ -184,3 +184,12 @@ def figure_phrase(column: ColumnFacts, chance: Chance) -> str:
     """price; number of beds for what is counted."""
     phrase = chance.first(column.phrases)
     return f"number of {phrase}" if column.sort == "count" else phrase
+
+
+def pieces_and_price(facts: TableFacts, priced: TableFacts | None = None) -> tuple[ColumnFacts, ColumnFacts] | None:
+    """How many, and what one costs, here or in `priced`: together they say what rows are worth."""
+    pieces = [one for one in facts.of("number", "count") if {"quantity", "pieces", "units"} & set(one.phrase.split())]
+    prices = [one for one in facts.of("money") if {"price", "cost", "fee", "rate"} & set(one.phrase.split())]
+    if not prices and priced is not None:
+        prices = [one for one in priced.of("money") if {"price", "cost"} & set(one.phrase.split())]
+    return (pieces[0], prices[0]) if pieces and prices else None

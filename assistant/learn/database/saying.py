@@ -82,7 +82,8 @@ def _is_clause(part: str) -> bool:
 _SINGULAR: Final = {"are": "is", "have": "has", "were": "was", "cost": "costs", "earn": "earns", "weigh": "weighs",
                     "last": "lasts", "lack": "lacks", "don't": "doesn't", "do": "does", "live": "lives",
                     "come": "comes", "haven't": "hasn't", "aren't": "isn't", "offer": "offers", "mention": "mentions",
-                    "belong": "belongs", "take": "takes", "hold": "holds"}  # fmt: skip
+                    "belong": "belongs", "take": "takes", "hold": "holds",
+                    "work": "works", "go": "goes", "start": "starts"}  # fmt: skip
 
 
 def _singular(after: str) -> str:

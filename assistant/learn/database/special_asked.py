@@ -14,7 +14,7 @@ from rushlight.assistant.learn.database.number_conditions import (
     plain_number,
     verb_of,
 )
-from rushlight.assistant.learn.database.rows_asked import NUMBERS, conditions, figure_phrase, how_many
+from rushlight.assistant.learn.database.rows_asked import NUMBERS, conditions, figure_phrase, how_many, pieces_and_price
 from rushlight.assistant.learn.database.saying import Rows, called
 
 
@@ -49,15 +49,17 @@ def having_figure(facts: TableFacts, joins: Joins, chance: Chance) -> Asked | No
 
 def product(facts: TableFacts, joins: Joins, chance: Chance) -> Asked | None:
     """The value of pieces: how many times what one costs."""
-    pieces = [one for one in facts.of("number", "count") if {"quantity", "pieces", "units"} & set(one.phrase.split())]
-    prices = [one for one in facts.of("money") if {"price", "cost", "fee", "rate"} & set(one.phrase.split())]
-    if not pieces or not prices:
+    found = pieces_and_price(facts)
+    if found is None:
         return None
     made = conditions(facts, chance, (0.5, 0.5))
-    rows, number, price = called(facts, chance, made), chance.pick(pieces), chance.pick(prices)
+    rows, (number, price) = called(facts, chance, made), found
     forms = [f"What is the total value of {rows.many}?", f"What is the total revenue of {rows.many}?",
              f"How much money do the {rows.many} come to?", f"What are all {rows.many} worth together?",
              f"What is the sum of {number.phrase} times {price.phrase} of {rows.many}?"]  # fmt: skip
+    if "stock" in number.phrase.split():
+        forms = [f"What is the total value of {rows.many}?", f"What are all {rows.many} worth together?",
+                 f"What is the value of the stock of {rows.many}?"]  # fmt: skip
     item = f"SUM({number.place} * {price.place})"
     return Asked(chance.pick(forms), select([item], joins.source(facts.name), rows.sql), "amount", (facts.name,))
 
