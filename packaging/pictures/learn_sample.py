@@ -1,8 +1,8 @@
-"""What was taught, for the pictures of the Learn page: a lesson made here, and runs as recorded in learned.json.
+"""What was taught, for the pictures of the Learn page: lessons made here, and runs as recorded in learned.json.
 
-They are real teachings of the demo model on two cores: of the hotel of the SQL suite in 15 minutes, with its proof, and
-of another database, which has no more than its curve; and the plan for the clinic of `sql_sample.py`. Only the adapter,
-of megabytes, is not kept: a tiny one stands in its place, which no picture loads.
+They are real teachings of the demo model on two cores: of the hotel of the SQL suite in 15 minutes; of the clinic of
+`sql_sample.py` in 60 steps, and once more with another rank; and the plan for the clinic. Only the adapters, of
+megabytes, are not kept: a tiny one stands in their place, which no picture loads.
 """
 
 import importlib.util
@@ -22,24 +22,26 @@ from rushlight.assistant.sql.database import open_database
 
 RECORDED = Path(__file__).with_name("learned.json")
 _TESTS = Path(__file__).resolve().parents[2] / "tests"
-_UNDER_WAY = 340  # steps of the run that is shown part of the way
+_UNDER_WAY = 42  # steps of the run that is shown part of the way
 PLANNED = (("adapter.rank", "8"), ("keep.validate_every", "25"))  # the settings that the forecast is of
-_COLUMNS = ("step", "loss", "rate", "gradient", "trained_tokens_per_s")
+_COLUMNS = ("step", "loss", "held_out", "rate", "gradient", "trained_tokens_per_s")
 
 
-def taught(app: App, folder: Path) -> dict[str, str]:
-    """A lesson, its runs, the adapter, and a file of examples; ids by name."""
+def taught(app: App, clinic: str, folder: Path) -> dict[str, str]:
+    """Lessons, their runs, adapters, and a file of examples; ids by name."""
     recorded = json.loads(RECORDED.read_text())
     hotel = folder / "hotel.db"
     _module("build", _TESTS / "assistant" / "sql" / "suite" / "build.py").build("hotel", hotel)
-    lesson = _lesson(app, hotel)
-    _curve_only(app, "insurance", recorded["insurance"])
-    _proven(app, lesson, str(hotel), recorded["hotel"], folder)
-    under_way = _job(app, "hotel.db", recorded["hotel"], is_done=False)
-    _metrics(app, under_way.id, recorded["hotel"]["metrics"][:_UNDER_WAY])
+    small = _lesson(app, clinic, 480)
+    app.registry.promote(_proven(app, small, clinic, recorded["clinic"], folder))
+    _curve_only(app, small, recorded["again"])
+    large = _lesson(app, str(hotel), 0)
+    _proven(app, large, str(hotel), recorded["hotel"], folder)
+    under_way = _job(app, clinic, recorded["clinic"], is_done=False)
+    _metrics(app, under_way.id, recorded["clinic"]["metrics"][:_UNDER_WAY])
     file = folder / "questions.jsonl"
     file.write_text("".join(json.dumps(one) + "\n" for one in _FAQ) + '{"ask": "When do you open?", "reply": \n')
-    return {"lesson": lesson.id, "teaching": under_way.id, "examples": str(file)}
+    return {"lesson": large.id, "teaching": under_way.id, "examples": str(file)}
 
 
 def forecast() -> dict[str, Any]:
@@ -48,34 +50,33 @@ def forecast() -> dict[str, Any]:
     return found
 
 
-def _lesson(app: App, file: Path) -> Lesson:
-    """The same as in the recorded teaching: it is made by rules."""
+def _lesson(app: App, file: str, n_examples: int) -> Lesson:
+    """As large as that of the recorded teaching, and made by the rules of today."""
     book = LessonBook(app.store)
-    with open_database([str(file)], app.paths) as database:
-        lesson = make_lesson(book, DatabaseLesson(database, None, n=examples_for(15.0)))
+    with open_database([file], app.paths) as database:
+        lesson = make_lesson(book, DatabaseLesson(database, None, n=examples_for(15.0, n_examples)))
     return book.split(lesson, share=0.08, most=120)
 
 
-def _curve_only(app: App, name: str, run: dict[str, Any]) -> None:
+def _curve_only(app: App, lesson: Lesson, run: dict[str, Any]) -> None:
     """One of which no more is kept than how it went."""
     base = app.model()
-    place = _metrics(app, name, run["metrics"])
-    asked = {**run["asked"], "files": [f"{name}.db"], "model": base.id}
-    manifest = {"plan": run["plan"], "asked": asked}
-    app.registry.add_run(NewRun(name, f"Teach {name}.db", base.sha256, base.id, (), place, manifest))
+    asked = {**run["asked"], "lesson": lesson.id, "model": base.id}
+    place, manifest = _metrics(app, "again", run["metrics"]), {"plan": run["plan"], "asked": asked}
+    app.registry.add_run(NewRun("again", f"Teach {lesson.name}", base.sha256, base.id, (), place, manifest))
 
 
-def _proven(app: App, lesson: Lesson, file: str, run: dict[str, Any], folder: Path) -> None:
-    """One that came to its end, with the adapter that came of it, which serves."""
+def _proven(app: App, lesson: Lesson, file: str, run: dict[str, Any], folder: Path) -> str:
+    """One that came to its end, with the adapter that came of it; the name of that."""
     base = app.model()
     learned = [one for one in LessonBook(app.store).examples(lesson) if one.part == "train"]
     use = LessonUse(lesson.id, lesson.version, lesson.name, "database", content_hash(learned), len(learned),
                     (Source("database", lesson.name, len(learned)),))  # fmt: skip
-    job = _job(app, Path(file).name, run, is_done=True)
+    job = _job(app, file, run, is_done=True)
     place = _metrics(app, job.id, run["metrics"])
     manifest = {"plan": run["plan"]}
     made = app.registry.add_run(NewRun(job.id, lesson.name, base.sha256, base.id, (use,), place, manifest))
-    tiny = _module("gguf_builder", _TESTS / "gguf_builder.py").tiny_lora_gguf(folder / "hotel-adapter.gguf")
+    tiny = _module("gguf_builder", _TESTS / "gguf_builder.py").tiny_lora_gguf(folder / f"{lesson.name}-adapter.gguf")
     adapter = app.registry.add_adapter(
         NewAdapter(tiny, lesson.scope, base.sha256, base.id, form=lesson.form, licence="apache-2.0", run_id=made.id)
     )
@@ -85,12 +86,14 @@ def _proven(app: App, lesson: Lesson, file: str, run: dict[str, Any], folder: Pa
     )
     result = {"adapter": adapter.name, "lesson": {"id": lesson.id}}
     JobRecords(app.store).change(job.id, {"result": json.dumps(result)})
+    return adapter.name
 
 
-def _job(app: App, name: str, run: dict[str, Any], *, is_done: bool) -> Job:
+def _job(app: App, file: str, run: dict[str, Any], *, is_done: bool) -> Job:
     """A teaching in the store. One that is on its way is paused there, or the host would go on with it."""
     records = JobRecords(app.store)
-    job = records.insert("teach", f"Teach {name}", {**run["asked"], "files": [name], "model": app.model().id}, 0)
+    asked = {**run["asked"], "files": [file], "model": app.model().id}
+    job = records.insert("teach", f"Teach {Path(file).name}", asked, 0)
     if is_done:
         records.change(job.id, {"state": "done", "started_at": job.created_at, "ended_at": job.created_at + 900})
     else:
@@ -100,7 +103,7 @@ def _job(app: App, name: str, run: dict[str, Any], *, is_done: bool) -> Job:
     return job
 
 
-def _metrics(app: App, run_id: str, lines: list[list[float]]) -> Path:
+def _metrics(app: App, run_id: str, lines: list[list[float | None]]) -> Path:
     folder = app.paths.runs / f"recorded-{run_id[-6:]}"
     folder.mkdir(parents=True)
     said = (json.dumps(dict(zip(_COLUMNS, one, strict=True))) for one in lines)

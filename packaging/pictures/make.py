@@ -51,7 +51,7 @@ def _fill(home: Path) -> str:
         quant_sample.quantized(app)
         ids = {"long": sample.long_conversation(app, 1000), **sample.fill(app)}
         ids |= sql_sample.databases(home / "user")
-        ids |= learn_sample.taught(app, home / "user")
+        ids |= learn_sample.taught(app, ids["clinic"], home / "user")
     return ",".join(f"{name}={one}" for name, one in ids.items())
 
 

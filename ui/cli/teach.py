@@ -216,8 +216,8 @@ def again(
     with lesson_book() as book:
         lesson = book.find(name)
     arguments = {
-        "kind": lesson.kind, "lesson": lesson.id, "minutes": minutes, "examples": examples, "seed": seed,
-        "promote": promote, "settings": _settings(changes),
+        "kind": lesson.kind, "lesson": lesson.id, "name": lesson.name, "minutes": minutes,
+        "examples": examples, "seed": seed, "promote": promote, "settings": _settings(changes),
     }  # fmt: skip
     if only_plan:
         return _plan(arguments, model, background=background, as_json=as_json)

@@ -123,7 +123,9 @@ class LearnDesk:
     def teach(self) -> None:
         """Begin the job."""
         if self.state.can_start:
-            self._start(self.wishes.arguments(self.state.wish.model))
+            arguments = self.wishes.arguments(self.state.wish.model)
+            named = next((one.name for one in self.state.lessons if one.id == self.state.wish.lesson), "")
+            self._start({**arguments, "name": named} if named else arguments)
 
     def teach_again(self, lesson_id: str) -> None:
         """A lesson that is there, as it stands now."""
@@ -131,8 +133,8 @@ class LearnDesk:
         wish = self.state.wish
         if lesson is not None and wish.model:
             self._start(
-                {"kind": lesson.kind, "lesson": lesson.id, "model": wish.model, "minutes": float(wish.minutes),
-                 "promote": wish.promotes}
+                {"kind": lesson.kind, "lesson": lesson.id, "name": lesson.name, "model": wish.model,
+                 "minutes": float(wish.minutes), "promote": wish.promotes}
             )  # fmt: skip
 
     def pause(self, job_id: str) -> None:

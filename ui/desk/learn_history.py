@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, get_args
 
 from rushlight.assistant.safety.plain import plain_line
-from rushlight.ui.desk.learn_settings import value_text
+from rushlight.ui.desk.learn_settings import said_text, value_text
 from rushlight.ui.desk.learn_values import LearnWish, LessonKindName, RunCurve, RunRow, RunStep
 from rushlight.ui.desk.learn_wish import MINUTES
 
@@ -48,7 +48,9 @@ def history(
             )
         )  # fmt: skip
         if run_id in chosen and steps:
-            curves[run_id] = RunCurve(run_id, f"{title} · {rows[-1].when[5:]}", steps)
+            wish = rows[-1].wish
+            settings = "" if wish is None or not wish.settings else f" · {plain_line(said_text(dict(wish.settings)))}"
+            curves[run_id] = RunCurve(run_id, f"{title} · {rows[-1].when[5:]}{settings}", steps)
     return tuple(rows), tuple(curves[one] for one in chosen if one in curves)
 
 

@@ -205,6 +205,7 @@ def teach_job(job: "Job") -> TeachJob:
         plain_line(job.hint),
         str(result.get("adapter", "")),
         job.is_over,
+        int(job.total or 0) if job.unit == "steps" and job.what == "Training" else 0,
     )
 
 

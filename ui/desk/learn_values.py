@@ -121,6 +121,7 @@ class TeachJob:
     hint: str = ""
     adapter: str = ""  # that came of it
     is_over: bool = False
+    n_steps: int = 0  # of its training, while it trains
 
 
 @dataclass(frozen=True, slots=True)

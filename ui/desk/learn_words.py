@@ -191,7 +191,8 @@ def figures(job: TeachJob, steps: tuple[RunStep, ...]) -> tuple[tuple[str, str],
     if steps:
         last = steps[-1]
         held_out = next((one.held_out for one in reversed(steps) if one.held_out is not None), None)
-        found += [(text("Step"), str(last.step)), (text("Loss"), f"{last.loss:.4f}")]
+        step = text("{n} of {total}", n=last.step, total=job.n_steps) if job.n_steps >= last.step else str(last.step)
+        found += [(text("Step"), step), (text("Loss"), f"{last.loss:.4f}")]
         if held_out is not None:
             found.append((text("Held-out loss"), f"{held_out:.4f}"))
         found += [

@@ -38,7 +38,7 @@ class TeachArguments(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw
     files: list[str] = []  # absolute: the database, or the files with examples
     columns: dict[str, str] = {}  # of imported files: which field is which
     lesson: str = ""  # the id of one that is there already; "" makes one
-    name: str = ""  # of the new lesson; "" makes one up
+    name: str = ""  # of the new lesson, "" makes one up; or of the one that is there
     minutes: float = 15.0  # for all of it
     examples: int = 0  # that training sees, whatever time that takes; 0 = as many as the minutes hold
     suite: str = ""  # absolute: questions of one's own, in the place of the held-out part
