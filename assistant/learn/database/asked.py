@@ -44,7 +44,13 @@ class Joins:
         self._single = {table.name: table for table in known.schema.tables}
         if self._is_whole:
             self._take(join_trees(link_taught(known, "")))
+        self._facts = facts
         self._n_held: dict[object, int] = {}
+
+    def people_of(self, table: str) -> str:
+        """Those to whom the rows of a table belong: guests, for stays; "" where they belong to nobody."""
+        ends = [self._facts.tables[link.key.table] for link in self._facts.links_of(table) if not link.role]
+        return next((end.nouns[0].many for end in ends if end.is_person), "")
 
     def source(self, table: str) -> str:
         return f"FROM {table_text(self._all, self._single[table])}"

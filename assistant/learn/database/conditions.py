@@ -100,7 +100,12 @@ def _equal(facts: TableFacts, column: ColumnFacts, value: str, said: str, phrase
         return Condition(sql, chance.pick([f"that are {value}", f"that were {value}", f"which were {value}",
                                            f"which are {value}", f"that have been {value}" if value.endswith("ed")
                                            else f"that are {value}"]), column=name)  # fmt: skip
-    if column.sort == "group" and short and chance.coin(0.14 if not is_kind else 0.3):
+    if (
+        column.sort == "group"
+        and short
+        and not (is_place(column) and facts.is_person)
+        and chance.coin(0.14 if not is_kind else 0.3)
+    ):
         return Condition(sql, before=value if value[:1].isupper() and chance.coin(0.75) else value.lower(),
                          column=name)  # fmt: skip
     if is_place(column) and chance.coin(0.75):

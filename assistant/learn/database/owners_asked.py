@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from rushlight.assistant.learn.database.asked import Asked, Joins, label_of, select, verbal
 from rushlight.assistant.learn.database.chance import Chance
-from rushlight.assistant.learn.database.conditions import any_condition
+from rushlight.assistant.learn.database.conditions import any_condition, is_main_date
 from rushlight.assistant.learn.database.facts import Facts, Link, TableFacts
 from rushlight.assistant.learn.database.figures_asked import aggregate
 from rushlight.assistant.learn.database.groups_asked import figure_words
@@ -61,6 +61,15 @@ def _owned(
         elif kind == "SUM" and column.sort == "count":
             forms += [f"How many {column.phrase} does {who} have in total?"] * 3
         return Asked(chance.pick(forms), select([item], source, where), "amount", tables_of(way))
+    days = [one for one in table.of("date") if is_main_date(table, one)]
+    if days and chance.coin(0.13):
+        is_last = chance.coin(0.7)
+        word = chance.pick(["last", "latest", "most recent"]) if is_last else "first"
+        forms = [f"When was the {word} {rows.one} of {who}?", f"When was {said}'s {word} {rows.one}?",
+                 f"When did {who} {'last' if is_last else 'first'} have {a_or_an(rows.one)}?"]  # fmt: skip
+        forms += [f"When did {who} {'last' if is_last else 'first'} {base} {a_or_an(rows.one)}?"] * 2 * acts
+        item = f"{'MAX' if is_last else 'MIN'}({days[0].place})"
+        return Asked(chance.pick(forms), select([item], source, where), "dates", tables_of(way))
     labels = label_of(table)
     if labels and not table.is_link and chance.coin(0.38):
         forms = [f"Which {rows.many} does {who} have?", f"Which {rows.many} did {who} have?",

@@ -104,13 +104,25 @@ def columns_of(facts: TableFacts, joins: Joins, chance: Chance) -> Asked | None:
     if not shown:
         return None
     chosen = chance.some(shown, chance.weighed([(1, 0.5), (2, 0.4), (3, 0.1)]))
+    named = bool(facts.label) and chance.coin(0.36)
+    if named:
+        chosen = [one for one in chosen if one not in facts.label][:2]
+    if not chosen:
+        return None
     chosen.sort(key=lambda one: one not in facts.label)
     made = conditions(facts, chance, (0.1, 0.72, 0.18))
     rows = called(facts, chance, [one for one in made if one.column not in {c.column.name for c in chosen}])
     items = [one.place for one in chosen]
     names = and_said([chance.first(one.phrases) for one in chosen])
     labels = label_of(facts)
-    if len(chosen) == 1 and labels and labels[0] != items[0] and chance.coin(0.5) and not facts.is_link:
+    if named:  # the name and the salary of each
+        items = [*labels, *items]
+        name = facts.label[0].phrase if len(facts.label) == 1 else "name"
+        one, several = (and_said([form(name), *(form(said.phrase) for said in chosen)]) for form in (str, plural_of))
+        forms = [f"Show the {one} of all {rows.many}.", f"List the {several} of all {rows.many}.",
+                 f"List {one} of the {rows.many}.", f"What are the {several} of the {rows.many}?",
+                 f"Give me the {several} of {rows.many}.", f"Show {one} of each {rows.one}."]  # fmt: skip
+    elif len(chosen) == 1 and labels and labels[0] != items[0] and chance.coin(0.5) and not facts.is_link:
         items = [*labels, *items]
         many = plural_of(names)
         forms = [f"List all {rows.many} with their {names}.", f"Show each of the {rows.many} and the {names}.",

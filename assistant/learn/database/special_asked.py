@@ -179,12 +179,15 @@ _LASTING: Final = (
 
 def span(facts: TableFacts, joins: Joins, chance: Chance) -> Asked | None:
     """Days between two dates of a row, or years: on average, at most."""
-    found = facts.of("date")
+    found = [one for one in facts.of("date") if one.event is None or one.event.base != "cancel"]
     years = facts.of("year")
     if len(found) < 2 and len(years) < 2:
         return None
     of_years = len(found) < 2
     first, last = chance.some(years if of_years else found, 2)
+    usual = [(one, two) for one in found for two in found if _bases(one, two) in _PAIRS]
+    if usual and chance.coin(0.6):
+        first, last = chance.pick(usual)
     if str(first.column.low) > str(last.column.low) or (first.n_missing and not last.n_missing):
         first, last = last, first
     word = "on average"
@@ -209,14 +212,25 @@ def span(facts: TableFacts, joins: Joins, chance: Chance) -> Asked | None:
                   f"How many {unit} are there {word} between {a} and {b}?"] * 2  # fmt: skip
     forms += [f"What is the average time between {a} and {b} of {rows.many} in {unit}?"] * 2
     forms += _lasting(first, last, rows, unit) * 3
+    people = joins.people_of(facts.name) if not made else ""
+    if people and any(" stay " in one for one in forms):
+        forms += [f"How many {one} do {people} stay on average?" for one in ("days", "nights", "nights")] * 2
+        forms += [f"How long do {people} stay on average?"] * 2
     item = f"AVG({last.place} - {first.place})"
     if not of_years:
         item = f"AVG(julianday({last.place}) - julianday({first.place}))"
     return Asked(chance.pick(forms), select([item], joins.source(facts.name), rows.sql), "span", (facts.name,))
 
 
+_PAIRS: Final = {(start, end) for start, end, _ in _LASTING}
+
+
+def _bases(*columns: ColumnFacts) -> tuple[str, ...]:
+    return tuple(one.event.base if one.event is not None else "" for one in columns)
+
+
 def _lasting(first: ColumnFacts, last: ColumnFacts, rows: Rows, unit: str) -> list[str]:
-    starts, ends = (one.event.base if one.event is not None else "" for one in (first, last))
+    starts, ends = _bases(first, last)
     if (starts, ends) == ("bear", "die"):
         return [f"How long did the {rows.many} live on average?", f"How old did the {rows.many} become on average?"]
     for start, end, verb in _LASTING:

@@ -1,5 +1,6 @@
 """Questions made for a database: every query runs, stands in the grammar, names what the question names, and varies."""
 
+import re
 import sys
 from collections import Counter
 from collections.abc import Iterator
@@ -14,6 +15,7 @@ from rushlight import Error
 from rushlight.assistant.learn.answers import Answered, Question, ask_all, failure_of, read_questions, score
 from rushlight.assistant.learn.database.asked import Asked
 from rushlight.assistant.learn.database.chance import Chance
+from rushlight.assistant.learn.database.events import event_of
 from rushlight.assistant.learn.database.facts import read_facts
 from rushlight.assistant.learn.database.generate import generate, skeleton
 from rushlight.assistant.learn.database.names import plural_of, singular_of, words_of
@@ -100,6 +102,70 @@ def test_facts_of_a_schema(database: Database) -> None:
     assert employee.columns["salary_eur"].sort == "money"
     assert facts.tables["hotel_amenity"].is_link and not facts.tables["reservation"].is_link
     assert [link.role for link in facts.links_of("employee")] == ["", "manager"]
+    assert [one.column.name for one in room.label] == ["number"] and room.columns["number"].sort == "text"
+    hotel, reservation = facts.tables["hotel"], facts.tables["reservation"]
+    opened, cancelled = hotel.columns["opened_year"].event, reservation.columns["cancelled_on"].event
+    assert opened is not None and opened.asked_when("X") == "When did X open"
+    assert cancelled is not None and cancelled.asked_when("X") == "When was X cancelled"
+    assert room.columns["number"].phrases == ("number",) and hotel.columns["opened_year"].phrase == "opening year"
+
+
+@pytest.mark.parametrize(
+    ("words", "when"),
+    [
+        (["hired", "on"], "When was X hired"), (["arrives", "on"], "When did X arrive"),
+        (["birth", "date"], "When was X born"), (["left", "on"], "When did X leave"),
+        (["check", "out", "date"], "When did X check out"), (["inspected", "at"], "When was X inspected"),
+        (["valid", "from"], ""), (["day"], ""),
+    ],
+)  # fmt: skip
+def test_days_are_read_as_events(words: list[str], when: str) -> None:
+    event = event_of(words)
+    assert (event.asked_when("X") if event is not None else "") == when
+    assert event is None or all(" X" not in said for said in [*event.missing(), *event.there()])
+
+
+def test_rows_are_called_by_other_events_than_their_own_name() -> None:
+    assert [made.past for made in (event_of(["charged", "on"], ["charge"]), event_of(["order", "date"], ["order"]))
+            if made is not None] == ["made", "placed"]  # fmt: skip
+
+
+def test_names_of_people_and_ways_are_read(tmp_path: Path) -> None:
+    """First and last names that belong together; keys that say from where and to where; names of others."""
+    path = tmp_path / "trips.db"
+    db = apsw.Connection(str(path))
+    db.execute("""
+        CREATE TABLE station (station_id INTEGER PRIMARY KEY, station_name TEXT);
+        CREATE TABLE rider (rider_id INTEGER PRIMARY KEY, first_name TEXT, last_name TEXT, created_at TEXT);
+        CREATE TABLE trip (trip_id INTEGER PRIMARY KEY, rider_id INTEGER REFERENCES rider (rider_id),
+                           from_station_id INTEGER REFERENCES station (station_id),
+                           to_station_id INTEGER REFERENCES station (station_id), guide_name TEXT, started_at TEXT)
+    """)
+    db.executemany("INSERT INTO station VALUES (?, ?)", [(i, f"Stop {i}") for i in range(1, 9)])
+    names = ["Ada", "Ben", "Cleo", "Dana"]
+    people = [(i, names[i % 4], f"Olsen{i % 5}", f"2023-0{1 + i % 9}-11") for i in range(1, 20)]
+    db.executemany("INSERT INTO rider VALUES (?, ?, ?, ?)", people)
+    trips = [(i, 1 + i % 19, 1 + i % 8, 1 + i % 5, names[i % 3], f"2024-0{1 + i % 9}-0{1 + i % 7}") for i in range(90)]
+    db.executemany("INSERT INTO trip VALUES (?, ?, ?, ?, ?, ?)", trips)
+    db.close()
+    with open_database([path], find_paths()) as opened:
+        facts = read_facts(opened)
+        station, rider, trip = (facts.tables[name] for name in ("station", "rider", "trip"))
+        assert station.label[0].phrase == "name" and ("Ada", "Olsen4") in rider.pairs
+        assert not trip.label and trip.columns["guide_name"].sort == "group"
+        assert [link.role for link in facts.links_of("trip")] == ["", "origin station", "destination station"]
+        made = list(generate(opened, 300))
+    assert any(" AND rider.last_name = " in one.sql for one in made)
+    assert any(re.search(r" (from|to|starting in) '?stop \d", one.question.lower()) for one in made)
+
+
+def test_each_kind_comes_to_its_share(made: list[Asked]) -> None:
+    """Also those that chance fails often: of several tables, of days."""
+    several = sum(" JOIN " in one.sql or "(SELECT" in one.sql for one in made)
+    assert 0.3 * N < several < 0.5 * N
+    said = " ".join(one.question.lower() for one in made)
+    for words in ("opened", "cancelled", " does ", "on average", " each ", "never", " first", "in 2024"):
+        assert words in said, words
 
 
 @pytest.mark.parametrize(
