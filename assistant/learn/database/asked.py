@@ -164,10 +164,17 @@ _DONE: Final = ("born", "built", "paid", "left", "sold", "bought", "begun", "hel
                 "taken", "given", "written", "won")  # fmt: skip
 
 
+_ACTED: Final = {"placed", "made", "wrote", "gave", "out", "bought", "scored", "took", "got", "received", "cast",
+                 "sent", "signed", "played", "had"}  # fmt: skip
+_HELPERS: Final = {"were", "was", "are", "is", "have", "has", "had", "got", "never", "haven't", "weren't"}
+
+
 def verbal(after: str, *, singular: bool = False) -> str:
     """What is said behind a noun, as the rest of a sentence: "with a fee" -> "have a fee"; "" where it cannot be."""
     first, _, rest = after.partition(" ")
     if first in ("that", "who", "which"):
+        if after.rpartition(" ")[2] in _ACTED and rest.partition(" ")[0] not in _HELPERS:
+            return ""  # that Ada made: she made it
         said = rest
     elif first == "with":
         said = f"have {rest}"

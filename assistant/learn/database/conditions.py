@@ -80,6 +80,7 @@ def is_state(value: str) -> bool:
     return word.endswith("ed") or (not is_noun(word) and (word.endswith(_ADJECTIVE_ENDS) or word in _STATES))
 
 
+_SEXES: Final = {"f": "female", "female": "female", "w": "female", "m": "male", "male": "male"}
 _STATES: Final = {"new", "good", "worn", "open", "free", "full", "late", "broken", "sold", "paid", "lost", "active",
                   "ready", "single", "married", "sick", "safe", "empty", "done", "ongoing", "pending"}  # fmt: skip
 
@@ -89,6 +90,10 @@ def _equal(facts: TableFacts, column: ColumnFacts, value: str, said: str, phrase
     words = value.replace("-", " ")
     short = words.replace(" ", "").isalpha() and value.count(" ") <= 1 and len(value) > 2
     is_word = column.sort == "group" and short and value.islower() and " " not in value
+    sex = _SEXES.get(value.lower(), "") if column.phrase in ("sex", "gender") else ""
+    if sex and chance.coin(0.65):
+        noun = {"female": "woman", "male": "man"}[sex] if facts.is_person and chance.coin(0.25) else ""
+        return Condition(sql, before="" if noun else sex, noun=noun, column=name)
     is_kind = bool(set(column.phrase.split()) & KINDS)
     if is_word and (thing_of(value) == "person" or (is_noun(value) and is_kind)) and chance.coin(0.3):
         return Condition(sql, noun=value, column=name)
@@ -202,7 +207,7 @@ def flag_condition(column: ColumnFacts, chance: Chance) -> Condition:
                             f"who are no {many}", f"that aren't {many}"])  # fmt: skip
         return Condition(sql, after, column=name)
     if has:
-        thing = with_article(phrase)
+        thing = with_article(phrase) if is_noun(phrase.rpartition(" ")[2]) else phrase
         forms = [f"with {thing}", f"with {thing}", f"that have {thing}", f"with {phrase}", f"having {thing}",
                  f"that offer {phrase}" if phrase.split()[-1] in _VIEWS else f"that have {phrase}"]  # fmt: skip
         if not yes:

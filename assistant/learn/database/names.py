@@ -51,7 +51,7 @@ UNITS: Final = {
     "min": "minutes", "mins": "minutes", "minutes": "minutes", "sec": "seconds", "secs": "seconds", "h": "hours",
     "hours": "hours", "days": "days", "m2": "square meters", "sqm": "square meters", "ha": "hectares", "kw": "kW",
     "kwh": "kWh", "mb": "MB",
-    "meur": "million euros", "nmi": "nautical miles",
+    "meur": "million euros", "musd": "million dollars", "kcal": "kcal", "nmi": "nautical miles",
     "pct": "percent", "percent": "percent", "c": "degrees", "kmh": "km/h",
 }  # fmt: skip
 _LASTS: Final = {"duration", "delay", "time", "length", "wait", "runtime", "playtime", "distance", "travel", "lead",
@@ -65,6 +65,7 @@ _ODD_PLURALS = {
 }  # fmt: skip
 _NO_ARTICLE: Final = {"equipment", "staff", "stock", "inventory", "personnel", "pay", "attendance", "parking", "access"}
 _ODD_SINGULARS = {plural: word for word, plural in _ODD_PLURALS.items()}
+_BUSES: Final = re.compile(r"(?<![oaf])(?<!exc)(?<!^)uses$")
 _KEEP_S = ("ss", "us", "is", "as")
 
 
@@ -77,6 +78,9 @@ def words_of(name: str) -> list[str]:
     for part in parts:
         if found and part.lower() in ("min", "nm") and _LASTS & set(found):  # minutes; least or name of other things
             found.append("minutes" if part.lower() == "min" else "nmi")
+            continue
+        if found and found[-1].isdigit() and len(part) == 1 and part.isalpha():  # 3D
+            found[-1] += part.lower()
             continue
         found += (SHORT.get(part.lower()) or (part.lower() if part.lower() in UNITS else expanded(part))).split("_")
     if len(found) > 1 and found[0] in _NEVER_IN_FRONT:
@@ -148,6 +152,8 @@ def plural_of(word: str) -> str:
         return f"{plural_of(before)} {last}"
     if last in _ODD_PLURALS:
         made = _ODD_PLURALS[last]
+    elif last.endswith("sis"):
+        made = last[:-2] + "es"
     elif last.endswith("s") and singular_of(last) != last:  # stars, days: several already
         made = last
     elif last.endswith(("s", "x", "z", "ch", "sh")):
@@ -167,9 +173,11 @@ def singular_of(word: str) -> str:
     before, _, last = word.rpartition(" ")
     if last in _ODD_SINGULARS:
         made = _ODD_SINGULARS[last]
+    elif last.endswith(("yses", "oses", "eses")) and last not in ("roses", "noses", "doses", "hoses", "purposes"):
+        made = last[:-2] + "is"
     elif last.endswith("ies") and len(last) > 4:
         made = last[:-3] + "y"
-    elif last.endswith(("sses", "xes", "zes", "ches", "shes")):
+    elif _BUSES.search(last) or last.endswith(("sses", "xes", "zes", "ches", "shes")):
         made = last[:-2]
     elif last.endswith("s") and not last.endswith(_KEEP_S) and len(last) > 3:
         made = last[:-1]

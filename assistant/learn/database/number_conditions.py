@@ -117,6 +117,7 @@ _COMPARED: Final = (
     ({"area", "size", "surface", "capacity", "population"}, "larger", "smaller"), ({"depth"}, "deeper", "shallower"),
     ({"distance"}, "longer", "shorter"), ({"width"}, "wider", "narrower"), ({"temperature"}, "warmer", "colder"),
 )  # fmt: skip
+UNLIKE: Final = {"limit", "class", "level", "group", "category", "range", "index"}  # an age limit is no age
 _SAID_AS: Final = (
     ({"price", "cost", "fee", "fare", "rent", "rate"}, "costing", "cost"),
     ({"salary", "wage", "pay", "income"}, "earning", "earn"), ({"weight", "mass"}, "weighing", "weigh"),
@@ -128,7 +129,7 @@ _SAID_AS: Final = (
 def comparatives(column: ColumnFacts) -> tuple[str, str]:
     """more expensive, cheaper; "" where there is no adjective."""
     words = set(column.phrase.split())
-    if "capacity" in words and len(words) > 1:
+    if words & UNLIKE or ("capacity" in words and len(words) > 1):
         return ("", "")
     return next(((up, down) for names, up, down in _COMPARED if words & names), ("", ""))
 
@@ -136,7 +137,7 @@ def comparatives(column: ColumnFacts) -> tuple[str, str]:
 def verb_of(column: ColumnFacts) -> tuple[str, str]:
     """costing, cost: what rows do as much as the column says."""
     words = set(column.phrase.split()) if column.sort in ("number", "money", "count") else set()
-    if words & {"rate", "rating"} and column.sort != "money":
+    if words & UNLIKE or (words & {"rate", "rating"} and column.sort != "money"):
         return ("", "")
     return next(((ing, verb) for names, ing, verb in _SAID_AS if words & names), ("", ""))
 

@@ -5,7 +5,7 @@ from typing import Final
 from rushlight.assistant.learn.database.chance import Chance
 from rushlight.assistant.learn.database.conditions import is_main_date
 from rushlight.assistant.learn.database.facts import ColumnFacts, TableFacts
-from rushlight.assistant.learn.database.number_conditions import verb_of
+from rushlight.assistant.learn.database.number_conditions import UNLIKE, verb_of
 
 SORTED: Final = ("number", "money", "count", "date", "year")
 _ADJECTIVES: Final = (
@@ -26,7 +26,7 @@ def adjectives(column: ColumnFacts, up: bool) -> list[str]:
     if column.sort == "money" and "rate" in words:
         return ["most expensive" if up else "cheapest"]
     for names, (most, least) in _ADJECTIVES:
-        if words & names and not ("capacity" in words and len(words) > 1):
+        if words & names and not words & UNLIKE and not ("capacity" in words and len(words) > 1):
             more = {"largest": ["largest", "biggest"], "best rated": ["best rated", "best"],
                     "worst rated": ["worst rated", "worst"]}  # fmt: skip
             return more.get(most if up else least, [most if up else least])

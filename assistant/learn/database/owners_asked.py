@@ -93,11 +93,20 @@ def _is_place(end: TableFacts) -> bool:
     return thing_of(end.nouns[0].one) in ("location", "group")
 
 
+_JOBS = ("job", "title", "role", "position", "occupation", "profession", "function", "rank", "type", "duty", "post")
+
+
 def holder(facts: Facts, table: TableFacts, joins: Joins, chance: Chance) -> Asked | None:
     """Who is the manager of X, who manages X: people by a column that says what they are."""
     if not table.is_person or not table.label:
         return None
-    jobs = [(one, value) for one in table.of("group") for value in one.values if thing_of(value.lower()) == "person"]
+    jobs = [
+        (one, value)
+        for one in table.of("group")
+        if one.phrase.split()[-1] in _JOBS
+        for value in one.values
+        if thing_of(value.lower()) == "person"
+    ]
     ways = [one for one in [way_of(facts, table, chance)] if one is not None and not one.end.is_person]
     if not jobs or not ways:
         return None

@@ -18,6 +18,7 @@ _NO_NAME: Final = {
     "minutes", "hours", "days", "euros", "percent", "year", "optional", "required", "unique", "nullable", "yes",
 }  # fmt: skip
 _DAYS_TEXT: Final = """
+ refunded=refund reviewed=review posted=posting borrowed=loan requested=request collected=collection launched=launch
  arrives=arrival leaves=departure starts=start ends=end begins=start expires=expiry closes=closing opens=opening
  hired=hiring ordered=order shipped=shipping charged=charge paid=payment issued=issue bought=purchase
  cancelled=cancellation created=creation booked=booking founded=foundation sold=sale delivered=delivery

@@ -179,7 +179,7 @@ _LASTING: Final = (
 
 def span(facts: TableFacts, joins: Joins, chance: Chance) -> Asked | None:
     """Days between two dates of a row, or years: on average, at most."""
-    found = [one for one in facts.of("date") if one.event is None or one.event.base != "cancel"]
+    found = [one for one in facts.of("date") if one.event is None or one.event.base not in ("cancel", "bear")]
     years = facts.of("year")
     if len(found) < 2 and len(years) < 2:
         return None
