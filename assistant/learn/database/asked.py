@@ -5,10 +5,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
+from msgspec import structs
+
 from rushlight.assistant.learn.database.facts import ColumnFacts, Facts, Link, TableFacts
 from rushlight.assistant.learn.database.saying import verb_singular
 from rushlight.assistant.sql.grammar import sql_grammar
-from rushlight.assistant.sql.linking import Linked, stem
+from rushlight.assistant.sql.linking import Linked, direction_of, numbers_in, stem, table_points
 from rushlight.assistant.sql.linking_taught import fits_whole, link_taught
 from rushlight.assistant.sql.protocol import Profiled
 from rushlight.assistant.sql.trees import Tree, join_trees, table_text
@@ -34,6 +36,9 @@ five ten previous change growth
 _RARE: Final = frozenset(map(stem, _RARE_WORDS.split()))
 
 
+_WORD: Final = re.compile(r"[^\W_]+")
+
+
 class Joins:
     """The ways of joining tables that the grammar knows, by the keys that they use."""
 
@@ -42,8 +47,9 @@ class Joins:
         self._all = Linked(known.schema.tables, (), {}, ())
         self._trees: dict[frozenset[tuple[str, tuple[str, ...]]], list[Tree]] = {}
         self._single = {table.name: table for table in known.schema.tables}
+        self._whole = link_taught(known, "")
         if self._is_whole:
-            self._take(join_trees(link_taught(known, "")))
+            self._take(join_trees(self._whole))
         self._facts = facts
         self._n_held: dict[object, int] = {}
 
@@ -73,7 +79,7 @@ class Joins:
         n_joins = made.sql.count(" JOIN ")
         if n_joins < 2 and self._is_whole:
             return made
-        start, linked = made.sql.index(" FROM "), link_taught(self._known, made.question)
+        start, linked = made.sql.index(" FROM "), self._linked(made.question)
         if n_joins < 2:
             return made if set(made.tables) <= {table.name for table in linked.tables} else None
         for place, tree in enumerate(join_trees(linked)):
@@ -89,6 +95,17 @@ class Joins:
                 source = " JOIN ".join([f" FROM {first}", *tree.joins])
                 return replace(made, sql=made.sql[:start] + source + made.sql[end:])
         return None
+
+    def _linked(self, question: str) -> Linked:
+        """What `link_taught` finds, without the values of the question, which no join needs."""
+        if not self._is_whole:
+            return link_taught(self._known, question)
+        named = table_points(self._known, question)
+        points = {table.name: named.get(f"{table.source}.{table.name}", 0.0) for table in self._whole.tables}
+        return structs.replace(
+            self._whole, points=points, words=frozenset(map(stem, _WORD.findall(question.lower()))),
+            numbers=numbers_in(question), direction=direction_of(question),
+        )  # fmt: skip
 
     def _n_trees(self, linked: Linked) -> int:
         """How many trees the grammar holds: that depends on its tables and on the words for rare forms."""

@@ -28,6 +28,8 @@ def text_condition(facts: TableFacts, column: ColumnFacts, chance: Chance, value
     value = value or chance.pick(values)
     said, phrase = value_said(value, chance), chance.first(column.phrases)
     way = chance.weighed([("equal", 0.74), ("not", 0.1), ("either", 0.1), ("part", 0.06)])
+    if column in facts.label and chance.coin(0.5):
+        way = "part"  # a row that is named needs no condition
     if column.sort in ("text", "name") and way in ("not", "either"):
         way = "equal" if chance.coin(0.6) else "part"
     if way == "not" and len(values) > 1:
@@ -248,7 +250,7 @@ def missing_condition(column: ColumnFacts, chance: Chance) -> Condition:
         return Condition(f"{column.place} IS NULL", chance.pick(forms), column=name)
     forms = [f"with {thing}", f"that have {thing}", f"whose {phrase} is known", f"with a known {phrase}",
              f"where the {phrase} is given", f"that have {thing}"]  # fmt: skip
-    if event is not None and event.there() and chance.coin(0.88):
+    if event is not None and event.there() and event.base not in _ONCE and chance.coin(0.88):
         forms = [f"that {one}" for one in event.there()]
         if not event.does:
             forms += [f"already {event.participle}", event.participle]
@@ -267,7 +269,7 @@ def any_condition(
             continue
         happens = bool(one.n_missing and one.event is not None)
         if one.sort in weights:
-            rare = happens or (one.sort == "text" and one.is_unique)
+            rare = happens or (one.sort == "text" and one.is_unique) or one in facts.label
             choices.append(((one, False), weights[one.sort] * (0.5 if rare else 1.0)))
         if one.n_missing and one.sort != "key" and (not only or one.sort in only):
             choices.append(((one, True), 2.4 if happens else 1.1))

@@ -29,7 +29,7 @@ def owned(facts: Facts, table: TableFacts, joins: Joins, chance: Chance) -> Aske
     said, far = named
     noun = way.role or way.end.nouns[0].one
     who = said if chance.coin(0.6) or way.end.is_person else f"the {noun} {said}"
-    if way.role and chance.coin(0.7):
+    if way.role:
         who = f"the {noun} {said}"
     made = conditions(table, chance, (0.5, 0.5))
     (rows, tail), source = called_late(table, chance, made), joined(joins, [way])
@@ -132,6 +132,8 @@ def without(facts: Facts, table: TableFacts, joins: Joins, chance: Chance) -> As
     if not links or not labels or table.is_link:
         return None
     link = chance.pick(links)
+    if link.role and sum(one.owner == link.owner for one in links) > 1:
+        return None  # from or to: no route would say neither
     other = facts.tables[link.owner]
     made = []
     if chance.coin(0.3) and len(link.key.columns) == 1:
