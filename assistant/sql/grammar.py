@@ -137,7 +137,7 @@ class _Writer:
     def lines(self) -> list[str]:
         lines = [
             "start: " + _any(f"q{k}" for k in range(len(self._trees))),
-            *_terminals(self._linked.numbers, self._linked.one_way),
+            *_terminals(self._linked.numbers, self._linked.one_way, self._linked.row_numbers),
         ]
         for alias, node in self._nodes.items():
             for column in node.table.columns:
@@ -182,7 +182,9 @@ class _Writer:
             ways.append(f'{_text(place)} " BETWEEN " NUMBER " AND " NUMBER')
         elif kind == "flag":
             ways.append(f'{_text(place)} " = " ("0" | "1")')
-        elif kind == "key" and self._linked.numbers != ():
+        elif kind == "key" and self._linked.row_numbers:
+            ways.append(f"{_text(place)} {_EQUAL} ROWNUMBER")
+        elif kind == "key" and self._linked.row_numbers is None and self._linked.numbers != ():
             ways.append(f"{_text(place)} {_EQUAL} NUMBER")
         if kind in ("number", "date"):
             alike = [one for one in node.table.columns if one.name != column.name and self._kind(node, one) == kind]
@@ -287,7 +289,7 @@ class _Writer:
         return " ".join([first, *(f'(" JOIN " | " LEFT JOIN ") {_text(join)}' for join in tree.joins)])
 
 
-def _terminals(numbers: tuple[str, ...] | None, one_too: bool) -> list[str]:
+def _terminals(numbers: tuple[str, ...] | None, one_too: bool, row_numbers: tuple[str, ...] | None) -> list[str]:
     """Numbers and dates: those that the question names, so that none is made up; all kinds where it was not read. With
     `one_too` a limit may also be 1 where the question names other numbers: who was taught knows when."""
     number, count, year = r"[0-9]{1,9}(\.[0-9]{1,4})?", "[1-9][0-9]{0,2}", _ANY_YEAR
@@ -299,6 +301,7 @@ def _terminals(numbers: tuple[str, ...] | None, one_too: bool) -> list[str]:
         year = _either([*years, *(str(int(one) + 1) for one in years)]) if years else _ANY_YEAR
     return [
         f"NUMBER: /{number}/",
+        *([f"ROWNUMBER: /{_either(row_numbers)}/"] if row_numbers else []),
         f"COUNT: /{count}/",
         f"YEAR: /'{year}'/",
         r"MONTH: /'(0[1-9]|1[0-2])'/",

@@ -55,6 +55,7 @@ class Linked(Struct, frozen=True):
     found: tuple[tuple[str, str], ...]  # ("table.column", value): what the question named
     words: frozenset[str] = frozenset()  # of the question, by their stems
     numbers: tuple[str, ...] | None = None  # that the question names; None: not looked for
+    row_numbers: tuple[str, ...] | None = None  # of these what may be the number of a row: room 25, not more than 25
     direction: str = ""  # of the order that the question asks for, where it is one: down or up
     points: dict[str, float] = {}  # how likely each table is meant, where their order says something else
     qualified: frozenset[str] = frozenset()  # tables whose name another file has as well, by source.table
@@ -134,11 +135,35 @@ def _points(table: Table, scores: Mapping[tuple[str, str], float], words: frozen
     return 5.0 * said + sum(best[:3]) + 0.5 * len(words_in(table.comment) & words) - 0.1 * table.is_view
 
 
+_ROW_NUMBER = re.compile(
+    r"(?:([^\W\d_]+|#)[.:'’]{0,2}\s*)?#?(?<![\d.,€$£-])(\d{1,9})(?![\d.,]*\d)(?!\s*(?:%|€|\$|£|EUR|USD))"
+)
+_NUMBERED = frozenset(("number", "no", "nr", "id", "code", "#", "nummer"))
+_COUNTED_WORDS = """
+ than least most over under above below between and to top last first exactly in of on since before after until till
+ which what who show list give find me these those any some newest oldest from by with the has have had about around
+ cost costs earn earns is are was were up only or at for having bottom next both all january february march april may
+ june july august september october november december equals equal
+"""
+_COUNTED = frozenset(_COUNTED_WORDS.split())
+
+
 def numbers_in(text: str) -> tuple[str, ...]:
     """The numbers of a text, in digits or words, as SQL writes them."""
     found = [number.replace(",", "") for number in _NUMBER.findall(text)]
     found += [_NUMBER_WORDS[word] for word in _WORD.findall(text.lower()) if word in _NUMBER_WORDS]
     return tuple(dict.fromkeys(number.lstrip("0") or "0" if "." not in number else number for number in found))
+
+
+def row_numbers_in(text: str) -> tuple[str, ...]:
+    """The whole numbers of a text that may be the number of a row: those of no amount, date or count of things."""
+    found = []
+    for before, number in _ROW_NUMBER.findall(text):
+        word = before.lower()
+        is_year = len(number) == 4 and number[:2] in ("19", "20")
+        if word in _NUMBERED or not (word in _COUNTED or is_year):
+            found.append(number.lstrip("0") or "0")
+    return tuple(dict.fromkeys(found))
 
 
 def direction_of(question: str) -> str:

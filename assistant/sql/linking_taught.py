@@ -7,7 +7,15 @@ grammar cannot hold all.
 
 from msgspec.structs import replace
 
-from rushlight.assistant.sql.linking import Linked, direction_of, link, named_values, numbers_in, table_points
+from rushlight.assistant.sql.linking import (
+    Linked,
+    direction_of,
+    link,
+    named_values,
+    numbers_in,
+    row_numbers_in,
+    table_points,
+)
 from rushlight.assistant.sql.protocol import Profiled
 
 MAX_TABLES = 12
@@ -43,5 +51,6 @@ def link_taught(known: Profiled, question: str) -> Linked:
     points = {table.name: named.get(f"{table.source}.{table.name}", 0.0) for table in whole.tables}
     return replace(
         whole, values=values, found=tuple(found), points=points, one_way=True, numbers=numbers_in(question),
+        row_numbers=row_numbers_in(question),
         direction=direction_of(question),
     )  # fmt: skip

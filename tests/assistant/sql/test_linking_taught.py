@@ -3,6 +3,10 @@
 from collections.abc import Callable
 from typing import Any
 
+import pytest
+
+from rushlight.assistant.sql.grammar import sql_grammar
+from rushlight.assistant.sql.linking import row_numbers_in
 from rushlight.assistant.sql.linking_taught import fits_whole, link_taught
 from rushlight.assistant.sql.trees import join_trees
 
@@ -31,3 +35,31 @@ def test_where_not_all_joins_fit_those_of_the_question_are_kept(suite_known: Cal
     linked = link_taught(suite_known("hotel"), "Which guests wrote a review with the score 9?")
     largest = [{node.alias for node in tree.nodes} for tree in join_trees(linked) if len(tree.nodes) == 3]
     assert {"guest", "reservation", "review"} in largest[:3]
+
+
+@pytest.mark.parametrize(
+    ("question", "numbers"),
+    [
+        ("What is the floor of room number 25?", ("25",)),
+        ("Charge 177: what year?", ("177",)),
+        ("When was charge #732 charged?", ("732",)),
+        ("customer id: 44", ("44",)),
+        ("Which guests have more than 12 reservations?", ()),
+        ("rooms with 3 beds", ()),
+        ("orders over 100 EUR in 2024", ()),
+        ("Which 5 hotels are the oldest?", ()),
+        ("between 3 and 9", ()),
+        ("cheaper than €45 or 4.50", ()),
+        ("", ()),
+    ],
+)
+def test_which_numbers_may_be_those_of_a_row(question: str, numbers: tuple[str, ...]) -> None:
+    assert row_numbers_in(question) == numbers
+
+
+def test_a_count_is_no_number_of_a_row(suite_known: Callable[[str], Any]) -> None:
+    known = suite_known("hotel")
+    counted = sql_grammar(link_taught(known, "Which guests have more than 12 reservations?")).grammar.text
+    named = sql_grammar(link_taught(known, "Which guest has reservation number 12?")).grammar.text
+    assert "ROWNUMBER" not in counted and "NUMBER: /(12|0|1)/" in counted
+    assert "ROWNUMBER: /(12)/" in named
