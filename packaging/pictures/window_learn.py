@@ -78,7 +78,10 @@ def _proof_dark(ids: dict[str, str]) -> Stage:
 
 @scene("learn-proof-300", "The same with text at 300 %.")
 def _proof_large(ids: dict[str, str]) -> Stage:
-    return _proven("light", 3.0)
+    stage = _proven("light", 3.0)
+    page: Any = stage.window.page()
+    page._column.show_widget(page.proof.own)
+    return stage
 
 
 @scene("learn-export", "An adapter for other programs: as its own file, or added into its model's weights.")

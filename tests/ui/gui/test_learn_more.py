@@ -14,6 +14,7 @@ from rushlight.ui.desk.learn_forecast import Forecast
 from rushlight.ui.desk.learn_reading import Found
 from rushlight.ui.desk.learn_values import (
     AdapterRow,
+    BesideRow,
     Choice,
     ExportRow,
     LearnWish,
@@ -175,3 +176,17 @@ def test_curves_lie_over_one_another(page: Any, qtbot: Any, monkeypatch: pytest.
     assert shown.new.teach_button.isEnabled()
     shown.new.files_again.click()
     assert not shown.new.teach_button.isEnabled() and shown.new.files_button.isVisible()
+
+
+def test_long_words_have_their_room(page: Any, qtbot: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sentences that need more lines than their hint says are not cut."""
+    long = BesideRow("How many? " * 9, "SELECT a FROM b WHERE c " * 30, "SELECT b " * 30, 0.0, 1.0)
+    shown_proof = replace(PROOF, beside=(long,) * 8)
+    monkeypatch.setattr(learn_desk, "look", lambda *_: replace(FULL, proof=shown_proof, origin=(("Base", "m"),)))
+    shown = page()
+    shown.resize(420, 600)
+    shown.desk.show_adapter("clinic-1")
+    qtbot.waitUntil(lambda: shown.proof._beside.count() == 24)
+    qtbot.wait(50)
+    labels = [shown.proof._beside.itemAt(at).widget() for at in range(24)]
+    assert all(one.height() >= one.heightForWidth(one.width()) for one in labels)
