@@ -98,7 +98,9 @@ def _equal(facts: TableFacts, column: ColumnFacts, value: str, said: str, phrase
         return Condition(sql, before="" if noun else sex, noun=noun, column=name)
     is_kind = bool(set(column.phrase.split()) & KINDS)
     if is_word and (thing_of(value) == "person" or (is_noun(value) and is_kind)) and chance.coin(0.3):
-        return Condition(sql, noun=value, column=name)
+        many = plural_of(value)
+        after = chance.pick([f"that are {many}", f"that were {many}", f"which are {many}"])
+        return Condition(sql, after, column=name) if chance.coin(0.35) else Condition(sql, noun=value, column=name)
     if is_state(value) and column.sort == "group" and chance.coin(0.55):
         if chance.coin(0.3):
             return Condition(sql, before=value, column=name)

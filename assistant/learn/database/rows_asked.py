@@ -51,6 +51,7 @@ def how_many(rows: Rows, made: Sequence[Condition], chance: Chance, bare: Rows |
         many = plural_of(noun) if noun else bare.many
         before = "".join(f"{one.before} " for one in made if one.before)
         forms += [f"How many {before}{many} {said}?"] * 9
+        forms += [f"Which {before}{many} {said}? Show how many."]
     return chance.pick(forms)
 
 
