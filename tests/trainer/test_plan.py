@@ -106,3 +106,19 @@ def test_allocations_are_seen() -> None:
     held = held_by(lambda: torch.ones(1000, 256) + 1, lambda one: one.exp().add_(1), "cpu")
     assert held.kept == pytest.approx(1_024_000, abs=1000)
     assert held.peak == pytest.approx(2_048_000, abs=2000)
+
+
+def test_threads_are_halved_only_where_they_may_share_a_core(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import os
+
+    from rushlight.trainer.plan.cores import cores_are_shared
+
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 1, 2}, raising=False)
+    assert cores_are_shared(tmp_path), "nobody tells"
+    for cpu, siblings in ((0, "0,4"), (1, "1,5"), (2, "2,6"), (3, "0-3")):
+        topology = tmp_path / f"cpu{cpu}" / "topology"
+        topology.mkdir(parents=True)
+        (topology / "thread_siblings_list").write_text(siblings + "\n")
+    assert not cores_are_shared(tmp_path), "the other halves are not ours to use"
+    (tmp_path / "cpu2" / "topology" / "thread_siblings_list").write_text("1,5\n")
+    assert cores_are_shared(tmp_path)

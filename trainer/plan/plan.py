@@ -14,6 +14,7 @@ from rushlight import Error
 from rushlight.trainer import products
 from rushlight.trainer.config import TrainConfig
 from rushlight.trainer.data.pack import Pack
+from rushlight.trainer.plan.cores import cores_are_shared
 from rushlight.trainer.plan.kept import Lower, Part, Plan
 from rushlight.trainer.plan.shape import Shape, read_settings, shape_of
 from rushlight.trainer.plan.trial import Costs, Trial
@@ -86,7 +87,8 @@ def _choose(config: TrainConfig, settings: Any, shape: Shape, recipe: Recipe, lo
     laid = {usual: _laid_out(config, recipe, usual, alone=trial.is_alone)}
     largest = _largest(laid[usual])
     n_threads = said.threads or torch.get_num_threads()
-    if not said.threads and device == "cpu" and n_threads > 1:
+    # Where no core is shared, half of the threads is only faster while other programs are busy: that passes.
+    if not said.threads and device == "cpu" and n_threads > 1 and cores_are_shared():
         n_threads = _fewest_threads(trial, largest, n_threads)
     torch.set_num_threads(n_threads)
     if said.dtype == "auto" and device == "cpu" and config.method not in ("full", "qlora"):
