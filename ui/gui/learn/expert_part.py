@@ -103,7 +103,7 @@ class ExpertPart(QWidget):
         for title in self._titles:
             title.setMinimumWidth(wide)
         for made in self.inputs.values():
-            made.field.setFixedWidth(self._theme.px(240))
+            made.field.setFixedWidth(self._theme.px(290))
 
     def _show_usual(self, key: str, choices: tuple[tuple[str, str], ...], usual: str) -> None:
         """What holds where nothing is told."""
