@@ -5,6 +5,7 @@ Which one a training takes is part of its checkpoints, since their sums differ i
 summed up, N columns.
 """
 
+import os
 import platform
 from functools import cache
 from pathlib import Path
@@ -15,6 +16,9 @@ import torch
 Library: TypeAlias = Literal["torch", "onednn"]
 
 _LEAST_WORK: Final = 1 << 16  # multiplications: below, starting oneDNN takes longer than the product
+# oneDNN, and torch around it, keep 1,024 ways to compute each, one for every shape of a product. Rows of ever other
+# lengths fill that up: a gigabyte that nobody asks for again. A row takes some dozens, for all of its layers.
+_KEPT: Final = {"ONEDNN_PRIMITIVE_CACHE_CAPACITY": "128", "LRU_CACHE_CAPACITY": "128"}
 _used: list[Library] = ["torch"]
 
 
@@ -30,6 +34,8 @@ def used() -> Library:
 @cache
 def is_there() -> bool:
     """Whether torch lets oneDNN be called as it is here: the operators are inner ones of torch's."""
+    for name, value in _KEPT.items():
+        os.environ.setdefault(name, value)  # read at the first product
     try:
         x, weight, other = (
             torch.arange(n * k, dtype=torch.float32).reshape(n, k) / 9 for n, k in ((3, 4), (5, 4), (3, 5))

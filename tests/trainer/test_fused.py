@@ -1,5 +1,7 @@
 """What is computed in fewer passes, or by another library, comes to the same: values and gradients."""
 
+import subprocess
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -144,3 +146,30 @@ def test_a_head_that_does_more_than_a_product_is_not_taken_apart() -> None:
         num_key_value_heads=1, head_dim=8, final_logit_softcapping=0.1,
     ))  # fmt: skip
     assert head_of(capped) is None
+
+
+PRODUCTS = """
+import torch
+from pathlib import Path
+from rushlight.trainer import products
+
+def resident():
+    return next(int(line.split()[1]) for line in Path("/proc/self/status").read_text().splitlines() if "VmRSS" in line)
+
+torch.set_num_threads(1)
+products.use("onednn")
+weights = [torch.randn(n, k) for n, k in ((576, 576), (192, 576), (1536, 576), (576, 1536), (16, 576), (576, 16))]
+before = resident()
+for n_rows in range(100, 240, 2):
+    for weight in weights:
+        x, slope = torch.randn(n_rows, weight.shape[1]), torch.randn(n_rows, weight.shape[0])
+        products.linear(x, weight), products.times(slope, weight), products.transposed(slope, x)
+print(products.used(), (resident() - before) // 1024)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="memory is read as Linux tells it")
+def test_rows_of_ever_other_lengths_take_no_more_memory_each() -> None:
+    done = subprocess.run([sys.executable, "-c", PRODUCTS], capture_output=True, text=True, timeout=200, check=True)
+    used, grown_mib = done.stdout.split()
+    assert used == "torch" or int(grown_mib) < 250, "630 MiB where every shape is kept"
