@@ -88,6 +88,26 @@ def test_a_count_of_trained_weights_is_what_is_then_trained(places: Places) -> N
         assert parts(plan)["gradients"] == 4 * made["trained_parameters"], method
 
 
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("method", ["lora", "qlora", "dora", "full"])
+def test_what_is_tried_is_built_as_what_is_trained(method: str, places: Places) -> None:
+    from rushlight.trainer.backends.peft import BACKEND
+    from rushlight.trainer.plan.shape import read_settings
+    from rushlight.trainer.plan.small_model import small_model
+
+    said = config(method)
+    prepare(said, places, render=render)
+    base = places.out / "base"
+    trained = BACKEND.load(base, said, "cpu", "float32")
+    tried = small_model(read_settings(base), 1, said, "cpu", "float32")
+
+    def kinds(model: Any) -> dict[str, tuple[type, str]]:
+        return {name: (type(one), getattr(one.forward, "__qualname__", "")) for name, one in model.named_modules()
+                if "layers." not in name or "layers.0." in name}  # fmt: skip
+
+    assert kinds(tried.model) == kinds(trained.model)
+
+
 def test_what_cannot_be_loaded_is_said_before_it_is_tried(places: Places) -> None:
     from rushlight.trainer.plan.of_run import plan_ahead
 

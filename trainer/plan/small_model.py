@@ -64,6 +64,7 @@ def _quantize(model: Any, stored: Any) -> None:
             packed.bias = module.bias
         parent, _, last = name.rpartition(".")
         setattr(model.get_submodule(parent), last, packed)
+    model.is_loaded_in_4bit = True  # PEFT puts layers of another kind around those of such a model
 
 
 def with_ids_below(pack: Pack, n_vocab: int) -> Pack:
