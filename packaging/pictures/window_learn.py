@@ -92,6 +92,8 @@ def _export(ids: dict[str, str]) -> Stage:
     page.proof.export.form.field.activated.emit(1)
     stage.rest()
     page._column.show_widget(page.proof.export)
+    stage.rest()
+    page._column.show_widget(page.proof.export)  # what wraps above it has its height by now
     return stage
 
 
