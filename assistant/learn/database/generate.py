@@ -21,6 +21,7 @@ from rushlight.assistant.learn.database.asked import Asked, Joins
 from rushlight.assistant.learn.database.chance import Chance
 from rushlight.assistant.learn.database.facts import Facts, TableFacts, read_facts
 from rushlight.assistant.learn.database.polish import polished
+from rushlight.assistant.learn.database.values_far import values_far
 from rushlight.assistant.learn.kinds.kind import Watch
 from rushlight.assistant.sql.database import Database
 
@@ -38,7 +39,7 @@ _FAR_MAKERS: Final[tuple[tuple[FarMaker, float], ...]] = (
     (several.count_far, 1.5), (several.count_owners, 0.7), (several.unlinked, 0.6), (several.list_far, 1.6),
     (several.lookup_far, 1.2), (several.with_far, 0.6), (several.amount_far, 1.0), (several.extreme_far, 0.6),
     (owners.owned, 1.7), (owners.holder, 0.35), (owners.without, 1.2), (groups_far.grouped_far, 2.6),
-    (groups_far.different_far, 0.3),
+    (groups_far.different_far, 0.3), (values_far, 0.8),
 )  # fmt: skip
 _ONE_TABLE: Final = 0.58  # of all questions
 _VAIN: Final = 40  # times that a kind is tried for each question that came of it; then the tables know none

@@ -163,6 +163,8 @@ def test_each_kind_comes_to_its_share(made: list[Asked]) -> None:
     """Also those that chance fails often: of several tables, of days."""
     several = sum(" JOIN " in one.sql or "(SELECT" in one.sql for one in made)
     assert 0.3 * N < several < 0.5 * N
+    assert any(one.sql.startswith("SELECT DISTINCT") and " JOIN " in one.sql for one in made)
+    assert any(one.sql.startswith("SELECT COUNT(DISTINCT") and " JOIN " in one.sql for one in made)
     said = " ".join(one.question.lower() for one in made)
     for words in ("opened", "cancelled", " does ", "on average", " each ", "never", " first", "in 2024"):
         assert words in said, words
