@@ -114,7 +114,13 @@ class _Import:
         if there is not None and look(there).state == OK:
             return self._already_there(there)
         if there is None:
-            self.catalogue.refuse_taken(self.model_id)
+            try:
+                self.catalogue.refuse_taken(self.model_id)
+            except Error:
+                there = self._same_content()  # another import of the same file may have ended since
+                if there is None or look(there).state != OK:
+                    raise
+                return self._already_there(there)
         if all(part.is_relative_to(self.root.resolve()) for part in self.parts):
             self.parts = [self.root / part.relative_to(self.root.resolve()) for part in self.parts]
             files, owned = self._as_they_lie(), True  # put there by hand, or by an import that was killed
@@ -129,7 +135,13 @@ class _Import:
             model = self.catalogue.relocate(there.id, files, owned)
         else:
             notices = self._template_notices()
-            model = self.catalogue.add(self._record(files, sha256, owned))
+            try:
+                model = self.catalogue.add(self._record(files, sha256, owned))
+            except Error as taken:
+                there = self.catalogue.find_sha256(sha256)  # recorded meanwhile by another import of the same file
+                if taken.kind != "id-taken" or there is None:
+                    raise
+                return self._already_there(there)
         if self.alias:
             model = self.catalogue.alias(model.id, self.alias)
         self._carry_proof(files[0])

@@ -10,6 +10,7 @@ import nanobind
 import pytest
 
 
+@pytest.mark.faults
 def test_random_operations_under_sanitizers(
     build_check: Callable[[Path, Path], Path], cpp_sources: Path, tmp_path: Path
 ) -> None:

@@ -172,7 +172,8 @@ def test_orders_to_several_and_to_none(cli: Any, tiny_gguf: Path) -> None:
     assert cli("jobs", "remove")[0] == 2 and cli("jobs", "remove", "last", "--over")[0] == 2
     ids = [cli("models", "import", tiny_gguf, "--background")[1].strip() for _ in range(3)]
     for one in ids:
-        assert cli("jobs", "follow", one)[0] == 0
+        done = cli("jobs", "follow", one)
+        assert done[0] == 0, done
     code, out, err = cli("jobs", "cancel", ids[0], "nobody")
     assert code == 1 and out == "" and "nobody" in err
     assert cli("jobs", "remove", *ids)[1] == "3 jobs were removed.\n"

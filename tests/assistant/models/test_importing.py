@@ -299,3 +299,39 @@ def test_a_renamed_part_is_no_model_of_its_own(catalogue: Catalogue, make_split:
     with pytest.raises(Error) as caught:
         import_model(catalogue, part)
     assert caught.value.kind in ("missing-part", "not-a-model")
+
+
+@pytest.mark.parametrize("moment", ["refuse_taken", "add"])
+def test_two_imports_of_one_file_at_once_make_one_model(
+    catalogue: Catalogue, tiny_gguf: Path, monkeypatch: pytest.MonkeyPatch, moment: str
+) -> None:
+    """The other one ends between this one's look at the catalogue and its own entry."""
+    before = getattr(Catalogue, moment)
+
+    def meanwhile(self: Catalogue, given: object) -> object:
+        monkeypatch.setattr(Catalogue, moment, before)
+        import_model(catalogue, tiny_gguf)
+        return before(self, given)
+
+    monkeypatch.setattr(Catalogue, moment, meanwhile)
+    made = import_model(catalogue, tiny_gguf)
+    assert made.already_there
+    (model,) = catalogue.list()
+    assert made.model == model and model.files[0].path.is_file()
+
+
+def test_another_model_under_the_same_name_is_still_refused_at_the_end(
+    catalogue: Catalogue, tiny_gguf: Path, make_gguf: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = make_gguf("other.gguf", seed=9)
+    before = Catalogue.add
+
+    def meanwhile(self: Catalogue, given: object) -> object:
+        monkeypatch.setattr(Catalogue, "add", before)
+        import_model(catalogue, other, model_id="the/name")
+        return before(self, given)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(Catalogue, "add", meanwhile)
+    with pytest.raises(Error) as found:
+        import_model(catalogue, tiny_gguf, model_id="the/name")
+    assert found.value.kind == "id-taken" and len(catalogue.list()) == 1
