@@ -10,9 +10,10 @@ answer the unseen questions as a chat does. Nothing of the rule stands in a prom
 import argparse
 import json
 import re
+import subprocess
 from typing import Any
 
-from measure import machine, run_program
+from measure import machine
 from rushlight_home import RUSHLIGHT, demo_model, own_home
 
 from rushlight import Stop
@@ -89,7 +90,11 @@ def main() -> None:
     with own_home(demo_model()), open_app() as app:
         correct_all(app)
         more = ["--examples", str(given.examples)] if given.examples else ["--minutes", str(given.minutes)]
-        made = json.loads(run_program([RUSHLIGHT, "teach", "feedback", "--yes", "--json", *more]))
+        command = [str(RUSHLIGHT), "teach", "feedback", "--yes", "--json", *more]
+        done = subprocess.run(command, capture_output=True, text=True)  # ends with 1 where the gate stops it
+        if done.returncode not in (0, 1) or not done.stdout.startswith("{"):
+            raise SystemExit(done.stderr)
+        made = json.loads(done.stdout)
         report = made["report"]
         print(f"taught {made['lesson']['examples']} corrections in {sum(made['seconds'].values()) / 60:.1f} minutes, "
               f"{made['plan']['n_seen']} examples seen, loss {made['outcome']['loss']:.3f}")  # fmt: skip
