@@ -108,6 +108,8 @@ class _Steps:
     # --- steps --------------------------------------------------------------------------------------------------------
     def make(self) -> None:
         """The lesson, with its held-out part set apart."""
+        from rushlight.ui.work import teaching
+
         with self._step("lesson") as step:
             if step is None:
                 return
@@ -118,8 +120,8 @@ class _Steps:
             else:
                 with self._kind() as kind:
                     lesson = make_lesson(self._book, kind, watch, name=given.name)
-            is_task = lesson.kind == "database"
-            lesson = self._book.split(lesson, share=0.08 if is_task else 0.15, most=120 if is_task else 40)
+            share, most = teaching.held_out_part(lesson.kind)
+            lesson = self._book.split(lesson, share=share, most=most)
             run = f"{self._app.paths.runs / lesson.id}-{self._context.job_id[-6:]}"
             step |= {"id": lesson.id, "version": lesson.version, "run": run}
 

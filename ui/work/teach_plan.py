@@ -93,7 +93,9 @@ def _looked_at(context: JobContext, given: TeachArguments) -> tuple[Lesson, list
 
 def _split(kind: str, drafts: list[Draft]) -> list[Example]:
     """About as large a part held out as there would be; by order only, since nothing is proven on it."""
-    share, most = (0.08, 120) if kind == "database" else (0.15, 40)
+    from rushlight.ui.work.teaching import held_out_part
+
+    share, most = held_out_part(kind)
     n_held_out = min(most, max(1, round(share * len(drafts))))
     every = max(2, len(drafts) // n_held_out)
     return [

@@ -138,6 +138,25 @@ def frame(theme: Any, open_app: Callable[[], App]) -> Iterator[StandIn]:
 
 
 @pytest.fixture
+def shown_page(frame: Any, qtbot: Any) -> Iterator[Callable[[Any, int, int], Any]]:
+    """`shown_page(JobsPage(frame), 900, 600)`: the page once it has looked; it is left after the test."""
+    made: list[Any] = []
+
+    def show(page: Any, width: int, height: int) -> Any:
+        qtbot.addWidget(page)
+        page.resize(width, height)
+        with qtbot.waitExposed(page):
+            page.show()
+        qtbot.waitUntil(lambda: not page.desk.state.is_loading)
+        made.append(page)
+        return page
+
+    yield show
+    for page in made:
+        page.leave()
+
+
+@pytest.fixture
 def application(qapp: Any, open_app: Callable[[], App]) -> Iterator[Any]:
     """The window's application over this test's home, no window yet: `application.open_window()`."""
     from rushlight.ui.gui.application import Application

@@ -1,6 +1,6 @@
 """The page of jobs: what it shows of them, and that every order reaches the store by key and by button."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -24,24 +24,13 @@ def add_job(store: App) -> Callable[..., Job]:
 
 
 @pytest.fixture
-def page(frame: Any, qtbot: Any) -> Iterator[Callable[[], Any]]:
-    made: list[Any] = []
-
+def page(frame: Any, shown_page: Callable[[Any, int, int], Any]) -> Callable[[], Any]:
     def open_page() -> Any:
         from rushlight.ui.gui.pages.jobs import JobsPage
 
-        one = JobsPage(frame)
-        qtbot.addWidget(one)
-        one.resize(900, 600)
-        with qtbot.waitExposed(one):
-            one.show()
-        qtbot.waitUntil(lambda: not one.desk.state.is_loading)
-        made.append(one)
-        return one
+        return shown_page(JobsPage(frame), 900, 600)
 
-    yield open_page
-    for one in made:
-        one.leave()
+    return open_page
 
 
 def test_an_empty_page_says_what_it_is_for_and_offers_a_step(page: Any, frame: Any) -> None:

@@ -1,6 +1,6 @@
 """The page of learning: what is taught, watched, proven, promoted, rolled back; a lesson that is corrected."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -54,24 +54,13 @@ def found(monkeypatch: pytest.MonkeyPatch) -> list[Found]:
 
 
 @pytest.fixture
-def page(frame: Any, qtbot: Any, found: list[Found]) -> Iterator[Callable[[], Any]]:
-    made: list[Any] = []
-
+def page(frame: Any, found: list[Found], shown_page: Callable[[Any, int, int], Any]) -> Callable[[], Any]:
     def open_page() -> Any:
         from rushlight.ui.gui.pages.learn import LearnPage
 
-        one = LearnPage(frame)
-        qtbot.addWidget(one)
-        one.resize(1200, 900)
-        with qtbot.waitExposed(one):
-            one.show()
-        qtbot.waitUntil(lambda: not one.desk.state.is_loading)
-        made.append(one)
-        return one
+        return shown_page(LearnPage(frame), 1200, 900)
 
-    yield open_page
-    for one in made:
-        one.leave()
+    return open_page
 
 
 def test_an_empty_page_leads_to_a_model(page: Any, found: list[Found], frame: Any) -> None:

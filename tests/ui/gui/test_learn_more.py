@@ -1,7 +1,7 @@
 """More of the page of learning: columns by hand, settings with what they cost, exports, curves over one another."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -45,7 +45,7 @@ FORECAST = Forecast(900, 80, 880, 110, 8, 1.25, (("weights", 5e8),), (("steps", 
 
 
 @pytest.fixture
-def page(frame: Any, qtbot: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], Any]]:
+def page(frame: Any, monkeypatch: pytest.MonkeyPatch, shown_page: Callable[[Any, int, int], Any]) -> Callable[[], Any]:
     def look(_app: Any, choice: Choice, _n: int) -> Found:
         if choice.kind == "runs":
             chosen = [one for one in choice.id.split(",") if one]
@@ -56,23 +56,13 @@ def page(frame: Any, qtbot: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Ca
         return FULL
 
     monkeypatch.setattr(learn_desk, "look", look)
-    made: list[Any] = []
 
     def open_page() -> Any:
         from rushlight.ui.gui.pages.learn import LearnPage
 
-        one = LearnPage(frame)
-        qtbot.addWidget(one)
-        one.resize(1200, 900)
-        with qtbot.waitExposed(one):
-            one.show()
-        qtbot.waitUntil(lambda: not one.desk.state.is_loading)
-        made.append(one)
-        return one
+        return shown_page(LearnPage(frame), 1200, 900)
 
-    yield open_page
-    for one in made:
-        one.leave()
+    return open_page
 
 
 def test_columns_are_mapped_by_hand(page: Any, qtbot: Any, tmp_path: Path) -> None:

@@ -1,6 +1,6 @@
 """The page of quantizing: every wish by its field, what is to be expected, what was made, and how it compares."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -38,24 +38,13 @@ def found(monkeypatch: pytest.MonkeyPatch) -> list[Found]:
 
 
 @pytest.fixture
-def page(frame: Any, qtbot: Any, found: list[Found]) -> Iterator[Callable[[], Any]]:
-    made: list[Any] = []
-
+def page(frame: Any, found: list[Found], shown_page: Callable[[Any, int, int], Any]) -> Callable[[], Any]:
     def open_page() -> Any:
         from rushlight.ui.gui.pages.quantize import QuantizePage
 
-        one = QuantizePage(frame)
-        qtbot.addWidget(one)
-        one.resize(1100, 800)
-        with qtbot.waitExposed(one):
-            one.show()
-        qtbot.waitUntil(lambda: not one.desk.state.is_loading)
-        made.append(one)
-        return one
+        return shown_page(QuantizePage(frame), 1100, 800)
 
-    yield open_page
-    for one in made:
-        one.leave()
+    return open_page
 
 
 def test_an_empty_page_leads_to_a_model(page: Any, found: list[Found], frame: Any) -> None:

@@ -1,6 +1,6 @@
 """The page of the server: what it shows of one that runs, what its buttons do, what it says when one cannot be."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -60,24 +60,13 @@ def world(monkeypatch: pytest.MonkeyPatch) -> World:
 
 
 @pytest.fixture
-def page(frame: Any, qtbot: Any, world: World) -> Iterator[Callable[[], Any]]:
-    made: list[Any] = []
-
+def page(frame: Any, world: World, shown_page: Callable[[Any, int, int], Any]) -> Callable[[], Any]:
     def open_page() -> Any:
         from rushlight.ui.gui.pages.server import ServerPage
 
-        one = ServerPage(frame)
-        qtbot.addWidget(one)
-        one.resize(1000, 700)
-        with qtbot.waitExposed(one):
-            one.show()
-        qtbot.waitUntil(lambda: not one.desk.state.is_loading)
-        made.append(one)
-        return one
+        return shown_page(ServerPage(frame), 1000, 700)
 
-    yield open_page
-    for one in made:
-        one.leave()
+    return open_page
 
 
 def test_an_empty_page_says_what_it_is_for_and_begins_a_server(page: Any, world: World, qtbot: Any) -> None:
