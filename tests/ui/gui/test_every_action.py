@@ -134,7 +134,8 @@ def test_every_action_is_reached_by_the_palette(ready: MainWindow, qtbot: Any, m
     monkeypatch.setattr(ready.shortcuts, "run", lambda action_id: seen.append(action_id) or True)
     for one in actions():
         card.open()
-        QTest.keyClicks(card.field, one.title)
+        card.field.setText(one.title[:-1])  # each key lists all anew: only the last is pressed
+        QTest.keyClicks(card.field, one.title[-1])
         qtbot.waitUntil(lambda: not card._is_stale)
         lines = [card.model.line(row) for row in card.model.entries()]
         assert one.id in [line.id for line in lines if line.kind == "action"], one.title
