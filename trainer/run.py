@@ -141,8 +141,9 @@ def train(
     _tell(watch, "Loading")
     import torch
 
-    from rushlight.trainer import products
+    from rushlight.trainer import heap, products
 
+    heap.keep_freed_memory()
     torch.set_num_threads(n_threads)
     products.use(state.products if state else products.best())
     loaded = backend.load(base_folder(places), config, device, dtype)

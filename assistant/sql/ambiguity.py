@@ -108,7 +108,7 @@ def _values(known: Profiled, question: str, linked: Linked) -> list[Ambiguity]:
     names |= {" ".join(sorted(name_words(one.name))) for table in known.schema.tables for one in table.columns}
     by_value: dict[str, list[str]] = {}
     spelled: dict[str, str] = {}
-    for place, value in named_values(known, question):
+    for place, value in named_values(known, question, codes=False):
         inside = any(value.casefold() in other and value.casefold() != other for other in by_value)
         is_name = " ".join(sorted(stem(word) for word in value.lower().split())) in names
         if not inside and not is_name and place in shown:

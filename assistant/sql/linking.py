@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from msgspec import Struct
 from msgspec.structs import replace
 
+from rushlight.assistant.sql.notes import read_note
 from rushlight.assistant.sql.protocol import Profiled
 from rushlight.assistant.sql.values import Column, Key, Schema, Table
 
@@ -19,6 +20,7 @@ MAX_COLUMNS = 40
 MAX_VALUES = 200
 _SHARE = 0.2  # of the best table's score that another one must have
 _POINTING = 3  # keys to one table that say as much as other columns
+_MOST_CODES = 30  # distinct texts of a column whose comment may say what they stand for
 _FEW = 12  # distinct texts of a column that are all given
 _ENDINGS = ("ies", "ing", "ed", "es", "s", "y", "e")
 _WORD = re.compile(r"[^\W_]+")
@@ -202,11 +204,12 @@ def _column_score(column: Column, words: frozenset[str]) -> float:
     return score
 
 
-def named_values(known: Profiled, question: str) -> list[tuple[str, str]]:
-    """(column, value) for every text of the database that stands in the question, the longest first."""
+def named_values(known: Profiled, question: str, *, codes: bool = True) -> list[tuple[str, str]]:
+    """(column, value) for every text of the database that stands in the question, the longest first; with `codes` also
+    those whose word stands there, where a comment says which words codes stand for."""
     folded = " ".join(_WORD.findall(question.casefold()))
     padded, stems = f" {folded} ", {stem(word) for word in folded.split()}
-    found = []
+    found = _coded(known, stems) if codes else []
     for column in known.values:
         for value in column.values:
             plain = " ".join(_WORD.findall(value.casefold()))
@@ -214,7 +217,24 @@ def named_values(known: Profiled, question: str) -> list[tuple[str, str]]:
                 continue
             if f" {plain} " in padded or (" " not in plain and len(plain) > 3 and stem(plain) in stems):
                 found.append((f"{column.table}.{column.column}", value))
-    return sorted(found, key=lambda one: -len(one[1]))
+    return sorted(dict.fromkeys(found), key=lambda one: -len(one[1]))
+
+
+def _coded(known: Profiled, stems: set[str]) -> list[tuple[str, str]]:
+    """(column, code) for the codes whose words are in the question: -- A active, X cancelled."""
+    found = []
+    for held in known.values:
+        if not held.complete or len(held.values) > _MOST_CODES:
+            continue
+        table = known.schema.table(f"{held.source}.{held.table}")
+        column = table.column(held.column) if table is not None else None
+        if column is None or not column.comment:
+            continue
+        for code, meant in read_note(column.comment, held.values).codes.items():
+            words = _WORD.findall(meant)
+            if words and all(stem(word) in stems for word in words):
+                found.append((f"{held.table}.{held.column}", code))
+    return found
 
 
 def keys_of(table: Table, tables: Iterable[Table]) -> list[Key]:

@@ -49,7 +49,7 @@ def test_a_plan_is_made_ahead_and_leaves_nothing(places: Places) -> None:
     assert plan.n_steps == -(-report["train"]["examples"] * 2 // 4)
     assert plan.trained_tokens == pytest.approx(2 * report["train"]["trained_tokens"], rel=0.2)
     assert (plan.n_threads, plan.dtype, plan.device) == (1, "float32", "cpu")
-    assert {one.name for one in plan.seconds} == {"steps", "evaluation", "checkpoints"}
+    assert {one.name for one in plan.seconds} == {"steps", "start", "evaluation", "checkpoints"}
     assert all(one.amount > 0 for one in (*plan.memory, *plan.seconds)) and plan.total_bytes > plan.beside_program_bytes
     assert [one.total_bytes for one in plan.lower] == sorted((one.total_bytes for one in plan.lower), reverse=True)
 

@@ -11,7 +11,7 @@ import msgspec
 import torch
 
 from rushlight import Error
-from rushlight.trainer import products
+from rushlight.trainer import heap, products
 from rushlight.trainer.config import TrainConfig
 from rushlight.trainer.data.pack import Pack
 from rushlight.trainer.plan.cores import cores_are_shared
@@ -35,6 +35,7 @@ _FORWARD: Final = 1 / 3  # of a row's time, without the backward pass
 class _Way:
     """One way to run the training: how its rows are laid out, and what they cost."""
 
+    device: str
     dtype: str
     n_threads: int
     row_tokens: int
@@ -58,6 +59,7 @@ def make_plan(config: TrainConfig, folder: Path, recipe: Recipe, longest: int, d
 
     began = time.perf_counter()
     program = _resident_bytes()
+    heap.keep_freed_memory()  # as a training does
     products.use(products.best())
     settings = read_settings(folder)
     shape = shape_of(settings, config)
@@ -106,7 +108,7 @@ def _choose(config: TrainConfig, settings: Any, shape: Shape, recipe: Recipe, lo
         if seconds < _FASTER * best_s:
             row_tokens, best_s = size, seconds
     packs = [row for rows in laid[row_tokens] for row in rows]
-    return _Way(trial.dtype, n_threads, row_tokens, trial.costs(packs), laid[row_tokens])
+    return _Way(device, trial.dtype, n_threads, row_tokens, trial.costs(packs), laid[row_tokens])
 
 
 def _fewest_threads(trial: Trial, row: Pack, n_threads: int) -> int:
@@ -144,6 +146,8 @@ def _memory(config: TrainConfig, shape: Shape, way: _Way) -> tuple[Part, ...]:
     trains_head = config.method == "full"
     rows = max(way.costs.row_bytes(shape, row.n_tokens, row.n_targets, trains_head=trains_head,
                                    recompute=config.machine.recompute) for row in way.rows)  # fmt: skip
+    if all(len(step) == 1 for step in way.step_rows):  # gradients take the place of activations that are used up
+        rows = max(0, rows - 4 * shape.n_trained)
     adapter = [] if trains_head else [Part("adapter", 4 * shape.n_trained)]
     return (
         Part("weights", shape.weights_bytes(config.method, way.dtype)), *adapter,
@@ -169,6 +173,9 @@ def _seconds(
     costs, share = way.costs, n_steps / max(1, len(way.step_rows))
     looked_s = way.looked_s(shape)
     found = [Part("steps", looked_s * share + costs.step_s * n_steps)]
+    if way.device == "cpu":  # the first step waits for the system to clear what it is the first to write to
+        new = sum(one.amount for one in _memory(config, shape, way) if one.name != "weights")
+        found.append(Part("start", new * heap.first_touch_s_per_byte()))
     per_token = looked_s / max(1, sum(row.n_tokens for row in way.rows)) * _FORWARD
 
     def looked_at(packs: Sequence[Pack]) -> float:

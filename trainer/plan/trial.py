@@ -23,7 +23,7 @@ from rushlight.trainer.plan.small_model import N_VOCAB, backward, forward, small
 _MOST_LAYERS: Final = 6
 _MOST_BYTES: Final = 192 << 20  # of the layers that are tried
 _MOST_VOCAB: Final = 16_384  # of the head that is tried
-_MOST_TRAINED: Final = 4_000_000
+_MOST_TRAINED: Final = 32_000_000  # so that they do not all lie in the cache, as those of a training do not
 _TIMES: Final = 3
 _LONG_S: Final = 1.0  # for one measurement
 

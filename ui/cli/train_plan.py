@@ -15,6 +15,7 @@ _PARTS = {
     "gaps": text("gaps between them, and buffers of libraries"),
     "loading": text("more while it is loaded"),
     "steps": text("steps"),
+    "start": text("memory that is written to for the first time"),
     "evaluation": text("looking at held-out examples"),
     "reference": text("asking the untrained model"),
     "checkpoints": text("writing checkpoints"),

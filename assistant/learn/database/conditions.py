@@ -26,27 +26,37 @@ def text_condition(facts: TableFacts, column: ColumnFacts, chance: Chance, value
     if not values:
         return None
     value = value or chance.pick(values)
-    said, phrase = value_said(value, chance), chance.first(column.phrases)
+    word = spoken(column, value, chance)
+    said = value_said(value, chance) if word == value else word
+    phrase = chance.first(column.phrases)
     way = chance.weighed([("equal", 0.74), ("not", 0.1), ("either", 0.1), ("part", 0.06)])
     if column in facts.label and chance.coin(0.5):
         way = "part"  # a row that is named needs no condition
     if column.sort in ("text", "name") and way in ("not", "either"):
         way = "equal" if chance.coin(0.6) else "part"
+    if column.note.codes and way == "part":
+        way = "equal"
     if way == "not" and len(values) > 1:
         return _not(column, value, said, phrase, chance)
     if way == "either" and len(values) > 2:
         return _either(facts, column, values, phrase, chance)
     if way == "part" and (column.sort != "group" or chance.coin(0.4)):
         return _part(column, value, phrase, chance)
-    return _equal(facts, column, value, said, phrase, chance)
+    return _equal(facts, column, value, word, said, phrase, chance)
+
+
+def spoken(column: ColumnFacts, value: str, chance: Chance) -> str:
+    """The word that a code stands for, and now and then the code itself; else the value."""
+    word = column.note.codes.get(value, "")
+    return value if not word or chance.coin(0.08) else word
 
 
 def _not(column: ColumnFacts, value: str, said: str, phrase: str, chance: Chance) -> Condition:
     forms = [f"whose {phrase} is not {said}", f"with {with_article(phrase)} other than {said}",
              f"except those with {phrase} {said}", f"where the {phrase} is not {said}"]  # fmt: skip
-    if is_state(value):
-        forms += [f"that were not {value}", f"that are not {value}", f"which were not {value}",
-                  f"that weren't {value}", _apart(value, chance)] * 2  # fmt: skip
+    if is_state(said):
+        forms += [f"that were not {said}", f"that are not {said}", f"which were not {said}",
+                  f"that weren't {said}", _apart(said, chance)] * 2  # fmt: skip
     for word in prepositions(column):
         forms += [f"that are not {word} {said}", f"not {word} {said}", f"outside {said}" if word == "in" and
                   is_place(column) else f"not {word} {said}"]  # fmt: skip
@@ -61,11 +71,13 @@ def _apart(state: str, chance: Chance) -> str:
 
 def _either(facts: TableFacts, column: ColumnFacts, values: Sequence[str], phrase: str, chance: Chance) -> Condition:
     first, second = chance.some(values, 2)
-    a, b = value_said(first, chance), value_said(second, chance)
+    a, b = (spoken(column, one, chance) for one in (first, second))
+    is_states = is_state(a) and is_state(b)
+    a, b = (one if one in column.note.codes.values() else value_said(one, chance) for one in (a, b))
     forms = [f"whose {phrase} is {a} or {b}", f"with {phrase} {a} or {b}", f"whose {phrase} is either {a} or {b}",
              f"with the {phrase} {a} or {b}"]  # fmt: skip
-    if is_state(first) and is_state(second):
-        forms += [f"that were {first} or {second}", f"that are either {first} or {second}"] * 2
+    if is_states:
+        forms += [f"that were {a} or {b}", f"that are either {a} or {b}"] * 2
     for word in prepositions(column):
         forms += [f"{word} {a} or {b}", f"{word} either {a} or {b}", f"that are {word} {a} or {b}"]
     if is_place(column) and facts.is_person:
@@ -87,8 +99,12 @@ _STATES: Final = {"new", "good", "worn", "open", "free", "full", "late", "broken
                   "ready", "single", "married", "sick", "safe", "empty", "done", "ongoing", "pending"}  # fmt: skip
 
 
-def _equal(facts: TableFacts, column: ColumnFacts, value: str, said: str, phrase: str, chance: Chance) -> Condition:
-    sql, name = f"{column.place} = {literal(value)}", column.column.name
+def _equal(
+    facts: TableFacts, column: ColumnFacts, held: str, value: str, said: str, phrase: str, chance: Chance
+) -> Condition:  # fmt: skip
+    """`held` is what stands there, `value` the word for it: itself, but for codes."""
+    sql, name = f"{column.place} = {literal(held)}", column.column.name
+    is_code = held != value
     words = value.replace("-", " ")
     short = words.replace(" ", "").isalpha() and value.count(" ") <= 1 and len(value) > 2
     is_word = column.sort == "group" and short and value.islower() and " " not in value
@@ -96,6 +112,9 @@ def _equal(facts: TableFacts, column: ColumnFacts, value: str, said: str, phrase
     if sex and chance.coin(0.65):
         noun = {"female": "woman", "male": "man"}[sex] if facts.is_person and chance.coin(0.25) else ""
         return Condition(sql, before="" if noun else sex, noun=noun, column=name)
+    first = value.partition(" ")[0]
+    if is_code and first != value and not is_noun(first) and chance.coin(0.4):  # private persons: private customers
+        return Condition(sql, before=first, column=name)
     is_kind = bool(set(column.phrase.split()) & KINDS)
     if is_word and (thing_of(value) == "person" or (is_noun(value) and is_kind)) and chance.coin(0.3):
         many = plural_of(value)
@@ -113,7 +132,7 @@ def _equal(facts: TableFacts, column: ColumnFacts, value: str, said: str, phrase
         column.sort == "group"
         and short
         and not (is_place(column) and facts.is_person)
-        and chance.coin(0.14 if not is_kind else 0.3)
+        and chance.coin(0.45 if is_code else 0.3 if is_kind else 0.14)
     ):
         return Condition(sql, before=value if value[:1].isupper() and chance.coin(0.75) else value.lower(),
                          column=name)  # fmt: skip
@@ -136,6 +155,8 @@ def _equal(facts: TableFacts, column: ColumnFacts, value: str, said: str, phrase
              f"where the {phrase} is {said}", f"that have the {phrase} {said}"]  # fmt: skip
     if set(column.phrase.split()) & KINDED - {"status"}:
         forms += [f"of {phrase} {said}", f"of the {phrase} {said}"]
+    if column.phrase.split()[-1] in ("cause", "reason"):
+        forms += [f"caused by {said}", f"because of {said}", f"due to {said}"] * 2
     if column.phrase in _JOBS and facts.is_person:
         forms += [f"who work as {value.lower()}", f"working as {value.lower()}", f"that work as {said}"] * 2
     if column.sort == "name":
@@ -234,6 +255,9 @@ def flag_condition(column: ColumnFacts, chance: Chance) -> Condition:
 def missing_condition(column: ColumnFacts, chance: Chance) -> Condition:
     """Nothing there, or something."""
     phrase, event, name = chance.first(column.phrases), column.event, column.column.name
+    noted = _noted(column, chance)
+    if noted is not None:
+        return noted
     thing = with_article(phrase)
     if chance.coin(0.45 if event is not None else 0.6):
         forms = [
@@ -259,6 +283,32 @@ def missing_condition(column: ColumnFacts, chance: Chance) -> Condition:
     return Condition(f"{column.place} IS NOT NULL", chance.pick(forms), column=name)
 
 
+def _noted(column: ColumnFacts, chance: Chance) -> Condition | None:
+    """What the comment says of rows that have nothing there, or something: empty until it is sold."""
+    note, name = column.note, column.column.name
+    states = [(word, where) for word, where in ((note.unset, "IS NULL"), (note.filled, "IS NOT NULL")) if word]
+    if not states or chance.coin(0.3):
+        return None
+    word, where = chance.pick(states)
+    sql = f"{column.place} {where}"
+    if " " in word and word.startswith("without"):
+        return Condition(sql, word, column=name)
+    phrase = chance.first(column.phrases)
+    if chance.coin(0.4):  # sold: so the others are not
+        sql = f"{column.place} {'IS NULL' if where == 'IS NOT NULL' else 'IS NOT NULL'}"
+        forms = [f"that are not {word}", f"that were not {word}", f"that are not {word} yet", f"not yet {word}",
+                 f"that have not been {word}", f"that aren't {word}"]  # fmt: skip
+        return Condition(sql, chance.pick(forms), column=name)
+    forms = [f"that are {word}", f"that were {word}", f"which are {word}", f"that are {word}"]
+    if word.endswith("ed") or word in ("sold", "paid"):
+        forms += [f"that have been {word}", f"that were {word}", word]
+    elif where == "IS NULL" and column.sort not in ("date", "year"):
+        forms += [f"whose {phrase} is {word}"] * 3
+    if " " not in word and chance.coin(0.35):
+        return Condition(sql, before=word, column=name)
+    return Condition(sql, chance.pick(forms), column=name)
+
+
 def any_condition(
     facts: TableFacts, chance: Chance, leave_out: Sequence[str] = (), only: Sequence[str] = ()
 ) -> Condition | None:
@@ -274,7 +324,7 @@ def any_condition(
             rare = happens or (one.sort == "text" and one.is_unique) or one in facts.label
             choices.append(((one, False), weights[one.sort] * (0.5 if rare else 1.0)))
         if one.n_missing and one.sort != "key" and (not only or one.sort in only):
-            choices.append(((one, True), 2.4 if happens else 1.1))
+            choices.append(((one, True), 2.4 if happens or one.note.unset or one.note.filled else 1.1))
     if not choices:
         return None
     column, missing = chance.weighed(choices)
@@ -287,7 +337,19 @@ def any_condition(
                               is_act=_happens(facts, column))  # fmt: skip
     if column.sort == "flag":
         return flag_condition(column, chance)
+    if column.note.codes and chance.coin(0.75):
+        return _coded_number(column, chance)
     return number_condition(column, chance)
+
+
+def _coded_number(column: ColumnFacts, chance: Chance) -> Condition:
+    """A number that stands for a word: 1 low, 2 medium, 3 high."""
+    number, word = chance.pick(list(column.note.codes.items()))
+    sql, phrase = f"{column.place} = {int(number)}", chance.first(column.phrases)
+    if " " not in word and chance.coin(0.4):
+        return Condition(sql, before=word, column=column.column.name)
+    forms = [f"with {phrase} {word}", f"whose {phrase} is {word}", f"with the {phrase} {word}", f"that are {word}"]
+    return Condition(sql, chance.pick(forms), column=column.column.name)
 
 
 def _happens(facts: TableFacts, column: ColumnFacts) -> bool:

@@ -10,6 +10,7 @@ from typing import Final
 
 from rushlight.assistant.learn.database.events import Event, event_of
 from rushlight.assistant.learn.database.names import (
+    is_short,
     plain_words,
     singular_of,
     table_words_of,
@@ -21,6 +22,7 @@ from rushlight.assistant.learn.database.synonyms import thing_of
 from rushlight.assistant.sql.database import Database
 from rushlight.assistant.sql.grammar import kind_of
 from rushlight.assistant.sql.linking import keys_of
+from rushlight.assistant.sql.notes import Note, read_note
 from rushlight.assistant.sql.schema_read import quoted
 from rushlight.assistant.sql.trees import name_of
 from rushlight.assistant.sql.values import Column, Key, Table
@@ -58,6 +60,7 @@ class ColumnFacts:
     is_unique: bool = False
     sums: bool = True  # whether its numbers can be added up
     event: Event | None = None  # what happened on that day
+    note: Note = field(default_factory=Note)  # what its comment says
 
     @property
     def place(self) -> str:
@@ -183,13 +186,15 @@ def _table_facts(
     said: Mapping[str, int],
 ) -> TableFacts:
     words = table_words_of(table.name)
-    nouns = nouns_of(" ".join(words), said)
+    nouns = nouns_of(" ".join(words), said, read_note(table.comment).names)
     facts = TableFacts(table, nouns, is_person=thing_of(nouns[0].one) == "person")
     for column in table.columns:
         held = texts.get((table.source, table.name, column.name), ())
         made = _column_facts(table, column, words, held, keys, missing.get(column.name, 0), said)
         if made.sort in ("date", "year"):
             happens = event_of(words_of(column.name), [nouns[0].one], is_person=facts.is_person)
+            if happens is None and made.note.happens:
+                happens = event_of([made.note.happens], [nouns[0].one], is_person=facts.is_person)
             made = replace(made, event=happens)
         facts.columns[column.name] = made
     facts.label = _label(facts)
@@ -225,13 +230,29 @@ def _column_facts(
         sort = "count"
     typed = tuple(one for one in held if len(one) <= _LONG and one.isprintable() and one.strip() == one)
     is_only = sum(kind_of(one) == "date" for one in table.columns) == 1
-    phrases = phrases_of(words, table_words, sort, column.comment, said, is_only=is_only)
+    note = _note(column, held, sort)
+    phrases = phrases_of(words, table_words, sort, note.names, said, is_only=is_only)
+    if is_short(column.name) and len(phrases) > 1 and phrases[-1] in note.names:  # what was written out, by them
+        phrases = tuple(dict.fromkeys((*(one for one in phrases if one in note.names), *phrases)))
     if words != whole and sort not in ("flag", "count") and words != table_words:
         phrases = tuple(dict.fromkeys([*phrases, " ".join(whole)]))
     sums = sort in ("number", "money", "count") and not _NOT_SUMMED & set(words)
     if sort == "money" and words[-1] in ("price", "fee", "salary", "rent", "cost", "total", "amount"):
         sums = True
-    return ColumnFacts(table.name, column, sort, phrases, unit, typed, n_missing, table.n_rows or 0, is_unique, sums)
+    return ColumnFacts(
+        table.name, column, sort, phrases, unit, typed, n_missing, table.n_rows or 0, is_unique, sums, note=note
+    )  # fmt: skip
+
+
+def _note(column: Column, held: tuple[str, ...], sort: str) -> Note:
+    """What its comment says; of whole numbers the frequent ones are held against it."""
+    few = (column.n_distinct or 99) <= len(column.samples)
+    whole = column.samples if sort in ("number", "count") and few and all(map(_is_whole, column.samples)) else ()
+    return read_note(column.comment, held or whole)
+
+
+def _is_whole(text: str) -> bool:
+    return text.isascii() and text.isdigit()
 
 
 def _sort(

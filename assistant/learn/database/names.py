@@ -88,6 +88,11 @@ def words_of(name: str) -> list[str]:
     return found or [name.lower()]
 
 
+def is_short(name: str) -> bool:
+    """Whether parts of it are abbreviations: people hardly call it so."""
+    return words_of(name) != [part.lower() for part in _PART.findall(name)]
+
+
 def _glued(part: str) -> list[str]:
     """custno as cust and no: where both halves are abbreviations, or the first is longer and the second ends names."""
     low = part.lower()

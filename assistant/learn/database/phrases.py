@@ -4,7 +4,7 @@ Knows names, sorts and comments; knows no values.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -12,11 +12,6 @@ from rushlight.assistant.learn.database.events import event_of
 from rushlight.assistant.learn.database.names import plural_of, singular_of
 from rushlight.assistant.learn.database.synonyms import others_for
 
-_NO_NAME: Final = {
-    "or", "if", "empty", "for", "how", "a", "an", "the", "in", "of", "is", "per", "when", "where", "what", "as", "by",
-    "only", "not", "with", "and", "date", "day", "time", "datetime", "timestamp", "text", "number", "integer",
-    "minutes", "hours", "days", "euros", "percent", "year", "optional", "required", "unique", "nullable", "yes",
-}  # fmt: skip
 _DAYS_TEXT: Final = """
  refunded=refund reviewed=review posted=posting borrowed=loan requested=request collected=collection launched=launch
  arrives=arrival leaves=departure starts=start ends=end begins=start expires=expiry closes=closing opens=opening
@@ -42,8 +37,9 @@ class Noun:
     weight: float = 1.0
 
 
-def nouns_of(phrase: str, said: Mapping[str, int]) -> tuple[Noun, ...]:
-    """The phrase, its last word alone where no other table ends so, and other words that mean nothing else here."""
+def nouns_of(phrase: str, said: Mapping[str, int], noted: Sequence[str] = ()) -> tuple[Noun, ...]:
+    """The phrase, its last word alone where no other table ends so, what a comment calls it (`noted`), and other words
+    that mean nothing else here."""
     one = singular_of(phrase)
     found = [Noun(one, plural_of(one), 1.0)]
     before, _, last = one.rpartition(" ")
@@ -52,6 +48,9 @@ def nouns_of(phrase: str, said: Mapping[str, int]) -> tuple[Noun, ...]:
                   Noun(f"kind of {before}", f"kinds of {before}", 0.3)]  # fmt: skip
     elif before and said.get(last, 0) <= 1:
         found.append(Noun(last, plural_of(last), 0.3))
+    for other in noted:
+        if len(other.split()) <= 3 and not said.get(singular_of(other), 0):
+            found.append(Noun(singular_of(other), plural_of(singular_of(other)), 1.6))
     for other in others_for(one):
         if not said.get(singular_of(other), 0):
             found.append(Noun(singular_of(other), plural_of(singular_of(other)), 0.2))
@@ -59,9 +58,9 @@ def nouns_of(phrase: str, said: Mapping[str, int]) -> tuple[Noun, ...]:
 
 
 def phrases_of(
-    words: list[str], table_words: list[str], sort: str, comment: str, said: Mapping[str, int], *, is_only: bool
+    words: list[str], table_words: list[str], sort: str, noted: Sequence[str], said: Mapping[str, int], *, is_only: bool
 ) -> tuple[str, ...]:
-    """The words of the name; without the table's own; other words for them; a short comment."""
+    """The words of the name; without the table's own; other words for them; what a comment calls it (`noted`)."""
     shown = words
     table_word = singular_of(" ".join(table_words))
     if len(words) > 1 and " ".join(words[:-1]) in (table_word, " ".join(table_words)):
@@ -98,8 +97,6 @@ def phrases_of(
         found += [one for one in others_for(phrase) if not said.get(one, 0)]
     if sort == "money" and words[-1] == "rate":
         found.append("price")
-    plain = comment.strip().lower()
-    is_name = plain.replace(" ", "").isalpha() and not _NO_NAME & set(plain.split())
-    if plain and len(plain) <= 32 and is_name and sort not in ("flag", "key"):
-        found.append(plain)
+    if sort not in ("flag", "key"):
+        found += [one for one in noted if said.get(one, 0) <= 1]
     return tuple(dict.fromkeys(found))
