@@ -56,7 +56,7 @@ def rows(folder: Path, counts: dict[tuple[str, int], int]) -> list[tuple[str, st
             found += [word for word in words_at[offset] if word.islower() and word != lemma and plain(word)
                       and (total.get(word) or total.get(word.rpartition("_")[2])) and word not in found]  # fmt: skip
         kind = class_at[parts[-n_senses]]
-        if found or kind:
+        if found or kind or (lemma.isalpha() and 4 <= len(lemma) <= 8):  # words that abbreviations might be taken for
             made.append((lemma.replace("_", " "), kind, [word.replace("_", " ") for word in found[:6]]))
     return made
 

@@ -53,6 +53,14 @@ _MONTHS = (
 _NUMBER_WORDS = ("two", "three", "four", "five", "ten")
 _LIMIT_WORDS = ("first", "last", "top", "most", "least", "best", "worst", "only", "which", *_NUMBER_WORDS)
 _BEFORE_WORDS = ("before", "previous", "change", "growth")
+_HOUR_WORDS = (
+    *("hour", "clock", "am", "pm", "noon", "midday", "midnight"),
+    *("morning", "afternoon", "evening", "night"),
+)
+_FULL_HOURS = frozenset(("00", "15", "30", "45"))  # 20:30 is the words 20 and 30
+_WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+_WEEK_WORDS = (*_WEEKDAYS, "weekday", "weekend", "week")
+_DAY_WORDS = ("day", "daily", "date")
 _MONTH_DAY = "(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])"
 _ANY_YEAR = "(19|20)[0-9]{2}"
 _FEW_COUNTS = ("1", "3", "5", "10")  # of rows, where the question names no number
@@ -121,6 +129,7 @@ class _Writer:
         )
         # Where the question names no number and no date, one in the query would be made up.
         self._dated = linked.numbers is None or linked.says(*_MONTHS) or any(len(one) == 4 for one in linked.numbers)
+        self._timed = linked.says(*_HOUR_WORDS) or bool(linked.words & _FULL_HOURS)
         self._nodes: dict[str, Node] = {node.alias: node for tree in trees for node in tree.nodes}
         self._tables = {
             node.table.name: i for i, node in enumerate(self._nodes.values()) if node.alias == node.table.name
@@ -171,13 +180,22 @@ class _Writer:
                 ways.append(f"{_text(place)} {_EQUAL} L{own}")
                 ways.append(f'{_text(place)} (" IN (" | " NOT IN (") L{own} (", " L{own}){{0,3}} ")"')
             ways.append(f'{_text(place)} (" LIKE " | " NOT LIKE ") PATTERN')
-        elif kind == "date" and self._dated:
+        if kind == "date" and column.holds == "time" and self._timed:
+            ways.append(f"""{_text(f"strftime('%H:%M', {place})")} {_COMPARE} CLOCK""")
+        if kind == "date" and self._linked.says(*_WEEK_WORDS):
+            weekday = _text(f"strftime('%w', {place})")
+            ways.append(f"{weekday} {_EQUAL} WEEKDAY")
+            ways.append(f"""{weekday} (" IN ('0', '6')" | " NOT IN ('0', '6')")""")
+        if kind == "date" and self._dated:
             ways.append(f"{_text(place)} {_COMPARE} DATE")
+            if column.holds == "time":
+                ways.append(f"{_text(f'date({place})')} {_COMPARE} DATE")
+                ways.append(f'{_text(f"date({place})")} " BETWEEN " DATE " AND " DATE')
             ways.append(f'{_text(place)} " BETWEEN " DATE " AND " DATE')
             ways.append(f'{_text(place)} " LIKE " DATEPART')
             year, month = f"strftime('%Y', {place})", f"strftime('%m', {place})"
             ways += [f"{_text(year)} {_COMPARE} YEAR", f"{_text(month)} {_EQUAL} MONTH"]
-        elif kind == "number":
+        if kind == "number":
             ways.append(f"{_text(place)} {_COMPARE} NUMBER")
             ways.append(f'{_text(place)} " BETWEEN " NUMBER " AND " NUMBER')
         elif kind == "flag":
@@ -255,7 +273,11 @@ class _Writer:
             values += [f"n{k}", f'n{k} (" * " | " + " | " - ") n{k}']
             lines.append(f"n{k}: " + _any(_text(place) for place in numbers))
         if dates:
-            groups.append(f"""("strftime('%Y', " | "strftime('%m', " | "strftime('%Y-%m', ") d{k} ")\"""")
+            parts = ["strftime('%Y', ", "strftime('%m', ", "strftime('%Y-%m', "]
+            parts += ["strftime('%w', "] if self._linked.says(*_WEEK_WORDS) else []
+            parts += ["strftime('%H', "] if self._timed else []
+            parts += ["date("] if self._linked.says(*_DAY_WORDS) else []
+            groups.append(f'({_any(map(_text, parts))}) d{k} ")"')
             if self._linked.says(*_SPAN_WORDS):
                 values.append(f'"julianday(" d{k} ") - julianday(" d{k} ")"')
             lines.append(f"d{k}: " + _any(_text(place) for place in dates))
@@ -305,6 +327,8 @@ def _terminals(numbers: tuple[str, ...] | None, one_too: bool, row_numbers: tupl
         f"COUNT: /{count}/",
         f"YEAR: /'{year}'/",
         r"MONTH: /'(0[1-9]|1[0-2])'/",
+        "CLOCK: /'([01][0-9]|2[0-3]):(00|15|30|45)'/",
+        "WEEKDAY: /'[0-6]'/",
         f"DATE: /'{year}-{_MONTH_DAY}'/",
         f"DATEPART: /'{year}(-(0[1-9]|1[0-2]))?-%'/",
         r"PATTERN: /'%?[^'%\\\x00-\x1f\x7f-\x9f]{1,30}%?'/",

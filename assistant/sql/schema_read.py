@@ -120,6 +120,7 @@ def quoted(name: str) -> str:
 
 
 _LINE = re.compile(r"""^\s*(?:"((?:[^"]|"")+)"|`([^`]+)`|\[([^\]]+)\]|([^\W\d]\w*))""")
+_APART = re.compile(r",(?![^()]*\))")  # commas that stand in no brackets
 _NO_COLUMN = {"primary", "foreign", "unique", "check", "constraint"}
 
 
@@ -129,12 +130,14 @@ def comments_of(sql: str) -> dict[str, str]:
     column = ""
     for line in sql[:200_000].splitlines():
         code, mark, comment = line.partition("--")
-        match = _LINE.match(code)
-        if match and "create" not in code.lower()[:30]:
-            name = next(part for part in match.groups() if part).lower()
-            column = "" if name in _NO_COLUMN else name
-        elif code.strip():
+        if "create" in code.lower()[:30]:
+            code = code.partition("(")[2]
             column = ""
+        last = [part for part in _APART.split(code) if part.strip()][-1:]  # of several the one before the comment
+        if last:
+            match = _LINE.match(last[0])
+            name = next(part for part in match.groups() if part).lower() if match else ""
+            column = "" if name in _NO_COLUMN else name
         text = " ".join(comment.split())[:200]
         if mark and text:
             found[column] = f"{found[column]} {text}"[:200] if column in found else text

@@ -164,6 +164,7 @@ def _learn() -> tuple[Action, ...]:
         Action("learn.new", text("Teach something new"), group, ("Ctrl+Alt+A",), ("n",), "learn"),
         Action("learn.start", text("Teach it"), group, ("Ctrl+Alt+L",), ("t",), "learn"),
         Action("learn.promote", text("Promote the adapter"), group, ("Ctrl+Alt+P",), ("p",), "learn"),
+        Action("learn.blind", text("Try it blind in a chat"), group, ("Ctrl+Alt+Y",), ("y",), "learn"),
         Action("learn.roll-back", text("Roll the adapter back"), group, ("Ctrl+Alt+U",), ("b",), "learn"),
     )
 

@@ -30,6 +30,11 @@ class AdapterRow:
     note: str  # "88 %", "not evaluated", "stopped by the gate"
     is_stale: bool = False
 
+    @property
+    def is_for_chat(self) -> bool:
+        """Whether it answers in chats, where people can compare."""
+        return self.scope == "chat"
+
 
 @dataclass(frozen=True, slots=True)
 class LessonRow:

@@ -170,7 +170,7 @@ class LearnPage(Vertical):
         if state.job is not None:
             keys = text("U: pause or go on · C: cancel · R: try again · Esc: list")
         elif state.adapter is not None:
-            keys = text("Enter: read · P: promote · B: roll back · E: export · D: remove · Esc: list")
+            keys = text("Enter: read · P: promote · B: roll back · Y: try it blind · E: export · D: remove · Esc: list")
         elif state.lesson is not None:
             keys = text("Enter or E: correct · O: leave out or take in · T: teach again · D: remove · Esc: list")
         elif state.choice.kind == "runs":
@@ -236,7 +236,7 @@ class LearnPage(Vertical):
             self.desk.dismiss()
         elif not self._detail.display:
             self.frame.tell(text("Choose something in the list first: Enter looks at it."))
-        elif order in ("promote", "roll-back"):
+        elif order in ("promote", "roll-back", "blind"):
             self._on_adapter(order)
         elif order in ("pause", "cancel", "retry"):
             self._on_job(order)
@@ -269,6 +269,11 @@ class LearnPage(Vertical):
         adapter = state.adapter
         if adapter is None:
             self.frame.tell(text("Choose an adapter first."))
+        elif order == "blind" and not adapter.is_for_chat:
+            self.frame.tell(text("“{name}” answers questions to a database; only chats are compared blindly.",
+                                 name=plain_line(adapter.name)))  # fmt: skip
+        elif order == "blind":
+            self.frame.compare_blind(adapter.name)
         elif order == "roll-back" and adapter.state != "promoted":
             self.frame.tell(text("Choose an adapter that is promoted first."))
         elif order == "roll-back":
@@ -344,7 +349,7 @@ class LearnPage(Vertical):
         if event.row_list is self._index:
             self.look_at(Choice(kind, rest))  # type: ignore[arg-type]  # our own keys
             return
-        orders = {"promote": "promote", "back": "roll-back", "remove": "remove", "pause": "pause", "resume": "pause",
+        orders = {"promote": "promote", "back": "roll-back", "blind": "blind", "remove": "remove", "pause": "pause", "resume": "pause",
                   "cancel": "cancel", "retry": "retry", "again": "start", "teach": "start", "add": "add"}  # fmt: skip
         asks: dict[str, Callable[[], None]] = {
             "kind": self._wish.ask_kind, "model": self._wish.ask_model, "minutes": self._wish.ask_minutes,

@@ -36,6 +36,7 @@ def adapter_rows(state: LearnState, width: int) -> list[ListRow]:
     orders = [
         (can_promote(state), "promote", text("Promote")),
         (adapter.state == "promoted" and not state.is_busy, "back", text("Roll back")),
+        (adapter.is_for_chat, "blind", text("Try it blind in a chat")),
         (adapter.state != "promoted" and not state.is_busy, "remove", text("Remove…")),
     ]
     rows += [row(key, title, meaning="muted" if key == "remove" else "accent") for may, key, title in orders if may]

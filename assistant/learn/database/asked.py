@@ -31,7 +31,8 @@ class Asked:
 _RARE_WORDS: Final = """
 share percent percentage ratio proportion rate days long longest duration between nights late delay before after
 time last rank ranking place position running cumulative first top most least best worst only which two three four
-five ten previous change growth
+five ten previous change growth hour clock am pm noon midday midnight morning afternoon evening night 00 15 30 45 monday
+tuesday wednesday thursday friday saturday sunday weekday weekend week day daily date
 """
 _RARE: Final = frozenset(map(stem, _RARE_WORDS.split()))
 

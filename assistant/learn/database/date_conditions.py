@@ -1,4 +1,4 @@
-"""Conditions on days: in a year or month, before, after, since, between, on."""
+"""Conditions on days and times: in a year or month, before, after, since, between, on; on weekdays; after eight."""
 
 from datetime import date, timedelta
 from typing import Final
@@ -30,8 +30,10 @@ def date_condition(
     if is_main and is_act:
         heads += [""] * max(2, len(heads) * 2 // 3)
     head = chance.pick(heads)
+    has_time = column.column.holds == "time"
     way = chance.weighed([("year", 0.38), ("month", 0.17), ("after", 0.12), ("before", 0.12), ("since", 0.07),
-                          ("between", 0.06), ("day", 0.05), ("any month", 0.03), ("part", 0.05)])  # fmt: skip
+                          ("between", 0.06), ("day", 0.06), ("any month", 0.03), ("part", 0.05),
+                          ("weekday", 0.06 if has_time else 0.025), ("clock", 0.16 if has_time else 0.0)])  # fmt: skip
     made = _in_parts(column, way, low, high, day, chance) if way in ("part", "between") else None
     if way in ("part", "between"):
         late = made[1] if made is not None and is_main and is_act else ""
@@ -46,13 +48,17 @@ def date_condition(
     elif way == "any month":
         sql, month = f"strftime('%m', {column.place}) = '{day.month:02}'", MONTHS[day.month - 1]
         said = chance.pick([f"in {month} of any year", f"in the month of {month}", f"in {month}", f"in any {month}"])
-    elif way == "day" and column.column.holds != "time":
-        sql, said = f"{column.place} = '{day}'", f"on {day_said(day, chance)}"
+    elif way == "day":
+        sql, said = f"{day_of(column)} = '{day}'", f"on {day_said(day, chance)}"
+    elif way == "weekday":
+        sql, said = _weekday(column.place, chance)
+    elif way == "clock":
+        sql, said = _clock(column.place, chance)
     else:
         signs = {"after": (">", ["after", "after", "later than"]), "before": ("<", ["before", "before",
                  "earlier than"])}  # fmt: skip
         sign, words = signs.get(way, (">=", ["since", "since", "from"]))
-        sql, said = f"{column.place} {sign} '{day}'", f"{chance.pick(words)} {day_said(day, chance)}"
+        sql, said = f"{day_of(column)} {sign} '{day}'", f"{chance.pick(words)} {day_said(day, chance)}"
         said += " on" if said.startswith("from") else ""
     noun = column.event.noun if column.event is not None else ""
     if noun and column.event is not None and column.event.base != "leave" and chance.coin(0.1):
@@ -94,7 +100,43 @@ def _in_parts(
         return f"{year} >= '{first.year}' AND {year} <= '{last.year}'", said
     a, b = day_said(first, chance), day_said(last, chance)
     said = chance.pick([f"between {a} and {b}", f"between {a} and {b}", f"from {a} to {b}"])
-    return f"{place} BETWEEN '{first}' AND '{last}'", said
+    return f"{day_of(column)} BETWEEN '{first}' AND '{last}'", said
+
+
+def day_of(column: ColumnFacts) -> str:
+    """The day alone: the evening of the fifth is not after the fifth."""
+    return f"date({column.place})" if column.column.holds == "time" else column.place
+
+
+WEEKDAYS: Final = ("Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday")  # as SQLite counts
+_TIMES_OF_DAY: Final = (("in the morning", "<", "12:00"), ("before noon", "<", "12:00"),
+                        ("in the evening", ">=", "18:00"), ("after noon", ">=", "12:00"),
+                        ("in the afternoon or evening", ">=", "12:00"))  # fmt: skip
+
+
+def _weekday(place: str, chance: Chance) -> tuple[str, str]:
+    number = chance.below(9)
+    if number > 6:
+        said = chance.pick(["at the weekend", "on a weekend", "on weekends", "on the weekend"])
+        return f"strftime('%w', {place}) IN ('0', '6')", said
+    day = WEEKDAYS[number]
+    return f"strftime('%w', {place}) = '{number}'", f"on {chance.pick([f'{day}s', f'a {day}', f'any {day}', day])}"
+
+
+def _clock(place: str, chance: Chance) -> tuple[str, str]:
+    """A time of the day, of every day."""
+    start = f"strftime('%H:%M', {place})"
+    if chance.coin(0.22):
+        said, sign, clock = chance.pick(_TIMES_OF_DAY)
+        return f"{start} {sign} '{clock}'", said
+    hour, minute = 7 + chance.below(16), chance.pick(["00", "00", "00", "30"])
+    sign, word = chance.weighed([((">", "after"), 0.34), (("<", "before"), 0.3), ((">=", "from"), 0.12),
+                                 (("=", "at"), 0.24)])  # fmt: skip
+    half = f"{hour % 12 or 12}{'' if minute == '00' else ':' + minute} {'am' if hour < 12 else 'pm'}"
+    said = chance.pick([f"{hour}:{minute}", f"{hour}:{minute}", f"{hour:02}:{minute}", half,
+                        f"{hour} o'clock" if minute == "00" else f"{hour}:{minute}"])  # fmt: skip
+    end = " on" if sign == ">=" else ""
+    return f"{start} {sign} '{hour:02}:{minute}'", f"{word} {said}{end}"
 
 
 def day_said(day: date, chance: Chance) -> str:

@@ -10,6 +10,7 @@ from typing import Final
 
 from rushlight.assistant.learn.database.events import Event, event_of
 from rushlight.assistant.learn.database.names import (
+    is_plural,
     is_short,
     plain_words,
     singular_of,
@@ -61,6 +62,7 @@ class ColumnFacts:
     sums: bool = True  # whether its numbers can be added up
     event: Event | None = None  # what happened on that day
     note: Note = field(default_factory=Note)  # what its comment says
+    deed: tuple[str, Event] | None = None  # of tickets_sold: tickets, and that they are sold
 
     @property
     def place(self) -> str:
@@ -240,8 +242,17 @@ def _column_facts(
     if sort == "money" and words[-1] in ("price", "fee", "salary", "rent", "cost", "total", "amount"):
         sums = True
     return ColumnFacts(
-        table.name, column, sort, phrases, unit, typed, n_missing, table.n_rows or 0, is_unique, sums, note=note
+        table.name, column, sort, phrases, unit, typed, n_missing, table.n_rows or 0, is_unique, sums, note=note,
+        deed=_deed(words) if sort == "count" else None,
     )  # fmt: skip
+
+
+def _deed(words: list[str]) -> tuple[str, Event] | None:
+    """Things that are counted and what was done with them: tickets sold, hours worked."""
+    if len(words) < 2 or not is_plural(words[-2]):
+        return None
+    happens = event_of(words[-1:])
+    return (" ".join(words[:-1]), happens) if happens is not None and happens.participle == words[-1] else None
 
 
 def _note(column: Column, held: tuple[str, ...], sort: str) -> Note:
@@ -280,6 +291,8 @@ def _sort(
         if whole and words[-1] in _CODES and words[:1] != ["number"] and not few:
             return "text"
         counted = words[0] if len(words) > 2 and words[1] in ("in", "on", "of") else words[-1]  # units in stock
+        if _deed(words) is not None:
+            counted = words[-2]
         return "count" if whole and counted.endswith("s") and not counted.endswith("ss") else "number"
     if words[-1] in _NAMES:
         return "name"

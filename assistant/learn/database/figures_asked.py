@@ -77,6 +77,14 @@ def amount_forms(column: ColumnFacts, way: str, rows: Rows, chance: Chance) -> l
 
 def _mean_forms(column: ColumnFacts, phrase: str, rows: Rows, verb: str, chance: Chance) -> list[str]:
     many = rows.many
+    if column.deed is not None:
+        things, event = column.deed
+        return [f"How many {things} were {event.participle} for {_one(rows)} on average?",
+                f"How many {things} are {event.participle} per {rows.one} on average?",
+                f"How many {things} did {many} {event.base} on average?",
+                f"What is the average number of {things} {event.participle} for {many}?",
+                f"How many {things} does {_one(rows)} {event.base} on average?",
+                f"What is the average number of {things} {event.participle} per {rows.one}?"]  # fmt: skip
     if column.sort == "count":
         plain = column.phrase
         return [f"How many {plain} do the {many} have on average?", f"How many {plain} do {many} have on average?",
@@ -112,6 +120,14 @@ def _one(rows: Rows) -> str:
 
 def _sum_forms(column: ColumnFacts, phrase: str, rows: Rows, chance: Chance) -> list[str]:
     many = rows.many
+    if column.deed is not None:
+        things, event = column.deed
+        return [f"How many {things} were {event.participle} for {many}?",
+                f"How many {things} were {event.participle} for {many} in total?",
+                f"How many {things} did {many} {event.base}?", f"How many {things} did the {many} {event.base} in all?",
+                f"What is the total number of {things} {event.participle} for {many}?",
+                f"Total {things} {event.participle} for {many}", f"How many {things} have {many} {event.participle}?",
+                f"What is the sum of {things} {event.participle} for the {many}?"]  # fmt: skip
     if column.sort == "count" or set(column.phrase.split()) & {"quantity", "pieces", "units"}:
         plain = column.phrase if column.sort == "count" else chance.pick(["pieces", "units", column.phrase])
         return [f"How many {plain} do the {many} have in total?", f"How many {plain} do the {many} have altogether?",

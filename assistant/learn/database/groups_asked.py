@@ -6,6 +6,7 @@ from typing import Final
 from rushlight.assistant.learn.database.asked import Asked, Joins, select, verbal
 from rushlight.assistant.learn.database.chance import Chance
 from rushlight.assistant.learn.database.conditions import is_main_date
+from rushlight.assistant.learn.database.date_conditions import day_of
 from rushlight.assistant.learn.database.facts import ColumnFacts, TableFacts
 from rushlight.assistant.learn.database.figures_asked import SMALL_NUMBERS, aggregate
 from rushlight.assistant.learn.database.names import plural_of
@@ -128,6 +129,9 @@ def _by_time(facts: TableFacts, column: ColumnFacts, joins: Joins, chance: Chanc
     where, is_month = list(rows.sql), chance.coin(0.5)
     key = f"strftime('{'%Y-%m' if is_month else '%Y'}', {place})"
     word = "month" if is_month else "year"
+    shorter = _shorter_than_months(column, chance)
+    if shorter is not None:
+        (key, word), is_month = shorter, False
     if column.n_missing and not any(place in one for one in where):
         where.append(f"{place} IS NOT NULL")
     tail = ""
@@ -161,6 +165,19 @@ def _by_time(facts: TableFacts, column: ColumnFacts, joins: Joins, chance: Chanc
                                 f"How many {rows.many} does each {word}{tail} have?"])  # fmt: skip
     sql = select([key, item], joins.source(facts.name), where, group=[key])
     return Asked(question, sql, "grouped", (facts.name,))
+
+
+def _shorter_than_months(column: ColumnFacts, chance: Chance) -> tuple[str, str] | None:
+    """A weekday, an hour or a day in place of months and years, now and then."""
+    has_time = column.column.holds == "time"
+    if not chance.coin(0.24 if has_time else 0.1):
+        return None
+    place, way = column.place, chance.weighed([("weekday", 0.5), ("hour", 0.3 if has_time else 0.0), ("day", 0.2)])
+    if way == "weekday":
+        return f"strftime('%w', {place})", chance.pick(["weekday", "weekday", "day of the week"])
+    if way == "hour":
+        return f"strftime('%H', {place})", chance.pick(["hour", "hour of the day"])
+    return day_of(column), chance.pick(["day", "date"])
 
 
 def _is_few(column: ColumnFacts) -> bool:

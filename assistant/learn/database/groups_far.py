@@ -138,6 +138,11 @@ def _each(
                 question = f"When was the {age} {rows.one} of each {one}"
         elif column is not None and column.sort == "date" and chance.coin(0.4):
             question = f"For each {one}, when was the {'last' if up else 'first'} {rows.one}"
+        elif column is not None and figure.way == "SUM" and column.deed is not None and chance.coin(0.7):
+            (things, event), to = column.deed, "" if not rows.sql else f" for {rows.many}"
+            question = chance.pick([f"How many {things} did each {one} {event.base}{to}",
+                                    f"How many {things} were {event.participle}{to} {each}",
+                                    f"How many {things} were {event.participle}{to} in each {one}"])  # fmt: skip
         elif column is not None and figure.way == "SUM" and column.sort == "money" and chance.coin(0.25):
             question = chance.pick([f"How much did each {one} bring in with {rows.many}",
                                     f"How much did the {rows.many} of each {one} bring in",
@@ -241,6 +246,9 @@ def _top(
         if group.is_named_person and is_buyer(end):
             forms += [f"{start} spent the most?", f"{start} spent the most money?", "Who spent the most?" if n == 1 else
                       f"{start} spent the most?"] * 2 * (not rows.sql)  # fmt: skip
+    elif figure.way == "SUM" and figure.column is not None and figure.column.deed is not None and not rows.sql:
+        (things, event), most = figure.column.deed, "most" if up else "fewest"
+        forms += [f"{start} {event.past} the {most} {things}?"] * 4
     elif figure.way == "SUM" and figure.column is not None and up:
         forms += [f"{start} {have} the most {plural_of(singular_of(figure.column.phrase))}?"] * (not rows.sql)
     question, items = chance.pick(forms), group.items

@@ -66,6 +66,8 @@ _ODD_PLURALS = {
 _NO_ARTICLE: Final = {"equipment", "staff", "stock", "inventory", "personnel", "pay", "attendance", "parking", "access"}
 _ODD_SINGULARS = {plural: word for word, plural in _ODD_PLURALS.items()}
 _BUSES: Final = re.compile(r"(?<![oaf])(?<!exc)(?<!^)uses$")
+_DONE: Final = {"sold", "paid", "sent", "lent", "won", "lost", "held", "made", "taken", "given", "bought", "worked",
+                "scored", "used", "ordered", "played", "driven", "flown", "read", "left"}  # fmt: skip
 _KEEP_S = ("ss", "us", "is", "as")
 
 
@@ -153,7 +155,7 @@ def plural_of(word: str) -> str:
     if of and head:
         return f"{plural_of(head)} of {tail}"
     before, _, last = word.rpartition(" ")
-    if before and last.endswith("ed"):  # amounts used
+    if before and (last.endswith("ed") or last in _DONE):  # amounts used, tickets sold
         return f"{plural_of(before)} {last}"
     if last in _ODD_PLURALS:
         made = _ODD_PLURALS[last]
@@ -193,7 +195,9 @@ def singular_of(word: str) -> str:
 
 def is_plural(phrase: str) -> bool:
     """Whether its last word means several: beds, points; not address."""
-    last = phrase.rpartition(" ")[2]
+    before, _, last = phrase.rpartition(" ")
+    if before and last in _DONE:
+        return is_plural(before)
     return " of " not in phrase and (last in _ODD_SINGULARS or (last.endswith("s") and singular_of(last) != last))
 
 

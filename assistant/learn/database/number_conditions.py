@@ -37,7 +37,7 @@ def number_in(column: ColumnFacts, chance: Chance) -> float | None:
             break
     else:
         at = round(at) if span >= 5 else round(at, 1)
-    at = round(at, 2)
+    at = float(round(at)) if isinstance(low, int) and isinstance(high, int) else round(at, 2)
     return at if 0 <= at < 1e9 and low <= at < high else None
 
 
@@ -105,6 +105,10 @@ def number_condition(column: ColumnFacts, chance: Chance) -> Condition | None:
         forms = [f"with {start} {n} {phrase}"] * 2 + [f"that have {start} {n} {phrase}", f"having {start} {n} {phrase}"]
         if number == 1 and way == "least":
             forms = [f"with at least one {singular_of(phrase)}"]
+        if column.deed is not None:
+            things, event = column.deed
+            forms += [f"that {event.past} {start} {n} {things}",
+                      f"for which {start} {n} {things} were {event.participle}"] * 2  # fmt: skip
         if way == "least" and chance.coin(0.4):
             forms = [f"with {n} or more {phrase}", f"that have {n} {phrase} or more"]
     return Condition(f"{column.place} {sign} {sql_n}", chance.pick(forms), column=name)

@@ -88,6 +88,11 @@ def verb_forms(facts: TableFacts, column: ColumnFacts, one: str, up: bool) -> li
         for end in ["last", "most recently", "latest"] if up else ["first", "earliest"]:
             forms += [f"Which {one} {said} {end}?"] * 2
             forms += [f"Who {said} {end}?"] if facts.is_person and one == facts.nouns[0].one else []
+    if column.deed is not None:
+        things, done = column.deed
+        most = "most" if up else "fewest"
+        forms += [f"Which {one} {done.past} the {most} {things}?",
+                  f"For which {one} were the {most} {things} {done.participle}?"] * 2  # fmt: skip
     if verb and " " not in verb:
         for end in ["the most", "most"] if up else ["the least", "least"]:
             forms.append(f"Which {one} {verb}s {end}?")

@@ -81,7 +81,8 @@ def phrases_of(
                 done = f"date {happens}" if happens.endswith(("ed", "ld", "nt", "en")) else f"{happens} date"
                 phrase, more = ("date", ()) if is_only else (done, ())
     if sort == "year" and (len(words) > 1 or "year" not in words):
-        rest = " ".join(word for word in words if word != "year")
+        kept = [word for word in words if word != "year"]
+        rest = " ".join(kept[:-1] if len(kept) > 1 and kept[-1] in ("in", "on", "at") else kept)  # built_in
         usual = _DAYS.get(rest, rest)
         phrase, more = f"{usual} year", (f"year of {usual}",) if usual in _DAYS.values() else ()
         shown = words

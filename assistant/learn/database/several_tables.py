@@ -1,5 +1,7 @@
 """Questions that need several tables: rows by what they belong to, figures for each owner, rows without others."""
 
+from typing import Final
+
 from rushlight.assistant.learn.database.asked import Asked, Joins, label_of, select, verbal
 from rushlight.assistant.learn.database.chance import Chance
 from rushlight.assistant.learn.database.facts import Facts, TableFacts
@@ -13,6 +15,8 @@ from rushlight.assistant.learn.database.rows_asked import NUMBERS, conditions, h
 from rushlight.assistant.learn.database.saying import Condition, Rows, called
 from rushlight.assistant.learn.database.synonyms import thing_of
 from rushlight.assistant.sql.trees import name_of
+
+_LITTLE: Final = {"in", "at", "of", "for", "by", "on", "from", "with"}
 
 
 def way_of(facts: Facts, table: TableFacts, chance: Chance, *, named: bool = False) -> Way | None:
@@ -200,8 +204,11 @@ def amount_far(facts: Facts, table: TableFacts, joins: Joins, chance: Chance) ->
     near = more or [one for one in conditions(table, chance, (0.85, 0.15)) if one.column != column.column.name]
     rows = called(table, chance, [*near, far])
     item, kind = aggregate(column, chance)
-    question = chance.pick(amount_forms(column, kind, rows, chance))
-    return Asked(question, select([item], joined(joins, ways), rows.sql), "amount", tables_of(*ways))
+    forms = amount_forms(column, kind, rows, chance)
+    if column.deed is not None and kind == "SUM" and not near and far.after.partition(" ")[0] in _LITTLE:
+        things, event = column.deed
+        forms += [f"How many {things} were {event.participle} {far.after}{end}?" for end in ("", "", " in total")] * 2
+    return Asked(chance.pick(forms), select([item], joined(joins, ways), rows.sql), "amount", tables_of(*ways))
 
 
 def extreme_far(facts: Facts, table: TableFacts, joins: Joins, chance: Chance) -> Asked | None:

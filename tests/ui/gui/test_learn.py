@@ -165,3 +165,25 @@ def test_a_narrow_page_shows_its_list_when_asked(page: Any, qtbot: Any) -> None:
     shown.desk.show_adapter("clinic-1")
     qtbot.waitUntil(lambda: shown._column.isVisible())
     assert not shown.side.isVisible()
+
+
+def test_an_adapter_for_chats_is_tried_blind(
+    page: Callable[[], Any], frame: Any, found: list[Found], qtbot: Any
+) -> None:
+    from rushlight.ui.gui.pages.showing import shows_items
+
+    asked: list[str] = []
+    shows_items(frame, "chat", asked.append)
+    style = replace(ADAPTER, name="style", scope="chat")
+    found[0] = replace(FULL, adapters=(ADAPTER, style))
+    shown = page()
+    shown.desk.show_adapter("clinic-1")
+    qtbot.waitUntil(lambda: shown.proof.isVisible())
+    assert not shown.proof.blind_button.isVisible()  # of a database only the rows are right or wrong
+    shown._try_blind()
+    assert asked == [] and "only chats" in frame.told[-1][0]
+    shown.desk.show_adapter("style")
+    qtbot.waitUntil(lambda: shown.proof.blind_button.isVisible())
+    shown.proof.blind_button.click()
+    shown._try_blind()
+    assert asked == ["style", "style"] and frame.shown_pages == ["chat", "chat"]

@@ -165,6 +165,8 @@ def test_rows_of_a_proof() -> None:
     assert keys(adapter_rows(serving, 70))[:2] == ["about", "back"] and "clinic-0" in said(adapter_rows(serving, 70))
     assert "not evaluated yet" in said(adapter_rows(replace(shown, proof=None), 70))
     assert keys(adapter_rows(replace(shown, proof=None, origin=()), 70)) == ["about"], "not looked up yet"
+    chatting = replace(shown, adapter=replace(ADAPTER, scope="chat"))
+    assert "blind" in keys(adapter_rows(chatting, 70)) and "blind" not in keys(rows), "only chats are compared blindly"
 
 
 def test_rows_of_a_lesson() -> None:

@@ -29,9 +29,12 @@ class Deciding(Protocol):
 
 
 class ProofPart(QWidget):
-    """part.show_state(state) while an adapter is looked at. `ask` asks before something is deleted."""
+    """part.show_state(state) while an adapter is looked at. `ask` asks before something is deleted; `compare` begins a
+    chat in which an adapter is compared with what answers without it."""
 
-    def __init__(self, theme: Theme, desk: Deciding, ask: Asking, parent: QWidget | None = None) -> None:
+    def __init__(
+        self, theme: Theme, desk: Deciding, ask: Asking, compare: Callable[[str], None], parent: QWidget | None = None
+    ) -> None:
         super().__init__(parent)
         self._theme = theme
         self._desk = desk
@@ -46,10 +49,12 @@ class ProofPart(QWidget):
         )  # fmt: skip
         self.promote_button = button(text("Promote"), lambda: desk.promote(self._name), "primary")
         self.back_button = button(text("Roll back"), lambda: desk.roll_back(self._name))
+        self.blind_button = button(text("Try it blind in a chat"), lambda: compare(self._name))
+        self.blind_button.setToolTip(text("Both answer, and you vote before you learn which is which."))
         self.remove_button = button(text("Remove…"), self._remove)
         orders = QWidget()
         flow = FlowLayout(orders, spacing=theme.px(8))
-        for one in (self.state_chip, self.promote_button, self.back_button, self.remove_button):
+        for one in (self.state_chip, self.promote_button, self.back_button, self.blind_button, self.remove_button):
             flow.addWidget(one)
         self.what_then = label("", "small", wrap=True)
         self.own = Card(theme, text("Its own suite"))
@@ -111,6 +116,7 @@ class ProofPart(QWidget):
         self.promote_button.setEnabled(may)
         self.back_button.setVisible(adapter.state == "promoted")
         self.back_button.setEnabled(not state.is_busy)
+        self.blind_button.setVisible(adapter.is_for_chat)
         self.remove_button.setVisible(adapter.state != "promoted")
         self.remove_button.setEnabled(not state.is_busy)
         self.what_then.setText(what_then(state))

@@ -18,7 +18,7 @@ from rushlight.ui.gui.learn.run_part import RunPart
 from rushlight.ui.gui.learn.side_list import SideList
 from rushlight.ui.gui.page import Frame
 from rushlight.ui.gui.pages.parts import PageColumn, PageHead, View
-from rushlight.ui.gui.pages.showing import shows_items
+from rushlight.ui.gui.pages.showing import show_item, shows_items
 from rushlight.ui.gui.widgets import Chip, EmptyState, ErrorPanel, label
 from rushlight.ui.words import text
 
@@ -52,7 +52,7 @@ class LearnPage(QWidget):
         )  # fmt: skip
         self.new = NewCard(theme, self.desk)
         self.run = RunPart(theme, self.desk)
-        self.proof = ProofPart(theme, self.desk, self._ask)
+        self.proof = ProofPart(theme, self.desk, self._ask, self._compare)
         self.lesson = LessonPart(theme, self.desk, self._ask)
         self.history = HistoryPart(theme, self.desk)
         for widget in (self.problem, self.notice, self.empty, self.new, self.run, self.proof, self.lesson,
@@ -70,6 +70,7 @@ class LearnPage(QWidget):
         frame.bind("learn.new", self._teach_new, self)
         frame.bind("learn.start", self.desk.teach, self)
         frame.bind("learn.promote", self._promote, self)
+        frame.bind("learn.blind", self._try_blind, self)
         frame.bind("learn.roll-back", self._roll_back, self)
         shows_items(frame, "learn", self.desk.show_adapter)
         theme.changed.connect(self._place_side)
@@ -114,6 +115,19 @@ class LearnPage(QWidget):
             self._frame.tell(text("“{name}” cannot be promoted now.", name=adapter.name))
         else:
             self.desk.promote(adapter.name)
+
+    def _try_blind(self) -> None:
+        adapter = self.desk.state.adapter
+        if adapter is None:
+            self._frame.tell(text("Choose an adapter first."))
+        elif not adapter.is_for_chat:
+            self._frame.tell(text("“{name}” answers questions to a database; only chats are compared blindly.",
+                                  name=adapter.name))  # fmt: skip
+        else:
+            self._compare(adapter.name)
+
+    def _compare(self, name: str) -> None:
+        show_item(self._frame, "chat", name)
 
     def _roll_back(self) -> None:
         adapter = self.desk.state.adapter
