@@ -48,6 +48,10 @@ _SET = click.option(
 _PLAN = click.option(
     "--plan", "only_plan", is_flag=True, help=text("Only say how much memory and time it would take; nothing is kept.")
 )  # fmt: skip
+_REHEARSE = click.option(
+    "--no-rehearse", "rehearse", is_flag=True, flag_value=False, default=True,
+    help=text("Learn the examples alone: of a lesson for chats, not also what the model says to other things already.")
+)  # fmt: skip
 _SEED = click.option("--seed", type=click.IntRange(0, 2**31), default=0, metavar="N", help=text("Of chance."))
 
 
@@ -121,14 +125,15 @@ def database(
 @_NAME
 @_SEED
 @_SET
+@_REHEARSE
 @_PROMOTE
 @_PLAN
 @_YES
 @_background
 @_as_json
 def feedback(
-    model: str, minutes: float, examples: int, name: str, seed: int, changes: tuple[str, ...], promote: bool,
-    only_plan: bool, yes: bool, background: bool, as_json: bool,
+    model: str, minutes: float, examples: int, name: str, seed: int, changes: tuple[str, ...], rehearse: bool,
+    promote: bool, only_plan: bool, yes: bool, background: bool, as_json: bool,
 ) -> int:  # fmt: skip
     @contextmanager
     def kind(app: "App") -> "Iterator[LessonKind]":
@@ -142,6 +147,7 @@ def feedback(
         "examples": examples,
         "seed": seed,
         "promote": promote,
+        "rehearse": rehearse,
         "name": name,
         "settings": _settings(changes),
     }
@@ -167,6 +173,7 @@ def feedback(
 @_NAME
 @_SEED
 @_SET
+@_REHEARSE
 @_PROMOTE
 @_PLAN
 @_YES
@@ -174,7 +181,8 @@ def feedback(
 @_as_json
 def file_(
     files: tuple[Path, ...], columns: tuple[str, ...], model: str, minutes: float, examples: int, name: str, seed: int,
-    changes: tuple[str, ...], promote: bool, only_plan: bool, yes: bool, background: bool, as_json: bool,
+    changes: tuple[str, ...], rehearse: bool, promote: bool, only_plan: bool, yes: bool, background: bool,
+    as_json: bool,
 ) -> int:  # fmt: skip
     from rushlight.assistant.learn.kinds.imported import ImportedLesson
 
@@ -186,7 +194,8 @@ def file_(
     lesson = ImportedLesson(paths, columns=mapped)
     arguments = {
         "kind": "imported", "files": [str(path) for path in paths], "columns": mapped, "minutes": minutes,
-        "examples": examples, "seed": seed, "promote": promote, "name": name, "settings": _settings(changes),
+        "examples": examples, "seed": seed, "promote": promote, "rehearse": rehearse, "name": name,
+        "settings": _settings(changes),
     }  # fmt: skip
 
     @contextmanager
@@ -205,19 +214,21 @@ def file_(
 @_EXAMPLES
 @_SEED
 @_SET
+@_REHEARSE
 @_PROMOTE
 @_PLAN
 @_background
 @_as_json
 def again(
-    name: str, model: str, minutes: float, examples: int, seed: int, changes: tuple[str, ...], promote: bool,
-    only_plan: bool, background: bool, as_json: bool,
+    name: str, model: str, minutes: float, examples: int, seed: int, changes: tuple[str, ...], rehearse: bool,
+    promote: bool, only_plan: bool, background: bool, as_json: bool,
 ) -> int:  # fmt: skip
     with lesson_book() as book:
         lesson = book.find(name)
     arguments = {
         "kind": lesson.kind, "lesson": lesson.id, "name": lesson.name, "minutes": minutes,
-        "examples": examples, "seed": seed, "promote": promote, "settings": _settings(changes),
+        "examples": examples, "seed": seed, "promote": promote, "rehearse": rehearse,
+        "settings": _settings(changes),
     }  # fmt: skip
     if only_plan:
         return _plan(arguments, model, background=background, as_json=as_json)

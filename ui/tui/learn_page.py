@@ -349,8 +349,9 @@ class LearnPage(Vertical):
         if event.row_list is self._index:
             self.look_at(Choice(kind, rest))  # type: ignore[arg-type]  # our own keys
             return
-        orders = {"promote": "promote", "back": "roll-back", "blind": "blind", "remove": "remove", "pause": "pause", "resume": "pause",
-                  "cancel": "cancel", "retry": "retry", "again": "start", "teach": "start", "add": "add"}  # fmt: skip
+        orders = {"promote": "promote", "back": "roll-back", "blind": "blind", "remove": "remove", "pause": "pause",
+                  "resume": "pause", "cancel": "cancel", "retry": "retry", "again": "start", "teach": "start",
+                  "add": "add"}  # fmt: skip
         asks: dict[str, Callable[[], None]] = {
             "kind": self._wish.ask_kind, "model": self._wish.ask_model, "minutes": self._wish.ask_minutes,
             "more": self.desk.more,

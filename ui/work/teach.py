@@ -43,6 +43,7 @@ class TeachArguments(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw
     examples: int = 0  # that training sees, whatever time that takes; 0 = as many as the minutes hold
     suite: str = ""  # absolute: questions of one's own, in the place of the held-out part
     promote: bool = False
+    rehearse: bool = True  # of a lesson for chats: what the model says to other things already is learned beside it
     seed: int = 0
     settings: dict[str, Any] = {}  # of the training, by names such as "adapter.rank"
 
@@ -136,7 +137,8 @@ class _Steps:
             examples = self._book.examples(lesson, version=self._done["lesson"]["version"])
             items = self._items(lesson, examples)
             files = self._context.folder
-            n_train = teaching.write_training_file(files / "train.jsonl", trained(examples))
+            beside = beside_lesson(self._context, self._model, given, lesson.scope, trained(examples))
+            n_train = teaching.write_training_file(files / "train.jsonl", trained(examples), beside)
             teaching.write_suite(files / "suite.jsonl", lesson, items)
             looked_at = teaching.followed(given.settings, examples)
             if looked_at:
@@ -149,7 +151,7 @@ class _Steps:
                 spent_s = sum(self._seconds().values()) + (time.monotonic() - step["began"])
                 batch = int(given.settings.get("steps.batch", teaching.BATCH))
                 plan = teaching.steps_in(given.minutes, spent_s, step_s, answer_s, len(items), n_train, batch)
-            step |= {**teaching.plan_json(plan), "n_train": n_train, "n_items": len(items)}
+            step |= {**teaching.plan_json(plan), "n_train": n_train, "n_rehearsed": len(beside), "n_items": len(items)}
 
     def train(self) -> Iterator[JobEvent]:
         """As `rushlight train` does it, in a folder of its own."""
@@ -374,6 +376,16 @@ def kind_of(app: "App", given: TeachArguments) -> Iterator[LessonKind]:
 def trained(examples: "list[Example]") -> "list[Example]":
     """Those that are learned from."""
     return [one for one in examples if one.part == "train" and not one.left_out]
+
+
+def beside_lesson(
+    context: JobContext, model: "Model", given: TeachArguments, scope: str, examples: "list[Example]"
+) -> list[str]:
+    """Lines of training that belong to no lesson: what is to stay as it is."""
+    from rushlight.assistant.registry.scopes import CHAT
+    from rushlight.ui.work.rehearsal import rehearsed
+
+    return rehearsed(context, model, len(examples)) if scope == CHAT and given.rehearse and examples else []
 
 
 KIND = TeachKind()

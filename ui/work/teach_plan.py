@@ -12,7 +12,7 @@ from rushlight.assistant.jobs.kind import JobContext, JobEvent, JobResult, Pause
 from rushlight.assistant.learn.example import Draft, Example, Lesson
 from rushlight.assistant.learn.kinds.kind import Watch
 from rushlight.assistant.learn.lessons import LessonBook
-from rushlight.ui.work.teach import TeachArguments, kind_of, trained
+from rushlight.ui.work.teach import TeachArguments, beside_lesson, kind_of, trained
 
 if TYPE_CHECKING:
     from rushlight.assistant.models.model import Model
@@ -42,7 +42,8 @@ class TeachPlanKind:
         yield Progress("Making examples", 0)
         lesson, examples = _looked_at(context, arguments)
         learned = trained(examples)
-        n_train = teaching.write_training_file(context.folder / "train.jsonl", learned)
+        beside = beside_lesson(context, model, arguments, lesson.scope, learned)
+        n_train = teaching.write_training_file(context.folder / "train.jsonl", learned, beside)
         validate = teaching.followed(settings, examples)
         files = [context.folder / "validate.jsonl"] if validate else []
         for file in files:

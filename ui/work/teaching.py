@@ -125,11 +125,11 @@ def followed(settings: Mapping[str, Any], examples: Sequence[Example]) -> list[E
     return held_out[:: -(-len(held_out) // _VALIDATED) or 1]
 
 
-def write_training_file(path: Path, examples: Sequence[Example]) -> int:
-    """The examples that are trained on, as the trainer reads them; how many."""
+def write_training_file(path: Path, examples: Sequence[Example], beside: Sequence[str] = ()) -> int:
+    """The examples that are trained on, as the trainer reads them, and lines `beside` them; how many."""
     from rushlight.quant.whole_file import whole_file
 
-    lines = list(training_lines(examples))
+    lines = [*training_lines(examples), *beside]
     path.parent.mkdir(parents=True, exist_ok=True)
     with whole_file(path) as file:
         for line in lines:
