@@ -96,7 +96,9 @@ def link(
     found = tuple((place, value) for place, value in named if place in kept)
     said = frozenset(map(stem, _WORD.findall(question.lower())))
     linked = Linked(tables, inner, _values(known, kept, found), found, said, qualified=qualified(known.schema))
-    return linked if whole else replace(linked, numbers=numbers_in(question), direction=direction_of(question))
+    if whole:
+        return linked
+    return replace(linked, numbers=all_numbers(known, question), direction=direction_of(question))
 
 
 def qualified(schema: Schema) -> frozenset[str]:
@@ -230,11 +232,30 @@ def _coded(known: Profiled, stems: set[str]) -> list[tuple[str, str]]:
         column = table.column(held.column) if table is not None else None
         if column is None or not column.comment:
             continue
-        for code, meant in read_note(column.comment, held.values).codes.items():
-            words = _WORD.findall(meant)
-            if words and all(stem(word) in stems for word in words):
-                found.append((f"{held.table}.{held.column}", code))
+        for code in _meant(column, held.values, stems):
+            found.append((f"{held.table}.{held.column}", code))
     return found
+
+
+def _meant(column: Column, held: tuple[str, ...], stems: set[str]) -> list[str]:
+    """The codes of a column whose words are in the question."""
+    codes = read_note(column.comment, held).codes
+    said = {code: _WORD.findall(meant) for code, meant in codes.items()}
+    return [code for code, words in said.items() if words and all(stem(word) in stems for word in words)]
+
+
+def all_numbers(known: Profiled, question: str) -> tuple[str, ...]:
+    """The numbers of a question, and those whose words stand there: -- 1 easy, 2 moderate, 3 hard."""
+    stems = {stem(word) for word in _WORD.findall(question.casefold())}
+    coded = [
+        code
+        for table in known.schema.tables
+        for column in table.columns
+        if column.comment and column.holds in ("number", "flag") and (column.n_distinct or 99) <= len(column.samples)
+        for code in _meant(column, column.samples, stems)
+        if code.isdigit()
+    ]
+    return tuple(dict.fromkeys((*numbers_in(question), *coded)))
 
 
 def keys_of(table: Table, tables: Iterable[Table]) -> list[Key]:

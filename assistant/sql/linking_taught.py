@@ -9,10 +9,10 @@ from msgspec.structs import replace
 
 from rushlight.assistant.sql.linking import (
     Linked,
+    all_numbers,
     direction_of,
     link,
     named_values,
-    numbers_in,
     row_numbers_in,
     table_points,
 )
@@ -50,7 +50,7 @@ def link_taught(known: Profiled, question: str) -> Linked:
     named = table_points(known, question)
     points = {table.name: named.get(f"{table.source}.{table.name}", 0.0) for table in whole.tables}
     return replace(
-        whole, values=values, found=tuple(found), points=points, one_way=True, numbers=numbers_in(question),
+        whole, values=values, found=tuple(found), points=points, one_way=True, numbers=all_numbers(known, question),
         row_numbers=row_numbers_in(question),
         direction=direction_of(question),
     )  # fmt: skip

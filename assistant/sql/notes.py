@@ -35,6 +35,7 @@ _SUBJECT: Final = re.compile(
 )
 _UNKNOWN_WORDS: Final = """
  unknown none known told given it nothing nobody recorded there empty missing no not needed applicable any such so
+ then never now always yes
 """
 _UNKNOWN: Final = frozenset(_UNKNOWN_WORDS.split())
 _NO_START_WORDS: Final = """

@@ -10,7 +10,7 @@ from msgspec import structs
 from rushlight.assistant.learn.database.facts import ColumnFacts, Facts, Link, TableFacts
 from rushlight.assistant.learn.database.saying import verb_singular
 from rushlight.assistant.sql.grammar import sql_grammar
-from rushlight.assistant.sql.linking import Linked, direction_of, numbers_in, stem, table_points
+from rushlight.assistant.sql.linking import Linked, all_numbers, direction_of, stem, table_points
 from rushlight.assistant.sql.linking_taught import fits_whole, link_taught
 from rushlight.assistant.sql.protocol import Profiled
 from rushlight.assistant.sql.trees import Tree, join_trees, table_text
@@ -105,7 +105,7 @@ class Joins:
         points = {table.name: named.get(f"{table.source}.{table.name}", 0.0) for table in self._whole.tables}
         return structs.replace(
             self._whole, points=points, words=frozenset(map(stem, _WORD.findall(question.lower()))),
-            numbers=numbers_in(question), direction=direction_of(question),
+            numbers=all_numbers(self._known, question), direction=direction_of(question),
         )  # fmt: skip
 
     def _n_trees(self, linked: Linked) -> int:

@@ -287,7 +287,7 @@ def _noted(column: ColumnFacts, chance: Chance) -> Condition | None:
     """What the comment says of rows that have nothing there, or something: empty until it is sold."""
     note, name = column.note, column.column.name
     states = [(word, where) for word, where in ((note.unset, "IS NULL"), (note.filled, "IS NOT NULL")) if word]
-    if not states or chance.coin(0.3):
+    if not states or (column.sort != "key" and chance.coin(0.3)):
         return None
     word, where = chance.pick(states)
     sql = f"{column.place} {where}"
@@ -323,8 +323,9 @@ def any_condition(
         if one.sort in weights:
             rare = happens or (one.sort == "text" and one.is_unique) or one in facts.label
             choices.append(((one, False), weights[one.sort] * (0.5 if rare else 1.0)))
-        if one.n_missing and one.sort != "key" and (not only or one.sort in only):
-            choices.append(((one, True), 2.4 if happens or one.note.unset or one.note.filled else 1.1))
+        is_said = bool(one.note.unset or one.note.filled)  # also of keys: the crew that is ashore
+        if one.n_missing and (one.sort != "key" or is_said) and (not only or one.sort in only):
+            choices.append(((one, True), 2.4 if happens or is_said else 1.1))
     if not choices:
         return None
     column, missing = chance.weighed(choices)

@@ -92,7 +92,8 @@ def words_of(name: str) -> list[str]:
 
 def is_short(name: str) -> bool:
     """Whether parts of it are abbreviations: people hardly call it so."""
-    return words_of(name) != [part.lower() for part in _PART.findall(name)]
+    words, parts = without_unit(words_of(name))[0], [part.lower() for part in _PART.findall(name)]
+    return words != parts[: len(words)]
 
 
 def _glued(part: str) -> list[str]:

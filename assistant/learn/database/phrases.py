@@ -85,6 +85,8 @@ def phrases_of(
         rest = " ".join(kept[:-1] if len(kept) > 1 and kept[-1] in ("in", "on", "at") else kept)  # built_in
         usual = _DAYS.get(rest, rest)
         phrase, more = f"{usual} year", (f"year of {usual}",) if usual in _DAYS.values() else ()
+        if usual == rest and not more and event_of([rest]) is not None:  # year_made
+            phrase = f"year {rest}"
         shown = words
     if sort in ("money", "number") and len(shown) == 1 and phrase.endswith("ed"):
         phrase = f"{phrase} value" if sort == "money" else f"amount {phrase}"
