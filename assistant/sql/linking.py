@@ -142,6 +142,11 @@ def _points(table: Table, scores: Mapping[tuple[str, str], float], words: frozen
 _ROW_NUMBER = re.compile(
     r"(?:([^\W\d_]+|#)[.:'’]{0,2}\s*)?#?(?<![\d.,€$£-])(\d{1,9})(?![\d.,]*\d)(?!\s*(?:%|€|\$|£|EUR|USD))"
 )
+# Which branch opened first? Who was hired last? Not "newest first", which orders them all.
+_HAPPENED = re.compile(
+    r"^(?:which|who|what)\b[^,]*\b(?:[a-z]+ed|began|left|came|went|born|built|bought|sold|made|founded)"
+    r" (first|last|most recently|earliest|latest)[?.! ]*$"
+)
 _NUMBERED = frozenset(("number", "no", "nr", "id", "code", "#", "nummer"))
 _COUNTED_WORDS = """
  than least most over under above below between and to top last first exactly in of on since before after until till
@@ -174,6 +179,8 @@ def direction_of(question: str) -> str:
     """Whether rows with the most or with the least of something are wanted; "" if neither or both."""
     words = set(_WORD.findall(re.sub(r"\bat (?:least|most)\b", " ", question.lower())))
     down, up = bool(words & _DOWN), bool(words & _UP)
+    if not (down or up) and (happened := _HAPPENED.search(question.lower())) is not None:
+        return "up" if happened[1] in ("first", "earliest") else "down"
     return "" if down == up else "down" if down else "up"
 
 

@@ -149,6 +149,13 @@ def _each(
                                     f"What do the {rows.many} of each {one} cost in total"])  # fmt: skip
             if is_buyer(end) and group.column is None:
                 question = f"How much did each {one} spend on {rows.many}"
+    if (
+        figure.column is not None
+        and figure.column.unit
+        and not question.startswith(("How", "When"))
+        and chance.coin(0.07)
+    ):
+        question = f"{question} in {figure.column.unit}"
     end_mark = "?" if question.startswith(("How", "What", "When")) or ", when" in question else ""
     question, order = ordered(figure.item, question, end_mark, chance, share)
     if not order and chance.coin(0.06) and not question.startswith("For"):
@@ -176,7 +183,8 @@ def _having(
                  f"List the {many} whose {figure.said} is {start} {limit}{unit}",
                  f"For which {many} is the {figure.said} {start} {limit}{unit}"]  # fmt: skip
         if figure.way == "SUM" and figure.column is not None and figure.column.sort == "money":
-            forms += [f"Which {many} have {rows.many} of {start} {limit}{unit} in total"] * 2
+            forms += [f"Which {many} have {rows.many} of {start} {limit}{unit} in total",
+                      f"Which {many} had {rows.many} of {start} {limit}{unit} in total"] * 2  # fmt: skip
             if group.is_named_person and is_buyer(end):
                 forms += [f"Which {many} spent {start} {limit}{unit}", f"Who spent {start} {limit}{unit}"] * 2
         having, more = f"{figure.item} {sign} {limit}", [", and how much was it", " and how much was it"]

@@ -146,6 +146,10 @@ def without(facts: Facts, table: TableFacts, joins: Joins, chance: Chance) -> As
     near = conditions(table, chance, (0.8, 0.2))
     owner = called(table, chance, near)
     said, asked = _sayings(table, other, link, rows, owner, yes, bool(far), chance)
+    if far and not yes:
+        asked += [f"Which {owner.many} does no {far} have?", f"Which {owner.one} does no {far} have?",
+                  f"Which {owner.many} do no {rows.many} have?", f"Which {owner.many} does no {far} offer?"
+                  if not table.is_person else f"Which {owner.many} does no {far} have?"]  # fmt: skip
     where, source = _belonging(joins, table, other, link, rows.sql, yes)
     if not source:
         return None
