@@ -58,7 +58,7 @@ class TeachPlanKind:
         step_s, batch = teaching.seconds_of_step(train_plan), int(settings.get("steps.batch", teaching.BATCH))
         told = teaching.told_steps(arguments.examples, settings, n_train)
         plan = teaching.steps_in(arguments.minutes, made_s, step_s, answer_s, n_items, n_train, batch)
-        n_steps, evaluate_s = (plan if told is None else told).n_steps, 2.0 * n_items * answer_s
+        n_steps, evaluate_s = (plan if told is None else told).n_steps, teaching.evaluation_seconds(n_items, answer_s)
         batch = plan.batch
         yield JobResult({
             **plan_json(train_plan, report), "examples": n_train, "held_out": n_items, "n_steps": n_steps,
