@@ -19,6 +19,8 @@ import torch
 Library: TypeAlias = Literal["torch", "onednn", "rounded"]
 
 _LEAST_ROUNDED: Final = 96  # rows and columns
+_MOST_ROUNDED: Final = 20_000  # a head's copy in 16 bits is made anew for each number of targets
+ROWS: Final = 32  # rows of such lengths are made once; for each other length oneDNN prepares its products anew
 _LEAST_WORK: Final = 1 << 16  # multiplications: below, starting oneDNN takes longer than the product
 # oneDNN, and torch around it, keep 1,024 ways to compute each, one for every shape of a product. Rows of ever other
 # lengths fill that up: a gigabyte that nobody asks for again. A row takes some dozens, for all of its layers.
@@ -124,7 +126,8 @@ def _rounds(x: Any, other: Any) -> bool:
     """Products with weights of the model; those with the narrow ones of an adapter are quick as they are."""
     if _used[0] != "rounded" or x.dtype != torch.float32 or other.dtype != torch.float32 or x.device.type != "cpu":
         return False
-    return bool(min(other.shape) >= _LEAST_ROUNDED and x.shape[0] >= _LEAST_ROUNDED)
+    is_layer = min(other.shape) >= _LEAST_ROUNDED and max(other.shape) <= _MOST_ROUNDED
+    return bool(is_layer and x.shape[0] >= _LEAST_ROUNDED)
 
 
 def _rounded(x: Any, weight: Any, bias: Any) -> Any:
