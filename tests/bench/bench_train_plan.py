@@ -118,7 +118,7 @@ def main() -> None:
         return
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", default="", help="parts of names, separated by commas")
-    parser.add_argument("--steps", type=int, default=5)
+    parser.add_argument("--steps", type=int, default=12, help="the first two are slower (default 12)")
     parser.add_argument("--cpu", action="store_true", help="seconds of processors, one thread: for a busy machine")
     given = parser.parse_args()
     before = machine()
