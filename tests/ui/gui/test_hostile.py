@@ -134,7 +134,7 @@ def test_hostile_text_is_shown_and_does_nothing(
     assert len([line for line in hostile.lines if "execve" in line and "= 0" in line]) == 1  # the walk itself
     assert report["faults"] == []
     assert report["bugs"] == []
-    assert report["n_pressed"] > 100
+    assert report["n_pressed"] > 50
     assert all(one.split(":")[0] in ("http", "https", "mailto") for one in report["asked"])
     assert report["longest_s"] < _ANSWERS_WITHIN_S, report["longest"]
 
