@@ -233,6 +233,7 @@ class RunningModel:
         library.log.clear()
         params = c.llama_model_default_params()
         params.n_gpu_layers = 0
+        params.use_extra_bufts = False  # no AMX: torch uses its tiles as well, and each relies on what it left in them
         self._model = c.llama_model_load_from_file(os.fsencode(path), params)
         if not self._model:
             raise Error(f"Cannot open {path.name}: {library.complaints()}.", _HINT, kind="bad-file")

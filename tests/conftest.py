@@ -12,7 +12,6 @@ from typing import Any
 
 import pytest
 
-os.environ.setdefault("ONEDNN_MAX_CPU_ISA", "AVX512_CORE_BF16")  # see trainer/__init__.py; here torch may come first
 os.environ["LANGUAGE"] = "en"  # the sentences that tests expect; modules keep the language in which they are first read
 
 
