@@ -61,6 +61,11 @@ _FULL_HOURS = frozenset(("00", "15", "30", "45"))  # 20:30 is the words 20 and 3
 _WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 _WEEK_WORDS = (*_WEEKDAYS, "weekday", "weekend", "week")
 _DAY_WORDS = ("day", "daily", "date")
+# Where a question has none of these, its grammar holds the usual forms alone.
+RARE_WORDS: frozenset[str] = frozenset().union(
+    _SHARE_WORDS, _SPAN_WORDS, _RANK_WORDS, _RUNNING_WORDS, _LIMIT_WORDS, _BEFORE_WORDS,
+    _HOUR_WORDS, _FULL_HOURS, _WEEK_WORDS, _DAY_WORDS,
+)  # fmt: skip
 _MONTH_DAY = "(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])"
 _ANY_YEAR = "(19|20)[0-9]{2}"
 _FEW_COUNTS = ("1", "3", "5", "10")  # of rows, where the question names no number

@@ -9,7 +9,7 @@ from msgspec import structs
 
 from rushlight.assistant.learn.database.facts import ColumnFacts, Facts, Link, TableFacts
 from rushlight.assistant.learn.database.saying import verb_singular
-from rushlight.assistant.sql.grammar import sql_grammar
+from rushlight.assistant.sql.grammar import RARE_WORDS, sql_grammar
 from rushlight.assistant.sql.linking import Linked, all_numbers, direction_of, stem, table_points
 from rushlight.assistant.sql.linking_taught import fits_whole, link_taught
 from rushlight.assistant.sql.protocol import Profiled
@@ -28,13 +28,7 @@ class Asked:
 
 
 # For these words the grammar has forms that it leaves out elsewhere, so that it holds fewer ways of joining.
-_RARE_WORDS: Final = """
-share percent percentage ratio proportion rate days long longest duration between nights late delay before after
-time last rank ranking place position running cumulative first top most least best worst only which two three four
-five ten previous change growth hour clock am pm noon midday midnight morning afternoon evening night 00 15 30 45 monday
-tuesday wednesday thursday friday saturday sunday weekday weekend week day daily date
-"""
-_RARE: Final = frozenset(map(stem, _RARE_WORDS.split()))
+_RARE: Final = frozenset(map(stem, RARE_WORDS))
 
 
 _WORD: Final = re.compile(r"[^\W_]+")

@@ -10,7 +10,7 @@ import pytest
 from rushlight.assistant.paths import find_paths
 from rushlight.assistant.sql.database import open_database
 from rushlight.assistant.sql.explain import tables_of
-from rushlight.assistant.sql.linking import MAX_COLUMNS, MAX_TABLES, MAX_VALUES, link, stem
+from rushlight.assistant.sql.linking import MAX_COLUMNS, MAX_TABLES, MAX_VALUES, direction_of, link, stem
 from rushlight.assistant.sql.protocol import Profiled
 from rushlight.assistant.sql.trees import MAX_JOINED, join_trees, name_of
 
@@ -99,3 +99,16 @@ def test_trees_are_connected_and_each_key_is_used_once(suite_known: Callable[[st
 )  # fmt: skip
 def test_names_are_quoted_where_they_must_be(name: str, written: str) -> None:
     assert name_of(name) == written
+
+
+@pytest.mark.parametrize(
+    ("question", "direction"),
+    [
+        ("Which branch opened first?", "up"), ("Who was hired last?", "down"),
+        ("Which of them was built earliest", "up"),
+        ("List the branches, newest first.", "down"), ("Which members joined in the first half of 2024?", ""),
+        ("Which first edition was sold?", ""), ("Which room costs the least?", "up"),
+    ],
+)  # fmt: skip
+def test_the_direction_of_an_order(question: str, direction: str) -> None:
+    assert direction_of(question) == direction
