@@ -70,7 +70,9 @@ def test_vectors_and_scores_agree(name: str, tmp_path: Path, hf_builder: ModuleT
                 out = model(hf_builder.torch.tensor([token_ids]))
             expected = (out.logits[0] if is_classifier else out.last_hidden_state[0].mean(0)).numpy()
             found = llama.embedding(token_ids, len(expected))
-            assert np.abs(found - expected).max() / max(1.0, np.abs(expected).max()) < 1e-3
+            # llama.cpp takes GELU from a table over float16 numbers; Nomic's SiLU is computed
+            limit = 1e-5 if name == "nomic-bert" else 5e-3
+            assert np.abs(found - expected).max() / max(1.0, np.abs(expected).max()) < limit
         for text in hf_builder.TEXTS[:2]:
             assert llama.tokenize(text) == tokenizer.encode(text).ids
 

@@ -96,7 +96,8 @@ def test_an_image_is_seen_as_torch_sees_it(llava: Any, tmp_path: Path, hf_builde
             h = layer(h, None)
             h = h[0] if isinstance(h, tuple) else h
         expected = model.model.multi_modal_projector(h[:, 1:])[0].numpy()
-    assert np.abs(found - expected).max() / np.abs(expected).max() < 1e-3
+    # the activation comes from a table over float16 numbers
+    assert np.abs(found - expected).max() / np.abs(expected).max() < 5e-3
 
 
 @pytest.mark.parametrize(
