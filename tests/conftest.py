@@ -129,6 +129,12 @@ def hostile_home() -> ModuleType:
     return _beside("hostile_home")
 
 
+@pytest.fixture(scope="session")
+def sql_answers() -> ModuleType:
+    """tests/sql_answers.py: a database of hostile cells, and 300 statements over it."""
+    return _beside("sql_answers")
+
+
 @pytest.fixture
 def terminal(own_home: Path) -> Iterator[Callable[..., Any]]:
     """terminal("rushlight", "chat") starts it in a terminal of 100 by 40: `type`, `wait_for`, `screen`, `wait_end`."""
