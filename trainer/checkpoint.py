@@ -30,7 +30,7 @@ class State(msgspec.Struct, frozen=True, kw_only=True):
     dtype: str
     row_tokens: int
     metrics_bytes: int
-    products: Literal["torch", "onednn"] = "torch"  # by which library
+    products: Literal["torch", "onednn", "rounded"] = "torch"  # by which library
     trained_tokens: int = 0
     seconds: float = 0.0
     versions: dict[str, str] = {}

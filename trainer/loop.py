@@ -20,7 +20,7 @@ from rushlight.trainer.attention import Layout, attending
 from rushlight.trainer.backends.backend import Loaded
 from rushlight.trainer.config import TrainConfig
 from rushlight.trainer.crew import Alone, Crew
-from rushlight.trainer.data.pack import Pack
+from rushlight.trainer.data.pack import Pack, padded
 from rushlight.trainer.metrics import MetricsFile
 from rushlight.trainer.recipes.recipe import Batch, Figures, Recipe
 from rushlight.trainer.schedule import n_steps_of, rate_at, seed_at
@@ -159,7 +159,8 @@ class Training:
                     raise _Interrupted  # what was computed of this step is computed again
                 torch.manual_seed(seed_at(self._config.steps.seed, self._step, number))
                 loss, figures = self._recipe.loss(row, self._losses, shares)
-                with attending(Layout(row.packs[0].segments)) if len(row.packs) == 1 else nullcontext():
+                one = _laid(row.packs[0])
+                with attending(Layout(one.segments)) if len(row.packs) == 1 else nullcontext():
                     loss.backward()
                 total += float(loss.detach())
                 _add(sums, figures)
@@ -216,6 +217,7 @@ class Training:
 
     def _losses(self, pack: Pack) -> Any:
         """The loss of each target of a pack, as recipes ask for it."""
+        pack = _laid(pack)
         layout = Layout(pack.segments)
         half = self._loaded.dtype == "bfloat16" and not self._loaded.is_adapter
         with torch.autocast(self._loaded.device, torch.bfloat16) if half else nullcontext(), attending(layout):
@@ -295,3 +297,8 @@ def _spoken(error: Exception, step: int) -> Exception:
         "rushlight train CONFIG --resume.",
         kind="out-of-memory",
     )  # fmt: skip
+
+
+def _laid(pack: Pack) -> Pack:
+    """As it is computed."""
+    return padded(pack, products.ROWS) if products.used() == "rounded" else pack

@@ -1,20 +1,26 @@
 """Products of matrices on a processor, by whichever library is faster there: torch's own (MKL), or oneDNN.
 
 MKL keeps to AVX2 on processors that are not Intel's; oneDNN takes AVX-512 wherever it is: 2.2 times as fast on an EPYC.
-Which one a training takes is part of its checkpoints, since their sums differ in the last bit. Letters: M rows, K
-summed up, N columns.
+Where a processor multiplies 16-bit numbers much faster (AMX), numbers can be "rounded": to bfloat16 as they go into a
+product, which is summed up in float32; weights, gradients and all else stay in float32. Which one a training takes is
+part of its checkpoints, since their sums differ. Letters: M rows, K summed up, N columns.
 """
 
 import os
 import platform
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import Any, Final, Literal, TypeAlias
 
 import torch
 
-Library: TypeAlias = Literal["torch", "onednn"]
+Library: TypeAlias = Literal["torch", "onednn", "rounded"]
 
+_LEAST_ROUNDED: Final = 96  # rows and columns
+_MOST_ROUNDED: Final = 20_000  # a head's copy in 16 bits is made anew for each number of targets
+ROWS: Final = 32  # rows of such lengths are made once; for each other length oneDNN prepares its products anew
 _LEAST_WORK: Final = 1 << 16  # multiplications: below, starting oneDNN takes longer than the product
 # oneDNN, and torch around it, keep 1,024 ways to compute each, one for every shape of a product. Rows of ever other
 # lengths fill that up: a gigabyte that nobody asks for again. A row takes some dozens, for all of its layers.
@@ -24,11 +30,22 @@ _used: list[Library] = ["torch"]
 
 def use(library: Library) -> None:
     """Take this library from now on, in the whole process."""
-    _used[0] = library if library == "torch" or is_there() else "torch"
+    _used[0] = library if library == "torch" or (is_there() and (library == "onednn" or can_round())) else "torch"
 
 
 def used() -> Library:
     return _used[0]
+
+
+@contextmanager
+def using(library: Library | Literal[""]) -> Iterator[None]:
+    """This library while the block lasts; "" is what is usual here, which rounds nothing."""
+    before = used()
+    use(library or best())
+    try:
+        yield
+    finally:
+        use(before)
 
 
 @cache
@@ -49,6 +66,17 @@ def is_there() -> bool:
 
 
 @cache
+def can_round() -> bool:
+    """Whether this torch lets oneDNN round what it multiplies, and this processor has instructions for such numbers."""
+    try:
+        known = hasattr(torch.backends.mkldnn.matmul, "fp32_precision")
+        flags = Path("/proc/cpuinfo").read_text(errors="replace")
+    except (OSError, AttributeError):
+        return False
+    return known and any(flag in flags for flag in ("amx_bf16", "avx512_bf16"))
+
+
+@cache
 def best() -> Library:
     """The library that is faster here. A rule and no trial: two runs of a training are to take the same."""
     is_wide = torch.backends.cpu.get_cpu_capability() == "AVX512"
@@ -64,6 +92,8 @@ def _is_intel() -> bool:
 
 def linear(x: Any, weight: Any, bias: Any = None) -> Any:
     """x (M, K) times weight (N, K) transposed, plus bias."""
+    if _rounds(x, weight):
+        return _rounded(x, weight, bias)
     if _takes_onednn(x, weight):
         return _onednn(x, weight, bias)
     return torch.nn.functional.linear(x, weight, bias)
@@ -71,6 +101,8 @@ def linear(x: Any, weight: Any, bias: Any = None) -> Any:
 
 def times(x: Any, other: Any) -> Any:
     """x (M, K) times other (K, N)."""
+    if _rounds(x, other):
+        return _rounded(x, other.T, None)
     return _onednn(x, other.T, None) if _takes_onednn(x, other) else x @ other
 
 
@@ -88,6 +120,24 @@ def _takes_onednn(x: Any, other: Any) -> bool:
     if _used[0] != "onednn" or x.dtype != torch.float32 or other.dtype != torch.float32 or x.device.type != "cpu":
         return False
     return bool(x.numel() * max(other.shape) >= _LEAST_WORK and other.numel() > 0)
+
+
+def _rounds(x: Any, other: Any) -> bool:
+    """Products with weights of the model; those with the narrow ones of an adapter are quick as they are."""
+    if _used[0] != "rounded" or x.dtype != torch.float32 or other.dtype != torch.float32 or x.device.type != "cpu":
+        return False
+    is_layer = min(other.shape) >= _LEAST_ROUNDED and max(other.shape) <= _MOST_ROUNDED
+    return bool(is_layer and x.shape[0] >= _LEAST_ROUNDED)
+
+
+def _rounded(x: Any, weight: Any, bias: Any) -> Any:
+    """The setting is one of the whole process and makes torch's attention slower: it holds for this product alone."""
+    settings = torch.backends.mkldnn.matmul
+    settings.fp32_precision = "bf16"
+    try:
+        return _onednn(x, weight, bias)
+    finally:
+        settings.fp32_precision = "none"
 
 
 def _onednn(x: Any, weight: Any, bias: Any) -> Any:

@@ -145,18 +145,19 @@ def train(
 
     heap.keep_freed_memory()
     torch.set_num_threads(n_threads)
-    products.use(state.products if state else products.best())
+    products.use(products.best())  # what is tried while it is loaded is held against exact figures
     loaded = backend.load(base_folder(places), config, device, dtype)
     training = Training(loaded, recipe, config, out, row_tokens=row_tokens, n_threads=n_threads, crew=crew)
-    is_ready = refer(
-        out, recipe, training.look_at_base, row_tokens=row_tokens, alone=loaded.packing == "alone",
-        share=config.steps.share, watch=watch, crew=crew,
-    )  # fmt: skip
-    if found:
-        training.go_on(found[-1])
     lines = [line for line in read_metrics(out / "metrics.jsonl") if state and line.get("step", 0) <= state.step]
     is_first = crew is None or crew.rank == 0
-    with tracking(config, out, lines) if is_first else nullcontext() as tracker:
+    used = chosen.products if chosen else ""
+    with tracking(config, out, lines) if is_first else nullcontext() as tracker, products.using(used):
+        is_ready = refer(
+            out, recipe, training.look_at_base, row_tokens=row_tokens, alone=loaded.packing == "alone",
+            share=config.steps.share, watch=watch, crew=crew,
+        )  # fmt: skip
+        if found:
+            training.go_on(found[-1])
         outcome = training.run(
             should_pause=watch.should_pause if is_ready else lambda: True, stop=watch.stop,
             on_progress=watch.on_progress, on_checkpoint=watch.on_checkpoint,
@@ -171,7 +172,7 @@ def train(
     made = {
         **asdict(outcome), "trained_parameters": trained, "parameters": everything, "device": device, "dtype": dtype,
         "threads": n_threads, "row_tokens": row_tokens, "packing": loaded.packing, "backend": backend.name,
-        "not_tracked": tracker.failed if tracker else {},
+        "products": used or products.best(), "not_tracked": tracker.failed if tracker else {},
     }  # fmt: skip
     _note(out, outcome=made)
     if outcome.state == "done":

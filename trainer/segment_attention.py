@@ -12,6 +12,7 @@ from typing import Any
 
 import torch
 
+from rushlight.trainer import products
 from rushlight.trainer.data.pack import Segment
 
 
@@ -106,7 +107,7 @@ def _by_token(like: Any) -> Any:
 def is_usable() -> bool:
     """Whether this build of torch has the two operators as they are used here: both are its own inner ones."""
     try:
-        with torch.enable_grad():
+        with torch.enable_grad(), products.using(""):
             return _is_right()
     except (RuntimeError, AttributeError, TypeError):
         return False

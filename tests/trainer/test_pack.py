@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from rushlight.trainer.data.masks import Tokens
-from rushlight.trainer.data.pack import Pack, make_packs
+from rushlight.trainer.data.pack import Pack, make_packs, padded
 
 
 def example(ids: list[int], n_read: int) -> Tokens:
@@ -122,3 +122,13 @@ def test_losses_and_gradients_of_packed_examples_are_those_of_each_alone(share: 
     for ours, theirs in zip(model.parameters(), plain.parameters(), strict=True):
         scale = float(theirs.grad.abs().max())
         assert float((ours.grad - theirs.grad).abs().max()) < 1e-5 * max(1.0, scale)
+
+
+@pytest.mark.parametrize("multiple", [1, 7, 32])
+def test_a_longer_row_says_the_same(multiple: int) -> None:
+    for pack in make_packs(lesson(4), 200):
+        longer = padded(pack, multiple)
+        assert longer.n_tokens % multiple == 0 and 0 <= longer.n_tokens - pack.n_tokens < multiple
+        assert read_back(longer) == read_back(pack) and longer.n_read == pack.n_read
+        assert longer.segments[: len(pack.segments)] == pack.segments and longer.segments[-1].stop == longer.n_tokens
+        assert all(one.parent < len(pack.segments) for one in longer.segments), "nobody continues what was added"

@@ -8,7 +8,7 @@ Packing changes how fast a step is and nothing else: losses and gradients are th
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -46,6 +46,20 @@ class Pack:
     @property
     def n_targets(self) -> int:
         return len(self.targets)
+
+
+def padded(pack: Pack, multiple: int) -> Pack:
+    """The row with tokens at its end that nobody sees and nothing is predicted from, so that its length is a multiple:
+    where computing a row of a new length costs more than a few tokens."""
+    n_more = -pack.n_tokens % multiple
+    if not n_more:
+        return pack
+    end = Segment(pack.n_tokens, pack.n_tokens + n_more)
+    return replace(
+        pack, ids=np.concatenate([pack.ids, np.zeros(n_more, pack.ids.dtype)]),
+        positions=np.concatenate([pack.positions, np.arange(n_more, dtype=pack.positions.dtype)]),
+        segments=(*pack.segments, end),
+    )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """What a plan says: plain values, kept as plan.json in the folder of a run. Knows no torch."""
 
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal
 
 import msgspec
 
@@ -37,6 +37,14 @@ class Plan(msgspec.Struct, frozen=True):
     seconds: tuple[Part, ...]
     lower: tuple[Lower, ...] = ()  # the largest first
     trial_s: float = 0.0
+    products: Literal["", "torch", "onednn", "rounded"] = (
+        ""  # how matrices are multiplied, as trainer.products knows it; "": as is usual here
+    )
+
+    @property
+    def numbers(self) -> str:
+        """The number format, for people."""
+        return f"{self.dtype} (products in bfloat16)" if self.products == "rounded" else self.dtype
 
     @property
     def total_bytes(self) -> int:

@@ -18,7 +18,7 @@ def granted(context: JobContext, plan: "Plan") -> Iterator[Notice]:
     """Say what is planned, and return when the host has granted the memory. Raises `Error(kind="out-of-memory")` that
     names what to lower."""
     yield Notice("plan", f"Planned: {plan.total_bytes / _GB:.1f} GB of memory, {spoken_time(plan.total_s)} for "
-                         f"{plan.n_steps:,} steps, in {plan.dtype}, threads: {plan.n_threads}, "
+                         f"{plan.n_steps:,} steps, in {plan.numbers}, threads: {plan.n_threads}, "
                          f"{plan.row_tokens:,} tokens a row.")  # fmt: skip
     on_card = plan.device == "cuda"
     try:
