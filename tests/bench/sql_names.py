@@ -1,20 +1,22 @@
 """Queries under the grammar at temperature 1: does one name a table or column that is not there?
 
 Not a benchmark of speed: `make bench` leaves it out. Each of the 300 questions of the SQL suite is written several
-times with other seeds, four at once. A query counts as whole when it ended before the limit of tokens. Two judges that
+times with other seeds, several at once. A query counts as whole when it ended before the limit of tokens. Two judges that
 know nothing of the grammar look at every whole one: SQLite prepares it over the real database with strings in double
 quotes off, so that a wrong name cannot pass as text; and sqlglot's scope analysis resolves its columns against the
 tables of each FROM.
 
-    python tests/bench/sql_names.py [--generations 2000] [--seed 0] [--kept FILE]
+    python tests/bench/sql_names.py [--generations 2000] [--seed 0] [--at-once 4] [--kept FILE]
 """
 
 import argparse
 import collections
 import json
 import tempfile
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 
 import apsw
@@ -33,8 +35,6 @@ from rushlight.assistant.sql.linking import link
 from rushlight.assistant.sql.prompt import sql_messages
 from rushlight.assistant.sql.protocol import Profiled
 from rushlight.assistant.sql.writing import MAX_TOKENS, cut_query
-
-N_AT_ONCE = 4
 
 
 class Judges:
@@ -92,6 +92,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--generations", type=int, default=2000)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--at-once", type=int, default=4)
     parser.add_argument("--kept", type=Path, default=None, help="queries, a JSON object a line: read and added to")
     given = parser.parse_args()
     before = machine()
@@ -101,19 +102,23 @@ def main() -> None:
     kept = given.kept.read_text().splitlines() if given.kept and given.kept.exists() else []
     known = [json.loads(line) for line in kept]
     done = {(one["id"], one["seed"]) for one in known}
-    started = time.monotonic()
     with own_home(demo_model()), tempfile.TemporaryDirectory() as folder, open_app() as app:
         databases = Databases(app, Path(folder))
         try:
             profiles = {one["schema"]: databases.of(one["schema"]).known() for one in questions}
             judges = {schema: Judges(Path(folder, f"{schema}.db")) for schema in profiles}
 
+            own = threading.local()
+            started = time.monotonic()
+
             def write(task: tuple[dict[str, str], int]) -> tuple[str, bool]:
                 one, seed = task
-                return written(app, profiles[one["schema"]], one["question"], seed)
+                if not hasattr(own, "app"):  # a connection to the engine takes one question at a time
+                    own.app = apps.enter_context(open_app())
+                return written(own.app, profiles[one["schema"]], one["question"], seed)
 
             tasks = [task for task in wanted if (task[0]["id"], task[1]) not in done]
-            with ThreadPoolExecutor(N_AT_ONCE) as pool:
+            with ExitStack() as apps, ThreadPoolExecutor(given.at_once) as pool:
                 for (one, seed), (sql, whole) in zip(tasks, pool.map(write, tasks), strict=True):
                     judge = judges[one["schema"]]
                     found = {"id": one["id"], "seed": seed, "sql": sql, "whole": whole}

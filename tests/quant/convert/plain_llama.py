@@ -22,7 +22,9 @@ class PlainLlama:
     ) -> None:
         c.llama_log_set(_silent, ctypes.c_void_p(0))
         c.llama_backend_init()
-        self._model = c.llama_model_load_from_file(str(path).encode(), c.llama_model_default_params())
+        loading = c.llama_model_default_params()
+        loading.use_extra_bufts = False  # AMX: torch uses its tiles in the same thread
+        self._model = c.llama_model_load_from_file(str(path).encode(), loading)
         assert self._model, f"llama.cpp does not load {path}"
         params = c.llama_context_default_params()
         params.n_ctx = params.n_batch = params.n_ubatch = n_ctx
