@@ -92,6 +92,8 @@ def _attend(
     s_aux: Any = None,
     **_: Any,
 ) -> tuple[Any, None]:
+    if not _current and query.shape[2] < key.shape[2]:
+        return _going_on(query, key, value, scaling, sliding_window, softcap, s_aux), None
     layout = _current[-1] if _current else Layout([Segment(0, query.shape[2])])
     if query.shape[2] != key.shape[2] or query.shape[2] != layout.segments[-1].stop:
         raise ValueError(f"a row of {query.shape[2]} tokens under a layout of {layout.segments[-1].stop}")
@@ -123,6 +125,22 @@ def _attend(
                 q, k, v, attn_mask=mask, dropout_p=dropout, scale=scale))  # fmt: skip
     found = torch.cat(parts, dim=2) if len(parts) > 1 else parts[0]
     return found.transpose(1, 2).contiguous(), None  # (B, T, H, D)
+
+
+def _going_on(
+    q: Any, k: Any, v: Any, scaling: float | None, window: int | None, softcap: float | None, s_aux: Any
+) -> Any:  # fmt: skip
+    """Tokens behind others whose keys and values a cache holds: a text that is written token by token."""
+    n_queries, n_keys, groups = q.shape[2], k.shape[2], q.shape[1] // k.shape[1]
+    scale = scaling if scaling is not None else q.shape[-1] ** -0.5
+    k, v = (one.repeat_interleave(groups, dim=1) for one in (k, v)) if groups > 1 else (k, v)
+    near = window if window and window < n_keys else 0
+    mask = Layout([Segment(0, n_keys)]).mask(n_queries, n_keys, near, q.device)
+    if softcap or s_aux is not None:
+        found = _plain(q, k, v, mask, scale, softcap, s_aux)
+    else:
+        found = functional.scaled_dot_product_attention(q, k, v, attn_mask=mask, scale=scale)
+    return found.transpose(1, 2).contiguous()
 
 
 def _plain(q: Any, k: Any, v: Any, mask: Any, scale: float, softcap: float | None, s_aux: Any) -> Any:

@@ -88,6 +88,7 @@ class Keep(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     every: int = 50  # steps
     last: int = 2
     validate_every: int = 0  # steps; 0: at the end only
+    answers: int = 0  # held-out examples that are answered then, for people to see; of the recipe supervised
 
 
 class Track(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -198,6 +199,7 @@ def _problems(config: TrainConfig) -> list[str]:
     between("keep.every", keep.every, 1, 1_000_000)
     between("keep.last", keep.last, 1, 1000)
     between("keep.validate_every", keep.validate_every, 0, 1_000_000)
+    between("keep.answers", keep.answers, 0, 100)
     if steps.row_tokens:
         between("steps.row_tokens", steps.row_tokens, 16, 1 << 20)
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9 _.-]{0,79}", config.track.project):

@@ -11,11 +11,13 @@ from typing import Any, Literal
 import numpy as np
 
 from rushlight import Error, Progress, Stop
-from rushlight.trainer.data.masks import TextTokenizer, Tokens, masked, masked_text, shown
+from rushlight.trainer.data.masks import TextTokenizer, Tokens, masked, masked_text, pieces, shown
 from rushlight.trainer.data.template import ChatTemplate
 from rushlight.trainer.lessons import Lesson
 
 _SHOWN = 10
+_IN_PIECES = 3  # of those, also with which of their letters are trained
+_PIECE_CHARS = 1_500
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +78,14 @@ def make_examples(
         )
     samples = [shown(one, tokenizer)[:4000] for one in sides[0][:_SHOWN]]
     longest = max(len(one.ids) for one in sides[0])
-    report = {"train": figures[0], "held_out": figures[1], "longest": longest, "samples": samples}
+    report = {"train": figures[0], "held_out": figures[1], "longest": longest, "samples": samples,
+              "pieces": in_pieces(sides[0], tokenizer)}  # fmt: skip
     return Examples(sides[0], sides[1], report)
+
+
+def in_pieces(side: Sequence[Tokens], tokenizer: TextTokenizer) -> list[list[tuple[str, bool]]]:
+    """The first examples, piece by piece: the text, and whether it is trained."""
+    return [[(text[:_PIECE_CHARS], flag) for text, flag in pieces(one, tokenizer)] for one in side[:_IN_PIECES]]
 
 
 def cut(tokens: Tokens, max_tokens: int, too_long: Literal["cut", "leave-out", "refuse"], number: int) -> Tokens | None:

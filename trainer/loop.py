@@ -25,6 +25,7 @@ from rushlight.trainer.metrics import MetricsFile
 from rushlight.trainer.recipes.recipe import Batch, Figures, Recipe
 from rushlight.trainer.schedule import n_steps_of, rate_at, seed_at
 from rushlight.trainer.scoring import losses_of
+from rushlight.trainer.spoken import LEAST_S, SHARE, HeldOutAnswers
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,9 +84,10 @@ class Training:
         on_checkpoint: Callable[[int], None] | None = None,
         on_metrics: Callable[[dict[str, Any]], None] | None = None,
         make_way: Callable[[], None] = lambda: None,
+        answers: HeldOutAnswers | None = None,
     ) -> Outcome:
         """Train to the end, or to where `should_pause` says so; there a checkpoint is written first. `make_way` is
-        called before every row, and may take its time."""
+        called before every row, and may take its time. `answers` are asked whenever the held-out loss is looked at."""
         self._should_pause, self._make_way = should_pause, make_way
         steps, keep = self._config.steps, self._config.keep
         torch.set_num_threads(self._n_threads)
@@ -117,6 +119,8 @@ class Training:
                     told = {f"held_out_{name}": value for name, value in more.items()}
                     figures |= {"held_out": self._held_out, **told}
                     self._figures |= told
+                    if answers is not None:
+                        figures["answers"] = self._answered(answers)
                 if metrics is not None:
                     metrics.write(figures)
                 if on_metrics is not None:
@@ -144,6 +148,14 @@ class Training:
                 n += shares.weight
         (total, n), sums = self._of_all((total, n), sums)
         return total / max(n, 1.0), self._recipe.figures(sums)
+
+    def _answered(self, answers: HeldOutAnswers) -> list[dict[str, Any]]:
+        """What the model says now; nothing where it cannot be asked token by token."""
+        with self._looking(), products.using(""):
+            try:
+                return answers.look(self._loaded.model, max(LEAST_S, SHARE * self._seconds))
+            except (TypeError, ValueError, AttributeError, KeyError, IndexError, RuntimeError):
+                return []
 
     def gradients(self, numbers: list[int]) -> tuple[float, Batch, Figures]:
         """The loss of these examples, with its gradient in the trained weights; the rows they were laid out in; and

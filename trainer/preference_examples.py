@@ -11,7 +11,7 @@ from typing import Literal
 from rushlight import Error, Progress, Stop
 from rushlight.trainer.data.masks import TextTokenizer, Tokens, masked, shown
 from rushlight.trainer.data.template import ChatTemplate
-from rushlight.trainer.examples import Examples, cut, no_template
+from rushlight.trainer.examples import Examples, cut, in_pieces, no_template
 from rushlight.trainer.preferences import Preference
 
 _SHOWN = 10
@@ -77,6 +77,7 @@ def make_preferences(
     report = {
         "train": figures[0], "held_out": figures[1], "longest": longest,
         "samples": _samples(sides[0], labels[0], len(preferences[0].answers), tokenizer),
+        "pieces": in_pieces(sides[0], tokenizer),
     }  # fmt: skip
     return Examples(sides[0], sides[1], report, (labels[0], labels[1]))
 

@@ -30,7 +30,7 @@ from rushlight.trainer import checkpoint
 from rushlight.trainer.config import TrainConfig
 from rushlight.trainer.data.masks import read_tokenizer
 from rushlight.trainer.data.template import ChatTemplate, Render
-from rushlight.trainer.examples import Examples, make_examples, save_examples
+from rushlight.trainer.examples import Examples, load_examples, make_examples, save_examples
 from rushlight.trainer.lessons import read_lessons
 from rushlight.trainer.metrics import read_metrics
 from rushlight.trainer.plan.kept import read_plan
@@ -40,6 +40,7 @@ from rushlight.trainer.tracking import need_trackers, tracking
 
 if TYPE_CHECKING:
     from rushlight.trainer.crew import Crew
+    from rushlight.trainer.spoken import HeldOutAnswers
 
 _MAY_CHANGE: Final = ("out", "keep", "export", "track")
 _DEFAULT_ROW: Final = 1024  # tokens
@@ -162,6 +163,7 @@ def train(
             should_pause=watch.should_pause if is_ready else lambda: True, stop=watch.stop,
             on_progress=watch.on_progress, on_checkpoint=watch.on_checkpoint,
             on_metrics=tracker.tell if tracker else None, make_way=watch.make_way,
+            answers=_answers(config, places) if crew is None else None,
         )  # fmt: skip
         if tracker:
             tracker.state = outcome.state
@@ -180,6 +182,17 @@ def train(
             backend.save(loaded, staged)
             _complete(staged, base_folder(places), is_model=config.method == "full")
     return made
+
+
+def _answers(config: TrainConfig, places: Places) -> "HeldOutAnswers | None":
+    """The held-out examples that are asked now and then, where that is wanted."""
+    if not config.keep.answers or config.recipe != "supervised":
+        return None
+    from rushlight.trainer.spoken import HeldOutAnswers
+
+    held_out = load_examples(places.out / "examples.safetensors")[1]
+    every = max(1, len(held_out) // config.keep.answers)
+    return HeldOutAnswers(held_out[::every][: config.keep.answers], read_tokenizer(base_folder(places)))
 
 
 @contextmanager

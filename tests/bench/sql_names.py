@@ -1,10 +1,10 @@
 """Queries under the grammar at temperature 1: does one name a table or column that is not there?
 
-Not a benchmark of speed: `make bench` leaves it out. Each of the 300 questions of the SQL suite is written several
-times with other seeds, several at once. A query counts as whole when it ended before the limit of tokens. Two judges that
-know nothing of the grammar look at every whole one: SQLite prepares it over the real database with strings in double
-quotes off, so that a wrong name cannot pass as text; and sqlglot's scope analysis resolves its columns against the
-tables of each FROM.
+Not a benchmark of speed: `make bench` leaves it out. Each of the 300 questions of the SQL suite is answered several
+times with other seeds, several at once. A query counts as whole when it ended before the limit of tokens. Two judges
+that know nothing of the grammar look at every whole one: SQLite prepares it over the real database with strings in
+double quotes off, so that a wrong name cannot pass as text; and sqlglot's scope analysis resolves its columns against
+the tables of each FROM.
 
     python tests/bench/sql_names.py [--generations 2000] [--seed 0] [--at-once 4] [--kept FILE]
 """

@@ -52,7 +52,7 @@ def weights(folder: Path) -> bytes:
 
 @pytest.mark.parametrize("method", ["lora", "full"])
 def test_a_run_that_pauses_ends_with_the_bits_of_one_in_one_go(method: str, places: Places, tmp_path: Path) -> None:
-    said = config(method=method, data={"validate_share": 0.2}, keep={"validate_every": 2},
+    said = config(method=method, data={"validate_share": 0.2}, keep={"validate_every": 2, "answers": 2},
                   **({} if method == "full" else {"adapter": {"rank": 4, "dropout": 0.1}}))  # fmt: skip
     report = prepare(said, places, render=render)
     assert report["train"]["ending_in_end_of_turn"] == report["train"]["examples"] > 10
@@ -61,6 +61,9 @@ def test_a_run_that_pauses_ends_with_the_bits_of_one_in_one_go(method: str, plac
     assert whole["state"] == "done" and whole["step"] == 6
     lines = [json.loads(line) for line in (places.out / "metrics.jsonl").read_text().splitlines()]
     assert [line["step"] for line in lines] == [1, 2, 3, 4, 5, 6] and "held_out" in lines[1]
+    assert 1 <= len(lines[1]["answers"]) <= 2 and "answers" not in lines[0]
+    first = lines[1]["answers"][0]
+    assert first["asked"].endswith("?") and first["wanted"] == f"{int(first['asked'][:-1]) + 1}!"
     assert lines[-1]["loss"] < lines[0]["loss"]
     assert (places.out / "curves.svg").read_text().startswith("<svg")
 

@@ -71,7 +71,7 @@ def test_exports_hold_no_formula_and_no_markup(
 ) -> None:
     for number, sql in enumerate(sql_answers.statements(count)):
         path = tmp_path / f"{number}{('.csv', '.tsv', '.md', '.parquet')[number % 4]}"
-        n_rows = export_rows(database.stream(sql), path)
+        n_rows = export_rows(database.stream(sql, seconds=20, max_rows=10_000), path)
         if path.suffix == ".parquet":
             assert pyarrow.parquet.read_table(path).num_rows == n_rows
         elif path.suffix == ".md":

@@ -157,11 +157,15 @@ def _found(text: str, control: Iterable[str]) -> tuple[tuple[int, int], ...]:
 
 def shown(tokens: Tokens, tokenizer: TextTokenizer) -> str:
     """An example for people: what is trained stands between » and «."""
-    parts: list[str] = []
-    for flag, piece in _runs(tokens.trained):
-        text = tokenizer.model.decode([int(one) for one in tokens.ids[piece]], skip_special_tokens=False)
-        parts.append(f"»{text}«" if flag else text)
-    return "".join(parts)
+    return "".join(f"»{text}«" if is_trained else text for text, is_trained in pieces(tokens, tokenizer))
+
+
+def pieces(tokens: Tokens, tokenizer: TextTokenizer) -> list[tuple[str, bool]]:
+    """An example in pieces, each with whether it is trained; special tokens as their texts."""
+    return [
+        (tokenizer.model.decode([int(one) for one in tokens.ids[piece]], skip_special_tokens=False), flag)
+        for flag, piece in _runs(tokens.trained)
+    ]
 
 
 def _runs(flags: Flags) -> list[tuple[bool, slice]]:

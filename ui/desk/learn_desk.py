@@ -84,7 +84,7 @@ class LearnDesk:
             self._problem, self._notice = None, ""
             if self._found is not None and not stays:  # what belongs to the other one is not shown for this
                 self._found = replace(self._found, proof=None, origin=(), before="", examples=(), has_more=False,
-                                      steps=(), exports=(), runs=(), curves=())  # fmt: skip
+                                      steps=(), answers=(), exports=(), runs=(), curves=())  # fmt: skip
             self._show()
             self.refresh()
 
@@ -336,6 +336,7 @@ class LearnDesk:
             has_more=found is not None and found.has_more,
             job=next((one for one in jobs if choice == Choice("job", one.id)), None),
             steps=() if found is None else found.steps,
+            answers=() if found is None else found.answers,
             look=self.wishes.look,
             setting_problems=self.wishes.setting_problems,
             forecast=self.wishes.forecast,

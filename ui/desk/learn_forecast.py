@@ -5,16 +5,20 @@ Knows the result of the job that plans; starts none.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
-from rushlight.assistant.safety.plain import plain_line
+from rushlight.assistant.safety.plain import plain, plain_line
 from rushlight.ui.desk.figures import duration_text, size_text
 from rushlight.ui.words import text
+
+Pieces: TypeAlias = tuple[tuple[str, bool], ...]  # of an example: text, and whether it is learned
+_CHARS = 600  # of a piece that is shown
 
 
 @dataclass(frozen=True, slots=True)
 class Forecast:
-    """What the job that plans has found. `memory` and `seconds` are (part, amount); `lower` is (setting, bytes)."""
+    """What the job that plans has found. `memory` and `seconds` are (part, amount); `lower` is (setting, bytes);
+    `examples` are the first ones as the model reads them."""
 
     n_examples: int
     n_held_out: int
@@ -29,6 +33,7 @@ class Forecast:
     total_s: float
     lower: tuple[tuple[str, float], ...]
     fits: bool
+    examples: tuple[Pieces, ...] = ()
 
 
 def forecast_of(result: Mapping[str, Any]) -> Forecast | None:
@@ -41,6 +46,7 @@ def forecast_of(result: Mapping[str, Any]) -> Forecast | None:
             _pairs(result["seconds"], "name", "amount"), float(result["total_bytes"]),
             None if available is None else float(available), float(result["total_s"]),
             _pairs(result["lower"], "setting", "total_bytes"), bool(result["fits"]),
+            tuple(map(_pieces, result.get("report", {}).get("pieces", ()))),
         )  # fmt: skip
     except (KeyError, TypeError, ValueError):
         return None
@@ -88,6 +94,17 @@ def time_rows(found: Forecast) -> tuple[tuple[str, str], ...]:
 def lower_rows(found: Forecast) -> tuple[tuple[str, str], ...]:
     """(setting, memory with it)"""
     return tuple((plain_line(name), size_text(amount)) for name, amount in found.lower)
+
+
+def _pieces(example: Any) -> Pieces:
+    """A long piece is cut in its middle, so that its end is seen, where the answer begins."""
+    found = []
+    for words, is_learned in example:
+        said = plain(str(words))
+        if len(said) > _CHARS:
+            said = f"{said[: _CHARS // 2]} … {said[-_CHARS // 2 :]}"
+        found.append((said, bool(is_learned)))
+    return tuple(found)
 
 
 def _pairs(values: Any, name: str, amount: str) -> tuple[tuple[str, float], ...]:

@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING, Any
 from rushlight.assistant.safety.plain import plain, plain_line
 from rushlight.ui.desk.learn_values import (
     AdapterRow,
+    AnswerLook,
     BesideRow,
     Choice,
     ExampleRow,
     ExportRow,
     GuardRow,
+    HeldOutAnswer,
     LessonRow,
     Proof,
     RunCurve,
@@ -36,6 +38,7 @@ _MOST_JOBS = 100
 _MOST_EXPORTS = 6
 _MOST_STEPS = 400  # drawn of a run: more would be narrower than a pixel
 _MOST_METRICS_BYTES = 32 << 20
+_MOST_ANSWERS, _MOST_LOOKS = 4, 5
 _CHARS = 600  # of a text that is shown
 
 
@@ -53,6 +56,7 @@ class Found:
     examples: tuple[ExampleRow, ...] = ()
     has_more: bool = False
     steps: tuple[RunStep, ...] = ()
+    answers: tuple[HeldOutAnswer, ...] = ()
     exports: tuple[ExportRow, ...] = ()
     runs: tuple[RunRow, ...] = ()
     curves: tuple[RunCurve, ...] = ()
@@ -69,6 +73,7 @@ def look(app: "App", choice: Choice, n_examples: int) -> Found:
     proof, before = None, ""
     origin: tuple[tuple[str, str], ...] = ()
     steps: tuple[RunStep, ...] = ()
+    answers: tuple[HeldOutAnswer, ...] = ()
     examples: tuple[ExampleRow, ...] = ()
     has_more = False
     exports: tuple[ExportRow, ...] = ()
@@ -91,7 +96,7 @@ def look(app: "App", choice: Choice, n_examples: int) -> Found:
             has_more = len(listed) > n_examples
     elif choice.kind == "job":
         for folder in sorted(app.paths.runs.glob(f"*-{choice.id[-6:]}")):
-            steps = steps_of(folder / "metrics.jsonl")
+            steps, answers = steps_of(folder / "metrics.jsonl"), answers_of(folder / "metrics.jsonl")
     elif choice.kind == "runs":
         from rushlight.ui.desk.learn_history import history
 
@@ -101,7 +106,7 @@ def look(app: "App", choice: Choice, n_examples: int) -> Found:
         tuple(_adapter(one, registry.evaluation(one)) for one in adapters),
         tuple(_lesson(one) for one in lessons),
         tuple(teach_job(one) for one in jobs),
-        proof, origin, before, examples, has_more, steps, exports, runs, curves,
+        proof, origin, before, examples, has_more, steps, answers, exports, runs, curves,
     )  # fmt: skip
 
 
@@ -211,17 +216,41 @@ def teach_job(job: "Job") -> TeachJob:
 
 def steps_of(path: Path) -> tuple[RunStep, ...]:
     """The lines of a run's metrics, thinned out to what can be drawn; a line that was cut off is left out."""
-    try:
-        with path.open("rb") as file:
-            data = file.read(_MOST_METRICS_BYTES)
-    except OSError:
-        return ()
-    found = [one for line in data.split(b"\n")[:-1] if (one := _step(line)) is not None]
+    found = [one for line in _lines_of(path) if (one := _step(line)) is not None]
     if len(found) <= _MOST_STEPS:
         return tuple(found)
     every = len(found) / _MOST_STEPS
     kept = [found[int(i * every)] for i in range(_MOST_STEPS)]
     return (*kept[:-1], found[-1])
+
+
+def answers_of(path: Path) -> tuple[HeldOutAnswer, ...]:
+    """What was said to held-out questions as a run went on, question by question; the newest few times of each."""
+    found: dict[tuple[str, str], list[AnswerLook]] = {}
+    for line in _lines_of(path):
+        if b'"answers"' not in line:
+            continue
+        try:
+            value = json.loads(line)
+            for one in value["answers"]:
+                asked, wanted, said = (_short(one[name]) for name in ("asked", "wanted", "said"))
+                look = AnswerLook(int(value["step"]), said, one["said"] == one["wanted"], bool(one["whole"]))
+                found.setdefault((asked, wanted), []).append(look)
+        except (ValueError, KeyError, TypeError):
+            continue  # of a later version
+    return tuple(
+        HeldOutAnswer(asked, wanted, tuple(looks[-_MOST_LOOKS:]))
+        for (asked, wanted), looks in list(found.items())[:_MOST_ANSWERS]
+    )
+
+
+def _lines_of(path: Path) -> list[bytes]:
+    """The whole lines of a file of metrics; none where it cannot be read."""
+    try:
+        with path.open("rb") as file:
+            return file.read(_MOST_METRICS_BYTES).split(b"\n")[:-1]
+    except OSError:
+        return []
 
 
 def kind_word(kind: str) -> str:

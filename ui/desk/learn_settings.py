@@ -89,8 +89,8 @@ def parameters() -> tuple[Parameter, ...]:
             "unsloth is faster and takes less memory; it needs a CUDA card and its package."),
             (("auto", text("what is there")), ("peft", "peft"), ("unsloth", "unsloth"))),
         Parameter("keep.validate_every", kept, text("Look at held-out loss"), text(
-            "Every so many steps, on up to 32 held-out examples: the second curve. 0 never looks. A look takes about "
-            "as long as a step or two.")),
+            "Every so many steps, on up to 16 held-out examples: the second curve, and the answers to two of them. 0 "
+            "never looks. A look takes about as long as a few steps.")),
         Parameter("keep.every", kept, text("Steps between checkpoints"), text(
             "What a crash can cost at most. More often: somewhat more time for writing.")),
         Parameter("keep.last", kept, text("Checkpoints that are kept"), text(
@@ -118,6 +118,8 @@ def usual_text(kind: Literal["database", "feedback", "imported"], key: str) -> s
     """What holds where nothing is told; "" where that follows from the time or from what is there."""
     if key in ("steps.epochs", "steps.most"):
         return ""
+    if key == "keep.validate_every":
+        return text("four times")
     if key == "adapter.modules":
         return text("all")
     place: Any = _usual(kind)

@@ -112,6 +112,25 @@ class RunStep:
 
 
 @dataclass(frozen=True, slots=True)
+class AnswerLook:
+    """What was said to a held-out question after so many steps."""
+
+    step: int
+    said: str
+    is_right: bool  # letter by letter what is wanted
+    is_whole: bool = True  # else it was cut off
+
+
+@dataclass(frozen=True, slots=True)
+class HeldOutAnswer:
+    """A held-out question, what is wanted, and what was said as training went on: the oldest first."""
+
+    asked: str
+    wanted: str
+    looks: tuple[AnswerLook, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class TeachJob:
     """A teaching under way or over. `stage` counts the steps of the head: 0 lesson ... 5 promote."""
 
@@ -227,6 +246,7 @@ class LearnState:
     has_more: bool = False  # of its examples
     job: TeachJob | None = None  # that is looked at
     steps: tuple[RunStep, ...] = ()  # of its run
+    answers: tuple[HeldOutAnswer, ...] = ()  # to what is held out, of its run
     look: FilesRow | None = None  # into the chosen files of examples
     setting_problems: tuple[str, ...] = ()  # each begins with its key
     forecast: Forecast | None = None  # of the wish as it stands

@@ -8,6 +8,7 @@ from typing import TypeAlias
 
 from rushlight.ui.desk.figures import duration_text
 from rushlight.ui.desk.learn_values import (
+    AnswerLook,
     BesideRow,
     Choice,
     ExampleRow,
@@ -203,6 +204,13 @@ def figures(job: TeachJob, steps: tuple[RunStep, ...]) -> tuple[tuple[str, str],
     if job.remaining_s is not None and not job.is_over:
         found.append((text("Left"), duration_text(job.remaining_s)))
     return tuple(found)
+
+
+def look_words(look: AnswerLook) -> str:
+    """What was said after so many steps."""
+    said = look.said if look.is_whole else f"{look.said}…"
+    mark = " ✓" if look.is_right else ""
+    return text("step {n}: {answer}", n=f"{look.step:,}", answer=said or text("nothing")) + mark
 
 
 def what_then(state: LearnState) -> str:

@@ -3,14 +3,16 @@
 Knows the desk's values. Names of columns and their samples are strangers' text: the rows clean them, none is markup.
 """
 
-from rushlight.assistant.safety.plain import plain_line
-from rushlight.ui.desk.learn_forecast import Forecast, lower_rows, memory_rows, summary, time_rows
+from collections.abc import Sequence
+
+from rushlight.assistant.safety.plain import plain, plain_line
+from rushlight.ui.desk.learn_forecast import Forecast, Pieces, lower_rows, memory_rows, summary, time_rows
 from rushlight.ui.desk.learn_settings import parameters, problem_of, said_text, usual_text
-from rushlight.ui.desk.learn_values import FilesRow, LearnState
-from rushlight.ui.desk.learn_words import export_text, fields, look_text, run_text
+from rushlight.ui.desk.learn_values import FilesRow, HeldOutAnswer, LearnState
+from rushlight.ui.desk.learn_words import export_text, fields, look_text, look_words, run_text
 from rushlight.ui.tui.bars import meter
 from rushlight.ui.tui.learn_page_curve import overlay_lines
-from rushlight.ui.tui.learn_page_lines import said
+from rushlight.ui.tui.learn_page_lines import lines_of, said
 from rushlight.ui.tui.row_list import ListRow, RowLine, heading, row
 from rushlight.ui.words import plural, text
 
@@ -69,6 +71,31 @@ def forecast_rows(found: Forecast, width: int) -> list[ListRow]:
         rows.append(heading(title.upper()))
         rows += [ListRow("", (RowLine(((f"{name[:wide].ljust(wide)}  ", "muted"), (amount, "page"))),))
                  for name, amount in lines]  # fmt: skip
+    if found.examples:
+        words = text("The first examples as the model reads them: what is coloured is learned, the rest is only read.")
+        rows += [heading(""), *said(words, "muted", width)]
+        for one in found.examples:
+            rows += [heading(""), *piece_rows(one, width)]
+    return rows
+
+
+def piece_rows(example: Pieces, width: int) -> list[ListRow]:
+    """An example as the model reads it: what it learns is coloured."""
+    lines: list[RowLine] = []
+    for words, is_learned in example:
+        for line in plain(words).splitlines():
+            lines += lines_of(line, "flame" if is_learned else "muted", width)
+    return [ListRow("", (line,)) for line in lines]
+
+
+def answer_rows(answers: Sequence[HeldOutAnswer], width: int) -> list[ListRow]:
+    """What is said to held-out questions as training goes on."""
+    rows = [heading(text("Answers to what is held out"))] if answers else []
+    for one in answers:
+        rows += said(plain_line(one.asked), "strong", width)
+        rows += said(text("wanted: {answer}", answer=plain_line(one.wanted)), "muted", width)
+        for look in one.looks:
+            rows += said(plain_line(look_words(look)), "good" if look.is_right else "page", width)
     return rows
 
 

@@ -24,7 +24,7 @@ from rushlight.ui.desk.learn_words import (
 from rushlight.ui.tui.bars import meter
 from rushlight.ui.tui.learn_page_curve import curve_lines
 from rushlight.ui.tui.learn_page_lines import lines_of, said
-from rushlight.ui.tui.learn_page_more import column_rows, forecast_rows, setting_rows
+from rushlight.ui.tui.learn_page_more import answer_rows, column_rows, forecast_rows, setting_rows
 from rushlight.ui.tui.row_list import ListRow, RowLine, heading, row
 from rushlight.ui.words import plural, text
 
@@ -126,6 +126,7 @@ def job_rows(state: LearnState, job: TeachJob, width: int) -> list[ListRow]:
     rows += [row(key, words, meaning="accent") for may, key, words in orders if may]
     if state.steps or (job.stage >= 2 and not job.is_over):
         rows += [heading(text("Loss")), ListRow("curve", curve_lines(state.steps, width, CURVE_LINES))]
+    rows += answer_rows(state.answers, width)
     known = figures(job, state.steps)
     wide = max((len(name) for name, _ in known), default=0)
     rows += [

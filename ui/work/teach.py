@@ -146,9 +146,11 @@ class _Steps:
             plan = teaching.told_steps(given.examples, given.settings, n_train)
             if plan is None:
                 answer_s = teaching.answer_seconds(self._context, self._model, lesson, items)
-                step_s = teaching.step_seconds(self._context, self._model.path, files / "train.jsonl", lesson.scope,
-                                               given.settings, self._validate())  # fmt: skip
-                spent_s = sum(self._seconds().values()) + (time.monotonic() - step["began"])
+                step_s, looks_s = teaching.step_seconds(
+                    self._context, self._model.path, files / "train.jsonl", lesson.scope, given.settings,
+                    self._validate(),
+                )  # fmt: skip
+                spent_s = sum(self._seconds().values()) + (time.monotonic() - step["began"]) + looks_s
                 batch = int(given.settings.get("steps.batch", teaching.BATCH))
                 plan = teaching.steps_in(given.minutes, spent_s, step_s, answer_s, len(items), n_train, batch)
             step |= {**teaching.plan_json(plan), "n_train": n_train, "n_rehearsed": len(beside), "n_items": len(items)}

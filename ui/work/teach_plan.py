@@ -55,9 +55,11 @@ class TeachPlanKind:
         train_plan, report = teaching.trial(
             context, model.path, context.folder / "train.jsonl", lesson.scope, settings, files
         )
-        step_s, batch = teaching.seconds_of_step(train_plan), int(settings.get("steps.batch", teaching.BATCH))
+        step_s = teaching.seconds_of_step(train_plan, settings)
+        looks_s = teaching.seconds_of_looks(train_plan, settings)
+        batch = int(settings.get("steps.batch", teaching.BATCH))
         told = teaching.told_steps(arguments.examples, settings, n_train)
-        plan = teaching.steps_in(arguments.minutes, made_s, step_s, answer_s, n_items, n_train, batch)
+        plan = teaching.steps_in(arguments.minutes, made_s + looks_s, step_s, answer_s, n_items, n_train, batch)
         n_steps, evaluate_s = (plan if told is None else told).n_steps, teaching.evaluation_seconds(n_items, answer_s)
         batch = plan.batch
         yield JobResult({
@@ -65,10 +67,10 @@ class TeachPlanKind:
             "batch": batch, "n_seen": n_steps * batch, "step_s": step_s, "answer_s": answer_s,
             "by_minutes": told is None,
             "seconds": [
-                {"name": "lesson", "amount": made_s}, {"name": "steps", "amount": n_steps * step_s},
+                {"name": "lesson", "amount": made_s}, {"name": "steps", "amount": n_steps * step_s + looks_s},
                 {"name": "export", "amount": teaching.EXPORT_S}, {"name": "proof", "amount": evaluate_s},
             ],
-            "total_s": made_s + n_steps * step_s + teaching.EXPORT_S + evaluate_s,
+            "total_s": made_s + n_steps * step_s + looks_s + teaching.EXPORT_S + evaluate_s,
         })  # fmt: skip
 
     def clean(self, context: JobContext, arguments: TeachArguments, *, for_good: bool) -> None:

@@ -29,7 +29,10 @@ _TRIAL_STEPS: Final = 50  # that are planned, not made
 _TRIED_QUESTIONS: Final = 3
 EXPORT_S: Final = 60.0  # the training's own trial, export and its proof, on a machine that does nothing else
 _CHAT_MOST: Final = 40  # held-out items of a chat's lesson
-_VALIDATED: Final = 32  # held-out examples whose loss is followed while it trains
+_VALIDATED: Final = 16  # held-out examples whose loss is followed while it trains
+_LOOKS: Final = 4  # times, the end with it
+_ANSWERED: Final = 2  # of those examples, for people to see what becomes of their answers
+_ANSWERS: Final = 0.04  # of the time of training, at most, by trainer.spoken.SHARE for each look
 
 
 def held_out_part(kind: str) -> tuple[float, int]:
@@ -68,9 +71,10 @@ def evaluation_seconds(n_items: int, answer_s: float) -> float:
 def steps_in(
     minutes: float, spent_s: float, step_s: float, answer_s: float, n_items: int, n_train: int, batch: int = BATCH
 ) -> Plan:
-    """What is left after making the lesson, exporting and asking every item of both is for training."""
+    """What is left after making the lesson, exporting and asking every item of both is for training; `spent_s` has
+    what looking at held-out examples will take."""
     evaluate_s = evaluation_seconds(n_items, answer_s)
-    left_s = minutes * 60.0 - spent_s - evaluate_s - EXPORT_S
+    left_s = (minutes * 60.0 - spent_s - evaluate_s - EXPORT_S) / (1.0 + _ANSWERS)
     batch = min(batch, n_train)
     most = max(LEAST_STEPS, int(MOST_EPOCHS * n_train / batch))
     n_steps = max(LEAST_STEPS, min(most, int(left_s / max(step_s, 1e-6))))
@@ -116,15 +120,20 @@ def training_config(
         "adapter": {"rank": 16, "alpha": 32.0},
         "steps": {"epochs": max(0.001, plan.n_seen / max(1, n_train)), "most": plan.n_steps, "batch": plan.batch,
                   "rate": 8e-4 if is_task else 3e-4, "warmup": 0.05, "seed": seed},
-        "keep": {"every": 25, "last": 2},
+        "keep": {"every": 25, "last": 2, "validate_every": looked_at_every(plan.n_steps), "answers": _ANSWERED},
         "export": {"gguf": True, "prove": True},
     }  # fmt: skip
     return with_settings(usual, settings or {})
 
 
+def looked_at_every(n_steps: int) -> int:
+    """Steps between two looks at what is held out: each takes a step or two."""
+    return max(1, -(-n_steps // _LOOKS))
+
+
 def followed(settings: Mapping[str, Any], examples: Sequence[Example]) -> list[Example]:
-    """The held-out examples whose loss is looked at while it trains, where that is wanted: it takes time."""
-    if not settings.get("keep.validate_every"):
+    """The held-out examples whose loss is looked at while it trains; none where that is not wanted."""
+    if settings.get("keep.validate_every") == 0:
         return []
     held_out = [one for one in examples if one.part == "held_out" and not one.left_out and one.draft.good is not False]
     return held_out[:: -(-len(held_out) // _VALIDATED) or 1]
@@ -145,10 +154,11 @@ def write_training_file(path: Path, examples: Sequence[Example], beside: Sequenc
 def step_seconds(
     context: JobContext, model: Path, file: Path, scope: str, settings: Mapping[str, Any] | None = None,
     validate: Sequence[Path] = (),
-) -> float:  # fmt: skip
-    """How long a step takes here and now, as `rushlight train --plan` finds it by a trial."""
+) -> tuple[float, float]:  # fmt: skip
+    """(a step, all looks at held-out examples): how long they take here and now, as `rushlight train --plan` finds it
+    by a trial."""
     plan, _ = trial(context, model, file, scope, settings or {}, validate)
-    return seconds_of_step(plan)
+    return seconds_of_step(plan, settings or {}), seconds_of_looks(plan, settings or {})
 
 
 def trial(
@@ -171,10 +181,18 @@ def trial(
         return plan_ahead(checked(said), places, render=found or refused_render, watch=watch)
 
 
-def seconds_of_step(plan: "TrainPlan") -> float:
-    """With its share of looking at held-out examples."""
-    spent = sum(part.amount for part in plan.seconds if part.name in ("steps", "evaluation"))
+def seconds_of_step(plan: "TrainPlan", settings: Mapping[str, Any]) -> float:
+    """With its share of looking at held-out examples, where it was told after how many steps that is done."""
+    names = ("steps", "evaluation") if settings.get("keep.validate_every") else ("steps",)
+    spent = sum(part.amount for part in plan.seconds if part.name in names)
     return float(spent) / max(1, plan.n_steps)
+
+
+def seconds_of_looks(plan: "TrainPlan", settings: Mapping[str, Any]) -> float:
+    """All looks at held-out examples: as many as in the trial, however many steps there are."""
+    if settings.get("keep.validate_every"):
+        return 0.0
+    return float(sum(part.amount for part in plan.seconds if part.name == "evaluation"))
 
 
 # --- suites ---------------------------------------------------------------------------------------------------------

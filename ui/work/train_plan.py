@@ -52,5 +52,5 @@ def plan_json(plan: "Plan", report: dict[str, Any]) -> dict[str, Any]:
     return {
         **said, "total_bytes": plan.total_bytes, "total_s": plan.total_s, "available_bytes": available,
         "fits": plan.device == "cuda" or available is None or plan.total_bytes <= available,
-        "report": {key: report[key] for key in ("train", "held_out", "longest") if key in report},
+        "report": {key: report[key] for key in ("train", "held_out", "longest", "pieces") if key in report},
     }  # fmt: skip

@@ -14,7 +14,7 @@ from rushlight.assistant.learn.lessons import LessonBook
 from rushlight.assistant.registry.values import NewAdapter
 from rushlight.ui.desk.background import Background
 from rushlight.ui.desk.learn_desk import LearnDesk
-from rushlight.ui.desk.learn_reading import proof_of, steps_of
+from rushlight.ui.desk.learn_reading import answers_of, proof_of, steps_of
 from rushlight.ui.desk.learn_values import Choice, LearnState, LearnWish
 from rushlight.ui.desk.learn_wish import read_wish
 from rushlight.ui.desk.remembered import Remembered
@@ -126,6 +126,23 @@ def test_metrics_are_read_as_far_as_they_are_whole(tmp_path: Path) -> None:
     steps = steps_of(path)
     assert len(steps) == 400 and (steps[0].step, steps[-1].step) == (1, 2000)
     assert steps_of(tmp_path / "none") == ()
+
+
+def test_answers_to_what_is_held_out_are_gathered_by_question(tmp_path: Path) -> None:
+    path = tmp_path / "metrics.jsonl"
+
+    def line(step: int, *said: str) -> str:
+        answers = [{"asked": f"q{n}\x1b[31m", "wanted": "SELECT 1", "said": one, "whole": one != "SEL"}
+                   for n, one in enumerate(said)]  # fmt: skip
+        return json.dumps({"step": step, "loss": 1.0, "answers": answers})
+
+    later = json.dumps({"step": 9, "loss": 1.0, "answers": [{"other": 1}]})
+    path.write_text("\n".join([line(10, "SEL", "x"), line(20, "SELECT 1"), later, line(30, "SELECT 1", "y"), ""]))
+    first, second = answers_of(path)
+    assert first.asked == "q0" and [look.step for look in first.looks] == [10, 20, 30]
+    assert [look.is_right for look in first.looks] == [False, True, True] and not first.looks[0].is_whole
+    assert [look.said for look in second.looks] == ["x", "y"]
+    assert answers_of(tmp_path / "none") == ()
 
 
 def test_reports_of_a_later_version_and_kept_wishes() -> None:

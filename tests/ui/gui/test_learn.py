@@ -5,16 +5,19 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QLabel
 
 from rushlight.ui.desk import learn_desk
 from rushlight.ui.desk.learn_reading import Found
 from rushlight.ui.desk.learn_values import (
     AdapterRow,
+    AnswerLook,
     BesideRow,
     Choice,
     ExampleRow,
     GuardRow,
+    HeldOutAnswer,
     LessonRow,
     Proof,
     RunStep,
@@ -29,6 +32,8 @@ PROOF = Proof(
     (BesideRow("How <i>many</i>?", "To find", "SELECT 1", 0.0, 1.0),), (), True,
 )  # fmt: skip
 EXAMPLES = (ExampleRow("e1", "How many?", "SELECT 1", part="held_out"), ExampleRow("e2", "Who?", "SELECT 2"))
+ANSWERS = (HeldOutAnswer("How many?", "SELECT 1", (AnswerLook(10, "<b>SEL</b>", False, False),
+                                                   AnswerLook(20, "SELECT 1", True))),)  # fmt: skip
 STEPS = tuple(RunStep(n, 3.0 / n, 3.2 / n if n % 2 else None, 1e-4, 1.0, 400.0) for n in range(1, 30))
 EMPTY = Found((), (), (), ())
 FULL = Found((("me/m@Q4", "me/m@Q4"),), (ADAPTER,), (LESSON,), (JOB,))
@@ -46,7 +51,7 @@ def found(monkeypatch: pytest.MonkeyPatch) -> list[Found]:
             case "lesson":
                 return replace(holder[0], examples=EXAMPLES, has_more=True)
             case "job":
-                return replace(holder[0], steps=STEPS)
+                return replace(holder[0], steps=STEPS, answers=ANSWERS)
         return holder[0]
 
     monkeypatch.setattr(learn_desk, "look", look)
@@ -102,6 +107,9 @@ def test_a_job_is_watched(page: Any, qtbot: Any, monkeypatch: pytest.MonkeyPatch
     labels = [one.text() for one in shown.run.now.findChildren(QLabel)]
     assert "29" in labels and "400 tokens/s" in labels
     assert "Step 1 to 29" in shown.run.curve.accessibleDescription()
+    said = [one.text() for one in shown.run.answers.findChildren(QLabel)]
+    assert said[1:] == ["How many?", "wanted: SELECT 1", "step 10: <b>SEL</b>…", "step 20: SELECT 1 ✓"]
+    assert all(one.textFormat() == Qt.TextFormat.PlainText for one in shown.run.answers.findChildren(QLabel))
     shown.run.pause_button.click()
     shown.run.cancel_button.click()
     assert ordered == [("pause", JOB.id), ("cancel", JOB.id)]

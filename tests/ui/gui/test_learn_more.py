@@ -41,7 +41,8 @@ EXPORTS = (
 )
 FULL = Found((("me/m@Q4", "me/m@Q4"),), (ADAPTER,), (LESSON,), ())
 FORECAST = Forecast(900, 80, 880, 110, 8, 1.25, (("weights", 5e8),), (("steps", 137.0),), 2.1e9, 8e9, 300.0,
-                    (("adapter.rank = 8", 2e9),), True)  # fmt: skip
+                    (("adapter.rank = 8", 2e9),), True,
+                    ((("<b>How many?</b>\n", False), ("SELECT 1", True)),))  # fmt: skip
 
 
 @pytest.fixture
@@ -113,8 +114,13 @@ def test_settings_say_what_is_wrong_and_what_they_take(page: Any, qtbot: Any, mo
     assert "110 steps" in shown.new.forecast.summary.text()
     said = [one.text() for one in shown.new.forecast.findChildren(QLabel)]
     assert {"weights of the model", "adapter.rank = 8", "500.0 MB"} <= set(said)
+    view = shown.new.forecast.examples
+    assert view.isVisible() and view.toPlainText() == "<b>How many?</b>\nSELECT 1"
+    formats = [view.document().findBlockByNumber(n).begin().fragment().charFormat() for n in (0, 1)]
+    assert formats[0].foreground().color() != formats[1].foreground().color(), "what is learned has another colour"
     shown.desk.want(minutes=3)
     assert not shown.new.forecast.summary.isVisible(), "it was worked out for something else"
+    assert not view.isVisible()
 
 
 def test_an_adapter_is_exported(page: Any, qtbot: Any, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,10 +13,12 @@ from rushlight.ui.desk.learn_desk import LearnDesk
 from rushlight.ui.desk.learn_reading import Found
 from rushlight.ui.desk.learn_values import (
     AdapterRow,
+    AnswerLook,
     BesideRow,
     Choice,
     ExampleRow,
     GuardRow,
+    HeldOutAnswer,
     LearnState,
     LearnWish,
     LessonRow,
@@ -141,6 +143,11 @@ def test_rows_of_a_job() -> None:
     assert {"pause", "cancel", "curve"} <= set(keys(rows)) and "retry" not in keys(rows)
     lines = said(rows)
     assert "✓ Plan ─ 3 Train" in lines and "Held-out loss" in lines and "400 tokens/s" in lines and "1 min" in lines
+    answers = (HeldOutAnswer("How \x1b[31mmany?", "SELECT 1", (AnswerLook(10, "SEL", False, False),
+                                                                AnswerLook(20, "SELECT 1", True))),)  # fmt: skip
+    lines = said(job_rows(state(job=JOB, steps=STEPS, answers=answers), JOB, 70))
+    assert "wanted: SELECT 1" in lines and "step 10: SEL…" in lines and "step 20: SELECT 1 ✓" in lines
+    assert "\x1b" not in lines
     over = job_rows(state(job=FAILED), FAILED, 70)
     assert keys(over) == ["about", "retry"] and "✗ No such file." in said(over) and "Choose another." in said(over)
     done = replace(JOB, state="done", adapter="clinic-1", is_over=True, stage=4)

@@ -71,6 +71,12 @@ def test_rows_of_settings_and_of_what_it_takes() -> None:
     lines = said(forecast_rows(FORECAST, 60))
     assert "5 min" in lines and "110 steps" in lines and "adapter.rank = 8" in lines and "weights of the model" in lines
     assert "does not fit" in said(forecast_rows(replace(FORECAST, fits=False), 60))
+    pieces = ((("user\nHow \x1b[31mmany?\n", False), ("SELECT 1" + " + 1" * 40, True)),)
+    rows = forecast_rows(replace(FORECAST, examples=pieces), 60)
+    colors = {word.strip(): meaning for one in rows for line in one.lines for word, meaning in line.left}
+    assert colors["How many?"] == "muted" and "\x1b" not in said(rows)
+    learned = [word for word, meaning in colors.items() if meaning == "flame"]
+    assert learned[0].startswith("SELECT 1 + 1") and len(learned) > 2 and all(len(one) <= 60 for one in learned)
 
 
 def test_rows_of_exports_and_of_the_history() -> None:

@@ -8,6 +8,7 @@ from PySide6.QtWidgets import QCheckBox, QFormLayout, QLabel, QVBoxLayout, QWidg
 from rushlight.ui.desk.learn_forecast import Forecast, lower_rows, memory_rows, summary, time_rows
 from rushlight.ui.desk.learn_settings import parameters, problem_of, usual_text
 from rushlight.ui.desk.learn_values import LearnState
+from rushlight.ui.gui.learn.pieces_view import PiecesView
 from rushlight.ui.gui.settings.editors import ChoiceEditor, LineEditor
 from rushlight.ui.gui.theme import Theme
 from rushlight.ui.gui.widgets import FlowLayout, button, label
@@ -135,9 +136,14 @@ class ForecastPart(QWidget):
         self._form.setContentsMargins(0, 0, 0, 0)
         self._form.setRowWrapPolicy(QFormLayout.RowWrapPolicy.WrapLongRows)
         self._form.setHorizontalSpacing(theme.px(16))
+        self.read_as = label(
+            text("The first examples as the model reads them: what is coloured is learned, the rest is only read."),
+            "small", wrap=True,
+        )  # fmt: skip
+        self.examples = PiecesView(theme)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
-        for widget in (line, self.summary, self._box):
+        for widget in (line, self.summary, self._box, self.read_as, self.examples):
             column.addWidget(widget)
 
     def show_state(self, state: LearnState) -> None:
@@ -146,6 +152,8 @@ class ForecastPart(QWidget):
         self.doing.setText(state.planning)
         self.summary.setVisible(found is not None)
         self._box.setVisible(found is not None)
+        self.read_as.setVisible(found is not None and bool(found.examples))
+        self.examples.show_pieces(() if found is None else found.examples)
         if found is None or found == self._shown:
             return
         self._shown = found

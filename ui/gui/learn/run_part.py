@@ -6,6 +6,7 @@ from PySide6.QtWidgets import QFormLayout, QVBoxLayout, QWidget
 
 from rushlight.ui.desk.learn_values import LearnState
 from rushlight.ui.desk.learn_words import doing, figures, stage_of, steps
+from rushlight.ui.gui.learn.answers_card import AnswersCard
 from rushlight.ui.gui.learn.curve_view import CurveView
 from rushlight.ui.gui.theme import Theme
 from rushlight.ui.gui.widgets import Card, FlowLayout, Meter, button, label, with_role
@@ -55,6 +56,7 @@ class RunPart(QWidget):
         self.card = Card(theme, text("Loss"))
         self.curve = CurveView(theme)
         self.card.body.addWidget(self.curve)
+        self.answers = AnswersCard(theme)
         self.now = Card(theme, text("Now"))
         self.meter = Meter(theme, text("Progress"), width=0)
         self.doing = label("", "strong", wrap=True)
@@ -82,7 +84,7 @@ class RunPart(QWidget):
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(theme.px(16))
-        for part in (self.stages, self.card, self.now, self.note):
+        for part in (self.stages, self.card, self.now, self.answers, self.note):
             column.addWidget(part)
 
     def show_state(self, state: LearnState) -> None:
@@ -94,6 +96,7 @@ class RunPart(QWidget):
         self.stages.show_stage(stage_of(state, job))
         self.curve.show_steps(state.steps)
         self.card.setVisible(bool(state.steps) or job.stage >= 2)
+        self.answers.show_answers(state.answers)
         self.doing.setText(doing(job))
         self.meter.setVisible(job.fraction is not None and not job.is_over)
         self.meter.set_fraction(job.fraction or 0.0)
