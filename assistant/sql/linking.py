@@ -23,7 +23,7 @@ _POINTING = 3  # keys to one table that say as much as other columns
 _MOST_CODES = 30  # distinct texts of a column whose comment may say what they stand for
 _FEW = 12  # distinct texts of a column that are all given
 _ENDINGS = ("ies", "ing", "ed", "es", "s", "y", "e")
-_WORD = re.compile(r"[^\W_]+")
+WORD = re.compile(r"[^\W_]+")
 _NAMES = {"name", "title", "label", "city", "date", "day"}
 _COMMON_WORDS = """
 a all an and are at be by did do does each for from give has have how in is it list many more most much not number of on
@@ -94,7 +94,7 @@ def link(
     inner = tuple((name, key) for name, key in keys if name in names and key.table in names)
     kept = {f"{table.name}.{column.name}" for table in tables for column in table.columns}
     found = tuple((place, value) for place, value in named if place in kept)
-    said = frozenset(map(stem, _WORD.findall(question.lower())))
+    said = frozenset(map(stem, WORD.findall(question.lower())))
     linked = Linked(tables, inner, _values(known, kept, found), found, said, qualified=qualified(known.schema))
     if whole:
         return linked
@@ -160,7 +160,7 @@ _COUNTED = frozenset(_COUNTED_WORDS.split())
 def numbers_in(text: str) -> tuple[str, ...]:
     """The numbers of a text, in digits or words, as SQL writes them."""
     found = [number.replace(",", "") for number in _NUMBER.findall(text)]
-    found += [_NUMBER_WORDS[word] for word in _WORD.findall(text.lower()) if word in _NUMBER_WORDS]
+    found += [_NUMBER_WORDS[word] for word in WORD.findall(text.lower()) if word in _NUMBER_WORDS]
     return tuple(dict.fromkeys(number.lstrip("0") or "0" if "." not in number else number for number in found))
 
 
@@ -177,7 +177,7 @@ def row_numbers_in(text: str) -> tuple[str, ...]:
 
 def direction_of(question: str) -> str:
     """Whether rows with the most or with the least of something are wanted; "" if neither or both."""
-    words = set(_WORD.findall(re.sub(r"\bat (?:least|most)\b", " ", question.lower())))
+    words = set(WORD.findall(re.sub(r"\bat (?:least|most)\b", " ", question.lower())))
     down, up = bool(words & _DOWN), bool(words & _UP)
     if not (down or up) and (happened := _HAPPENED.search(question.lower())) is not None:
         return "up" if happened[1] in ("first", "earliest") else "down"
@@ -186,7 +186,7 @@ def direction_of(question: str) -> str:
 
 def words_in(text: str) -> frozenset[str]:
     """The words of a text by their stems, with what else they may mean."""
-    plain = [word for word in _WORD.findall(text.lower()) if word not in COMMON or word in _ALSO]
+    plain = [word for word in WORD.findall(text.lower()) if word not in COMMON or word in _ALSO]
     found = {stem(word) for word in plain}
     for word in plain:
         found.update(stem(other) for other in _ALSO.get(word, ()))
@@ -216,12 +216,12 @@ def _column_score(column: Column, words: frozenset[str]) -> float:
 def named_values(known: Profiled, question: str, *, codes: bool = True) -> list[tuple[str, str]]:
     """(column, value) for every text of the database that stands in the question, the longest first; with `codes` also
     those whose word stands there, where a comment says which words codes stand for."""
-    folded = " ".join(_WORD.findall(question.casefold()))
+    folded = " ".join(WORD.findall(question.casefold()))
     padded, stems = f" {folded} ", {stem(word) for word in folded.split()}
     found = _coded(known, stems) if codes else []
     for column in known.values:
         for value in column.values:
-            plain = " ".join(_WORD.findall(value.casefold()))
+            plain = " ".join(WORD.findall(value.casefold()))
             if not plain or (len(plain) < 2 and value not in question) or plain in COMMON:
                 continue
             if f" {plain} " in padded or (" " not in plain and len(plain) > 3 and stem(plain) in stems):
@@ -247,13 +247,13 @@ def _coded(known: Profiled, stems: set[str]) -> list[tuple[str, str]]:
 def _meant(column: Column, held: tuple[str, ...], stems: set[str]) -> list[str]:
     """The codes of a column whose words are in the question."""
     codes = read_note(column.comment, held).codes
-    said = {code: _WORD.findall(meant) for code, meant in codes.items()}
+    said = {code: WORD.findall(meant) for code, meant in codes.items()}
     return [code for code, words in said.items() if words and all(stem(word) in stems for word in words)]
 
 
 def all_numbers(known: Profiled, question: str) -> tuple[str, ...]:
     """The numbers of a question, and those whose words stand there: -- 1 easy, 2 moderate, 3 hard."""
-    stems = {stem(word) for word in _WORD.findall(question.casefold())}
+    stems = {stem(word) for word in WORD.findall(question.casefold())}
     coded = [
         code
         for table in known.schema.tables

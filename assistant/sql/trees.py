@@ -46,12 +46,13 @@ def table_text(linked: Linked, table: Table) -> str:
 
 
 def join_trees(linked: Linked) -> list[Tree]:
-    """Small trees before large ones, those of the better tables first, at most `MAX_TREES`."""
+    """Small trees before large ones, those of the better tables first, at most `MAX_TREES`. Those that hold every table
+    that must be there, where one can hold all of them."""
     tables = {table.name: table for table in linked.tables}
     rank = {table.name: i for i, table in enumerate(linked.tables)}
-    trees = [Tree((Node(table.name, table),), ()) for table in linked.tables]
+    layer = [Tree((Node(table.name, table),), ()) for table in linked.tables]
+    layers = [layer]
     seen: set[tuple[frozenset[str], frozenset[tuple[str, tuple[str, ...]]], str]] = set()
-    layer = trees[:]
     for _ in range(MAX_JOINED - 1):
         grown: list[Tree] = []
         for tree in layer:
@@ -66,13 +67,20 @@ def join_trees(linked: Linked) -> list[Tree]:
                         seen.add(mark)
                         grown.append(made)
         grown.sort(key=lambda tree: sum(rank[node.table.name] for node in tree.nodes))
-        meant = grown
-        if linked.points:
-            meant = sorted(grown, key=lambda tree: -sum(linked.points.get(node.table.name, 0.0) for node in tree.nodes))
-        trees += meant[: max(0, MAX_TREES - len(trees))]
         layer = grown
-    # What the user chose has to be there, where one tree can hold all of it.
-    return [tree for tree in trees if linked.must <= {node.table.name for node in tree.nodes}] or trees
+        if linked.points:
+            grown = sorted(grown, key=lambda tree: -sum(linked.points.get(node.table.name, 0.0) for node in tree.nodes))
+        layers.append(grown)
+    return _kept(layers, linked.must) or _kept(layers, frozenset())
+
+
+def _kept(layers: list[list[Tree]], must: frozenset[str]) -> list[Tree]:
+    """The first trees of each layer, as many as there is room for."""
+    trees: list[Tree] = []
+    for layer in layers:
+        fitting = [tree for tree in layer if must <= {node.table.name for node in tree.nodes}]
+        trees += fitting[: max(0, MAX_TREES - len(trees))]
+    return trees
 
 
 def _grow(linked: Linked, tree: Tree, owner: Table, key: Key, target: Table) -> list[Tree]:

@@ -16,7 +16,7 @@ KEYS: Final = (
     "steps.epochs", "steps.most", "steps.schedule", "steps.warmup", "steps.decay", "steps.clip", "steps.betas",
     "steps.seed", "steps.row_tokens", "steps.share", "data.max_tokens", "data.too_long", "machine.backend",
     "machine.device", "machine.dtype", "machine.threads", "machine.recompute", "keep.every", "keep.last",
-    "keep.validate_every",
+    "keep.validate_every", "keep.answers",
 )  # fmt: skip
 _PLANNED: Final = ("steps.batch", "steps.epochs", "steps.most")  # the plan has them
 _SAID: Final = "Cannot use these settings: "

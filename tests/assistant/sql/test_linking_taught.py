@@ -63,3 +63,23 @@ def test_a_count_is_no_number_of_a_row(suite_known: Callable[[str], Any]) -> Non
     named = sql_grammar(link_taught(known, "Which guest has reservation number 12?")).grammar.text
     assert "ROWNUMBER" not in counted and "NUMBER: /(12|0|1)/" in counted
     assert "ROWNUMBER: /(12)/" in named
+
+
+def test_a_table_that_alone_holds_what_is_named_is_joined(suite_known: Callable[[str], Any]) -> None:
+    known = suite_known("clinic")
+    held = next(one for one in known.values if one.table == "doctor" and one.column == "specialty")
+    word = held.values[0]
+    linked = link_taught(known, f"How many visits did patients have in {word}?")
+    assert linked.must == {"doctor"}
+    trees = join_trees(linked)
+    assert trees and all("doctor" in {node.table.name for node in tree.nodes} for tree in trees)
+    assert len(trees[0].nodes) == 1, "the table alone is one of the ways"
+    for question in (f"Which patients never had a visit in {word}?", f"Which doctors aren't in {word}?", "Which ones?"):
+        assert link_taught(known, question).must == frozenset(), question
+
+
+def test_what_several_tables_hold_is_no_proof_of_one(suite_known: Callable[[str], Any]) -> None:
+    known = suite_known("ferry")
+    places = {(one.table, value) for one in known.values for value in one.values}
+    both = next(value for table, value in places if len({t for t, v in places if v == value}) > 1)
+    assert link_taught(known, f"How many come from {both}?").must == frozenset()
