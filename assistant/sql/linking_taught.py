@@ -2,8 +2,8 @@
 
 Whoever learned a database may name any table, whatever words the question has; and always joins them in one order. A
 table that alone holds a text of the question is needed: in 84 of 85 such questions of the SQL suite the right query
-reads it. Of a large database the tables that the question is about are taken, in the same order; so are ways of joining them where a
-grammar cannot hold all.
+reads it. Of a large database the tables that the question is about are taken, in the same order; so are ways of joining
+them where a grammar cannot hold all.
 """
 
 from msgspec.structs import replace
@@ -25,7 +25,8 @@ MAX_COLUMNS = 100
 _PART_TABLES = 8
 _PART_COLUMNS = 80
 _MAX_FOUND = 200
-_LEFT_OUT = frozenset("no not never none nobody nothing without except but neither nor other than".split())
+_LEFT_OUT_WORDS = "no not never none nobody nothing without except but neither nor other than"
+_LEFT_OUT = frozenset(_LEFT_OUT_WORDS.split())
 
 
 def fits_whole(known: Profiled) -> bool:

@@ -158,3 +158,18 @@ def test_the_chips_lead_to_the_pages_beside(page: Any, frame: Any) -> None:
     shown = page()
     shown.tabs["models"].click()
     assert frame.shown_pages == ["models"]
+
+
+@pytest.mark.parametrize("is_running", [False, True])
+def test_at_300_percent_nothing_is_out_of_sight(
+    page: Any, world: World, theme: Any, qtbot: Any, is_running: bool
+) -> None:
+    """A window of 1,000 pixels leaves a page about 780."""
+    world.found = RUNNING if is_running else world.found
+    shown = page()
+    theme.set_scale(3.0)
+    try:
+        shown.resize(770, 700)
+        qtbot.waitUntil(lambda: shown.width() == 770 and shown._column.horizontalScrollBar().maximum() == 0)
+    finally:
+        theme.set_scale(1.0)

@@ -32,8 +32,11 @@ class PlanCard(Card):
         super().__init__(theme, text("How it is begun"), parent=parent)
         self._theme = theme
         self._desk = desk
-        self.on_port = QRadioButton(text("On a port of this machine"))
-        self.on_socket = QRadioButton(text("On a UNIX socket, for you only"))
+        # Short, since they cannot be wrapped and the page is shown at 300 %, too.
+        self.on_port = QRadioButton(text("On a port"))
+        self.on_port.setToolTip(text("Programs of this machine reach it."))
+        self.on_socket = QRadioButton(text("On a UNIX socket"))
+        self.on_socket.setToolTip(text("Only programs of yours reach it."))
         self._group = QButtonGroup(self)
         for at, one in enumerate((self.on_port, self.on_socket)):
             self._group.addButton(one, at)
