@@ -1,7 +1,8 @@
 """An accepted query answers the same question about another value: its texts, numbers and years give way to new ones.
 
 "How many patients live in Oslo?" was accepted, so "How many patients live in Graz?" needs no model. A text is taken
-only where the column that it is compared with holds it; everything else in the question has to be the same.
+only where the column that it is compared with holds it; everything else in the question has to be the same, or the
+opposite, as oldest and youngest are.
 """
 
 import re
@@ -13,6 +14,7 @@ from rushlight.assistant.sql.explain import parsed
 from rushlight.assistant.sql.plain_form import written
 from rushlight.assistant.sql.prompt import Example
 from rushlight.assistant.sql.protocol import Profiled
+from rushlight.assistant.sql.turning import turned
 
 _SLOT = "xslot{}x"
 _SLOTS = re.compile(r"xslot(\d+)x")
@@ -26,11 +28,16 @@ Pair = TypeVar("Pair", bound=Any)
 
 def reused(pairs: Iterable[Pair], question: str, known: Profiled) -> tuple[Pair, str] | None:
     """The pair (with `question` and `sql`) and its query for this question; None where none fits for certain."""
-    asked = same_question(question)
-    for pair in pairs:
+    asked, known_pairs = same_question(question), list(pairs)
+    for pair in known_pairs:
         sql = _for(Example(pair.question, pair.sql), asked, known)
         if sql is not None:
             return pair, sql
+    for pair in known_pairs:
+        for other in turned(Example(pair.question, pair.sql), asked):
+            sql = other.sql if same_question(other.question) == asked else _for(other, asked, known)
+            if sql is not None:
+                return pair, sql
     return None
 
 

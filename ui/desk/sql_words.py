@@ -163,7 +163,7 @@ def way_text(answer: SqlAnswer) -> str:
     """How it came about, such as "first try · 1.2 s · grammar of 29 kB, 16 joins"."""
     if answer.remembered is not None:
         if answer.remembered.sql != answer.sql:
-            return text("accepted before for “{question}”, with other values; no model was asked",
+            return text("accepted before for “{question}”, changed for this one; no model was asked",
                         question=answer.remembered.question)  # fmt: skip
         return text("accepted before for “{question}”; no model was asked", question=answer.remembered.question)
     if answer.refined:
