@@ -6,30 +6,31 @@ Knows English words and queries; asks no model. `reusing` takes what comes of it
 
 import re
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, TypeAlias
 
 from rushlight.assistant.sql.explain import parsed
 from rushlight.assistant.sql.plain_form import written
 from rushlight.assistant.sql.prompt import Example
 
-_ORDERS = (  # what stands at one end of an order, and at the other
+_Words: TypeAlias = tuple[str, ...]
+_ORDERS: tuple[tuple[_Words, _Words], ...] = (  # what stands at one end of an order, and at the other
     (("oldest",), ("youngest", "newest")), (("most expensive", "dearest", "costliest"), ("cheapest",)),
     (("highest", "maximum"), ("lowest", "minimum")), (("largest", "biggest", "greatest"), ("smallest",)),
     (("most",), ("least", "fewest")), (("first", "earliest"), ("last", "latest")),
     (("longest", "tallest"), ("shortest",)), (("heaviest",), ("lightest",)), (("fastest",), ("slowest",)),
     (("best",), ("worst",)), (("top",), ("bottom",)),
 )  # fmt: skip
-_COMPARED = (
+_COMPARED: tuple[tuple[_Words, _Words], ...] = (
     (("more",), ("less", "fewer")), (("over",), ("under",)), (("above",), ("below",)), (("before",), ("after",)),
     (("older",), ("younger", "newer")), (("longer", "taller"), ("shorter",)), (("at least",), ("at most",)),
     (("larger", "bigger", "greater"), ("smaller",)), (("higher",), ("lower",)), (("later",), ("earlier",)),
     (("dearer", "more expensive"), ("cheaper",)), (("heavier",), ("lighter",)), (("faster",), ("slower",)),
 )  # fmt: skip
-_FIGURES = {
+_FIGURES: dict[str, _Words] = {
     "MAX": ("highest", "maximum", "largest", "biggest"), "MIN": ("lowest", "minimum", "smallest"),
     "AVG": ("average", "mean"), "SUM": ("total", "summed"),
 }  # fmt: skip
-_SPANS = {"'%Y'": ("year",), "'%Y-%m'": ("month",)}
+_SPANS: dict[str, _Words] = {"'%Y'": ("year",), "'%Y-%m'": ("month",)}
 _MOST_TURNS = 2
 _NEW_YEAR, _NEW_YEARS_EVE = "-01-01", "-12-31"
 
@@ -63,7 +64,7 @@ def _once(pair: Example, asked: str) -> Iterator[Example]:
                 yield from _changed(pair, asked, here, there, _span(other_span))
 
 
-def _changed(pair: Example, asked: str, here: tuple[str, ...], there: tuple[str, ...], turn: Any) -> Iterator[Example]:
+def _changed(pair: Example, asked: str, here: _Words, there: _Words, turn: Any) -> Iterator[Example]:
     """The pair with a word of `there` in the place of the one of `here`, where the question asked has it."""
     wanted = [word for word in there if _place(word, asked) is not None]
     found = [word for word in here if _place(word, pair.question) is not None]
