@@ -222,7 +222,7 @@ class _Writer:
         if kind in ("number", "date"):
             source = f"({_place(table.name, column)}) FROM {table_text(self._linked, table)}"
             what = '("AVG" | "MAX" | "MIN")' if kind == "number" else '("MAX" | "MIN")'
-            times = '("1.5 * " | "2 * ")? ' if kind == "number" else ""
+            times = '("1.5 * " | "2 * " | NUMBER " * ")? ' if kind == "number" else ""
             inner = f'"(SELECT " {times}{what} {_text(source)} {self._where(table.name)} ")"'
             ways.append(f'{_text(place)} (" = " | " < " | " > ") {inner}')
         for owner, key in self._linked.keys:

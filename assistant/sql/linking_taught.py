@@ -25,7 +25,9 @@ MAX_COLUMNS = 100
 _PART_TABLES = 8
 _PART_COLUMNS = 80
 _MAX_FOUND = 200
-_LEFT_OUT_WORDS = "no not never none nobody nothing without except but neither nor other than"
+_LEFT_OUT_WORDS = (
+    "no not never none nobody nothing without except but neither nor other than contain contains containing"
+)
 _LEFT_OUT = frozenset(_LEFT_OUT_WORDS.split())
 
 
@@ -62,17 +64,20 @@ def link_taught(known: Profiled, question: str) -> Linked:
 
 
 def _certain(known: Profiled, question: str, whole: Linked) -> frozenset[str]:
-    """The tables that alone hold a text of the question, letter by letter; none where something is left out: that is
-    looked for in a query inside."""
-    words = WORD.findall(question.casefold())
-    if _LEFT_OUT & set(words) or "n't" in question.casefold().replace("’", "'"):
+    """The tables that alone hold a text of the question, letter by letter; none where something is left out or need
+    only be there: that is looked for in a query inside; or where a text is a part of another one."""
+    words, folded = WORD.findall(question.casefold()), question.casefold().replace("’", "'")
+    if _LEFT_OUT & set(words) or "n't" in folded or "at least one" in folded:
         return frozenset()
-    said = f" {' '.join(words)} "
     tables: dict[str, set[str]] = {}
     for place, value in named_values(known, question, codes=False):
-        plain = " ".join(WORD.findall(value.casefold()))
-        if f" {plain} " in said:
-            tables.setdefault(plain, set()).add(place.partition(".")[0])
+        tables.setdefault(" ".join(WORD.findall(value.casefold())), set()).add(place.partition(".")[0])
+    left = f" {' '.join(words)} "
+    for plain in sorted(tables, key=len, reverse=True):  # breakfast is not meant by "breakfast was cold"
+        if f" {plain} " in left:
+            left = left.replace(f" {plain} ", " | ")
+        else:
+            del tables[plain]
     there = {table.name for table in whole.tables}
     found = frozenset(next(iter(names)) for names in tables.values() if len(names) == 1)
     return found & there

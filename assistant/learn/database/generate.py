@@ -31,15 +31,16 @@ FarMaker = Callable[[Facts, TableFacts, Joins, Chance], Asked | None]
 _MAKERS: Final[tuple[tuple[Maker, float], ...]] = (
     (rows.count, 2.8), (rows.listing, 2.7), (rows.columns_of, 1.2), (lookups.lookup, 1.3), (rows.different, 0.8),
     (figures.amount, 2.2), (figures.dates, 0.7), (figures.extreme, 2.0), (groups.grouped, 2.0),
-    (groups.top_group, 1.3), (special.against_mean, 0.6), (special.two_figures, 0.3), (special.span, 0.5),
-    (special.having_figure, 0.35), (special.product, 0.3), (special.compared, 0.3), (special.share, 0.3),
+    (groups.top_group, 1.3), (groups.ranked, 0.25), (special.against_mean, 0.6), (special.two_figures, 0.3),
+    (special.span, 0.5), (special.having_figure, 0.35), (special.product, 0.3), (special.compared, 0.3),
+    (special.share, 0.3),
 )  # fmt: skip
 # What needs several tables.
 _FAR_MAKERS: Final[tuple[tuple[FarMaker, float], ...]] = (
     (several.count_far, 1.5), (several.count_owners, 0.7), (several.unlinked, 0.6), (several.list_far, 1.6),
     (several.lookup_far, 1.2), (several.with_far, 0.6), (several.amount_far, 1.0), (several.extreme_far, 0.6),
     (owners.owned, 1.7), (owners.holder, 0.35), (owners.without, 1.2), (groups_far.grouped_far, 2.6),
-    (groups_far.different_far, 0.3), (values_far, 0.8),
+    (groups_far.ranked_far, 0.25), (groups_far.different_far, 0.3), (values_far, 0.8),
 )  # fmt: skip
 _ONE_TABLE: Final = 0.58  # of all questions
 _VAIN: Final = 40  # times that a kind is tried for each question that came of it; then the tables know none

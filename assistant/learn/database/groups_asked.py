@@ -3,7 +3,7 @@
 from dataclasses import replace
 from typing import Final
 
-from rushlight.assistant.learn.database.asked import Asked, Joins, select, verbal
+from rushlight.assistant.learn.database.asked import Asked, Joins, label_of, select, verbal
 from rushlight.assistant.learn.database.chance import Chance
 from rushlight.assistant.learn.database.conditions import is_main_date
 from rushlight.assistant.learn.database.date_conditions import day_of
@@ -97,6 +97,50 @@ def grouped(facts: TableFacts, joins: Joins, chance: Chance) -> Asked | None:
         tail = ""
     sql = select([key, item], joins.source(facts.name), where, group=[key], order=order)
     return Asked(question if order else said_late(question, tail), sql, "grouped", (facts.name,))
+
+
+def ranked(facts: TableFacts, joins: Joins, chance: Chance) -> Asked | None:
+    """Rows with the place that a number gives them, or values with the place of a figure of theirs."""
+    groups, numbers, labels = facts.of("group"), facts.of(*NUMBERS), label_of(facts)
+    by_value = bool(groups) and (not (numbers and labels) or chance.coin(0.45))
+    if not by_value and not (numbers and labels):
+        return None
+    column = chance.pick(groups) if by_value else None
+    made = conditions(facts, chance, (0.7, 0.3))
+    if column is not None:
+        made = [one for one in made if one.column != column.column.name]
+    rows, where = called(facts, chance, made), []
+    if column is None:
+        figure = chance.pick(numbers)
+        question, order = rank_said(rows.many, rows.one, chance.first(figure.phrases), figure, chance)
+        items, group = [*labels, f"RANK() OVER (ORDER BY {figure.place}{order})"], []
+    else:
+        word = chance.first(column.phrases)
+        if numbers and chance.coin(0.6):
+            figure = chance.pick(numbers)
+            item, way = aggregate(figure, chance)
+            of = f" of {rows.many}" if rows.sql or chance.coin(0.4) else ""
+            question, order = rank_said(plural_of(word), word, figure_words(figure, way, chance) + of, None, chance)
+        else:
+            item = "COUNT(*)"
+            question, order = rank_said(plural_of(word), word, f"number of {rows.many}", None, chance)
+        items, group = [column.place, f"RANK() OVER (ORDER BY {item}{order})"], [column.place]
+        where = [f"{column.place} IS NOT NULL"] if column.n_missing else []
+    sql = select(items, joins.source(facts.name), [*rows.sql, *where], group=group)
+    return Asked(question, sql, "ranked", (facts.name,))
+
+
+def rank_said(many: str, one: str, figure: str, column: ColumnFacts | None, chance: Chance) -> tuple[str, str]:
+    """The question for the rank of each, by a figure; and the SQL of its direction."""
+    if chance.coin(0.2):
+        end = adjectives(column, False)[:1] if column is not None else []
+        return f"Rank the {many} by {figure}, the {end[0] if end else 'lowest'} first.", ""
+    high = adjectives(column, True)[:1] if column is not None else []
+    forms = [f"Rank the {many} by {figure}.", f"Rank the {many} by their {figure}.", f"Rank {many} by {figure}.",
+             f"Rank the {many} by {figure}, the {high[0] if high else 'highest'} first.",
+             f"Show the {many} with their rank by {figure}.", f"What is the rank of each {one} by {figure}?",
+             f"Give the rank of every {one} by {figure}."]  # fmt: skip
+    return chance.pick(forms), " DESC"
 
 
 def _what(facts: TableFacts, column: ColumnFacts, rows: Rows, chance: Chance) -> tuple[str, str]:

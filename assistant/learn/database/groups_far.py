@@ -6,7 +6,7 @@ from rushlight.assistant.learn.database.asked import Asked, Joins, select
 from rushlight.assistant.learn.database.chance import Chance
 from rushlight.assistant.learn.database.facts import ColumnFacts, Facts, TableFacts
 from rushlight.assistant.learn.database.figures_asked import SMALL_NUMBERS, aggregate
-from rushlight.assistant.learn.database.groups_asked import each_words, figure_words, ordered
+from rushlight.assistant.learn.database.groups_asked import each_words, figure_words, ordered, rank_said
 from rushlight.assistant.learn.database.names import plural_of, singular_of
 from rushlight.assistant.learn.database.number_conditions import verb_of
 from rushlight.assistant.learn.database.orders import adjectives
@@ -93,6 +93,22 @@ def grouped_far(facts: Facts, table: TableFacts, joins: Joins, chance: Chance) -
         return None
     asked = _asked(table, group, rows, source, tables_of(*ways), bool(tail), chance)
     return replace(asked, question=said_late(asked.question, tail)) if asked is not None else None
+
+
+def ranked_far(facts: Facts, table: TableFacts, joins: Joins, chance: Chance) -> Asked | None:
+    """Rows of another table, or kinds of it, with their place by a count or figure."""
+    way = way_of(facts, table, chance)
+    group = _group(way, chance) if way is not None else None
+    if way is None or group is None:
+        return None
+    ways, more = and_another(facts, table, way, chance)
+    rows, source = called(table, chance, more or conditions(table, chance, (0.72, 0.28))), joined(joins, ways)
+    if not source:
+        return None
+    figure = _figure(table, way.end, rows, chance)
+    question, order = rank_said(group.many, group.one, figure.said or f"number of {rows.many}", None, chance)
+    items = [*group.items, f"RANK() OVER (ORDER BY {figure.item}{order})"]
+    return Asked(question, select(items, source, rows.sql, group=group.keys), "ranked", tables_of(*ways))
 
 
 def _asked(

@@ -116,7 +116,8 @@ def against_mean(facts: TableFacts, joins: Joins, chance: Chance) -> Asked | Non
     which += [f"that {one}" for one in said]
     times = ""
     if up and chance.coin(0.2):
-        times, often = chance.pick([("2 * ", "twice"), ("2 * ", "double"), ("1.5 * ", "1.5 times")])
+        n = f"{chance.between(1.1, 3.4):.1f}".removesuffix(".0")
+        times, often = chance.pick([("2 * ", "twice"), ("2 * ", "double"), (f"{n} * ", f"{n} times")])
         said = [f"{verb} more than {often} the average"] if verb else []
         which = [f"whose {phrase} is more than {often} the average", f"with more than {often} the average {phrase}",
                  *(f"that {one}" for one in said)]  # fmt: skip

@@ -83,3 +83,9 @@ def test_what_several_tables_hold_is_no_proof_of_one(suite_known: Callable[[str]
     places = {(one.table, value) for one in known.values for value in one.values}
     both = next(value for table, value in places if len({t for t, v in places if v == value}) > 1)
     assert link_taught(known, f"How many come from {both}?").must == frozenset()
+
+
+def test_a_text_inside_of_a_longer_one_is_not_meant(suite_known: Callable[[str], Any]) -> None:
+    linked = link_taught(suite_known("hotel"), "How many reviews have the comment Breakfast was cold?")
+    assert linked.must == {"review"}, "charges have an item that is called Breakfast"
+    assert link_taught(suite_known("hotel"), "How many charges for Breakfast were there?").must == {"charge"}
