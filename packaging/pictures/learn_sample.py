@@ -7,6 +7,7 @@ megabytes, are not kept: a tiny one stands in their place, which no picture load
 
 import importlib.util
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,7 @@ RECORDED = Path(__file__).with_name("learned.json")
 _TESTS = Path(__file__).resolve().parents[2] / "tests"
 _UNDER_WAY = 42  # steps of the run that is shown part of the way
 PLANNED = (("adapter.rank", "8"), ("keep.validate_every", "25"))  # the settings that the forecast is of
-_COLUMNS = ("step", "loss", "held_out", "rate", "gradient", "trained_tokens_per_s")
+COLUMNS = ("step", "loss", "held_out", "rate", "gradient", "trained_tokens_per_s")
 
 
 def taught(app: App, clinic: str, folder: Path) -> dict[str, str]:
@@ -38,7 +39,7 @@ def taught(app: App, clinic: str, folder: Path) -> dict[str, str]:
     large = _lesson(app, str(hotel), 0)
     _proven(app, large, str(hotel), recorded["hotel"], folder)
     under_way = _job(app, clinic, recorded["clinic"], is_done=False)
-    _metrics(app, under_way.id, recorded["clinic"]["metrics"][:_UNDER_WAY])
+    _metrics(app, under_way.id, recorded["clinic"]["metrics"][:_UNDER_WAY], recorded["clinic"].get("answers"))
     file = folder / "questions.jsonl"
     file.write_text("".join(json.dumps(one) + "\n" for one in _FAQ) + '{"ask": "When do you open?", "reply": \n')
     return {"lesson": large.id, "teaching": under_way.id, "examples": str(file)}
@@ -103,11 +104,16 @@ def _job(app: App, file: str, run: dict[str, Any], *, is_done: bool) -> Job:
     return job
 
 
-def _metrics(app: App, run_id: str, lines: list[list[float | None]]) -> Path:
+def _metrics(
+    app: App, run_id: str, lines: list[list[float | None]], answers: Mapping[str, Any] | None = None
+) -> Path:  # fmt: skip
     folder = app.paths.runs / f"recorded-{run_id[-6:]}"
     folder.mkdir(parents=True)
-    said = (json.dumps(dict(zip(_COLUMNS, one, strict=True))) for one in lines)
-    (folder / "metrics.jsonl").write_text("".join(f"{one}\n" for one in said))
+    said: list[dict[str, Any]] = [dict(zip(COLUMNS, one, strict=True)) for one in lines]
+    for one in said:
+        if str(one["step"]) in (answers or {}):
+            one["answers"] = (answers or {})[str(one["step"])]
+    (folder / "metrics.jsonl").write_text("".join(f"{json.dumps(one)}\n" for one in said))
     return folder
 
 
