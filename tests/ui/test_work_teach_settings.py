@@ -69,3 +69,9 @@ def test_the_command_line_tells_before_anything_is_made(inside: Any, tmp_path: P
     code, _, err = inside("teach", "file", str(file), "--yes", "--set", "adapter.rank=0", "--set", "steps.batch=0")
     assert code == 1 and "adapter.rank" in err and "steps.batch" in err
     assert "KEY=VALUE" in inside("teach", "file", str(file), "--set", "rank")[2]
+
+
+def test_wider_models_learn_a_task_at_a_lower_rate(make_gguf: Any, tmp_path: Path) -> None:
+    rates = {width: teaching.task_rate(make_gguf(f"{width}.gguf", n_embd=width)) for width in (64, 576, 1152)}
+    assert rates == {64: 3e-3, 576: 3e-3, 1152: 1.5e-3}
+    assert teaching.task_rate(tmp_path / "none.gguf") == teaching.task_rate(tmp_path) == 3e-3
