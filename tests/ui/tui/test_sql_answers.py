@@ -7,9 +7,13 @@ from typing import Any
 
 import pytest
 
+from rushlight.assistant.models.model import Model
+
 
 @pytest.mark.parametrize("count", [pytest.param(15), pytest.param(300, marks=pytest.mark.slow)])
-def test_answers_are_letters(count: int, perform: Callable[..., None], sql_answers: ModuleType, tmp_path: Path) -> None:
+def test_answers_are_letters(
+    count: int, perform: Callable[..., None], model: Model, sql_answers: ModuleType, tmp_path: Path
+) -> None:
     built = sql_answers.build(tmp_path / "hostile.db")
 
     async def play(stage: Any) -> None:
