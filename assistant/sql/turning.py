@@ -30,7 +30,7 @@ _FIGURES: dict[str, _Words] = {
     "MAX": ("highest", "maximum", "largest", "biggest"), "MIN": ("lowest", "minimum", "smallest"),
     "AVG": ("average", "mean"), "SUM": ("total", "summed"),
 }  # fmt: skip
-_SPANS: dict[str, _Words] = {"'%Y'": ("year",), "'%Y-%m'": ("month",)}
+_SPANS: dict[str, _Words] = {"%Y": ("year",), "%Y-%m": ("month",)}
 _MOST_TURNS = 2
 _NEW_YEAR, _NEW_YEARS_EVE = "-01-01", "-12-31"
 
@@ -157,7 +157,7 @@ def _span(other: str) -> Any:
         ):
             return False
         for node in formats:
-            node.set("this", other.strip("'"))
+            node.set("this", other)
         return True
 
     return turn

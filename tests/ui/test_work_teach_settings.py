@@ -74,4 +74,6 @@ def test_the_command_line_tells_before_anything_is_made(inside: Any, tmp_path: P
 def test_wider_models_learn_a_task_at_a_lower_rate(make_gguf: Any, tmp_path: Path) -> None:
     rates = {width: teaching.task_rate(make_gguf(f"{width}.gguf", n_embd=width)) for width in (64, 576, 1152)}
     assert rates == {64: 3e-3, 576: 3e-3, 1152: 1.5e-3}
+    blob = make_gguf("sha256-0a1b", n_embd=1152)  # as Ollama names its files
+    assert teaching.task_rate(blob) == 1.5e-3
     assert teaching.task_rate(tmp_path / "none.gguf") == teaching.task_rate(tmp_path) == 3e-3

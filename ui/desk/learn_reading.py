@@ -96,7 +96,8 @@ def look(app: "App", choice: Choice, n_examples: int) -> Found:
             has_more = len(listed) > n_examples
     elif choice.kind == "job":
         for folder in sorted(app.paths.runs.glob(f"*-{choice.id[-6:]}")):
-            steps, answers = steps_of(folder / "metrics.jsonl"), answers_of(folder / "metrics.jsonl")
+            lines = _lines_of(folder / "metrics.jsonl")
+            steps, answers = _steps(lines), _answers(lines)
     elif choice.kind == "runs":
         from rushlight.ui.desk.learn_history import history
 
@@ -216,7 +217,11 @@ def teach_job(job: "Job") -> TeachJob:
 
 def steps_of(path: Path) -> tuple[RunStep, ...]:
     """The lines of a run's metrics, thinned out to what can be drawn; a line that was cut off is left out."""
-    found = [one for line in _lines_of(path) if (one := _step(line)) is not None]
+    return _steps(_lines_of(path))
+
+
+def _steps(lines: Sequence[bytes]) -> tuple[RunStep, ...]:
+    found = [one for line in lines if (one := _step(line)) is not None]
     if len(found) <= _MOST_STEPS:
         return tuple(found)
     every = len(found) / _MOST_STEPS
@@ -226,8 +231,12 @@ def steps_of(path: Path) -> tuple[RunStep, ...]:
 
 def answers_of(path: Path) -> tuple[HeldOutAnswer, ...]:
     """What was said to held-out questions as a run went on, question by question; the newest few times of each."""
+    return _answers(_lines_of(path))
+
+
+def _answers(lines: Sequence[bytes]) -> tuple[HeldOutAnswer, ...]:
     found: dict[tuple[str, str], list[AnswerLook]] = {}
-    for line in _lines_of(path):
+    for line in lines:
         if b'"answers"' not in line:
             continue
         try:

@@ -141,13 +141,10 @@ def task_rate(model: Path) -> float:
 
 def _width(model: Path) -> int:
     """Of the hidden states; 0 where no file says it."""
+    from rushlight.assistant.models.layers import read_shape
     from rushlight.quant.gguf_check import check
 
-    if model.suffix.lower() != ".gguf" or not model.is_file():
-        return 0
-    metadata = check(model).metadata
-    found = metadata.get(f"{metadata.get('general.architecture')}.embedding_length")
-    return int(found) if isinstance(found, int) and found > 0 else 0
+    return read_shape(check(model)).n_embd if model.is_file() else 0
 
 
 def looked_at_every(n_steps: int) -> int:

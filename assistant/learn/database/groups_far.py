@@ -1,5 +1,6 @@
 """Figures for each row of another table, or each kind of it: counted, summed, the most, those with many, how many."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from rushlight.assistant.learn.database.asked import Asked, Joins, select
@@ -13,7 +14,7 @@ from rushlight.assistant.learn.database.orders import adjectives
 from rushlight.assistant.learn.database.paths import Way, group_of, joined, tables_of
 from rushlight.assistant.learn.database.relations import act_of, done_alone, done_to, is_buyer
 from rushlight.assistant.learn.database.rows_asked import NUMBERS, conditions, pieces_and_price
-from rushlight.assistant.learn.database.saying import Rows, called, called_late, said_late
+from rushlight.assistant.learn.database.saying import Condition, Rows, called, called_late, said_late
 from rushlight.assistant.learn.database.several_tables import and_another, way_of
 
 
@@ -60,6 +61,18 @@ def _group(way: Way, chance: Chance) -> _Group | None:
     return _Group(way, items, keys, one, many, None) if items else None
 
 
+def _grouped_by(
+    facts: Facts, table: TableFacts, chance: Chance
+) -> tuple[_Group, Sequence[Way], Sequence[Condition]] | None:
+    """What rows of the table are grouped by, the ways there, and the condition that another way brings."""
+    way = way_of(facts, table, chance)
+    group = _group(way, chance) if way is not None else None
+    if way is None or group is None:
+        return None
+    ways, more = and_another(facts, table, way, chance)
+    return group, ways, more
+
+
 def _figure(table: TableFacts, end: TableFacts, rows: Rows, chance: Chance) -> _Figure:
     numbers, worth = table.of(*NUMBERS), pieces_and_price(table, end)
     if worth is not None and chance.coin(0.22):
@@ -82,11 +95,10 @@ def _figure(table: TableFacts, end: TableFacts, rows: Rows, chance: Chance) -> _
 
 def grouped_far(facts: Facts, table: TableFacts, joins: Joins, chance: Chance) -> Asked | None:
     """A count or figure for each row of another table, or for each kind of it; the most; those with many."""
-    way = way_of(facts, table, chance)
-    group = _group(way, chance) if way is not None else None
-    if way is None or group is None:
+    found = _grouped_by(facts, table, chance)
+    if found is None:
         return None
-    ways, more = and_another(facts, table, way, chance)
+    group, ways, more = found
     made = more or conditions(table, chance, (0.68, 0.32))
     (rows, tail), source = called_late(table, chance, made), joined(joins, ways)
     if not source:
@@ -97,15 +109,14 @@ def grouped_far(facts: Facts, table: TableFacts, joins: Joins, chance: Chance) -
 
 def ranked_far(facts: Facts, table: TableFacts, joins: Joins, chance: Chance) -> Asked | None:
     """Rows of another table, or kinds of it, with their place by a count or figure."""
-    way = way_of(facts, table, chance)
-    group = _group(way, chance) if way is not None else None
-    if way is None or group is None:
+    found = _grouped_by(facts, table, chance)
+    if found is None:
         return None
-    ways, more = and_another(facts, table, way, chance)
+    group, ways, more = found
     rows, source = called(table, chance, more or conditions(table, chance, (0.72, 0.28))), joined(joins, ways)
     if not source:
         return None
-    figure = _figure(table, way.end, rows, chance)
+    figure = _figure(table, group.way.end, rows, chance)
     question, order = rank_said(group.many, group.one, figure.said or f"number of {rows.many}", None, chance)
     items = [*group.items, f"RANK() OVER (ORDER BY {figure.item}{order})"]
     return Asked(question, select(items, source, rows.sql, group=group.keys), "ranked", tables_of(*ways))
