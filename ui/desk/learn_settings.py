@@ -91,7 +91,7 @@ def parameters() -> tuple[Parameter, ...]:
         Parameter("keep.validate_every", kept, text("Look at held-out loss"), text(
             "Every so many steps, on up to 16 held-out examples: the second curve, and the answers to two of them. 0 "
             "never looks. A look takes about as long as a few steps.")),
-        Parameter("keep.answers", kept, text("Answers to what is held out"), text(
+        Parameter("keep.answers", kept, text("Held-out answers"), text(
             "So many held-out examples are answered at each look, for you to see. A look takes at most 1.5 % of the "
             "time that was trained so far.")),
         Parameter("keep.every", kept, text("Steps between checkpoints"), text(

@@ -90,7 +90,7 @@ def piece_rows(example: Pieces, width: int) -> list[ListRow]:
 
 def answer_rows(answers: Sequence[HeldOutAnswer], width: int) -> list[ListRow]:
     """What is said to held-out questions as training goes on."""
-    rows = [heading(text("Answers to what is held out"))] if answers else []
+    rows = [heading(text("Held-out answers"))] if answers else []
     for one in answers:
         rows += said(plain_line(one.asked), "strong", width)
         rows += said(text("wanted: {answer}", answer=plain_line(one.wanted)), "muted", width)

@@ -195,3 +195,18 @@ def test_an_adapter_for_chats_is_tried_blind(
     shown.proof.blind_button.click()
     shown._try_blind()
     assert asked == ["style", "style"] and frame.shown_pages == ["chat", "chat"]
+
+
+def test_an_answer_without_an_end_does_not_widen_the_page(theme: Any, qtbot: Any) -> None:
+    from rushlight.ui.gui.learn.answers_card import AnswersCard
+
+    card = AnswersCard(theme)
+    qtbot.addWidget(card)
+    card.show_answers(ANSWERS)
+    usual = card.minimumSizeHint().width()
+    card.show_answers((HeldOutAnswer("q" * 600, "w" * 600, (AnswerLook(1, "x" * 600, False),)),))
+    assert card.minimumSizeHint().width() <= usual < 300
+    two_lines = HeldOutAnswer("How many guests " * 8, "SELECT 1", ())
+    card.show_answers((two_lines,))
+    asked = next(one for one in card.findChildren(QLabel) if one.text().startswith("How many guests"))
+    assert asked.hasHeightForWidth() and asked.heightForWidth(260) > asked.heightForWidth(1200), "words are wrapped"

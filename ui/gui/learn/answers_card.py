@@ -1,7 +1,7 @@
 """What is said to a few held-out questions as training goes on: each with the answer that is wanted."""
 
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QVBoxLayout, QWidget
+from PySide6.QtWidgets import QSizePolicy, QVBoxLayout, QWidget
 
 from rushlight.assistant.safety.plain import plain_line
 from rushlight.ui.desk.learn_values import HeldOutAnswer
@@ -15,7 +15,7 @@ class AnswersCard(Card):
     """card.show_answers(answers); hidden while there are none. All of it is strangers' text, shown as letters."""
 
     def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
-        super().__init__(theme, text("Answers to what is held out"), parent=parent)
+        super().__init__(theme, text("Held-out answers"), parent=parent)
         self._shown: tuple[HeldOutAnswer, ...] = ()
         self._box = QWidget()
         self._rows = QVBoxLayout(self._box)
@@ -44,4 +44,8 @@ class AnswersCard(Card):
     def _add(self, words: str, role: str) -> None:
         made = label(words, role, wrap=True)
         made.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        # A model that repeats itself writes words without an end: they are cut off, and the page stays as wide.
+        policy = QSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+        policy.setHeightForWidth(True)
+        made.setSizePolicy(policy)
         self._rows.addWidget(made)
