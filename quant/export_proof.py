@@ -25,6 +25,7 @@ from rushlight.quant.proof import Render, prove
 from rushlight.quant.proof_file import Check, Proof
 from rushlight.quant.proof_texts import HARD_TEXTS
 from rushlight.quant.rows import Floats
+from rushlight.quant.scaling_keys import scaling_of
 from rushlight.quant.settings_check import check_settings
 from rushlight.quant.weights_check import check_weights
 
@@ -162,7 +163,13 @@ def _weights(path: Path, source: Path, type_name: str, stop: Stop | None) -> Che
     if path.is_dir():
         with _rows(path) as rows:
             return check_weights(source, rows, type_name=type_name, stop=stop)
+    try:
+        scaling = scaling_of(check(path))
+    except Error as error:
+        return Check("weights", False, error.message, {})
     with _rows(source) as rows:
+        if scaling is not None:  # by what the file says; that the model is still the same, its answers have to show
+            rows = {name: scaling.scaled(name, tensor) for name, tensor in rows.items()}
         return check_weights(path, rows, stop=stop)
 
 

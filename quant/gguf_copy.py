@@ -12,11 +12,12 @@ from rushlight import Error
 from rushlight.quant.block_encoding import row_size
 from rushlight.quant.gguf_types import ARRAY, DEFAULT_ALIGNMENT, TENSOR_TYPES, VALUE_TYPES
 from rushlight.quant.gguf_values import GgufFile, LongArray, TensorInfo, unreadable
-from rushlight.quant.gguf_write import Typed, pack_value
+from rushlight.quant.gguf_write import Typed, Value, pack_value
 
 _NUMBERS: Final = {name: number for number, (name, _, _) in TENSOR_TYPES.items()}
 _VALUE_NUMBERS: Final = {name: number for number, (name, _, _) in VALUE_TYPES.items()}
 _SPLIT: Final = ("split.no", "split.count", "split.tensors.count", "general.alignment")
+_OF_ITS_MAKING: Final = "rushlight."  # keys that say how a file came of its source, not what it is
 
 
 def padded(n_bytes: int) -> int:
@@ -29,10 +30,11 @@ def size_as(tensor: TensorInfo, type_name: str) -> int:
 
 
 def copied_head(
-    source: GgufFile, tensors: Sequence[TensorInfo], types: Mapping[str, str], changed: Mapping[str, int | str]
+    source: GgufFile, tensors: Sequence[TensorInfo], types: Mapping[str, str], changed: Mapping[str, Value]
 ) -> bytes:
-    """Everything before the data of the first tensor. `changed` keys are uint32 or text."""
-    values = {key: _packed(source, key) for key in source.metadata if key not in _SPLIT}
+    """Everything before the data of the first tensor; the keys of `changed` beside the source's or in their place."""
+    kept = [key for key in source.metadata if key not in _SPLIT and not key.startswith(_OF_ITS_MAKING)]
+    values = {key: _packed(source, key) for key in kept}
     values |= {key: pack_value(value) for key, value in changed.items()}
     out = bytearray(b"GGUF" + struct.pack("<IQQ", 3, len(tensors), len(values)))
     for key, packed in values.items():

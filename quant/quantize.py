@@ -19,6 +19,7 @@ from rushlight.quant.blocks.format import Bytes, Floats
 from rushlight.quant.gguf_copy import copied_head, padded, size_as
 from rushlight.quant.gguf_tensors import GgufRows, GgufTensors
 from rushlight.quant.gguf_values import TensorInfo, read_at
+from rushlight.quant.gguf_write import Value
 from rushlight.quant.imatrix import ImportanceMatrix
 from rushlight.quant.rows import SLAB_BYTES
 from rushlight.quant.whole_file import whole_file
@@ -113,6 +114,7 @@ def make(
     n_threads: int = 1,
     by: By = "best",
     encoder: Encoder | None = None,
+    keys: Mapping[str, Value] | None = None,
     stop: Stop | None = None,
     on_progress: Callable[[Progress], None] | None = None,
 ) -> Made:
@@ -120,7 +122,8 @@ def make(
 
     `types` names the tensors' types instead (a plan); what it leaves out stays as it is. Tensors that have their type
     already are copied. With `by="ggml"` ggml's own quantizer makes the blocks, with "rushlight" our search wherever it
-    knows the type, with "best" our search but for the types it is not better at.
+    knows the type, with "best" our search but for the types it is not better at. `keys` are written beside those of the
+    source.
     """
     number = file_type_of(mixture)
     if types is None:
@@ -129,7 +132,9 @@ def make(
         infos = [tensor.info for tensor in opened.tensors.values()]
         types = {info.name: types.get(info.name, info.type_name) for info in infos}
         _check(infos, types, importance)
-        changed = {"general.file_type": number, "general.quantization_version": _QUANTIZATION_VERSION}
+        changed: dict[str, Value] = {
+            "general.file_type": number, "general.quantization_version": _QUANTIZATION_VERSION, **(keys or {}),
+        }  # fmt: skip
         head = copied_head(opened.file, infos, types, changed)
         total = sum(padded(size_as(info, types[info.name])) for info in infos)
         done = 0

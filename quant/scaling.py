@@ -87,12 +87,14 @@ class Scaling:
     """Scales by place, and what they do to each tensor."""
 
     def __init__(self, scales: Mapping[str, Floats], all_places: Iterable[Place]) -> None:
+        self.scales: dict[str, Floats] = {}
         self._columns: dict[str, Floats] = {}
         self._rows: dict[str, Floats] = {}
         for place in all_places:
             scale = scales.get(place.name)
             if scale is None:
                 continue
+            self.scales[place.name] = scale
             if scale.shape != (place.n_channels,) or not (np.isfinite(scale).all() and (scale > 0).all()):
                 raise ValueError(f"{place.name}: no positive scale for each of {place.n_channels} channels")
             for name in place.givers:

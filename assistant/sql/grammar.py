@@ -20,6 +20,7 @@ from collections.abc import Iterable
 from msgspec import Struct
 
 from rushlight.assistant.engine.request import Grammar
+from rushlight.assistant.sql.cues import Cues, cues_of
 from rushlight.assistant.sql.linking import Linked
 from rushlight.assistant.sql.trees import Node, Tree, join_trees, name_of, table_text
 from rushlight.assistant.sql.values import Column
@@ -28,6 +29,8 @@ MAX_RULES = 480  # the engine takes 500
 MAX_BYTES = 240_000
 _COMPARE = '(" = " | " <> " | " < " | " > " | " <= " | " >= ")'
 _EQUAL = '(" = " | " <> ")'
+_IS = '" = "'
+_MOST_FACTORS = 6  # numbers of a tree whose pairs are written out
 # Rare forms stand in the grammar only where the question has a word for them: a small model would take any.
 _SHARE_WORDS = ("share", "percent", "percentage", "ratio", "proportion", "rate", "%")
 _SPAN_WORDS = (
@@ -67,6 +70,7 @@ RARE_WORDS: frozenset[str] = frozenset().union(
     _HOUR_WORDS, _FULL_HOURS, _WEEK_WORDS, _DAY_WORDS,
 )  # fmt: skip
 _MONTH_DAY = "(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])"
+_YEARS_ENDS = "(01-01|12-31)"
 _ANY_YEAR = "(19|20)[0-9]{2}"
 _FEW_COUNTS = ("1", "3", "5", "10")  # of rows, where the question names no number
 
@@ -128,7 +132,12 @@ class _Writer:
 
     def __init__(self, linked: Linked, trees: list[Tree]) -> None:
         self._linked = linked
+        self._cues = cues_of(linked)
+        self._numbers = _numbers(linked.numbers, self._cues)
         self._trees = trees
+        self._said: set[tuple[str, str]] = set()  # columns of which something is said alone
+        self._asked: set[tuple[str, str]] = set()  # the same, or with a query inside
+        self._whole: set[str] = set()  # tables of which something is said
         self._limited = linked.says(*_LIMIT_WORDS) or any(
             word.isdigit() or word.endswith("est") for word in linked.words
         )
@@ -151,14 +160,19 @@ class _Writer:
     def lines(self) -> list[str]:
         lines = [
             "start: " + _any(f"q{k}" for k in range(len(self._trees))),
-            *_terminals(self._linked.numbers, self._linked.one_way, self._linked.row_numbers),
+            *_terminals(self._linked, self._numbers, self._cues),
         ]
-        for alias, node in self._nodes.items():
-            for column in node.table.columns:
-                lines += self._column_rules(alias, node, column)
-        for name, i in self._tables.items():
-            columns = self._nodes[name].table.columns
-            lines.append(f"s_{i}: " + _any(f"s{self._ids[name, column.name]}" for column in columns))
+        places = [(alias, node, column) for alias, node in self._nodes.items() for column in node.table.columns]
+        alone = {self._ids[alias, column.name]: self._alone(alias, node, column) for alias, node, column in places}
+        self._said = {(alias, column.name) for alias, _, column in places if alone[self._ids[alias, column.name]][0]}
+        self._whole = {name for name in self._tables if any(alias == name for alias, _ in self._said)}
+        for alias, node, column in places:
+            ways, more = alone[self._ids[alias, column.name]]
+            lines += [*more, *self._column_rules(alias, node, column, ways)]
+        for name in sorted(self._whole, key=self._tables.__getitem__):
+            i, columns = self._tables[name], self._nodes[name].table.columns
+            said = [f"s{self._ids[name, one.name]}" for one in columns if (name, one.name) in self._said]
+            lines.append(f"s_{i}: " + _any(said))
             lines.append(f'w_{i}: " WHERE " s_{i} (" AND " s_{i})?')
         for k, tree in enumerate(self._trees):
             lines += self._tree_rules(k, tree)
@@ -170,21 +184,25 @@ class _Writer:
 
     # -- what is said of one column ---------------------------------------------------------------------------------
 
-    def _column_rules(self, alias: str, node: Node, column: Column) -> list[str]:
+    def _alone(self, alias: str, node: Node, column: Column) -> tuple[list[str], list[str]]:
+        """(what is said of a column without another query, the rule of its texts)"""
         own, place = self._ids[alias, column.name], _place(alias, column)
         kind = self._kind(node, column)
         if kind == "key" and kind_of(column) == "text":  # codes are keys, too
             kind = "text"
-        ways = [f'{_text(place)} (" IS NULL" | " IS NOT NULL")']
-        lines = []
+        cues, ways, lines = self._cues, list[str](), list[str]()
+        if not (cues.strict and (column.not_null or self._is_number_of_rows(node, column))):
+            ways.append(f'{_text(place)} (" IS NULL" | " IS NOT NULL")')
         if kind == "text":
             held = self._linked.values.get(f"{node.table.name}.{column.name}", ())
             texts = _any(_text(literal(value)) for value in held if value.isprintable())
             if texts:
                 lines.append(f"L{own}: {texts}")
-                ways.append(f"{_text(place)} {_EQUAL} L{own}")
-                ways.append(f'{_text(place)} (" IN (" | " NOT IN (") L{own} (", " L{own}){{0,3}} ")"')
-            ways.append(f'{_text(place)} (" LIKE " | " NOT LIKE ") PATTERN')
+                ways.append(f"{_text(place)} {_EQUAL if cues.negates else _IS} L{own}")
+            if texts and cues.lists:
+                ways.append(f'{_text(place)} {self._maybe_not(" IN (")} L{own} (", " L{own}){{0,3}} ")"')
+            if cues.patterns:
+                ways.append(f"{_text(place)} {self._maybe_not(' LIKE ')} PATTERN")
         if kind == "date" and column.holds == "time" and self._timed:
             ways.append(f"""{_text(f"strftime('%H:%M', {place})")} {_COMPARE} CLOCK""")
         if kind == "date" and self._linked.says(*_WEEK_WORDS):
@@ -192,15 +210,8 @@ class _Writer:
             ways.append(f"{weekday} {_EQUAL} WEEKDAY")
             ways.append(f"""{weekday} (" IN ('0', '6')" | " NOT IN ('0', '6')")""")
         if kind == "date" and self._dated:
-            ways.append(f"{_text(place)} {_COMPARE} DATE")
-            if column.holds == "time":
-                ways.append(f"{_text(f'date({place})')} {_COMPARE} DATE")
-                ways.append(f'{_text(f"date({place})")} " BETWEEN " DATE " AND " DATE')
-            ways.append(f'{_text(place)} " BETWEEN " DATE " AND " DATE')
-            ways.append(f'{_text(place)} " LIKE " DATEPART')
-            year, month = f"strftime('%Y', {place})", f"strftime('%m', {place})"
-            ways += [f"{_text(year)} {_COMPARE} YEAR", f"{_text(month)} {_EQUAL} MONTH"]
-        if kind == "number":
+            ways += self._of_date(place, column)
+        if kind == "number" and self._numbers:
             ways.append(f"{_text(place)} {_COMPARE} NUMBER")
             ways.append(f'{_text(place)} " BETWEEN " NUMBER " AND " NUMBER')
         elif kind == "flag":
@@ -209,23 +220,55 @@ class _Writer:
             ways.append(f"{_text(place)} {_EQUAL} ROWNUMBER")
         elif kind == "key" and self._linked.row_numbers is None and self._linked.numbers != ():
             ways.append(f"{_text(place)} {_EQUAL} NUMBER")
-        if kind in ("number", "date"):
+        if kind in ("number", "date") and cues.compares:
             alike = [one for one in node.table.columns if one.name != column.name and self._kind(node, one) == kind]
             ways += [f"{_text(place)} {_COMPARE} {_text(_place(alias, one))}" for one in alike[:4]]
-        lines.append(f"s{own}: " + _any(ways))
-        lines.append(f"p{own}: " + _any([f"s{own}", *self._inner(node, column, place, kind)]))
+        return ways, lines
+
+    def _column_rules(self, alias: str, node: Node, column: Column, ways: list[str]) -> list[str]:
+        """The same as a rule, and with queries inside; none where nothing is said of it."""
+        own, lines = self._ids[alias, column.name], list[str]()
+        inner = self._inner(node, column, _place(alias, column), self._kind(node, column))
+        if ways:
+            lines.append(f"s{own}: " + _any(ways))
+        if ways or inner:
+            lines.append(f"p{own}: " + _any([f"s{own}" if ways else "", *inner]))
+            self._asked.add((alias, column.name))
         return lines
+
+    def _is_number_of_rows(self, node: Node, column: Column) -> bool:
+        """Whether it is the whole primary key, which is never missing."""
+        return column.key == 1 and sum(one.key > 0 for one in node.table.columns) == 1
+
+    def _maybe_not(self, said: str) -> str:
+        return f"({_text(said)} | {_text(' NOT' + said)})" if self._cues.negates else _text(said)
+
+    def _of_date(self, place: str, column: Column) -> list[str]:
+        """Comparisons with days, months and years."""
+        ways, year, month = [], f"strftime('%Y', {place})", f"strftime('%m', {place})"
+        if self._cues.years:
+            ways.append(f"{_text(place)} {_COMPARE} DATE")
+            if column.holds == "time":
+                ways.append(f"{_text(f'date({place})')} {_COMPARE} DATE")
+                ways.append(f'{_text(f"date({place})")} " BETWEEN " DATE " AND " DATE')
+            ways.append(f'{_text(place)} " BETWEEN " DATE " AND " DATE')
+            ways.append(f'{_text(place)} " LIKE " DATEPART')
+            ways.append(f"{_text(year)} {_COMPARE} YEAR")
+        if self._cues.months != ():
+            ways.append(f"{_text(month)} {_EQUAL} MONTH")
+        return ways
 
     def _inner(self, node: Node, column: Column, place: str, kind: str) -> list[str]:
         """Comparisons with what another query finds: the mean of the same column, or the keys of another table."""
         table, ways = node.table, []
-        if kind in ("number", "date"):
+        if kind in ("number", "date") and self._cues.means:
             source = f"({_place(table.name, column)}) FROM {table_text(self._linked, table)}"
             what = '("AVG" | "MAX" | "MIN")' if kind == "number" else '("MAX" | "MIN")'
-            times = '("1.5 * " | "2 * " | NUMBER " * ")? ' if kind == "number" else ""
+            factor = '("1.5 * " | "2 * " | NUMBER " * ")? ' if self._numbers else '("1.5 * " | "2 * ")? '
+            times = factor if kind == "number" else ""
             inner = f'"(SELECT " {times}{what} {_text(source)} {self._where(table.name)} ")"'
             ways.append(f'{_text(place)} (" = " | " < " | " > ") {inner}')
-        for owner, key in self._linked.keys:
+        for owner, key in self._linked.keys if self._cues.there else ():
             if key.columns == (column.name,) and owner == table.name:
                 ways.append(self._in(place, key.table, key.to_columns[0]))
             if key.to_columns == (column.name,) and key.table == table.name:
@@ -237,10 +280,10 @@ class _Writer:
         if found is None:
             return ""
         inner = f"SELECT {name_of(table)}.{name_of(column)} FROM {table_text(self._linked, found)}"
-        return f'{_text(place)} (" IN (" | " NOT IN (") {_text(inner)} {self._where(table)} ")"'
+        return f'{_text(place)} {self._maybe_not(" IN (")} {_text(inner)} {self._where(table)} ")"'
 
     def _where(self, table: str) -> str:
-        return f"(w_{self._tables[table]})?" if table in self._tables else ""
+        return f"(w_{self._tables[table]})?" if table in self._whole else ""
 
     # -- what is said of one tree -----------------------------------------------------------------------------------
 
@@ -250,32 +293,36 @@ class _Writer:
         for node in tree.nodes:
             for column in node.table.columns:
                 places[self._kind(node, column)].append(_place(node.alias, column))
-                predicates.append(f"p{self._ids[node.alias, column.name]}")
+                if (node.alias, column.name) in self._asked:
+                    predicates.append(f"p{self._ids[node.alias, column.name]}")
         columns = [place for kind in places.values() for place in kind]
-        numbers, dates = places["number"] + places["flag"], places["date"]
+        numbers, dates = places["number"] + (places["flag"] if self._cues.sums_flags else []), places["date"]
         has_values = bool(numbers or (dates and self._linked.says(*_SPAN_WORDS)))
         by_row = _any([f"g{k}", f"x{k}" if has_values else ""])
         lines = [
-            _query_rule(k, self._source(tree), limited=self._limited, direction=self._linked.direction),
+            *self._query_rules(k, self._source(tree), has_predicates=bool(predicates), by_row=by_row),
             f"i{k}: " + _any([f"e{k}", *self._windows(k)]),
             f"e{k}: " + _any([f"g{k}", f"a{k}", f"x{k}" if has_values else ""]),
             f'o{k}: e{k} (" DESC" | " ASC")?',
             f'v{k}: ({by_row}) (" DESC" | " ASC")?',
             *self._directed(k, by_row),
-            f"p{k}: " + _any(predicates),
+            *([f"p{k}: " + _any(predicates)] if predicates else []),
             f"c{k}: " + _any(_text(place) for place in columns),
         ]
         groups = [f"c{k}"]
+        least = f"c{k}"
+        if self._cues.strict:  # the least of a name or of a row's number says nothing
+            least = " | ".join([*([f"n{k}"] if numbers else []), *([f"d{k}"] if dates else [])])
         aggregates = [
             '"COUNT(*)"',
-            f'"COUNT(" ("DISTINCT ")? c{k} ")"',
-            f'("MIN(" | "MAX(") c{k} ")"',
+            f'"COUNT(DISTINCT " c{k} ")"' if self._cues.strict else f'"COUNT(" ("DISTINCT ")? c{k} ")"',
+            f'("MIN(" | "MAX(") ({least}) ")"' if least else "",
         ]
-        if self._linked.says(*_SHARE_WORDS):
+        if self._linked.says(*_SHARE_WORDS) and predicates:
             aggregates.append(f'"100.0 * SUM(" p{k} ") / COUNT(*)"')
         values = []
         if numbers:
-            values += [f"n{k}", f'n{k} (" * " | " + " | " - ") n{k}']
+            values += [f"n{k}", *(self._products(k, numbers) if self._cues.multiplies else [])]
             lines.append(f"n{k}: " + _any(_text(place) for place in numbers))
         if dates:
             parts = ["strftime('%Y', ", "strftime('%m', ", "strftime('%Y-%m', "]
@@ -288,9 +335,39 @@ class _Writer:
             lines.append(f"d{k}: " + _any(_text(place) for place in dates))
         if values:
             aggregates.append(f'("SUM(" | "AVG(") x{k} ")"')
-            aggregates.append(f'"ROUND(" ("SUM(" | "AVG(") x{k} "), " ("0" | "1" | "2") ")"')
+            if self._cues.rounds:
+                aggregates.append(f'"ROUND(" ("SUM(" | "AVG(") x{k} "), " ("0" | "1" | "2") ")"')
             lines.append(f"x{k}: " + _any(values))
         return [*lines, f"g{k}: " + _any(groups), f"a{k}: " + _any(aggregates)]
+
+    def _query_rules(self, k: int, source: str, *, has_predicates: bool, by_row: str) -> list[str]:
+        """Aggregates order groups only: without GROUP BY they would be misused where no other one stands.
+
+        Where the question asks for the most or the least of something, a limit comes with that order and no other. Of
+        a question that was read, rows, figures and groups are three forms: no name stands beside a figure of all rows.
+        """
+        both = '(" AND " | " OR ")' if self._cues.either else '" AND "'
+        where = f'(" WHERE " p{k} ({both} p{k}){{0,3}})?' if has_predicates else ""
+        having = f'(" HAVING " a{k} {_COMPARE} NUMBER)?' if self._numbers != () else ""
+        group = f'" GROUP BY " g{k} (", " g{k}){{0,2}} {having}'
+        by_group, by_rows = (f'(" ORDER BY " {rule}{k} (", " {rule}{k})?)?' for rule in "ov")
+        limit = ' (" LIMIT " COUNT)?' if self._limited else ""
+        if self._limited and self._linked.direction:
+            limit = ""
+            by_group, by_rows = (
+                f'({one} | " ORDER BY " {rule}{k} " LIMIT " COUNT)' for one, rule in ((by_group, "m"), (by_rows, "r"))
+            )
+        if not self._cues.strict:
+            start = f'"SELECT " ("DISTINCT ")? i{k} (", " i{k}){{0,5}} {source} {where}'
+            return [f"q{k}: {start} ({group} {by_group} | {by_rows}){limit}"]
+        rank = f' | "RANK() OVER (ORDER BY " ({by_row}) (" DESC")? ")"' if self._linked.says(*_RANK_WORDS) else ""
+        return [
+            f"f{k}: {source} {where}",
+            f"b{k}: {by_row}{rank}",
+            f'q{k}: "SELECT " a{k} (", " a{k}){{0,2}} f{k}'
+            f' | "SELECT " ("DISTINCT ")? b{k} (", " b{k}){{0,5}} f{k} {by_rows}{limit}'
+            f' | "SELECT " i{k} (", " i{k}){{0,5}} f{k} {group} {by_group}{limit}',
+        ]
 
     def _directed(self, k: int, by_row: str) -> list[str]:
         """Orders in the one direction that the question asks for, before a limit."""
@@ -298,6 +375,14 @@ class _Writer:
             return []
         way = '" DESC"' if self._linked.direction == "down" else '(" ASC")?'
         return [f"m{k}: e{k} {way}", f"r{k}: ({by_row}) {way}"]
+
+    def _products(self, k: int, numbers: list[str]) -> list[str]:
+        """Two numbers of a row; not one with itself, where that can be said shortly."""
+        signs = '(" * " | " + " | " - ")'
+        if not self._cues.strict or len(numbers) > _MOST_FACTORS:
+            return [f"n{k} {signs} n{k}"]
+        pairs = [(one, [other for other in numbers if other != one]) for one in numbers]
+        return [f"{_text(one)} {signs} ({_any(map(_text, others))})" for one, others in pairs if others]
 
     def _windows(self, k: int) -> list[str]:
         """Ranks and running totals, where the question asks for such."""
@@ -316,50 +401,39 @@ class _Writer:
         return " ".join([first, *(f'(" JOIN " | " LEFT JOIN ") {_text(join)}' for join in tree.joins)])
 
 
-def _terminals(numbers: tuple[str, ...] | None, one_too: bool, row_numbers: tuple[str, ...] | None) -> list[str]:
-    """Numbers and dates: those that the question names, so that none is made up; all kinds where it was not read. With
-    `one_too` a limit may also be 1 where the question names other numbers: who was taught knows when."""
-    number, count, year = r"[0-9]{1,9}(\.[0-9]{1,4})?", "[1-9][0-9]{0,2}", _ANY_YEAR
-    if numbers is not None:
-        number = _either([*numbers, "0", "1"])
-        counts = [one for one in numbers if one.isdigit() and 0 < int(one) < 1_000]
-        count = _either([*counts, *(("1",) if one_too else ())] if counts else _FEW_COUNTS)
-        years = [one for one in numbers if re.fullmatch(_ANY_YEAR, one)]
+def _numbers(named: tuple[str, ...] | None, cues: Cues) -> tuple[str, ...] | None:
+    """The numbers that columns may be compared with; None: any."""
+    return None if named is None else tuple(dict.fromkeys((*named, *cues.small)))
+
+
+def _terminals(linked: Linked, numbers: tuple[str, ...] | None, cues: Cues) -> list[str]:
+    """Numbers and dates: those that the question names, so that none is made up; all kinds where it was not read. Who
+    was taught knows when a limit is 1 though the question names other numbers."""
+    named, count, year = linked.numbers, "[1-9][0-9]{0,2}", _ANY_YEAR
+    number = r"[0-9]{1,9}(\.[0-9]{1,4})?" if numbers is None else _either(numbers)
+    if named is not None:
+        counts = [one for one in named if one.isdigit() and 0 < int(one) < 1_000]
+        count = _either([*counts, *(("1",) if linked.one_way else ())] if counts else _FEW_COUNTS)
+        years = [one for one in named if re.fullmatch(_ANY_YEAR, one)]
         year = _either([*years, *(str(int(one) + 1) for one in years)]) if years else _ANY_YEAR
+    month = "(0[1-9]|1[0-2])" if cues.months is None else _either(f"{one:02}" for one in cues.months)
+    part = f"(-{month})?" if cues.months != () else ""
     return [
-        f"NUMBER: /{number}/",
-        *([f"ROWNUMBER: /{_either(row_numbers)}/"] if row_numbers else []),
+        *([f"NUMBER: /{number}/"] if numbers != () else []),
+        *([f"ROWNUMBER: /{_either(linked.row_numbers)}/"] if linked.row_numbers else []),
         f"COUNT: /{count}/",
         f"YEAR: /'{year}'/",
-        r"MONTH: /'(0[1-9]|1[0-2])'/",
+        *([f"MONTH: /'{month}'/"] if cues.months != () else []),
         "CLOCK: /'([01][0-9]|2[0-3]):(00|15|30|45)'/",
         "WEEKDAY: /'[0-6]'/",
-        f"DATE: /'{year}-{_MONTH_DAY}'/",
-        f"DATEPART: /'{year}(-(0[1-9]|1[0-2]))?-%'/",
+        f"DATE: /'{year}-{_MONTH_DAY if cues.days else _YEARS_ENDS}'/",
+        f"DATEPART: /'{year}{part}-%'/",
         r"PATTERN: /'%?[^'%\\\x00-\x1f\x7f-\x9f]{1,30}%?'/",
     ]
 
 
 def _either(numbers: Iterable[str]) -> str:
     return "(" + "|".join(one.replace(".", r"\.") for one in dict.fromkeys(numbers)) + ")"
-
-
-def _query_rule(k: int, source: str, *, limited: bool, direction: str) -> str:
-    """Aggregates order groups only: without GROUP BY they would be misused where no other one stands.
-
-    Where the question asks for the most or the least of something, a limit comes with that order and no other.
-    """
-    where = f'(" WHERE " p{k} ((" AND " | " OR ") p{k}){{0,3}})?'
-    group = f'" GROUP BY " g{k} (", " g{k}){{0,2}} (" HAVING " a{k} {_COMPARE} NUMBER)?'
-    by_group, by_row = (f'(" ORDER BY " {rule}{k} (", " {rule}{k})?)?' for rule in "ov")
-    start = f'"SELECT " ("DISTINCT ")? i{k} (", " i{k}){{0,5}} {source} {where}'
-    if limited and direction:
-        by_group, by_row = (
-            f'({one} | " ORDER BY " {rule}{k} " LIMIT " COUNT)' for one, rule in ((by_group, "m"), (by_row, "r"))
-        )
-        return f"q{k}: {start} ({group} {by_group} | {by_row})"
-    limit = ' (" LIMIT " COUNT)?' if limited else ""
-    return f"q{k}: {start} ({group} {by_group} | {by_row}){limit}"
 
 
 def _place(alias: str, column: Column) -> str:

@@ -6,6 +6,8 @@ reads it. Of a large database the tables that the question is about are taken, i
 them where a grammar cannot hold all.
 """
 
+import re
+
 from msgspec.structs import replace
 
 from rushlight.assistant.sql.linking import (
@@ -29,6 +31,7 @@ _LEFT_OUT_WORDS = (
     "no not never none nobody nothing without except but neither nor other than contain contains containing"
 )
 _LEFT_OUT = frozenset(_LEFT_OUT_WORDS.split())
+_PARTS = re.compile(r"[A-Z]?[a-z]+|[A-Z]+|\d+")
 
 
 def fits_whole(known: Profiled) -> bool:
@@ -44,7 +47,10 @@ def link_taught(known: Profiled, question: str) -> Linked:
         order = {table.name: place for place, table in enumerate(known.schema.tables)}
         points = {table.name: float(len(part.tables) - place) for place, table in enumerate(part.tables)}
         tables = tuple(sorted(part.tables, key=lambda table: order.get(table.name, 0)))
-        return replace(part, tables=tables, points=points, one_way=True)
+        return replace(
+            part, must=_certain(known, question, part), tables=tables, points=points, one_way=True,
+            row_numbers=row_numbers_in(question),
+        )  # fmt: skip
     whole = link(known, question, whole=True, max_columns=MAX_COLUMNS)
     found = named_values(known, question)[:_MAX_FOUND]
     values: dict[str, tuple[str, ...]] = {}
@@ -73,6 +79,9 @@ def _certain(known: Profiled, question: str, whole: Linked) -> frozenset[str]:
     for place, value in named_values(known, question, codes=False):
         tables.setdefault(" ".join(WORD.findall(value.casefold())), set()).add(place.partition(".")[0])
     left = f" {' '.join(words)} "
+    for name in _names_of_several_words(known):  # no vehicle is meant by "car capacity"
+        many = f"{name[:-1]}ies" if name.endswith("y") else f"{name}s"
+        left = left.replace(f" {name} ", " | ").replace(f" {many} ", " | ")
     for plain in sorted(tables, key=len, reverse=True):  # breakfast is not meant by "breakfast was cold"
         if f" {plain} " in left:
             left = left.replace(f" {plain} ", " | ")
@@ -81,3 +90,11 @@ def _certain(known: Profiled, question: str, whole: Linked) -> frozenset[str]:
     there = {table.name for table in whole.tables}
     found = frozenset(next(iter(names)) for names in tables.values() if len(names) == 1)
     return found & there
+
+
+def _names_of_several_words(known: Profiled) -> list[str]:
+    """Those of tables and columns, as they are said, the longest first."""
+    tables = known.schema.tables
+    names = {" ".join(_PARTS.findall(name)).casefold() for table in tables
+             for name in (table.name, *(column.name for column in table.columns))}  # fmt: skip
+    return sorted((name for name in names if " " in name), key=lambda name: (-len(name), name))

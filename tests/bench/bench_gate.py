@@ -1,6 +1,7 @@
 """What the gate lets through: good adapters, bad ones made of them, and the base against itself. Not about speed.
 
-Three adapters are trained on short tasks with one right answer each (codes for tickets, facts out of notes, units).
+Three adapters are trained on short tasks with one right answer each (codes for tickets, facts out of notes, units), as
+`teach` trains for chats: with what the base says to other things beside it.
 Bad candidates: the adapter at four times its strength, one taught permuted answers, one taught in another chat format,
 noise in its matrices, a delay before each answer, one taught to refuse. Each is asked all items of its suite once, as
 it would be served, and held under the guards of the chat's scope, the export proof apart (it would know the edited
@@ -19,7 +20,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from measure import machine
@@ -30,6 +31,7 @@ from rushlight.assistant.app import App, open_app
 from rushlight.assistant.ask_options import AskOptions
 from rushlight.assistant.engine.request import LoraUse, Message
 from rushlight.assistant.events import TextDelta
+from rushlight.assistant.jobs.kind import JobContext
 from rushlight.assistant.jobs.kinds.quant_parts import renderer
 from rushlight.quant.unpack import unpack
 from rushlight.trainer.config import checked
@@ -40,14 +42,18 @@ from rushlight.trainer.evaluate.gate import decide
 from rushlight.trainer.evaluate.measuring import Row, run_suite
 from rushlight.trainer.evaluate.statistics import wilson
 from rushlight.trainer.evaluate.suite import Item, Suite, parse_suite, suite_bytes
+from rushlight.trainer.evaluate.usual import usual_answer
 from rushlight.trainer.export import export
 from rushlight.trainer.run import Places, prepare, train
 from rushlight.ui.work.answerers import ChatAnswerer
+from rushlight.ui.work.rehearsal import rehearsed
 
 N_TRAIN, N_ITEMS, N_DRAWN = 240, 220, 200
 DELAY_S = 0.5
+RATE = 3e-4  # of `teach` for chats
 BAD = ("scale x 4", "permuted", "other template", "noise", "delay", "refuses")
 Pair = tuple[str, str]
+T = TypeVar("T")
 
 
 # ---------------------------------------------------------------- the tasks
@@ -121,8 +127,12 @@ class Candidate:
     delay_s: float = 0.0
 
 
-def taught(work: Path, base: Path, name: str, pairs: Sequence[Pair], steps: int, template: str = "") -> Path:
-    """The GGUF adapter that was trained on these pairs; one that is there already is taken."""
+def taught(
+    work: Path, base: Path, name: str, pairs: Sequence[Pair], steps: int, template: str = "",
+    beside: Sequence[str] = (),
+) -> Path:  # fmt: skip
+    """The GGUF adapter that was trained on these pairs, with the lines `beside` them; one that is there already is
+    taken."""
     out = work / name
     found = out / f"{name}-adapter.gguf"
     if found.exists():
@@ -130,10 +140,11 @@ def taught(work: Path, base: Path, name: str, pairs: Sequence[Pair], steps: int,
     data = work / f"{name}.jsonl"
     lines = [{"messages": [{"role": "user", "content": asked}, {"role": "assistant", "content": said}]}
              for asked, said in pairs]  # fmt: skip
-    data.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    data.write_text("".join(f"{line}\n" for line in (*map(json.dumps, lines), *beside)))
     config = checked({
         "model": "m", "out": "o", "data": {"train": ["d"]}, "adapter": {"rank": 8, "alpha": 16},
-        "steps": {"batch": 8, "rate": 1e-3, "epochs": 50, "most": steps}, "machine": {"device": "cpu", "threads": 2},
+        "steps": {"batch": 8, "rate": RATE, "warmup": 0.05, "epochs": 50, "most": steps},
+        "machine": {"device": "cpu", "threads": 2},
         "keep": {"every": 1000}, "export": {"prove": False},
     })  # fmt: skip
     places = Places(base, (data,), (), out)
@@ -171,8 +182,10 @@ def with_noise(path: Path, target: Path, seed: int, strength: float = 2.0) -> Pa
     return target
 
 
-def candidates_of(task: str, work: Path, base: Path, steps: int, seeds: int) -> dict[str, list[Candidate]]:
-    """By what they are; "noise" has one for each seed."""
+def candidates_of(
+    task: str, work: Path, base: Path, steps: int, seeds: int, beside: Sequence[str]
+) -> dict[str, list[Candidate]]:
+    """By what they are; "noise" has one for each seed. All but those that refuse learn the lines `beside`, too."""
     from rushlight.assistant.engine.fallback_templates import FORMATS
 
     pairs = pairs_of(task)[0]
@@ -182,14 +195,14 @@ def candidates_of(task: str, work: Path, base: Path, steps: int, seeds: int) -> 
     permuted = [(asked, said) for (asked, _), said in zip(pairs, answers, strict=True)]
     refused = [(asked, "I'm sorry, but I can't help with that.") for one in TASKS for asked, _ in pairs_of(one)[0]]
     random.Random("refused").shuffle(refused)
-    good = taught(work, base, task, pairs, steps)
+    good = taught(work, base, task, pairs, 2 * steps, beside=beside)
+    wrong = taught(work, base, f"{task}-permuted", permuted, steps, beside=beside)
+    other = taught(work, base, f"{task}-template", pairs, steps, FORMATS["zephyr"], beside)
     return {
         "good": [Candidate(task, good)],
         "scale x 4": [Candidate(f"{task}-x4", good, scale=4.0)],
-        "permuted": [Candidate(f"{task}-permuted", taught(work, base, f"{task}-permuted", permuted, steps))],
-        "other template": [
-            Candidate(f"{task}-template", taught(work, base, f"{task}-template", pairs, steps, FORMATS["zephyr"]))
-        ],
+        "permuted": [Candidate(f"{task}-permuted", wrong)],
+        "other template": [Candidate(f"{task}-template", other)],
         "noise": [
             Candidate(f"{task}-noise{seed}", with_noise(good, work / f"{task}-noise{seed}.gguf", seed))
             for seed in range(seeds)
@@ -261,7 +274,8 @@ def work_folder(given: Path | None) -> Iterator[Path]:
         yield Path(name)
 
 
-def drawn(rows: Sequence[Row], seed: int) -> list[Row]:
+def drawn(rows: Sequence[T], seed: int) -> list[T]:
+    """The same places for one seed, whether items or rows are drawn."""
     return random.Random(seed).sample(list(rows), min(N_DRAWN, len(rows)))
 
 
@@ -283,7 +297,7 @@ def base_against_base(answers: Mapping[str, Sequence[Row]], draws: int) -> tuple
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seeds", type=int, default=5)
-    parser.add_argument("--steps", type=int, default=60, help="of each training")
+    parser.add_argument("--steps", type=int, default=60, help="of a bad training; of a good one twice as many")
     parser.add_argument("--tasks", default=",".join(TASKS))
     parser.add_argument("--work", type=Path, default=None, help="keep what was trained and answered, and go on with it")
     given = parser.parse_args()
@@ -295,14 +309,18 @@ def main() -> None:
         base = work / "base"
         if not base.exists():
             unpack(demo_model(), base)
+        context = JobContext(
+            app, "gate", work, Stop(), checkpoint=None, tell=lambda _: None, save=lambda _: None, further=lambda: None
+        )
+        beside = rehearsed(context, app.model(), N_TRAIN)
         for task in given.tasks.split(","):
             suite = suite_of(task)
             known: dict[str, Answer] = {}
-            for kind, listed in candidates_of(task, work, base, given.steps, given.seeds).items():
+            for kind, listed in candidates_of(task, work, base, given.steps, given.seeds, beside).items():
                 for one in listed:
                     rows = measured(app, suite, one, work, known)
                     seeds = range(given.seeds) if len(listed) == 1 else [listed.index(one)]
-                    decided(app, kind, one, rows, seeds, work, wrong, tried)
+                    decided(app, suite, kind, one, rows, seeds, work, wrong, tried)
             sampled[task] = run_suite(
                 suite, Sampled(app, 1), Sampled(app, 2), keep=work / f"{task}-sampled.kept", sides="sampled"
             )
@@ -310,11 +328,13 @@ def main() -> None:
 
 
 def decided(
-    app: App, kind: str, one: Candidate, rows: Sequence[Row], seeds: Sequence[int] | range, work: Path,
+    app: App, suite: Suite, kind: str, one: Candidate, rows: Sequence[Row], seeds: Sequence[int] | range, work: Path,
     wrong: dict[str, int], tried: dict[str, int],
 ) -> None:  # fmt: skip
     """The gate's decisions on one candidate. Guards are only held where the suite was won for some seed."""
-    verdicts = [decide(drawn(rows, seed), [], seed=seed) for seed in seeds]
+    verdicts = [
+        decide(drawn(rows, seed), [], usual=usual_answer(drawn(suite.items, seed)), seed=seed) for seed in seeds
+    ]
     held = guarded(app, one, work) if any(verdict.passed for verdict in verdicts) else []
     passed = [verdict.passed and all(guard.passed for guard in held) for verdict in verdicts]
     tried[kind] = tried.get(kind, 0) + len(passed)

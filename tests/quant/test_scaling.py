@@ -9,10 +9,13 @@ import pytest
 
 from rushlight import Error
 from rushlight.quant import awq, ggml, quantize, smoothquant
+from rushlight.quant.export_proof import prove_file
 from rushlight.quant.gguf_check import check
+from rushlight.quant.gguf_write import Value
 from rushlight.quant.imatrix import collect
 from rushlight.quant.moments import Moments, collect_moments
 from rushlight.quant.scaling import ScaledEncoder, Scaling, places
+from rushlight.quant.scaling_keys import keep_scaling, kept_scaling, scaling_keys
 
 TEXT = "the capital of France is Paris and the world is a user of words " * 30
 
@@ -58,6 +61,42 @@ def test_scaled_quantized_and_fed_back(gguf_builder: ModuleType, tmp_path: Path)
     before = _logits(model)
     for made in (plain, fed):
         assert np.abs(_logits(made) - before).mean() < 0.15 * np.abs(before).mean()
+
+
+def test_the_proof_of_a_scaled_file_needs_its_scales(gguf_builder: ModuleType, tmp_path: Path) -> None:
+    model: Path = gguf_builder.tiny_llama_gguf(tmp_path / "m.gguf")
+    scaling, made = _random_scaling(model, 0.5), tmp_path / "made.gguf"
+
+    def weights_pass(keys: dict[str, Value]) -> tuple[bool, str]:
+        encoder = ScaledEncoder(scaling)
+        quantize.make(model, made, "Q8_0", types=ggml.mixture_types(model, "Q8_0"), encoder=encoder, keys=keys)
+        (found,) = [one for one in prove_file(made, model).checks if one.name == "weights"]
+        return bool(found.passed), found.detail
+
+    right = scaling_keys(scaling)
+    assert weights_pass(right) == (True, "The weights are those of the source.")
+    name, scale = next(iter(right.items()))
+    assert isinstance(scale, list)
+    assert not weights_pass({})[0]
+    assert not weights_pass({**right, name: [2 * float(one) for one in scale]})[0]
+    for wrong in ([0.0] * len(scale), scale[1:], [float("nan")] * len(scale), "text", 3):
+        passed, said = weights_pass({**right, name: wrong})
+        assert not passed and "is damaged" in said
+    assert "is damaged" in weights_pass({**right, "rushlight.scale.blk.0.nothing": [1.0]})[1]
+
+
+def test_scales_are_kept_whole_and_of_their_model(gguf_builder: ModuleType, tmp_path: Path) -> None:
+    model: Path = gguf_builder.tiny_llama_gguf(tmp_path / "m.gguf")
+    other: Path = gguf_builder.tiny_llama_gguf(tmp_path / "other.gguf", n_embd=128)
+    scaling, kept = _random_scaling(model), tmp_path / "scales.npz"
+    assert kept_scaling(kept, model) is None
+    keep_scaling(kept, scaling)
+    found = kept_scaling(kept, model)
+    assert found is not None and set(found.scales) == set(scaling.scales)
+    assert all(np.array_equal(found.scales[name], one) for name, one in scaling.scales.items())
+    assert kept_scaling(kept, other) is None
+    kept.write_bytes(kept.read_bytes()[:-200])
+    assert kept_scaling(kept, model) is None
 
 
 def test_other_architectures_are_refused() -> None:

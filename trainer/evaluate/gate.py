@@ -2,6 +2,7 @@
 
 It wins when the interval of the paired difference lies above 0 and chance alone would seldom give so much: two looks,
 because the bootstrap is too sure of itself where few items differ. Base against base passes in fewer than 5 of 100.
+Where a suite has single right answers it must win against the most frequent of them as well, said to everything.
 """
 
 from collections.abc import Sequence
@@ -11,6 +12,7 @@ from typing import Any, Final
 from rushlight.trainer.evaluate.guards import Guarded
 from rushlight.trainer.evaluate.measuring import Row
 from rushlight.trainer.evaluate.statistics import Paired, paired, wilson
+from rushlight.trainer.evaluate.usual import Usual
 
 MOST_CHANCE: Final = 0.025  # one-sided
 _SHOWN: Final = 12  # answers side by side
@@ -26,15 +28,22 @@ class Verdict:
     reasons: tuple[str, ...]  # sentences; empty where it passed
 
 
-def decide(rows: Sequence[Row], guards: Sequence[Guarded], *, seed: int = 0) -> Verdict:
-    """The verdict on what was measured."""
+def decide(rows: Sequence[Row], guards: Sequence[Guarded], *, usual: Usual | None = None, seed: int = 0) -> Verdict:
+    """The verdict on what was measured. `usual`: of the same items, in their order."""
     own = paired(
         [one.base.score for one in rows], [one.candidate.score for one in rows], [one.cluster for one in rows],
         seed=seed,
     )  # fmt: skip
     reasons = []
-    if not (own.low > 0 and own.chance <= MOST_CHANCE):
+    if not _is_won(own):
         reasons.append(_not_won(own))
+    elif usual is not None:
+        said = paired(usual.scores, [one.candidate.score for one in rows], [one.cluster for one in rows], seed=seed)
+        if not _is_won(said):
+            reasons.append(
+                f"It is hardly better than one answer to everything: {said.candidate:.1%} right, "
+                f"{said.base:.1%} by saying {usual.answer[:60]!r} always."
+            )
     reasons += [one.detail for one in guards if not one.passed]
     return Verdict(not reasons, own, tuple(guards), tuple(reasons))
 
@@ -57,6 +66,10 @@ def report_of(verdict: Verdict, rows: Sequence[Row], asked: dict[str, str]) -> d
             for one in _telling(rows)
         ],
     }  # fmt: skip
+
+
+def _is_won(found: Paired) -> bool:
+    return found.low > 0 and found.chance <= MOST_CHANCE
 
 
 def _telling(rows: Sequence[Row]) -> list[Row]:

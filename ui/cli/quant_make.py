@@ -103,10 +103,13 @@ def calibrate(
 @click.option("--plan", type=_FILE, help=text("A plan that names the type of each tensor."))
 @click.option(
     "--method",
-    type=click.Choice(["search", "gptq", "ggml"]),
+    type=click.Choice(["search", "gptq", "smoothquant", "ggml"]),
     default="search",
     show_default=True,
-    help=text("How blocks are found: by search, with error feedback (slower, loses less), or by ggml."),
+    help=text(
+        "How blocks are found: by search, with error feedback (gptq: slower, loses less), with scales folded in before "
+        "it (smoothquant: slowest, loses least; needs PyTorch), or by ggml."
+    ),
 )
 @texts
 @chats

@@ -74,7 +74,7 @@ def kinds() -> tuple[tuple[str, str], ...]:
     """(kind, words) of what can be learned from."""
     return (
         ("database", text("A database")),
-        ("feedback", text("My corrections and thumbs")),
+        ("feedback", text("My corrections")),
         ("imported", text("Files of examples")),
     )
 

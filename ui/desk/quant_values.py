@@ -8,7 +8,7 @@ from typing import Literal, TypeAlias
 
 TargetKind: TypeAlias = Literal["type", "size", "card", "speed"]
 TextKind: TypeAlias = Literal["sample", "chats", "files", "none"]
-Method: TypeAlias = Literal["search", "gptq", "ggml"]
+Method: TypeAlias = Literal["search", "gptq", "smoothquant", "ggml"]
 ProofState: TypeAlias = Literal["passed", "failed", "partial", ""]
 
 

@@ -116,7 +116,7 @@ QCheckBox:focus, QRadioButton:focus {{ border: 2px solid {t.accent}; padding: {p
 QCheckBox::indicator, QRadioButton::indicator {{ width: {px(14)}px; height: {px(14)}px; border: 1px solid {t.muted};
     background: {t.surface}; }}
 QCheckBox::indicator {{ border-radius: {px(4)}px; }}
-QRadioButton::indicator {{ border-radius: {px(8)}px; }}
+QRadioButton::indicator {{ border-radius: {(px(14) + 2) // 2}px; }}
 QCheckBox::indicator:checked, QRadioButton::indicator:checked {{ background: {t.accent}; border-color: {t.accent}; }}
 QCheckBox::indicator:checked {{ image: url(sheet:{t.name}/check.svg); }}
 QRadioButton::indicator:checked {{ image: url(sheet:{t.name}/dot.svg); }}

@@ -83,14 +83,14 @@ def new_rows(state: LearnState, width: int) -> list[ListRow]:
         ListRow("minutes", (RowLine(((f"{text('Time')}  ", "muted"), (slider(wish), "flame"))),
                             *lines_of(text("about {n} minutes for all of it: examples, training, export, evaluation",
                                          n=wish.minutes), "muted", width))),
-        row("expert", f"{'☑' if wish.is_expert else '☐'} {text('Every setting of the training')}"),
+        row("expert", f"{'☑' if wish.is_expert else '☐'} {text('Every setting')}"),
         *(setting_rows(state, width) if wish.is_expert else ()),
         *([heading("")] if wish.is_expert else ()),
         row("promotes", f"{'☑' if wish.promotes else '☐'} {text('Let it serve if the gate lets it through')}"),
     ]  # fmt: skip
     if state.can_start:
-        planning = f"{text('Work out memory and time')}: {state.planning}" if state.planning else ""
-        rows += [row("plan", planning or text("Work out memory and time"), meaning="muted" if planning else "accent"),
+        planning = f"{text('Plan memory and time')}: {state.planning}" if state.planning else ""
+        rows += [row("plan", planning or text("Plan memory and time"), meaning="muted" if planning else "accent"),
                  row("teach", text("Teach it"), meaning="accent")]  # fmt: skip
     rows += said(missing(state), "muted", width)
     if state.forecast is not None:

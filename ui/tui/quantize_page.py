@@ -236,7 +236,8 @@ def _texts() -> list[tuple[str, str]]:
 def _methods() -> list[tuple[str, str]]:
     return [
         ("search", text("Search: fast, no worse than llama.cpp's own")),
-        ("gptq", text("Error feedback: slower, loses least")),
+        ("gptq", text("Error feedback: slower, loses less")),
+        ("smoothquant", text("Error feedback after SmoothQuant: slowest, loses least")),
         ("ggml", text("llama.cpp's own")),
     ]
 

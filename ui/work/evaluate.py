@@ -54,6 +54,7 @@ class EvaluateKind:
 def evaluate_adapter(context: JobContext, arguments: EvaluateArguments) -> dict[str, Any]:
     """Measure, decide, record; the report. A step of other jobs too: what is known so far lies in the job's folder."""
     from rushlight.trainer.evaluate.gate import decide, report_of
+    from rushlight.trainer.evaluate.usual import usual_answer
 
     registry = context.app.registry
     adapter = registry.find(arguments.adapter)
@@ -61,7 +62,7 @@ def evaluate_adapter(context: JobContext, arguments: EvaluateArguments) -> dict[
     suite = _suite(context, arguments, adapter)
     rows = _own_suite(context, arguments, adapter, model, suite)
     guards = _guards(context, arguments, adapter, model, rows) if arguments.guards else []
-    verdict = decide(rows, guards)
+    verdict = decide(rows, guards, usual=usual_answer(suite.items))
     report = {
         "adapter": adapter.name, "scope": adapter.scope, "base": model.id, "suite": suite.name,
         "suite_sha256": suite.sha256, "adapter_sha256": adapter.sha256, "base_sha256": model.sha256,

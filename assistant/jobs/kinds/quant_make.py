@@ -1,5 +1,6 @@
-"""The job that quantizes a GGUF file and proves it: by search, with error feedback, or by ggml; also for the user's own
-use, where it calibrates on their chats and documents first and looks at others of them afterwards.
+"""The job that quantizes a GGUF file and proves it: by search, with error feedback (and scales folded in before it), or
+by ggml; also for the user's own use, where it calibrates on their chats and documents first and looks at others of them
+afterwards.
 
 Tensors that took long are kept until the file is whole, so a killed job goes on after the last one.
 """
@@ -7,7 +8,7 @@ Tensors that took long are kept until the file is whole, so a killed job goes on
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
 import msgspec
 
@@ -20,11 +21,17 @@ from rushlight.assistant.jobs.kinds.model_memory import WORK_BYTES
 if TYPE_CHECKING:
     from rushlight.quant.imatrix import ImportanceMatrix
     from rushlight.quant.quantize import Encoder
+    from rushlight.quant.scaling import Scaling
     from rushlight.quant.texts import Part
 
 _N_CTX = 512
 _CALIBRATION_WINDOWS = 128  # 65,536 tokens; a quarter of that loses 15 % more with error feedback
+_SCALING_WINDOWS = 64
 _EVALUATION_WINDOWS = 16
+
+
+Method: TypeAlias = Literal["search", "gptq", "smoothquant", "ggml"]
+FEEDS_BACK: Final = ("gptq", "smoothquant")  # methods that look at a text
 
 
 class QuantMake(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -33,7 +40,7 @@ class QuantMake(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     source: str  # absolute
     target: str  # absolute
     type_name: str = ""  # may be left out with a plan
-    method: Literal["search", "gptq", "ggml"] = "search"
+    method: Method = "search"
     imatrix: str = ""
     plan: str = ""
     texts: list[str] = []
@@ -54,7 +61,7 @@ class QuantMakeKind:
         return f"Quantize {Path(arguments.source).name} to {arguments.type_name or 'a plan'}"
 
     def memory_bytes(self, arguments: QuantMake) -> int:
-        return WORK_BYTES * (4 if arguments.method == "gptq" else 1)
+        return WORK_BYTES * (4 if arguments.method in FEEDS_BACK else 1)
 
     def run(self, context: JobContext, arguments: QuantMake) -> Iterator[JobEvent]:
         work = _Work(context, arguments)
@@ -103,7 +110,7 @@ class _Work:
         kind = mixture_of(check(self.source))
         if kind not in ("F32", "F16", "BF16"):
             yield Notice("requantized", f"{self.source.name} is quantized itself ({kind}); what that lost stays lost.")
-        if self.arguments.method == "gptq" and not self.arguments.for_my_use:
+        if self.arguments.method in FEEDS_BACK and not self.arguments.for_my_use:
             notice = quant_parts.given_text(self.arguments.texts, self.arguments.chats, self.arguments.documents)
             if notice is not None:
                 yield notice
@@ -111,11 +118,15 @@ class _Work:
     def make(self, state: dict[str, Any]) -> dict[str, Any]:
         from rushlight.quant import quantize
         from rushlight.quant.proof_file import proof_path
+        from rushlight.quant.scaling_keys import scaling_keys
 
         mixture, types = self._types()
+        if self.arguments.method == "smoothquant":
+            self._can_scale()
         importance = self._importance(state)
         if types is None:
             types = quantize.types_of(self.source, mixture, has_importance=importance is not None)
+        scaling = self._scaling() if self.arguments.method == "smoothquant" else None
         made = quantize.make(
             self.source,
             self.target,
@@ -124,7 +135,8 @@ class _Work:
             importance=importance,
             n_threads=self.n_threads,
             by="ggml" if self.arguments.method == "ggml" else "best",
-            encoder=self._encoder(types, state),
+            encoder=self._encoder(types, state, importance, scaling),
+            keys=scaling_keys(scaling) if scaling is not None else None,
             stop=self.context.stop,
             on_progress=self.context.tell,
         )
@@ -180,24 +192,58 @@ class _Work:
             on_part=on_part,
         )
 
-    def _encoder(self, types: dict[str, str], state: dict[str, Any]) -> "Encoder | None":
-        if self.arguments.method != "gptq":
+    def _can_scale(self) -> None:
+        """Said before anything is calibrated, which may take long."""
+        from rushlight.quant.gguf_check import check
+        from rushlight.quant.gptq import require_torch
+        from rushlight.quant.scaling import places
+
+        file = check(self.source)
+        places(file, file.tensors)
+        require_torch("SmoothQuant")
+
+    def _scaling(self) -> "Scaling":
+        """The scales of a job are found once: what is kept of its tensors was made with them."""
+        from rushlight.quant.scaling_keys import keep_scaling, kept_scaling
+        from rushlight.quant.smoothquant import find_scaling
+
+        path = self.context.folder / "scales.npz"
+        known = kept_scaling(path, self.source)
+        if known is not None:
+            return known
+        text, _ = self._text()
+        found = find_scaling(
+            self.source, text, n_ctx=_N_CTX, most_windows=_SCALING_WINDOWS, n_threads=self.n_threads,
+            stop=self.context.stop, on_progress=self.context.tell,
+        )  # fmt: skip
+        keep_scaling(path, found)
+        return found
+
+    def _encoder(
+        self, types: dict[str, str], state: dict[str, Any], importance: "ImportanceMatrix | None",
+        scaling: "Scaling | None",
+    ) -> "Encoder | None":  # fmt: skip
+        if self.arguments.method not in FEEDS_BACK:
             return None
         from rushlight.quant.gptq import ErrorFeedback
         from rushlight.quant.kept_rows import KeptRows
+        from rushlight.quant.scaling import ScaledEncoder
 
         text, _ = self._text()
-        feedback = ErrorFeedback(
+        encoder: Encoder = ErrorFeedback(
             self.source,
             text,
             types,
+            scaling=scaling,
             n_ctx=_N_CTX,
             most_windows=_CALIBRATION_WINDOWS,
             n_threads=self.n_threads,
             stop=self.context.stop,
             on_progress=self.context.tell,
         )
-        return KeptRows(feedback, _kept(self.context), lambda n_kept: self.context.save_checkpoint(state))
+        if scaling is not None:
+            encoder = ScaledEncoder(scaling, importance, inner=encoder, n_threads=self.n_threads)
+        return KeptRows(encoder, _kept(self.context), lambda n_kept: self.context.save_checkpoint(state))
 
     def _text(self, part: "Part" = "calibrate") -> tuple[str, str]:
         told = self.arguments

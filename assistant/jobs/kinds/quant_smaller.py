@@ -28,7 +28,7 @@ class QuantSmaller(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     size_bytes: int = 0
     card_bytes: int = 0
     n_ctx: int = 8192  # beside the model on the card
-    method: Literal["search", "gptq", "ggml"] = "search"
+    method: quant_make.Method = "search"
     text: Literal["none", "sample", "chats", "files"] = "sample"  # to calibrate on
     files: list[str] = []
     n_threads: int = 0
@@ -45,7 +45,9 @@ class QuantSmallerKind:
         return f"Make {Path(arguments.source).name} smaller: {wanted}"
 
     def memory_bytes(self, arguments: QuantSmaller) -> int:
-        return loaded_bytes([arguments.source], work_bytes=WORK_BYTES * (4 if arguments.method == "gptq" else 1))
+        return loaded_bytes(
+            [arguments.source], work_bytes=WORK_BYTES * (4 if arguments.method in quant_make.FEEDS_BACK else 1)
+        )
 
     def run(self, context: JobContext, arguments: QuantSmaller) -> Iterator[JobEvent]:
         steps = _Steps(context, arguments)
@@ -164,7 +166,7 @@ class _Steps:
 
     def making(self) -> quant_make.QuantMake:
         wanted = self._arguments
-        looks_at_text = wanted.method == "gptq" or self._is_for_own_use
+        looks_at_text = wanted.method in quant_make.FEEDS_BACK or self._is_for_own_use
         return quant_make.QuantMake(
             source=wanted.source, target=wanted.target, type_name=wanted.type_name, method=wanted.method,
             imatrix=self._matrix, plan=self._plan, for_my_use=self._is_for_own_use, n_threads=wanted.n_threads,

@@ -1,6 +1,7 @@
 """The jobs of quantization, run here without a host: what they come to, and how they go on after they were killed."""
 
 import json
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
@@ -15,6 +16,7 @@ from rushlight.assistant.jobs.kind import JobContext, JobResult, checked_argumen
 from rushlight.assistant.jobs.kinds import quant_parts, quant_plan
 from rushlight.assistant.jobs.registry import find_kind
 from rushlight.quant import calibrating, imatrix
+from rushlight.quant.gguf_check import check
 from rushlight.quant.proof_file import read_proof
 
 TEXT = "the capital of France is Paris and the world is a user of words "
@@ -125,6 +127,40 @@ def test_a_killed_quantization_goes_on_and_so_does_its_proof(
     assert result["proof"]["state"] == "passed" and result["types"]["Q4_0"] > 10
     assert read_proof(tmp_path / "q.gguf", with_digest=True) is not None
     assert not (bench.folder / "tensors").exists()
+
+
+@pytest.mark.torch
+def test_scales_are_folded_in_once_and_the_proof_knows_them(
+    bench: Bench, tiny_gguf: Path, notes: Path, tmp_path: Path
+) -> None:
+    given = {
+        "source": str(tiny_gguf), "target": str(tmp_path / "q.gguf"), "type_name": "Q4_0", "method": "smoothquant",
+        "texts": [str(notes)],
+    }  # fmt: skip
+    with pytest.raises(Killed):
+        bench.run("quant-make", die_at=4, **given)
+    scales = (bench.folder / "scales.npz").read_bytes()
+    result = bench.run("quant-make", **given)
+    assert (bench.folder / "scales.npz").read_bytes() == scales
+    assert result["proof"]["state"] == "passed" and result["types"]["Q4_0"] > 10
+    keys = [key for key in check(tmp_path / "q.gguf").metadata if key.startswith("rushlight.scale.blk.")]
+    assert keys
+    bench.saved = None
+    again = bench.run("quant-make", **{**given, "source": given["target"], "target": str(tmp_path / "again.gguf"),
+                                       "type_name": "Q8_0", "method": "search"})  # fmt: skip
+    assert again["proof"]["state"] == "passed", "the scales of its source are not its own"
+    assert not [key for key in check(tmp_path / "again.gguf").metadata if key.startswith("rushlight.scale.")]
+
+
+def test_without_torch_nothing_is_calibrated_first(
+    bench: Bench, tiny_gguf: Path, notes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "torch", None)
+    monkeypatch.setattr(calibrating, "collect_in_parts", lambda *_, **__: pytest.fail("calibrated"))
+    with pytest.raises(Error) as refused:
+        bench.run("quant-make", source=str(tiny_gguf), target=str(tmp_path / "q.gguf"), type_name="Q4_0",
+                  method="smoothquant", texts=[str(notes)])  # fmt: skip
+    assert refused.value.kind == "no-torch"
 
 
 def test_for_my_use(bench: Bench, wide: Path, tmp_path: Path) -> None:

@@ -8,6 +8,8 @@ import pytest
 from rushlight.trainer.evaluate.gate import decide
 from rushlight.trainer.evaluate.measuring import Row, Side
 from rushlight.trainer.evaluate.statistics import paired, wilson
+from rushlight.trainer.evaluate.suite import Item
+from rushlight.trainer.evaluate.usual import usual_answer
 
 
 def rows(base: list[float], candidate: list[float]) -> list[Row]:
@@ -82,3 +84,18 @@ def test_intervals_hold_the_truth() -> None:
         found = paired(base.astype(float).tolist(), candidate.astype(float).tolist())
         held += found.low <= 0.15 <= found.high
     assert 0.92 <= held / 600 <= 0.975
+
+
+def test_one_answer_to_everything_is_no_gain() -> None:
+    items = [Item(id=str(at), prompt="?", scorer="exact", reference="A" if at % 4 else "B") for at in range(100)]
+    usual = usual_answer(items)
+    assert usual is not None and usual.answer == "A" and sum(usual.scores) == 75
+    always = rows([0.0] * 100, list(usual.scores))
+    assert decide(always, []).passed and not decide(always, [], usual=usual).passed
+    (said,) = decide(always, [], usual=usual).reasons
+    assert said == "It is hardly better than one answer to everything: 75.0% right, 75.0% by saying 'A' always."
+    assert decide(rows([0.0] * 100, [1.0] * 95 + [0.0] * 5), [], usual=usual).passed
+    assert usual_answer([]) is None
+    assert usual_answer([Item(id="1", prompt="?", scorer="judge")]) is None
+    of_sql = usual_answer([Item(id="1", prompt="?", scorer="sql-execution", reference={"sql": "SELECT 1"})])
+    assert of_sql is not None and of_sql.answer == "SELECT 1"

@@ -76,6 +76,24 @@ def test_an_empty_page_leads_to_a_model(page: Any, found: list[Found], frame: An
     assert frame.shown_pages == ["models"] and frame.ran == ["models.get"]
 
 
+@pytest.mark.parametrize("kind", ["database", "feedback", "imported"])
+def test_at_300_percent_what_is_new_is_not_out_of_sight(page: Any, theme: Any, qtbot: Any, kind: str) -> None:
+    """A window of 1,000 pixels leaves a page about 770."""
+    shown = page()
+    shown.new.kinds[kind].click()
+    theme.set_scale(3.0)
+    try:
+        shown.resize(770, 700)
+        bar = shown._column.horizontalScrollBar()
+        qtbot.waitUntil(lambda: shown.width() == 770 and bar.maximum() == 0)
+        shown.new.expert.wanted.click()
+        qtbot.waitUntil(lambda: shown.desk.state.wish.is_expert)
+        qtbot.waitUntil(lambda: bar.maximum() == 0)
+        assert shown.new.promotes.accessibleName() == "Let it serve if the gate lets it through"
+    finally:
+        theme.set_scale(1.0)
+
+
 def test_what_is_to_be_taught_is_chosen_and_begun(page: Any, qtbot: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     shown = page()
     assert not shown.new.teach_button.isEnabled(), "no file yet"

@@ -1,7 +1,7 @@
 """Every setting of a teaching's training, each with what it does and costs; and what all of it would take."""
 
 from functools import partial
-from typing import Any, Protocol, TypeAlias
+from typing import Any, Final, Protocol, TypeAlias
 
 from PySide6.QtWidgets import QCheckBox, QFormLayout, QLabel, QVBoxLayout, QWidget
 
@@ -15,6 +15,7 @@ from rushlight.ui.gui.widgets import FlowLayout, button, label
 from rushlight.ui.words import text
 
 Input: TypeAlias = LineEditor | ChoiceEditor
+_WIDEST_FIELD: Final = 520  # pixels: what a narrow window leaves at the largest size of text
 
 
 class Setting(Protocol):
@@ -36,7 +37,7 @@ class ExpertPart(QWidget):
         self.problems: dict[str, QLabel] = {}
         self._titles: list[QLabel] = []
         self._kind = ""
-        self.wanted = QCheckBox(text("Every setting of the training").replace("&", "&&"))
+        self.wanted = QCheckBox(text("Every setting").replace("&", "&&"))
         self.wanted.clicked.connect(lambda checked=False: desk.want(is_expert=checked))
         self._box = QWidget()
         self._column = QVBoxLayout(self._box)
@@ -104,7 +105,7 @@ class ExpertPart(QWidget):
         for title in self._titles:
             title.setMinimumWidth(wide)
         for made in self.inputs.values():
-            made.field.setFixedWidth(self._theme.px(290))
+            made.field.setFixedWidth(min(self._theme.px(290), _WIDEST_FIELD))
 
     def _show_usual(self, key: str, choices: tuple[tuple[str, str], ...], usual: str) -> None:
         """What holds where nothing is told."""
@@ -124,7 +125,7 @@ class ForecastPart(QWidget):
         super().__init__(parent)
         self._theme = theme
         self._shown: Forecast | None = None
-        self.plan_button = button(text("Work out memory and time"), desk.plan)
+        self.plan_button = button(text("Plan memory and time"), desk.plan)
         self.doing = label("", "muted")
         line = QWidget()
         flow = FlowLayout(line, spacing=theme.px(10))

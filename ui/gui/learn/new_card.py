@@ -1,7 +1,7 @@
 """What is to be taught: a database, the user's judgements or files of examples; by which model, how long."""
 
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QButtonGroup, QCheckBox, QFileDialog, QFormLayout, QRadioButton, QSlider, QWidget
@@ -16,6 +16,9 @@ from rushlight.ui.gui.settings.editors import ChoiceEditor
 from rushlight.ui.gui.theme import Theme
 from rushlight.ui.gui.widgets import Card, FlowLayout, button, label
 from rushlight.ui.words import text
+
+_LARGE: Final = 2.0  # text so large that a narrow window has no room for a name beside what it names
+_LONGEST_SLIDER: Final = 460  # pixels
 
 
 class Teaching(Protocol):
@@ -67,13 +70,17 @@ class NewCard(Card):
         time_line = FlowLayout(time_box, spacing=theme.px(12))
         time_line.addWidget(self.time)
         time_line.addWidget(self.minutes)
-        self.promotes = QCheckBox(text("Let it serve if the gate lets it through").replace("&", "&&"))
+        self.promotes = QCheckBox(text("Let it serve").replace("&", "&&"))
+        self.promotes.setAccessibleName(text("Let it serve if the gate lets it through"))
         self.promotes.clicked.connect(lambda checked=False: desk.want(promotes=checked))
+        promotes_line = QWidget()
+        beside = FlowLayout(promotes_line, spacing=theme.px(6))
+        beside.addWidget(self.promotes)
+        beside.addWidget(label(text("if the gate lets it through"), "muted"))
         self.teach_button = button(text("Teach it"), desk.teach, "primary")
         form_box = QWidget()
         self._form = QFormLayout(form_box)
         self._form.setContentsMargins(0, 0, 0, 0)
-        self._form.setRowWrapPolicy(QFormLayout.RowWrapPolicy.WrapLongRows)
         self._form.addRow(label(text("What")), kind_box)
         self.lesson = label("", "strong")
         self.files_again = button(text("Learn from files instead"), lambda: desk.want(lesson=""), "link")
@@ -98,7 +105,7 @@ class NewCard(Card):
             self.columns,
             self.expert,
             self.forecast,
-            self.promotes,
+            promotes_line,
             self.missing,
             last,
         ):
@@ -145,6 +152,8 @@ class NewCard(Card):
     def _dress_new(self) -> None:
         px = self._theme.px
         self.model.field.setMaximumWidth(px(460))
-        self.time.setFixedWidth(px(260))
+        self.time.setFixedWidth(min(px(260), _LONGEST_SLIDER))
+        wraps = QFormLayout.RowWrapPolicy
+        self._form.setRowWrapPolicy(wraps.WrapAllRows if self._theme.scale >= _LARGE else wraps.WrapLongRows)
         self._form.setVerticalSpacing(px(10))
         self._form.setHorizontalSpacing(px(16))

@@ -87,7 +87,8 @@ class WishCard(Card):
         self.method = ChoiceEditor(
             [
                 ("search", text("Search: fast, no worse than llama.cpp's own")),
-                ("gptq", text("Error feedback: slower, loses least")),
+                ("gptq", text("Error feedback: slower, loses less")),
+                ("smoothquant", text("Error feedback after SmoothQuant: slowest, loses least")),
                 ("ggml", text("llama.cpp's own")),
             ],
             lambda value: desk.want(method=value),
