@@ -34,6 +34,7 @@ _COMPARES: Final = _stems(
     "equals like as prior until since between draw drawn tie tied vor nach"
 )
 _MEANS: Final = _stems("average mean than above below usual typical normal overall exceed exceeds beat beats")
+_OWN: Final = _stems("their its own same each every her his")
 _DAYS: Final = _stems(
     "day date today yesterday tomorrow week weekend quarter half spring summer autumn fall winter season early late "
     "mid end beginning start middle first second third fourth"
@@ -68,6 +69,7 @@ class Cues(Struct, frozen=True):
     there: bool = True  # a row of another table: IN (SELECT ...)
     compares: bool = True  # one column with another
     means: bool = True  # with what another query finds: the mean, the most
+    own: bool = True  # the mean of rows of the same kind
     sums_flags: bool = True
     multiplies: bool = True
     rounds: bool = True
@@ -94,7 +96,8 @@ def cues_of(linked: Linked) -> Cues:
     small = (*(("0",) if negates or says(_NOTHING) else ()), *(("1",) if says(_SEVERAL) else ()))
     return Cues(
         strict=True, negates=negates, either=says(_EITHER), lists=says(_LISTS), there=says(_THERE),
-        compares=says(_COMPARES), means=says(_MEANS) or bool(linked.direction), sums_flags=says(_SUMS_FLAGS),
+        compares=says(_COMPARES), means=says(_MEANS) or bool(linked.direction), own=says(_OWN),
+        sums_flags=says(_SUMS_FLAGS),
         multiplies=says(_MULTIPLIES) or bool(linked.direction), rounds=says(_ROUNDS), patterns=says(_PATTERNS),
         days=days,
         months=months if months or not days else None, years=_has_year(numbers), small=small,

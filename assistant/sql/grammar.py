@@ -30,6 +30,8 @@ MAX_BYTES = 240_000
 _COMPARE = '(" = " | " <> " | " < " | " > " | " <= " | " >= ")'
 _EQUAL = '(" = " | " <> ")'
 _IS = '" = "'
+_MOST_KINDS = 6  # columns by which rows are of one kind
+_MOST_PAIRS = 24  # columns of several tables that are held against each other
 _MOST_FACTORS = 6  # numbers of a tree whose pairs are written out
 # Rare forms stand in the grammar only where the question has a word for them: a small model would take any.
 _SHARE_WORDS = ("share", "percent", "percentage", "ratio", "proportion", "rate", "%")
@@ -268,12 +270,22 @@ class _Writer:
             times = factor if kind == "number" else ""
             inner = f'"(SELECT " {times}{what} {_text(source)} {self._where(table.name)} ")"'
             ways.append(f'{_text(place)} (" = " | " < " | " > ") {inner}')
+            if kind == "number" and self._cues.own and node.alias == table.name:
+                ways += self._of_its_kind(node, column, place)
         for owner, key in self._linked.keys if self._cues.there else ():
             if key.columns == (column.name,) and owner == table.name:
                 ways.append(self._in(place, key.table, key.to_columns[0]))
             if key.to_columns == (column.name,) and key.table == table.name:
                 ways.append(self._in(place, owner, key.columns[0]))
         return ways
+
+    def _of_its_kind(self, node: Node, column: Column, place: str) -> list[str]:
+        """Comparisons with the mean of the rows that share a text or a key with this one."""
+        table = node.table
+        shared = [one for one in table.columns if self._kind(node, one) in ("text", "key") and one.key == 0]
+        mean = f"(other.{name_of(column.name)}) FROM {table_text(self._linked, table)} AS other WHERE other."
+        same = _any(_text(f"{mean}{name_of(one.name)} = {_place(node.alias, one)})") for one in shared[:_MOST_KINDS])
+        return [f'{_text(place)} (" < " | " > ") "(SELECT " "AVG" ({same})'] if same else []
 
     def _in(self, place: str, table: str, column: str) -> str:
         found = self._linked.table(table)
@@ -295,6 +307,7 @@ class _Writer:
                 places[self._kind(node, column)].append(_place(node.alias, column))
                 if (node.alias, column.name) in self._asked:
                     predicates.append(f"p{self._ids[node.alias, column.name]}")
+        predicates += self._across(tree)
         columns = [place for kind in places.values() for place in kind]
         numbers, dates = places["number"] + (places["flag"] if self._cues.sums_flags else []), places["date"]
         has_values = bool(numbers or (dates and self._linked.says(*_SPAN_WORDS)))
@@ -315,7 +328,7 @@ class _Writer:
             least = " | ".join([*([f"n{k}"] if numbers else []), *([f"d{k}"] if dates else [])])
         aggregates = [
             '"COUNT(*)"',
-            f'"COUNT(DISTINCT " c{k} ")"' if self._cues.strict else f'"COUNT(" ("DISTINCT ")? c{k} ")"',
+            f'"COUNT(" ("DISTINCT ")? c{k} ")"',
             f'("MIN(" | "MAX(") ({least}) ")"' if least else "",
         ]
         if self._linked.says(*_SHARE_WORDS) and predicates:
@@ -339,6 +352,21 @@ class _Writer:
                 aggregates.append(f'"ROUND(" ("SUM(" | "AVG(") x{k} "), " ("0" | "1" | "2") ")"')
             lines.append(f"x{k}: " + _any(values))
         return [*lines, f"g{k}: " + _any(groups), f"a{k}: " + _any(aggregates)]
+
+    def _across(self, tree: Tree) -> list[str]:
+        """A day, or a number, against one of another table."""
+        if not self._cues.strict or not self._cues.compares:
+            return []
+        found = []
+        for kind in ("date", "number"):
+            places = [
+                (node.alias, _place(node.alias, column))
+                for node in tree.nodes for column in node.table.columns if self._kind(node, column) == kind
+            ]  # fmt: skip
+            pairs = [(one, other) for alias, one in places for there, other in places if alias != there]
+            if len(pairs) <= _MOST_PAIRS:
+                found += [f'{_text(one)} (" < " | " > ") {_text(other)}' for one, other in pairs]
+        return found
 
     def _query_rules(self, k: int, source: str, *, has_predicates: bool, by_row: str) -> list[str]:
         """Aggregates order groups only: without GROUP BY they would be misused where no other one stands.

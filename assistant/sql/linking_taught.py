@@ -83,7 +83,7 @@ def _certain(known: Profiled, question: str, whole: Linked) -> frozenset[str]:
         many = f"{name[:-1]}ies" if name.endswith("y") else f"{name}s"
         left = left.replace(f" {name} ", " | ").replace(f" {many} ", " | ")
     for plain in sorted(tables, key=len, reverse=True):  # breakfast is not meant by "breakfast was cold"
-        if f" {plain} " in left:
+        if f" {plain} " in left and not re.search(rf"\d {re.escape(plain)} ", left):  # 30 kg is no unit that is kg
             left = left.replace(f" {plain} ", " | ")
         else:
             del tables[plain]

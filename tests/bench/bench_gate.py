@@ -51,6 +51,7 @@ from rushlight.ui.work.rehearsal import rehearsed
 N_TRAIN, N_ITEMS, N_DRAWN = 240, 220, 200
 DELAY_S = 0.5
 RATE = 3e-4  # of `teach` for chats
+NOISE = 8.0  # as many times as large as what is in the matrices: twice as large did no harm that could be measured
 BAD = ("scale x 4", "permuted", "other template", "noise", "delay", "refuses")
 Pair = tuple[str, str]
 T = TypeVar("T")
@@ -157,7 +158,7 @@ def taught(
     return found
 
 
-def with_noise(path: Path, target: Path, seed: int, strength: float = 2.0) -> Path:
+def with_noise(path: Path, target: Path, seed: int, strength: float = NOISE) -> Path:
     """The adapter with noise in both of its matrices, as large as they are, times `strength`."""
     from gguf import GGUFReader, GGUFWriter
 
@@ -204,7 +205,9 @@ def candidates_of(
         "permuted": [Candidate(f"{task}-permuted", wrong)],
         "other template": [Candidate(f"{task}-template", other)],
         "noise": [
-            Candidate(f"{task}-noise{seed}", with_noise(good, work / f"{task}-noise{seed}.gguf", seed))
+            Candidate(
+                f"{task}-noise{NOISE:g}-{seed}", with_noise(good, work / f"{task}-noise{NOISE:g}-{seed}.gguf", seed)
+            )
             for seed in range(seeds)
         ],
         "delay": [Candidate(f"{task}-delay", good, delay_s=DELAY_S)],

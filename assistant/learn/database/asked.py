@@ -9,6 +9,7 @@ from msgspec import structs
 
 from rushlight.assistant.learn.database.facts import ColumnFacts, Facts, Link, TableFacts
 from rushlight.assistant.learn.database.saying import verb_singular
+from rushlight.assistant.sql.cues import cues_of
 from rushlight.assistant.sql.grammar import RARE_WORDS, sql_grammar
 from rushlight.assistant.sql.linking import Linked, all_numbers, direction_of, stem, table_points
 from rushlight.assistant.sql.linking_taught import fits_whole, link_taught
@@ -105,7 +106,8 @@ class Joins:
     def _n_trees(self, linked: Linked) -> int:
         """How many trees the grammar holds: that depends on its tables and on the words for rare forms."""
         names = tuple(table.name for table in linked.tables)
-        key = (names, linked.words & _RARE, linked.direction, any(word.isdigit() for word in linked.words))
+        digits = any(word.isdigit() for word in linked.words)
+        key = (names, linked.words & _RARE, linked.direction, digits, cues_of(linked), linked.numbers == ())
         if key not in self._n_held:
             self._n_held[key] = sql_grammar(linked).n_trees
         return self._n_held[key]

@@ -273,6 +273,9 @@ def missing_condition(column: ColumnFacts, chance: Chance) -> Condition:
                 forms = [_apart(event.participle, chance)]
             elif not event.does:
                 forms += [f"not yet {event.participle}", f"not {event.participle}", f"never {event.participle}"]
+            if event.base in _OVER and chance.coin(0.4):  # nobody has left yet who is there
+                now = chance.pick(_NOW)
+                return Condition(f"{column.place} IS NULL", f"that are there {now}", column=name, when=now)
         return Condition(f"{column.place} IS NULL", chance.pick(forms), column=name)
     forms = [f"with {thing}", f"that have {thing}", f"whose {phrase} is known", f"with a known {phrase}",
              f"where the {phrase} is given", f"that have {thing}"]  # fmt: skip
@@ -358,9 +361,18 @@ def _happens(facts: TableFacts, column: ColumnFacts) -> bool:
     return column.event is None or bool(act_of(facts)[0]) or thing_of(facts.nouns[0].one) == "act"
 
 
+_OVER: Final = {"leave", "end", "close", "retire", "discontinue", "remove", "resign", "terminate", "expire"}
+_NOW: Final = ("today", "now", "at the moment", "currently", "at present", "these days")
+_LATER: Final = {"be", "end", "expire", "return", "leave", "close", "discharge", "update", "finish", "complete"}
+
+
 def is_main_date(facts: TableFacts, column: ColumnFacts) -> bool:
-    """Whether "in 2024" alone means this day: the only one, or the only one that every row has."""
+    """Whether "in 2024" alone means this day: the only one, the only one that every row has, or of those the only one
+    with which something begins: of loans the day on which they were made, not the one when they are due."""
     found = facts.of("date")
     if facts.is_person and column.event is not None and column.event.base == "bear":
         return False
-    return len(found) == 1 or (not column.n_missing and all(one.n_missing for one in found if one is not column))
+    if len(found) == 1 or (not column.n_missing and all(one.n_missing for one in found if one is not column)):
+        return True
+    begun = [one for one in found if not one.n_missing and (one.event is None or one.event.base not in _LATER)]
+    return begun == [column]

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Final
 
 from rushlight.assistant.learn.database.asked import Asked, Joins, select
 from rushlight.assistant.learn.database.chance import Chance
@@ -176,6 +177,10 @@ def _each(
                                     f"What do the {rows.many} of each {one} cost in total"])  # fmt: skip
             if is_buyer(end) and group.column is None:
                 question = f"How much did each {one} spend on {rows.many}"
+        elif figure.way == "SUM" and group.column is None and _is_paid(end) and not rows.sql and chance.coin(0.5):
+            question = chance.pick([f"How much was spent at each {one}", f"How much did we spend at each {one}",
+                                    f"What was spent at each {one}", f"What did we pay each {one}",
+                                    f"How much money went to each {one}"])  # fmt: skip
     if (
         figure.column is not None
         and figure.column.unit
@@ -191,6 +196,14 @@ def _each(
             question = f"For each {one}, {plain[0].lower()}{plain[1:]}"
     sql = select([*group.items, figure.item], source, rows.sql, group=group.keys, order=order)
     return Asked(question, sql, "grouped", tables)
+
+
+def _is_paid(facts: TableFacts) -> bool:
+    """Whether those rows are firms from which one buys."""
+    return any(word in _SELLERS for noun in facts.nouns for word in noun.one.split())
+
+
+_SELLERS: Final = {"supplier", "vendor", "shop", "store", "manufacturer", "provider", "contractor", "lender", "seller"}
 
 
 def _having(
