@@ -3,7 +3,8 @@ where none is named.
 
 A small model that is unsure writes any query that the grammar lets through; most of those that are wrong hold something
 that the question has no word for. Over 2,500 generated questions and the 300 of the SQL suite the words below stand
-wherever the form does, but for a few with slips of typing. Knows English and some German; reads words alone.
+wherever the form does, but for a few with slips of typing. Knows English and some German, and leaves questions
+alone that have no little word of either; reads words alone.
 """
 
 import re
@@ -18,6 +19,12 @@ def _stems(words: str) -> frozenset[str]:
     return frozenset(map(stem, words.split()))
 
 
+# One of these stands in nearly every sentence of a language that is known here.
+_LITTLE: Final = _stems(
+    "the of is are was were what which who whom whose how many much list show give find count name number all when "
+    "where with did does do has have had by we der die das wie viele welche welcher welches wer was ist "
+    "sind war waren hat haben zeige alle mit von im"
+)
 _NEGATES: Final = _stems(
     "no not none never nobody nothing nowhere without except but neither nor other others missing lack lacks t "
     "lacking outside besides apart excluding excluded ignoring leaving omitting omit rather instead cannot kein nicht "
@@ -27,13 +34,15 @@ _EITHER: Final = _stems("or either oder")
 _LISTS: Final = _stems("or and either both oder und")
 _THERE: Final = _stems(
     "have has had having with got any least one once ever whose that who there where exist exists contain contains "
-    "without no not never none mit hat haben"
+    "without no not never none made make placed took wrote bought booked mit hat haben"
 ) | {"t"}
 _COMPARES: Final = _stems(
     "than before after late later early earlier beyond over exceed exceeds exceeding below above under past same equal "
-    "equals like as prior until since between draw drawn tie tied vor nach"
+    "equals like as prior until since between draw drawn tie tied vor nach als über unter mehr weniger"
 )
-_MEANS: Final = _stems("average mean than above below usual typical normal overall exceed exceeds beat beats")
+_MEANS: Final = _stems(
+    "average mean than above below usual typical normal overall exceed exceeds beat beats als durchschnitt mittel"
+)
 _OWN: Final = _stems("their its own same each every her his")
 _DAYS: Final = _stems(
     "day date today yesterday tomorrow week weekend quarter half spring summer autumn fall winter season early late "
@@ -41,16 +50,18 @@ _DAYS: Final = _stems(
 )
 _SUMS_FLAGS: Final = _stems("share percent percentage ratio proportion rate")
 _MULTIPLIES: Final = _stems(
-    "revenue worth value turnover income sales sale money times product total spent spend paid pay cost costs earn "
-    "earned made brought bring come came sum amount double twice half together difference between more less long old "
-    "age year years length duration live lived last"
+    "revenue worth value turnover income sales sale money times spent spend paid pay cost costs earn earned made bring "
+    "brought came come"
+)
+_SUBTRACTS: Final = _stems(
+    "long old age year years length duration live lived last difference between apart together plus minus both sum less"
 )
 _ROUNDS: Final = _stems("round rounded decimal decimals digit digits place places whole")
 _PATTERNS: Final = _stems(
     "contain contains containing include includes including mention mentions start starts starting begin begins "
     "beginning end ends ending word letter letters text phrase like with somewhere called named name in"
 )
-_SEVERAL: Final = _stems("several multiple repeated repeatedly again single once only one more")
+_SEVERAL: Final = _stems("several multiple repeated repeatedly again single once only one more mehrere mehr")
 _NOTHING: Final = _NEGATES | _stems("zero free empty nil null")
 _MONTHS: Final = (
     ("january", "jan", "januar"), ("february", "feb", "februar"), ("march", "mar", "märz"), ("april", "apr"),
@@ -72,6 +83,7 @@ class Cues(Struct, frozen=True):
     own: bool = True  # the mean of rows of the same kind
     sums_flags: bool = True
     multiplies: bool = True
+    subtracts: bool = True  # or adds: two columns
     rounds: bool = True
     patterns: bool = True  # LIKE
     days: bool = True  # dates of any day; else the first and last of a year
@@ -85,6 +97,8 @@ def cues_of(linked: Linked) -> Cues:
     if not linked.one_way or linked.numbers is None:
         return Cues()
     words, numbers = linked.words, linked.numbers
+    if not words & _LITTLE:
+        return Cues()
 
     def says(known: frozenset[str]) -> bool:
         return bool(words & known)
@@ -98,7 +112,7 @@ def cues_of(linked: Linked) -> Cues:
         strict=True, negates=negates, either=says(_EITHER), lists=says(_LISTS), there=says(_THERE),
         compares=says(_COMPARES), means=says(_MEANS) or bool(linked.direction), own=says(_OWN),
         sums_flags=says(_SUMS_FLAGS),
-        multiplies=says(_MULTIPLIES) or bool(linked.direction), rounds=says(_ROUNDS), patterns=says(_PATTERNS),
+        multiplies=says(_MULTIPLIES), subtracts=says(_SUBTRACTS), rounds=says(_ROUNDS), patterns=says(_PATTERNS),
         days=days,
         months=months if months or not days else None, years=_has_year(numbers), small=small,
     )  # fmt: skip

@@ -335,7 +335,7 @@ class _Writer:
             aggregates.append(f'"100.0 * SUM(" p{k} ") / COUNT(*)"')
         values = []
         if numbers:
-            values += [f"n{k}", *(self._products(k, numbers) if self._cues.multiplies else [])]
+            values += [f"n{k}", *self._products(k, numbers)]
             lines.append(f"n{k}: " + _any(_text(place) for place in numbers))
         if dates:
             parts = ["strftime('%Y', ", "strftime('%m', ", "strftime('%Y-%m', "]
@@ -406,7 +406,10 @@ class _Writer:
 
     def _products(self, k: int, numbers: list[str]) -> list[str]:
         """Two numbers of a row; not one with itself, where that can be said shortly."""
-        signs = '(" * " | " + " | " - ")'
+        allowed = [*((" * ",) if self._cues.multiplies else ()), *((" + ", " - ") if self._cues.subtracts else ())]
+        if not allowed:
+            return []
+        signs = f"({_any(map(_text, allowed))})"
         if not self._cues.strict or len(numbers) > _MOST_FACTORS:
             return [f"n{k} {signs} n{k}"]
         pairs = [(one, [other for other in numbers if other != one]) for one in numbers]

@@ -26,7 +26,7 @@ def lookup(facts: TableFacts, joins: Joins, chance: Chance) -> Asked | None:
     shown = [one for one in facts.columns.values() if one.sort != "key" and one not in facts.label]
     if not shown:
         return None
-    column = chance.weighed([(one, 0.25 if one.sort == "flag" else 1.0) for one in shown])
+    column = chance.weighed([(one, 0.25 if one.sort == "flag" else 2.0 if did(one) else 1.0) for one in shown])
     phrase = chance.first(column.phrases)
     noun = called(facts, chance).one
     who = said if chance.coin(0.65) or facts.nouns[0].one in said else f"the {noun} {said}"
@@ -73,7 +73,7 @@ def lookup_forms(column: ColumnFacts, phrase: str, who: str, said: str, chance: 
                   f"Which {phrase} is {who} from?", f"Where does {who} come from?"]  # fmt: skip
     if thing_of(column.phrase) == "person" and column.sort in ("group", "text", "name"):
         forms += [f"Who is the {phrase} of {who}?"] * 3
-        forms += [f"Who {did(column)} {who}?"] * 5 if did(column) else []
+        forms += [f"Who {did(column)} {who}?"] * 9 if did(column) else []
     if column.sort == "count":
         forms = [f"How many {phrase} does {who} have?"] * 8 + forms[:4]
     if set(column.phrase.split()) & {"phone", "email", "telephone"}:

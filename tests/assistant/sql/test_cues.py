@@ -156,3 +156,13 @@ def test_a_unit_or_a_name_of_two_words_is_no_text(suite_known: Callable[[str], A
 def test_of_a_large_database_texts_and_numbers_of_rows_are_known_too(suite_known: Callable[[str], Any]) -> None:
     linked = link_taught(suite_known("workshop"), "How much oak board is in stock in 2024?")
     assert "material" in linked.must and linked.row_numbers == ()
+
+
+@pytest.mark.parametrize(
+    ("question", "looked_at"),
+    [("How many?", True), ("Wie viele Besuche gab es?", True), ("Combien de visites ?", False), ("visits 2024", False)],
+)
+def test_a_language_that_is_not_known_is_left_alone(
+    question: str, looked_at: bool, suite_known: Callable[[str], Any]
+) -> None:
+    assert cues_of(link_taught(suite_known("clinic"), question)).strict == looked_at
