@@ -34,7 +34,7 @@ _EITHER: Final = _stems("or either oder")
 _LISTS: Final = _stems("or and either both oder und")
 _THERE: Final = _stems(
     "have has had having with got any least one once ever whose that who there where exist exists contain contains "
-    "without no not never none made make placed took wrote bought booked mit hat haben"
+    "without no not never none made make placed took wrote bought mit hat haben"
 ) | {"t"}
 _COMPARES: Final = _stems(
     "than before after late later early earlier beyond over exceed exceeds exceeding below above under past same equal "
