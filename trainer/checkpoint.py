@@ -33,6 +33,7 @@ class State(msgspec.Struct, frozen=True, kw_only=True):
     products: Literal["torch", "onednn", "rounded"] = "torch"  # by which library
     trained_tokens: int = 0
     seconds: float = 0.0
+    n_steps: int = 0  # in all, where they follow from the time; 0: as planned
     versions: dict[str, str] = {}
 
 

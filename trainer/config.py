@@ -45,6 +45,7 @@ class Steps(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
 
     epochs: float = 1.0
     most: int = 0  # steps; 0 sets no limit
+    seconds: float = 0.0  # as many steps as fit into it, whatever `most` says; 0 does not look at the clock
     batch: int = 16  # examples of one step
     rate: float = 2e-4
     schedule: Literal["cosine", "linear", "constant"] = "cosine"
@@ -180,6 +181,7 @@ def _problems(config: TrainConfig) -> list[str]:
     between("adapter.dropout", adapter.dropout, 0.0, 0.9)
     between("steps.epochs", steps.epochs, 0.001, 10_000)
     between("steps.most", steps.most, 0, 10_000_000)
+    between("steps.seconds", steps.seconds, 0.0, 1e8)
     between("steps.batch", steps.batch, 1, 65_536)
     between("steps.rate", steps.rate, 1e-9, 10.0)
     between("steps.warmup", steps.warmup, 0.0, 1.0)

@@ -26,6 +26,7 @@ from rushlight.trainer.recipes.recipe import Batch, Figures, Recipe
 from rushlight.trainer.schedule import n_steps_of, rate_at, seed_at
 from rushlight.trainer.scoring import losses_of
 from rushlight.trainer.spoken import LEAST_S, SHARE, HeldOutAnswers
+from rushlight.trainer.steps_in_time import StepsInTime
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +61,9 @@ class Training:
         self._optimizer = optimizer_of(self._weights, config)
         self._batch = min(config.steps.batch, recipe.n_examples)
         self.n_steps = n_steps_of(recipe.n_examples, self._batch, config.steps.epochs, config.steps.most)
-        self._step = self._trained_tokens = self._metrics_bytes = 0
         self._seconds = 0.0
+        self._pace = self._paced(config, recipe.n_examples)
+        self._step = self._trained_tokens = self._metrics_bytes = 0
         self._loss = math.nan
         self._held_out: float | None = None
         self._figures: Figures = {}
@@ -74,6 +76,15 @@ class Training:
         checkpoint.load(folder, self._weights, self._optimizer)
         self._step, self._metrics_bytes = state.step, state.metrics_bytes
         self._trained_tokens, self._seconds = state.trained_tokens, state.seconds
+        self.n_steps = state.n_steps or self.n_steps
+        self._pace = self._paced(self._config, self._recipe.n_examples)
+
+    def _paced(self, config: TrainConfig, n_examples: int) -> StepsInTime | None:
+        """Several processes look at clocks of their own, so theirs has as many steps as were planned."""
+        if not config.steps.seconds or self._crew.size > 1:
+            return None
+        most = n_steps_of(n_examples, self._batch, config.steps.epochs, 0)
+        return StepsInTime(config.steps.seconds, most, self._seconds)
 
     def run(
         self,
@@ -111,6 +122,9 @@ class Training:
                         self._optimizer.zero_grad(set_to_none=True)
                         self._save(metrics, saved, on_checkpoint)
                     raise
+                if self._pace is not None:
+                    self._pace.took(figures["seconds"])
+                    self.n_steps = self._pace.n_steps(self._step, self.n_steps)
                 is_last = self._step == self.n_steps
                 if self._recipe.n_held_out and (
                     is_last or (keep.validate_every and self._step % keep.validate_every == 0)
@@ -267,7 +281,8 @@ class Training:
             state = checkpoint.State(
                 step=self._step, n_threads=self._n_threads, dtype=self._loaded.dtype, row_tokens=self._row_tokens,
                 products=products.used(), metrics_bytes=metrics.sync(), trained_tokens=self._trained_tokens,
-                seconds=self._seconds, versions={"torch": str(torch.__version__)},
+                seconds=self._seconds, n_steps=0 if self._pace is None else self.n_steps,
+                versions={"torch": str(torch.__version__)},
             )  # fmt: skip
             checkpoint.save(self._run, state, self._weights, self._optimizer, keep=self._config.keep.last)
         if on_checkpoint is not None:

@@ -157,14 +157,14 @@ class _Steps:
 
     def train(self) -> Iterator[JobEvent]:
         """As `rushlight train` does it, in a folder of its own."""
-        from rushlight.ui.work.teaching import training_config
+        from rushlight.ui.work import teaching
         from rushlight.ui.work.train import KIND, TrainArguments
 
         with self._step("train") as step:
             if step is None:
                 return
             out, file = Path(self._done["lesson"]["run"]), self._context.folder / "train.jsonl"
-            said = training_config(
+            said = teaching.training_config(
                 str(self._model.path), out, file, self._plan(), self._done["plan"]["n_train"], self._arguments.seed,
                 self._lesson().scope, self._arguments.settings,
             )  # fmt: skip
@@ -173,6 +173,7 @@ class _Steps:
             for event in KIND.run(self._training(), arguments):
                 if isinstance(event, JobResult):
                     step["result"] = event.value
+                    self._done["plan"] |= teaching.made_steps(self._plan(), event.value["outcome"])
                 else:
                     yield event
             shutil.copyfile(self._context.folder / "suite.jsonl", out / "suite.jsonl")

@@ -123,7 +123,8 @@ def training_config(
         "model": model, "out": str(out), "method": "lora",
         "data": {"train": [str(file)], "max_tokens": 512 if is_task else 2048},
         "adapter": {"rank": 16, "alpha": 32.0},
-        "steps": {"epochs": max(0.001, plan.n_seen / max(1, n_train)), "most": plan.n_steps, "batch": plan.batch,
+        "steps": {"epochs": MOST_EPOCHS if plan.train_s else max(0.001, plan.n_seen / max(1, n_train)),
+                  "most": plan.n_steps, "seconds": plan.train_s, "batch": plan.batch,
                   "rate": task_rate(Path(model)) if is_task else 3e-4, "warmup": 0.05, "seed": seed},
         "keep": {"every": 25, "last": 2, "validate_every": looked_at_every(plan.n_steps), "answers": _ANSWERED},
         "export": {"gguf": True, "prove": True},
@@ -302,6 +303,13 @@ def answer_seconds(context: JobContext, model: "Model", lesson: Lesson, items: "
             answerer.answer(one, context.stop)
             took.append(time.monotonic() - began)
     return float(statistics.mean(took))
+
+
+def made_steps(plan: Plan, outcome: Mapping[str, Any]) -> dict[str, Any]:
+    """How many steps it came to: where they follow from the time, more or fewer than planned, as they took less or more
+    of it."""
+    n_steps = int(outcome["step"]) if plan.train_s else plan.n_steps
+    return {"n_steps": n_steps, "n_seen": n_steps * plan.batch}
 
 
 def plan_json(plan: Plan) -> dict[str, Any]:
