@@ -24,10 +24,13 @@ class Usual(Struct, frozen=True):
 
 
 def usual_answer(items: Sequence[Item]) -> Usual | None:
-    """Of these items; None where they have no single right answers."""
+    """Of these items; None where they have no single right answers, or all the same one: then nothing tells who knows
+    it from who says it always."""
     if not items or any(one.scorer not in _ONE_ANSWER for one in items):
         return None
     said = [json.dumps(one.reference, sort_keys=True, ensure_ascii=False) for one in items]
+    if len(set(said)) < 2:
+        return None
     most, _ = Counter(said).most_common(1)[0]
     reference = items[said.index(most)].reference
     shown = reference.get("sql", most) if isinstance(reference, dict) else reference

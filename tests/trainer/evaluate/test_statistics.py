@@ -97,5 +97,8 @@ def test_one_answer_to_everything_is_no_gain() -> None:
     assert decide(rows([0.0] * 100, [1.0] * 95 + [0.0] * 5), [], usual=usual).passed
     assert usual_answer([]) is None
     assert usual_answer([Item(id="1", prompt="?", scorer="judge")]) is None
-    of_sql = usual_answer([Item(id="1", prompt="?", scorer="sql-execution", reference={"sql": "SELECT 1"})])
-    assert of_sql is not None and of_sql.answer == "SELECT 1"
+    of_sql = [Item(id=str(at), prompt="?", scorer="sql-execution", reference={"sql": f"SELECT {at // 2}"})
+              for at in range(3)]  # fmt: skip
+    found = usual_answer(of_sql)
+    assert found is not None and found.answer == "SELECT 0" and found.scores == (1.0, 1.0, 0.0)
+    assert usual_answer(of_sql[:2]) is None, "all of one answer"
