@@ -345,7 +345,8 @@ def test_a_host_that_does_not_answer_is_named(connect: Connect, monkeypatch: pyt
     try:
         with monkeypatch.context() as context:
             context.setattr("rushlight.assistant.host.client._ANSWER_S", 0.3)
-            context.setattr("rushlight.assistant.host.client._GREETING_S", 0.3)
+            for place in ("client", "link"):
+                context.setattr(f"rushlight.assistant.host.{place}._GREETING_S", 0.3)
             for ask_host in (client.status, connect):
                 with pytest.raises(Error, match=f"kill {pid}") as caught:
                     ask_host()
