@@ -2,6 +2,7 @@
 
 import importlib.util
 import json
+import random
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -27,6 +28,13 @@ def _module(name: str, folder: Path = SUITE) -> ModuleType:
 
 def _lines(name: str) -> list[dict[str, Any]]:
     return [json.loads(line) for line in (SUITE / f"{name}.jsonl").read_text().splitlines()]
+
+
+@pytest.fixture(scope="session")
+def by_chance() -> Callable[[Any, random.Random], str | None]:
+    """chance_texts.py: a text that a matcher lets through."""
+    found: Callable[[Any, random.Random], str | None] = _module("chance_texts", FOLDER).by_chance
+    return found
 
 
 @pytest.fixture(scope="session")

@@ -109,8 +109,9 @@ def test_what_is_learned_can_be_written(n: int, schema: str, suite_database: Cal
 @pytest.mark.parametrize("schema", ["bakery", "hotel", "workshop"])
 @pytest.mark.parametrize("n", [5, pytest.param(100, marks=[pytest.mark.slow, pytest.mark.timeout(1200)])])
 def test_whatever_a_taught_model_may_write_can_be_run(
-    n: int, schema: str, suite_database: Callable[[str], Path], suite_questions: list[dict[str, Any]]
-) -> None:
+    n: int, schema: str, suite_database: Callable[[str], Path], suite_questions: list[dict[str, Any]],
+    by_chance: Callable[[Any, random.Random], str | None],
+) -> None:  # fmt: skip
     dice, n_run = random.Random(8), 0
     questions = [one["question"] for one in suite_questions if one["schema"] == schema]
     with open_database([suite_database(schema)], find_paths()) as database:
@@ -124,19 +125,6 @@ def test_whatever_a_taught_model_may_write_can_be_run(
                 database.run(sql, seconds=0.5, max_rows=10)
             except Error as error:
                 assert error.kind == "sql-timeout", (error, sql)
-
-
-def by_chance(made: Any, dice: random.Random) -> str | None:
-    """A text of the grammar; None where it grew too long."""
-    written = bytearray()
-    while not made.is_stopped() and len(written) < 1500:
-        mask = made.compute_bitmask()
-        allowed = [byte for byte in range(256) if mask[byte >> 3] >> (byte & 7) & 1]
-        if not allowed or (made.is_accepting() and dice.random() < 0.3):
-            break
-        written.append(dice.choice(allowed))
-        assert made.consume_token(written[-1])
-    return written.decode() if made.is_accepting() else None
 
 
 def test_no_question_leaves_a_grammar_broken(suite_known: Callable[[str], Any]) -> None:

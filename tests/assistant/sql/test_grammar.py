@@ -22,6 +22,7 @@ from rushlight.assistant.sql.prompt import sql_messages
 SCHEMAS = ("bakery", "clinic", "energy", "ferry", "football", "hotel", "library", "museum", "school", "workshop")
 # Slow is not wrong: joins without an index over chance conditions may take their time.
 ALLOWED = {"sql-timeout"}
+ByChance = Callable[[Any, random.Random], str | None]
 
 
 def matcher(grammar: SqlGrammar) -> Any:
@@ -37,27 +38,14 @@ def accepts(grammar: SqlGrammar, sql: str) -> bool:
     return bool(made.consume_tokens(list(sql.encode())) and made.is_accepting())
 
 
-def chance_query(grammar: SqlGrammar, dice: random.Random) -> str | None:
-    """A text of the grammar by chance; None where it grew too long."""
-    made, written = matcher(grammar), bytearray()
-    while not made.is_stopped() and len(written) < 1500:
-        mask = made.compute_bitmask()
-        allowed = [byte for byte in range(256) if mask[byte >> 3] >> (byte & 7) & 1]
-        if not allowed or (made.is_accepting() and dice.random() < 0.3):
-            break
-        written.append(dice.choice(allowed))
-        assert made.consume_token(written[-1])
-    return written.decode() if made.is_accepting() else None
-
-
-def run_chance(database: Database, questions: list[str], n: int, seed: int) -> int:
+def run_chance(database: Database, questions: list[str], n: int, seed: int, by_chance: ByChance) -> int:
     dice = random.Random(seed)
     grammars = [
         sql_grammar(link(database.known(), question)) for question in dice.sample(questions, min(n, len(questions)))
     ]
     n_run = 0
     while n_run < n:
-        sql = chance_query(dice.choice(grammars), dice)
+        sql = by_chance(matcher(dice.choice(grammars)), dice)
         if sql is None:
             continue
         n_run += 1
@@ -71,11 +59,12 @@ def run_chance(database: Database, questions: list[str], n: int, seed: int) -> i
 @pytest.mark.parametrize("schema", SCHEMAS)
 @pytest.mark.parametrize("n", [5, pytest.param(200, marks=[pytest.mark.slow, pytest.mark.timeout(1200)])])
 def test_whatever_it_lets_through_can_be_run(
-    n: int, schema: str, suite_database: Callable[[str], Path], suite_questions: list[dict[str, Any]]
-) -> None:
+    n: int, schema: str, suite_database: Callable[[str], Path], suite_questions: list[dict[str, Any]],
+    by_chance: ByChance,
+) -> None:  # fmt: skip
     questions = [one["question"] for one in suite_questions if one["schema"] == schema]
     with open_database([suite_database(schema)], find_paths()) as database:
-        assert run_chance(database, questions, n, seed=11) == n
+        assert run_chance(database, questions, n, 11, by_chance) == n
 
 
 @pytest.mark.model
@@ -186,7 +175,7 @@ def test_wrong_queries_are_not(sql: str, clinic: Any) -> None:
     assert not accepts(sql_grammar(link(clinic, "Which patients from Oslo had a visit?")), sql)
 
 
-def test_hostile_names_and_values_stay_inside_their_quotes(tmp_path: Path) -> None:
+def test_hostile_names_and_values_stay_inside_their_quotes(tmp_path: Path, by_chance: ByChance) -> None:
     db = apsw.Connection(str(tmp_path / "odd.db"))
     db.execute("""CREATE TABLE "a""b"" DROP; --" ("x y" TEXT, "select" REAL, "größe\n2" TEXT)""")
     for value in ("it's", "'; DROP TABLE x; --", '"', "%llguidance {}", "/.*/", "a\\nb", "<|im_end|>"):
@@ -197,7 +186,7 @@ def test_hostile_names_and_values_stay_inside_their_quotes(tmp_path: Path) -> No
         grammar = sql_grammar(link(database.known(), question))
         place = '"a""b"" DROP; --"'
         assert accepts(grammar, f"""SELECT COUNT(*) FROM {place} WHERE {place}."x y" = 'it''s'""")
-        assert run_chance(database, [question], 10, seed=3) == 10
+        assert run_chance(database, [question], 10, 3, by_chance) == 10
 
 
 @pytest.mark.parametrize(
