@@ -45,7 +45,7 @@ class Steps(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
 
     epochs: float = 1.0
     most: int = 0  # steps; 0 sets no limit
-    seconds: float = 0.0  # as many steps as fit into it, whatever `most` says; 0 does not look at the clock
+    seconds: float = 0.0  # as many steps as fit into it, seen after 30 of them; 0 does not look at the clock
     batch: int = 16  # examples of one step
     rate: float = 2e-4
     schedule: Literal["cosine", "linear", "constant"] = "cosine"

@@ -63,11 +63,11 @@ _PATTERNS: Final = _stems(
 )
 _SEVERAL: Final = _stems("several multiple repeated repeatedly again single once only one more mehrere mehr")
 _NOTHING: Final = _NEGATES | _stems("zero free empty nil null")
-_MONTHS: Final = (
-    ("january", "jan", "januar"), ("february", "feb", "februar"), ("march", "mar", "märz"), ("april", "apr"),
-    ("may", "mai"), ("june", "jun", "juni"), ("july", "jul", "juli"), ("august", "aug"),
-    ("september", "sep", "sept"), ("october", "oct", "oktober"), ("november", "nov"), ("december", "dec", "dezember"),
+MONTHS: Final = (
+    ("january", "januar"), ("february", "februar"), ("march", "märz"), ("april",), ("may", "mai"), ("june", "juni"),
+    ("july", "juli"), ("august",), ("september",), ("october", "oktober"), ("november",), ("december", "dezember"),
 )  # fmt: skip
+_SHORT_MONTHS: Final = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 
 
 class Cues(Struct, frozen=True):
@@ -104,7 +104,8 @@ def cues_of(linked: Linked) -> Cues:
         return bool(words & known)
 
     negates = says(_NEGATES) or any(word.startswith(("un", "non")) for word in words)
-    months = tuple(n for n, names in enumerate(_MONTHS, 1) if says(frozenset(map(stem, names))))
+    named = zip(MONTHS, _SHORT_MONTHS, strict=True)
+    months = tuple(n for n, (full, short) in enumerate(named, 1) if says(_stems(" ".join((*full, short)))))
     in_digits = any(len(one) <= 2 for one in numbers)
     days = says(_DAYS) or bool(months) or (in_digits and _has_year(numbers))
     small = (*(("0",) if negates or says(_NOTHING) else ()), *(("1",) if says(_SEVERAL) else ()))

@@ -20,7 +20,7 @@ from collections.abc import Iterable
 from msgspec import Struct
 
 from rushlight.assistant.engine.request import Grammar
-from rushlight.assistant.sql.cues import Cues, cues_of
+from rushlight.assistant.sql.cues import MONTHS, Cues, cues_of
 from rushlight.assistant.sql.linking import Linked
 from rushlight.assistant.sql.trees import Node, Tree, join_trees, name_of, table_text
 from rushlight.assistant.sql.values import Column
@@ -51,10 +51,7 @@ _SPAN_WORDS = (
 )
 _RANK_WORDS = ("rank", "ranking", "place", "position")
 _RUNNING_WORDS = ("running", "cumulative", "accumulated")
-_MONTHS = (
-    *("january", "february", "march", "april", "may", "june", "july", "august", "september", "october", "november"),
-    *("december", "januar", "februar", "märz", "mai", "juni", "juli", "oktober", "dezember"),
-)
+_MONTHS = tuple(name for names in MONTHS for name in names)
 _NUMBER_WORDS = ("two", "three", "four", "five", "ten")
 _LIMIT_WORDS = ("first", "last", "top", "most", "least", "best", "worst", "only", "which", *_NUMBER_WORDS)
 _BEFORE_WORDS = ("before", "previous", "change", "growth")
