@@ -31,8 +31,12 @@ def operands(n_rows: int, n_in: int, n_out: int) -> tuple[object, object, object
 
 
 @needs_rounding
+@pytest.mark.parametrize("copies", [products.keeps_copies(), True])
 @pytest.mark.parametrize("shape", [(97, 128, 160), (450, 576, 192), (130, 96, 96)])
-def test_rounded_products_are_near_the_exact_ones(shape: tuple[int, int, int]) -> None:
+def test_rounded_products_are_near_the_exact_ones(
+    shape: tuple[int, int, int], copies: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(products, "keeps_copies", lambda: copies)
     x, weight, slope = operands(*shape)
     with products.using("rounded"):
         assert products.used() == "rounded"
@@ -42,6 +46,26 @@ def test_rounded_products_are_near_the_exact_ones(shape: tuple[int, int, int]) -
         apart = float((one - other).abs().max() / other.abs().max())
         assert 0 < apart < 0.02, "rounded, and no more than to 8 bits"
     assert torch.allclose(found[2], exact[2], rtol=1e-4, atol=1e-3), "gradients of weights are not rounded"
+
+
+@needs_rounding
+def test_a_copy_follows_its_weight_and_goes_with_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(products, "keeps_copies", lambda: True)
+    x, weight, _ = operands(128, 128, 128)
+    n_before = len(products._halves)
+    with products.using("rounded"):
+        products.linear(x, weight)
+        assert len(products._halves) == n_before + 1
+        weight.mul_(2.0)
+        doubled = products.linear(x, weight)
+        weight.data = torch.zeros(128, 128)
+        assert float(products.linear(x, weight, torch.ones(128)).sub(1.0).abs().max()) == 0.0
+        trained = torch.nn.Parameter(torch.ones(128, 128))
+        products.linear(x, trained)
+    assert float((doubled - 2 * x @ operands(128, 128, 128)[1].T).abs().max()) < 1.0
+    assert len(products._halves) == n_before + 1, "one that is trained has no copy that is kept"
+    del weight
+    assert len(products._halves) == n_before
 
 
 @needs_rounding
@@ -59,9 +83,10 @@ def test_what_is_narrow_and_what_comes_after_is_exact() -> None:
 
 def test_who_cannot_round_does_not(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(products, "can_round", lambda: False)
+    before = products.used()
     with products.using("rounded"):
         assert products.used() == "torch"
-    assert products.used() == products.best()
+    assert products.used() == before
 
 
 @needs_rounding
