@@ -38,6 +38,7 @@ class Adapter(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     alpha: float = 32.0
     dropout: float = 0.0
     modules: list[str] = []  # names of linear layers such as "q_proj"; all of them but the head
+    start: str = ""  # an adapter to go on from, a PEFT folder or a GGUF file; "" begins with fresh matrices
 
 
 class Steps(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -211,6 +212,8 @@ def _problems(config: TrainConfig) -> list[str]:
     found += _preference_problems(config)
     if config.method == "full" and (adapter != Adapter()):
         found.append("method full trains all weights and has no [adapter]")
+    if adapter.start and config.method == "dora":
+        found.append("adapter.start goes on from the matrices of LoRA alone, and method is dora")
     if machine.backend == "unsloth" and machine.device == "cpu":
         found.append("machine.backend unsloth needs a CUDA device, machine.device is cpu")
     if config.method == "qlora" and machine.dtype == "float32" and machine.device == "cuda":

@@ -15,6 +15,7 @@ from rushlight.quant.proof_file import digest_of, read_proof
 from rushlight.trainer import checkpoint
 from rushlight.trainer.metrics import read_metrics
 from rushlight.trainer.run import Places, read_manifest
+from rushlight.trainer.start import NAME as START
 
 NAME: Final = "manifest.json"
 _VERSION: Final = 1
@@ -34,6 +35,7 @@ def write_manifest(places: Places, made: Sequence[Path], stop: Stop | None = Non
             *({**_file(one, stop), "part": "train"} for one in places.train),
             *({**_file(one, stop), "part": "validate"} for one in places.validate),
         ],
+        "start": _file(places.out / START, stop) if (places.out / START).exists() else None,
         "config": run.get("config", {}),
         "outcome": run.get("outcome", {}),
         "metrics": _thinned(read_metrics(places.out / "metrics.jsonl")),

@@ -3,6 +3,7 @@
 run.json              what was asked, of which model, with which versions, how it ended
 report.json           what is masked, what is trained, ten samples
 examples.safetensors  the examples as token ids and masks
+start/                the adapter that is gone on from, where there is one
 reference.safetensors what the untrained model thinks of answers, where the recipe asks for it
 base/                 the model unpacked, where it was a GGUF file
 plan.json             memory, time, and how it is run, where it was planned
@@ -36,6 +37,8 @@ from rushlight.trainer.metrics import read_metrics
 from rushlight.trainer.plan.kept import read_plan
 from rushlight.trainer.preference_examples import make_preferences
 from rushlight.trainer.preferences import read_labels, read_pairs
+from rushlight.trainer.start import NAME as START
+from rushlight.trainer.start import keep_start, take_start
 from rushlight.trainer.tracking import need_trackers, tracking
 
 if TYPE_CHECKING:
@@ -57,6 +60,7 @@ class Places:
     train: tuple[Path, ...]
     validate: tuple[Path, ...]
     out: Path
+    start: Path | None = None  # an adapter to go on from
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +88,8 @@ def prepare(
     base = base_folder(places)
     if places.model.is_file() and not base.exists():
         unpack(places.model, base, stop=watch.stop, on_progress=watch.on_progress)
+    if places.start is not None:
+        keep_start(places.start, base, out, watch.stop)
     if not (out / "examples.safetensors").exists():
         examples = examples_of(config, places, base, render, template, watch)
         checkpoint.write_json(out / "report.json", examples.report)
@@ -148,6 +154,8 @@ def train(
     torch.set_num_threads(n_threads)
     products.use(products.best())  # what is tried while it is loaded is held against exact figures
     loaded = backend.load(base_folder(places), config, device, dtype)
+    if (out / START).exists() and not found:  # else the checkpoint has them, trained further
+        take_start(loaded.model, out / START, config)
     training = Training(loaded, recipe, config, out, row_tokens=row_tokens, n_threads=n_threads, crew=crew)
     lines = [line for line in read_metrics(out / "metrics.jsonl") if state and line.get("step", 0) <= state.step]
     is_first = crew is None or crew.rank == 0
@@ -266,7 +274,8 @@ def _begin(config: TrainConfig, places: Places, *, resume: bool, owner: str) -> 
     began = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
     checkpoint.write_json(out / "run.json", {
         "config": asked, "model": str(places.model), "train": [str(one) for one in places.train],
-        "began": began, "owner": owner, "versions": _versions(),
+        "start": "" if places.start is None else str(places.start), "began": began, "owner": owner,
+        "versions": _versions(),
     })  # fmt: skip
 
 
@@ -275,8 +284,10 @@ def _begin_anew(places: Places, asked: dict[str, Any], owner: str) -> None:
     said = read_manifest(places.out)
     if said.get("model") != str(places.model):
         shutil.rmtree(places.out / "base", ignore_errors=True)
+    shutil.rmtree(places.out / START, ignore_errors=True)
     (places.out / "plan.json").unlink(missing_ok=True)
-    _note(places.out, config=asked, model=str(places.model), train=[str(one) for one in places.train], owner=owner)
+    _note(places.out, config=asked, model=str(places.model), train=[str(one) for one in places.train],
+          start="" if places.start is None else str(places.start), owner=owner)  # fmt: skip
 
 
 def _versions() -> dict[str, str]:

@@ -17,12 +17,15 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from msgspec.structs import replace
+
 from rushlight import Error
 from rushlight.assistant.engine.grammar_gbnf import parse_gbnf
 from rushlight.assistant.engine.grammar_lark import gbnf_to_lark
 from rushlight.assistant.engine.grammar_length import has_long_parts
 from rushlight.assistant.engine.grammar_numbers import NumberDigits
 from rushlight.assistant.engine.grammar_schema import read_schema
+from rushlight.assistant.engine.musts import lacking
 from rushlight.assistant.engine.request import Grammar
 
 if TYPE_CHECKING:
@@ -140,7 +143,13 @@ class Constraint:
     Per token: `apply(logits)`, sample, `accept(token_id)`; until `is_finished` or an end-of-generation token.
     """
 
-    def __init__(self, matcher: Any, tokenizer: GrammarTokenizer, digits: NumberDigits | None) -> None:
+    def __init__(
+        self,
+        matcher: Any,
+        tokenizer: GrammarTokenizer,
+        digits: NumberDigits | None,
+        must: Sequence[tuple[str, ...]] = (),
+    ) -> None:
         import numpy as np
 
         self._np = np
@@ -153,6 +162,8 @@ class Constraint:
         self._mask_pointer = self._mask.ctypes.data
         self._mask_bytes = self._mask.view(np.uint8)
         self._minus_infinity = np.float32(-np.inf)
+        self._must = tuple(must)
+        self._text = bytearray()  # so far, while something must come yet
 
     def apply(self, logits: "NDArray[np.float32]") -> None:
         """Set the logits of all tokens that may not come next to -inf, in place. Shape (n_vocab,).
@@ -167,6 +178,11 @@ class Constraint:
         self._check()
         bits = self._np.unpackbits(self._mask_bytes, count=self._n_vocab, bitorder="little")
         forbidden: NDArray[np.bool_] = self._np.logical_not(bits)
+        if self._must and self.is_accepting and self._lacks():
+            going_on = forbidden.copy()
+            going_on[self._tokenizer.eog_ids] = True
+            if not going_on.all():
+                forbidden = going_on
         if self._digits is not None and self._digits.are_enough:
             braked = forbidden | self._tokenizer.digit_tokens
             if not braked.all():  # where the schema asks for more digits it gets them
@@ -180,6 +196,8 @@ class Constraint:
             raise AssertionError(f"token {token_id} was not allowed here")
         if self._digits is not None:
             self._digits.feed(self._tokenizer.piece(token_id))
+        if self._must:
+            self._text += self._tokenizer.piece(token_id)
 
     @property
     def is_accepting(self) -> bool:
@@ -205,6 +223,12 @@ class Constraint:
         """How many of these tokens could be accepted one after the other (for drafts). Accepts none."""
         return int(_guarded(self._matcher.validate_tokens, list(token_ids)))
 
+    def _lacks(self) -> bool:
+        """Whether something that must be there is not there yet."""
+        said = self._text.decode("utf-8", "replace")
+        self._must = lacking(self._must, said)
+        return bool(self._must)
+
     def _check(self) -> None:
         if self._matcher.is_error():
             raise _runtime_error(self._matcher)
@@ -213,7 +237,7 @@ class Constraint:
 def compile_grammar(grammar: Grammar, tokenizer: GrammarTokenizer) -> Constraint:
     """Raises `Error(kind="bad-grammar")` for what cannot be read, enforced or compiled within the limits."""
     digits = NumberDigits() if grammar.kind in ("json", "json_schema") else None
-    return Constraint(tokenizer.matcher(grammar), tokenizer, digits)
+    return Constraint(tokenizer.matcher(replace(grammar, must=())), tokenizer, digits, grammar.must)
 
 
 def _compile(grammar: Grammar, tokenizer: GrammarTokenizer) -> Any:

@@ -64,10 +64,14 @@ class Sampling(Struct, frozen=True):
 
 
 class Grammar(Struct, frozen=True):
-    """What the answer must match. `kind`: "json_schema", "gbnf", "lark", "regex" or "json" (any JSON value)."""
+    """What the answer must match. `kind`: "json_schema", "gbnf", "lark", "regex" or "json" (any JSON value).
+
+    `must`: it does not end before it holds a word of each of these groups (`musts.py`), as long as the grammar lets it
+    go on; where it cannot, it ends without."""
 
     kind: str
     text: str = ""
+    must: tuple[tuple[str, ...], ...] = ()
 
 
 class LoraUse(Struct, frozen=True):

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from rushlight import Error, Progress, Stop
 from rushlight.assistant.ask_options import AskOptions
-from rushlight.assistant.engine.request import LoraUse, Message
+from rushlight.assistant.engine.request import Grammar, LoraUse, Message
 from rushlight.assistant.sql import limits
 from rushlight.assistant.sql.ambiguity import ambiguities, decided, meant, still_open
 from rushlight.assistant.sql.answer import SqlAnswer
@@ -23,6 +23,7 @@ from rushlight.assistant.sql.grammar import sql_grammar
 from rushlight.assistant.sql.linking import Linked, link, qualified
 from rushlight.assistant.sql.linking_taught import link_taught
 from rushlight.assistant.sql.memory import SqlMemory
+from rushlight.assistant.sql.named import held
 from rushlight.assistant.sql.plain_form import plain_form
 from rushlight.assistant.sql.prompt import FORM, SHORT_FORM, Example, sql_messages
 from rushlight.assistant.sql.protocol import Profiled
@@ -97,7 +98,11 @@ def ask_database(
         values = [value for _, value in linked.found]
         examples = (*examples, *memory.alike(database, earlier.whole, values))
     grammar = None if free else sql_grammar(linked)
-    writer = Writer(app, model, options, grammar.grammar if grammar else None, tuple(lora), stop, on_progress)
+    holding: Grammar | None = grammar.grammar if grammar else None
+    otherwise: Grammar | None = None
+    if holding is not None and form == SHORT_FORM and not earlier.turns:  # those may name what is meant no more
+        holding, otherwise = held(known, question, linked, holding)
+    writer = Writer(app, model, options, holding, tuple(lora), stop, on_progress, otherwise)
 
     shown = (*examples, *earlier.turns)
     if (

@@ -137,8 +137,8 @@ class _Writer:
         self._said: set[tuple[str, str]] = set()  # columns of which something is said alone
         self._asked: set[tuple[str, str]] = set()  # the same, or with a query inside
         self._whole: set[str] = set()  # tables of which something is said
-        self._limited = linked.says(*_LIMIT_WORDS) or any(
-            word.isdigit() or word.endswith("est") for word in linked.words
+        self._limited = not linked.lists_all and (
+            linked.says(*_LIMIT_WORDS) or any(word.isdigit() or word.endswith("est") for word in linked.words)
         )
         # Where the question names no number and no date, one in the query would be made up.
         self._dated = linked.numbers is None or linked.says(*_MONTHS) or any(len(one) == 4 for one in linked.numbers)

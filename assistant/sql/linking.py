@@ -62,6 +62,7 @@ class Linked(Struct, frozen=True):
     points: dict[str, float] = {}  # how likely each table is meant, where their order says something else
     qualified: frozenset[str] = frozenset()  # tables whose name another file has as well, by source.table
     must: frozenset[str] = frozenset()  # tables that the user said are meant: no query goes without them
+    lists_all: bool = False  # the question orders rows and wants them all: "the largest first"
     one_way: bool = False  # two tables are joined in the order in which they stand, not in both
 
     def table(self, name: str) -> Table | None:
@@ -95,7 +96,8 @@ def link(
     kept = {f"{table.name}.{column.name}" for table in tables for column in table.columns}
     found = tuple((place, value) for place, value in named if place in kept)
     said = frozenset(map(stem, WORD.findall(question.lower())))
-    linked = Linked(tables, inner, _values(known, kept, found), found, said, qualified=qualified(known.schema))
+    linked = Linked(tables, inner, _values(known, kept, found), found, said, qualified=qualified(known.schema),
+                    lists_all=lists_all(question))  # fmt: skip
     if whole:
         return linked
     return replace(linked, numbers=all_numbers(known, question), direction=direction_of(question))
@@ -143,7 +145,13 @@ _ROW_NUMBER = re.compile(
     r"(?:([^\W\d_]+|#)[.:'’]{0,2}\s*)?#?(?<![\d.,€$£-])(\d{1,9})(?![\d.,]*\d)(?!\s*(?:%|€|\$|£|EUR|USD))"
 )
 # Which branch opened first? Who was hired last? Not "newest first", which orders them all.
-_HAPPENED = re.compile(
+# How they are ordered, and not which of them.
+_ORDERED = re.compile(r"\b(?:most|best|highest|lowest|least|fewest|worst|[a-z]{3,}est)(?: [a-z]+){0,3} first\b"
+                      r"|\bfrom (?:the )?[a-z]+ to\b")  # fmt: skip
+_SO_MANY = re.compile(
+    rf"\b(?:top|list|show|give(?: me)?|which|what|the|first|last) (?:the )?(?:\d{{1,3}}|{'|'.join(_NUMBER_WORDS)})\b"
+)
+HAPPENED = re.compile(
     r"^(?:which|who|what)\b[^,]*\b(?:[a-z]+ed|began|left|came|went|born|built|bought|sold|made|founded)"
     r" (first|last|most recently|earliest|latest)[?.! ]*$"
 )
@@ -179,9 +187,15 @@ def direction_of(question: str) -> str:
     """Whether rows with the most or with the least of something are wanted; "" if neither or both."""
     words = set(WORD.findall(re.sub(r"\bat (?:least|most)\b", " ", question.lower())))
     down, up = bool(words & _DOWN), bool(words & _UP)
-    if not (down or up) and (happened := _HAPPENED.search(question.lower())) is not None:
+    if not (down or up) and (happened := HAPPENED.search(question.lower())) is not None:
         return "up" if happened[1] in ("first", "earliest") else "down"
     return "" if down == up else "down" if down else "up"
+
+
+def lists_all(question: str) -> bool:
+    """Whether it says in which order rows stand, and no number of them: "most first", not "the three largest first"."""
+    asked = question.lower()
+    return _ORDERED.search(asked) is not None and _SO_MANY.search(asked) is None
 
 
 def words_in(text: str) -> frozenset[str]:

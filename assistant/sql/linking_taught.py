@@ -82,10 +82,10 @@ def _certain(known: Profiled, question: str, whole: Linked) -> frozenset[str]:
         if not _MEASURES & set(_PARTS.findall(column.lower())):  # pieces are counted, not rows whose unit is a piece
             tables.setdefault(" ".join(WORD.findall(value.casefold())), set()).add(table)
     left = f" {' '.join(words)} "
-    for name in _names_of_several_words(known):  # no vehicle is meant by "car capacity"
-        left = left.replace(f" {name} ", " | ").replace(f" {_several(name)} ", " | ")
+    for name in names_of_several_words(known):  # no vehicle is meant by "car capacity"
+        left = left.replace(f" {name} ", " | ").replace(f" {several(name)} ", " | ")
     for plain in sorted(tables, key=len, reverse=True):  # breakfast is not meant by "breakfast was cold"
-        said = next((form for form in (plain, _several(plain)) if _stands(form, left)), "")
+        said = next((form for form in (plain, several(plain)) if _stands(form, left)), "")
         if said:
             left = left.replace(f" {said} ", " | ")
         else:
@@ -100,14 +100,14 @@ def _stands(said: str, text: str) -> bool:
     return f" {said} " in text and not re.search(rf"\d {re.escape(said)} ", text)
 
 
-def _several(name: str) -> str:
+def several(name: str) -> str:
     """The plural of its last word."""
     if name.endswith("y") and name[-2:-1] not in ("a", "e", "o", "u"):
         return f"{name[:-1]}ies"
     return f"{name}es" if name.endswith(("s", "x", "z", "ch", "sh")) else f"{name}s"
 
 
-def _names_of_several_words(known: Profiled) -> list[str]:
+def names_of_several_words(known: Profiled) -> list[str]:
     """Those of tables and columns, as they are said, the longest first."""
     tables = known.schema.tables
     names = {" ".join(_PARTS.findall(name)).casefold() for table in tables

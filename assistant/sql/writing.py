@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from rushlight import Error, Progress, Stop
 from rushlight.assistant.ask_options import AskOptions
+from rushlight.assistant.engine.musts import lacking
 from rushlight.assistant.engine.request import Grammar, LoraUse, Message
 from rushlight.assistant.events import TextDelta
 
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 
 MAX_TOKENS = 240
 _TEMPERATURE = 0.8
+_TRIES = 3  # samples, where the likeliest query lacks what the question names
 
 
 class Writer:
@@ -28,6 +30,7 @@ class Writer:
         lora: tuple[LoraUse, ...],
         stop: Stop | None,
         on_progress: Callable[[Progress], None],
+        otherwise: Grammar | None = None,
     ) -> None:
         self._app = app
         self._model = model
@@ -36,12 +39,24 @@ class Writer:
         self._lora = lora
         self._stop = stop
         self._on_progress = on_progress
+        self._otherwise = otherwise  # the grammar of a query that cannot hold all that it must
 
     def write(self, messages: tuple[Message, ...], seed: int | None = None) -> str:
         """Greedy, or sampled with a seed."""
         options = self._options
         if seed is not None:
             options = _sampled(options, temperature=_TEMPERATURE, seed=seed)
+        made = self._written(messages, options, self._grammar)
+        if self._otherwise is None or self._grammar is None or not lacking(self._grammar.must, made):
+            return made
+        for number in range(_TRIES):  # the likeliest beginning may leave no room for it
+            tried = _sampled(self._options, temperature=_TEMPERATURE, seed=(seed or 0) * _TRIES + number)
+            made = self._written(messages, tried, self._grammar)
+            if not lacking(self._grammar.must, made):
+                return made
+        return self._written(messages, options, self._otherwise)
+
+    def _written(self, messages: tuple[Message, ...], options: AskOptions, grammar: Grammar | None) -> str:
         parts: list[str] = []
         for event in self._app.ask(
             messages,
@@ -49,7 +64,7 @@ class Writer:
             system="",
             options=options,
             max_tokens=MAX_TOKENS,
-            grammar=self._grammar,
+            grammar=grammar,
             lora=self._lora,
             stop=self._stop,
             on_progress=self._on_progress,

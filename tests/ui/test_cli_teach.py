@@ -14,7 +14,7 @@ from rushlight import Error, Stop
 from rushlight.assistant.app import App
 from rushlight.assistant.chat.feedback import FeedbackBook
 from rushlight.assistant.engine.engine import FakeEngine
-from rushlight.assistant.events import Finished, TextDelta, Usage
+from rushlight.assistant.events import Finished, Notice, TextDelta, Usage
 from rushlight.assistant.jobs.kind import JobContext, JobResult
 from rushlight.assistant.learn.lessons import LessonBook
 from rushlight.assistant.models.importing import import_model
@@ -193,6 +193,66 @@ def test_a_lesson_taught_again_takes_in_what_was_accepted_since(
     assert more["lesson"]["examples"] == made["lesson"]["examples"] + 1 and more["adapter"] != made["adapter"]
     assert [one.id for one in book.using("query", kept.id)] == [lesson.id]
     assert more["lesson"]["held_out"] == made["lesson"]["held_out"]
+
+
+def test_an_adapter_is_trained_further(
+    app: App, shop: Path, trained: list[Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    brought: list[Path] = []
+
+    def bring(adapter: Any, _model: Any, folder: Path) -> None:
+        brought.append(adapter.path)
+        folder.mkdir(exist_ok=True)
+        settings = {"r": 4, "lora_alpha": 8, "target_modules": ["model.layers.0.self_attn.q_proj"]}
+        (folder / "adapter_config.json").write_text(json.dumps(settings))
+
+    monkeypatch.setattr(teach_work, "bring", bring)
+    made = taught(Kept(app, tmp_path / "one").context(), kind="database", files=[str(shop)], examples=64, promote=True)
+    with pytest.raises(Error, match="new has no adapter"):
+        taught(Kept(app, tmp_path / "new").context(), kind="database", files=[str(shop)], go_on=True)
+    two = Kept(app, tmp_path / "two")
+    two.job_id = "job654321"
+    lesson = made["lesson"]["id"]
+    told_otherwise = {"adapter.rank": 8}
+    with pytest.raises(Error, match="rank is 8, there it is 4"):
+        taught(two.context(), kind="database", lesson=lesson, examples=64, go_on=True, settings=told_otherwise)
+    more = taught(two.context(), kind="database", lesson=lesson, examples=64, go_on=True, promote=True)
+    first, then = trained[0].config, trained[-1].config
+    assert then["adapter"] == {"rank": 4, "alpha": 8.0, "modules": ["q_proj"], "start": trained[-1].start}
+    assert Path(trained[-1].start) == tmp_path / "two" / "start" and brought[-1].stem == made["adapter"]
+    assert then["steps"]["rate"] == first["steps"]["rate"] / 2 and then["steps"]["seed"] == first["steps"]["seed"] + 1
+    assert more["start"] == made["adapter"] and more["promoted"], "as many right as before"
+    run = app.registry.lineage(more["adapter"]).run
+    assert run is not None and run.manifest["start"] == made["adapter"] and len(run.lessons) == 1
+
+    # The next one knows nothing: it does not take the place of one that answered more, though it beats the base.
+    three = Kept(app, tmp_path / "three")
+    three.job_id = "job777777"
+    evaluation = app.registry.evaluation(app.registry.find(more["adapter"]))
+    assert evaluation is not None
+    better = {**evaluation.report, "own": {**evaluation.report["own"], "candidate": 1.1}}
+    app.registry.record_evaluation(app.registry.find(more["adapter"]), suite=evaluation.suite,
+                                   suite_sha256=evaluation.suite_sha256, passed=True, report=better)  # fmt: skip
+    worse = list(KIND.run(three.context(), TeachArguments(model=app.model().id, kind="database", lesson=lesson,
+                                                          examples=64, go_on=True, promote=True)))  # fmt: skip
+    assert not worse[-1].value["promoted"] and worse[-1].value["passed"]
+    assert [one.kind for one in worse if isinstance(one, Notice)] == ["no-better"]
+    serving = app.registry.promoted(made["scope"])
+    assert serving is not None and serving.name == more["adapter"]
+
+
+def test_who_goes_on_learned_what_was_learned_before() -> None:
+    from rushlight.assistant.registry.values import LessonUse, Source
+    from rushlight.ui.work.teach_start import with_those_before
+
+    def use(lesson: str, *sources: Source) -> LessonUse:
+        return LessonUse(lesson, 1, lesson, "feedback", "", 1, sources)
+
+    own = use("a", Source("conversation", "c1", 3))
+    before = [use("a", Source("conversation", "c1", 2), Source("conversation", "c2", 1)), use("b", Source("file", "f"))]
+    found = with_those_before(own, before)
+    assert [one.lesson_id for one in found] == ["a", "b"] and found[1] == before[1]
+    assert [(one.source, one.n_examples) for one in found[0].sources] == [("c1", 3), ("c2", 1)]
 
 
 def test_a_cancelled_job_goes_on_when_it_is_begun_again(

@@ -164,6 +164,9 @@ def print_run(run: "Run", conversations: "Conversations") -> None:
     say(text("trained as {run} on {base}, {when}", run=run.name, base=run.base, when=moment(run.created_at)))
     if run.folder is not None:
         say(text("in {folder}", folder=run.folder))
+    start = run.manifest.get("start")
+    if isinstance(start, str) and start:
+        say(text("went on from {adapter}", adapter=start))
     if not run.lessons:
         for file in run.manifest.get("data", []):
             say(text("examples of {file} (sha256 {digest}…)", file=file["name"], digest=file["sha256"][:12]))

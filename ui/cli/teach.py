@@ -55,6 +55,12 @@ _REHEARSE = click.option(
 _SEED = click.option("--seed", type=click.IntRange(0, 2**31), default=0, metavar="N", help=text("Of chance."))
 
 
+_GO_ON = click.option(
+    "--go-on", is_flag=True,
+    help=text("Train the adapter further that has learned this lesson: the one that serves, else the newest.")
+)  # fmt: skip
+
+
 @click.group(
     epilog=_EPILOG,
     help=text(
@@ -209,6 +215,7 @@ def file_(
 
 @teach.command(help=text("Teach a lesson that is there already, with what was changed in it."))
 @click.argument("name", metavar="LESSON")
+@_GO_ON
 @_MODEL
 @_MINUTES
 @_EXAMPLES
@@ -220,19 +227,31 @@ def file_(
 @_background
 @_as_json
 def again(
-    name: str, model: str, minutes: float, examples: int, seed: int, changes: tuple[str, ...], rehearse: bool,
-    promote: bool, only_plan: bool, background: bool, as_json: bool,
+    name: str, go_on: bool, model: str, minutes: float, examples: int, seed: int, changes: tuple[str, ...],
+    rehearse: bool, promote: bool, only_plan: bool, background: bool, as_json: bool,
 ) -> int:  # fmt: skip
     with lesson_book() as book:
         lesson = book.find(name)
     arguments = {
         "kind": lesson.kind, "lesson": lesson.id, "name": lesson.name, "minutes": minutes,
-        "examples": examples, "seed": seed, "promote": promote, "rehearse": rehearse,
+        "examples": examples, "seed": seed, "promote": promote, "rehearse": rehearse, "go_on": go_on,
         "settings": _settings(changes),
     }  # fmt: skip
     if only_plan:
         return _plan(arguments, model, background=background, as_json=as_json)
+    if go_on:
+        _check_go_on(lesson, model)
     return _teach(arguments, None, model, yes=True, background=background, as_json=as_json)
+
+
+def _check_go_on(lesson: "Lesson", model: str) -> None:
+    """An `Error` at once where there is nothing to go on from."""
+    from rushlight.assistant.app import open_app
+    from rushlight.ui.work.teach_start import adapter_to_go_on
+
+    with open_app() as app:
+        start = adapter_to_go_on(app, lesson, app.model(model))
+        tell(text("Going on from {adapter}.", adapter=start.name))
 
 
 def _settings(changes: tuple[str, ...]) -> dict[str, Any]:

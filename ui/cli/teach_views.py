@@ -117,6 +117,8 @@ def print_taught(made: dict[str, Any]) -> None:
     say(text("Lesson {name}: {n} examples, {held} of them held out.", name=lesson["name"], n=f"{lesson['examples']:,}",
              held=f"{lesson['held_out']:,}"))  # fmt: skip
     times = made["seconds"]
+    if made.get("start"):
+        say(text("Gone on from {adapter}.", adapter=made["start"]))
     say(text("Trained on {n} examples in {time}; all of it took {all}.", n=f"{made['plan']['n_seen']:,}",
              time=clock_text(times["train"]), all=clock_text(sum(times.values()))))  # fmt: skip
     say()

@@ -73,6 +73,7 @@ def _arguments(config: Path, changes: tuple[str, ...], *, resume: bool, only_pla
         "train": [str(beside(name, here)) for name in said.data.train],
         "validate": [str(beside(name, here)) for name in said.data.validate],
         "out": str(beside(said.out, here)),
+        "start": str(beside(said.adapter.start, here)) if said.adapter.start else "",
         "resume": resume,
         "only_plan": only_plan,
     }

@@ -128,14 +128,12 @@ class LearnDesk:
             self._start({**arguments, "name": named} if named else arguments)
 
     def teach_again(self, lesson_id: str) -> None:
-        """A lesson that is there, as it stands now."""
-        lesson = next((one for one in self.state.lessons if one.id == lesson_id), None)
-        wish = self.state.wish
-        if lesson is not None and wish.model:
-            self._start(
-                {"kind": lesson.kind, "lesson": lesson.id, "name": lesson.name, "model": wish.model,
-                 "minutes": float(wish.minutes), "promote": wish.promotes}
-            )  # fmt: skip
+        """A lesson that is there, as it stands now, to a fresh adapter."""
+        self._teach_lesson(lesson_id, further=False)
+
+    def train_further(self, lesson_id: str) -> None:
+        """The same from the adapter that has learned it, where there is one."""
+        self._teach_lesson(lesson_id, further=True)
 
     def pause(self, job_id: str) -> None:
         self._order(lambda app: app.jobs.pause(job_id))
@@ -247,6 +245,16 @@ class LearnDesk:
         self._change(work, then=Choice())
 
     # --- inside -------------------------------------------------------------------------------------------------
+    def _teach_lesson(self, lesson_id: str, *, further: bool) -> None:
+        lesson = next((one for one in self.state.lessons if one.id == lesson_id), None)
+        wish = self.state.wish
+        if lesson is not None and wish.model and (not further or lesson.further(wish.model)):
+            more = {"go_on": True} if further else {}
+            self._start(
+                {"kind": lesson.kind, "lesson": lesson.id, "name": lesson.name, "model": wish.model,
+                 "minutes": float(wish.minutes), "promote": wish.promotes, **more}
+            )  # fmt: skip
+
     def _start(self, arguments: dict[str, Any]) -> None:
         def started(job: "Job") -> None:
             self._is_busy = False

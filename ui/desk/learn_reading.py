@@ -105,7 +105,7 @@ def look(app: "App", choice: Choice, n_examples: int) -> Found:
     return Found(
         tuple((one.id, one.id) for one in app.catalogue.list() if not one.is_remote and one.purpose == "chat"),
         tuple(_adapter(one, registry.evaluation(one)) for one in adapters),
-        tuple(_lesson(one) for one in lessons),
+        tuple(_lesson(one, _taught(app, one) if choice.id == one.id else ()) for one in lessons),
         tuple(teach_job(one) for one in jobs),
         proof, origin, before, examples, has_more, steps, answers, exports, runs, curves,
     )  # fmt: skip
@@ -170,6 +170,9 @@ def origin_of(lineage: "Lineage") -> tuple[tuple[str, str], ...]:
     ]
     if run is None:
         rows.append((text("Run"), text("made elsewhere: nothing is known of what it learned from")))
+    start = None if run is None else run.manifest.get("start")
+    if isinstance(start, str) and start:
+        rows.append((text("Went on from"), start))
     for lesson in () if run is None else run.lessons:
         rows.append(
             (
@@ -298,9 +301,18 @@ def _adapter(one: "Adapter", evaluation: "Evaluation | None") -> AdapterRow:
     return AdapterRow(one.name, one.scope, one.state, one.base, note, one.is_stale)
 
 
-def _lesson(one: "Lesson") -> LessonRow:
+def _lesson(one: "Lesson", taught: tuple[tuple[str, str], ...]) -> LessonRow:
     return LessonRow(one.id, plain_line(one.name), one.kind, one.scope, one.n_examples, one.n_held_out, one.version,
-                     one.is_stale)  # fmt: skip
+                     one.is_stale, taught)  # fmt: skip
+
+
+def _taught(app: "App", lesson: "Lesson") -> tuple[tuple[str, str], ...]:
+    """Of each model that is here, the adapter that can be trained further on the lesson."""
+    from rushlight.ui.work.teach_start import taught_by
+
+    models = {one.sha256: one.id for one in app.catalogue.list() if not one.is_remote}
+    found = taught_by(app, lesson).items()
+    return tuple((models[sha256], adapter.name) for sha256, adapter in found if sha256 in models)
 
 
 def _example(one: "Example") -> ExampleRow:

@@ -48,6 +48,11 @@ class LessonRow:
     n_held_out: int
     version: int
     is_stale: bool = False
+    taught: tuple[tuple[str, str], ...] = ()  # (model, the adapter of it that can be trained further)
+
+    def further(self, model: str) -> str:
+        """The adapter that learned it over this model; "" where there is none."""
+        return dict(self.taught).get(model, "")
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,7 +46,7 @@ _INDEX = 30
 _OWN = {
     "escape": "leave", "left": "list", "right": "detail", "f": "add", "plus": "longer", "minus": "shorter",
     "u": "pause", "c": "cancel", "r": "retry", "d,delete": "remove", "e": "correct", "o": "out", "x": "dismiss",
-    "h": "history", "space": "toggle",
+    "h": "history", "space": "toggle", "g": "further",
 }  # fmt: skip
 
 
@@ -172,7 +172,9 @@ class LearnPage(Vertical):
         elif state.adapter is not None:
             keys = text("Enter: read · P: promote · B: roll back · Y: try it blind · E: export · D: remove · Esc: list")
         elif state.lesson is not None:
-            keys = text("Enter or E: correct · O: leave out or take in · T: teach again · D: remove · Esc: list")
+            keys = text(
+                "Enter: correct · O: leave out or take in · T: teach again · G: further · D: remove · Esc: list"
+            )
         elif state.choice.kind == "runs":
             keys = text("Space: its curve beside others · Enter: what to do with it · Esc: list")
         else:
@@ -250,6 +252,8 @@ class LearnPage(Vertical):
             self._wish.ask_file()
         elif order == "remove":
             self._remove()
+        elif order == "further":
+            self._further()
         else:
             self._teach()
 
@@ -263,6 +267,15 @@ class LearnPage(Vertical):
             self.desk.teach()
         else:
             self.frame.tell(missing(state))
+
+    def _further(self) -> None:
+        state = self.desk.state
+        if state.lesson is None:
+            self.frame.tell(text("Choose a lesson first."))
+        elif state.lesson.further(state.wish.model):
+            self.desk.train_further(state.lesson.id)
+        else:
+            self.frame.tell(text("No adapter of this model has learned it yet: T teaches it."))
 
     def _on_adapter(self, order: str) -> None:
         state = self.desk.state
@@ -351,6 +364,7 @@ class LearnPage(Vertical):
             return
         orders = {"promote": "promote", "back": "roll-back", "blind": "blind", "remove": "remove", "pause": "pause",
                   "resume": "pause", "cancel": "cancel", "retry": "retry", "again": "start", "teach": "start",
+                  "further": "further",
                   "add": "add"}  # fmt: skip
         asks: dict[str, Callable[[], None]] = {
             "kind": self._wish.ask_kind, "model": self._wish.ask_model, "minutes": self._wish.ask_minutes,

@@ -150,6 +150,9 @@ def lesson_rows(state: LearnState, width: int) -> list[ListRow]:
         rows += said(text("Some of it comes from what was deleted since."), "bad", width)
     if state.wish.model and not state.is_busy:
         rows.append(row("again", text("Teach it again"), meaning="accent"))
+        further = lesson.further(state.wish.model)
+        if further:
+            rows.append(row("further", text("Train {name} further", name=plain_line(further)), meaning="accent"))
     rows += [row("remove", text("Remove…"), meaning="muted"), heading(text("Examples"))]
     rows += [_example(one) for one in state.examples]
     if state.has_more:

@@ -21,6 +21,7 @@ from rushlight.assistant.jobs.kind import JobContext, JobEvent, JobResult, Pause
 from rushlight.assistant.learn.example import Example, Lesson, content_hash
 from rushlight.assistant.learn.kinds.kind import LessonKind, Watch, make_lesson
 from rushlight.assistant.learn.lessons import LessonBook
+from rushlight.ui.work.teach_start import adapter_to_go_on, bring, start_settings, with_those_before
 
 if TYPE_CHECKING:
     from rushlight.assistant.app import App
@@ -43,12 +44,14 @@ class TeachArguments(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw
     examples: int = 0  # that training sees, whatever time that takes; 0 = as many as the minutes hold
     suite: str = ""  # absolute: questions of one's own, in the place of the held-out part
     promote: bool = False
+    go_on: bool = False  # from the adapter that learned this lesson; else anew
     rehearse: bool = True  # of a lesson for chats: what the model says to other things already is learned beside it
     seed: int = 0
     settings: dict[str, Any] = {}  # of the training, by names such as "adapter.rank"
 
 
 _STOPPED: Final = "stopped.json"  # how far one had come that was cancelled
+_START: Final = "start"  # the adapter that is gone on from, as a PEFT folder
 
 
 class TeachKind:
@@ -116,6 +119,9 @@ class _Steps:
                 return
             given = self._arguments
             watch = Watch(self._context.stop, self._context.tell)
+            if given.go_on and not given.lesson:
+                raise Error("A lesson that is new has no adapter to go on from.", "Name a lesson that was taught: "
+                            "rushlight teach again LESSON --go-on", kind="nothing-to-go-on")  # fmt: skip
             if given.lesson:
                 lesson = self._with_news(self._book.find(given.lesson), watch)
             else:
@@ -125,6 +131,13 @@ class _Steps:
             lesson = self._book.split(lesson, share=share, most=most)
             run = f"{self._app.paths.runs / lesson.id}-{self._context.job_id[-6:]}"
             step |= {"id": lesson.id, "version": lesson.version, "run": run}
+            if given.go_on:
+                start = adapter_to_go_on(self._app, lesson, self._model)
+                bring(start, self._model, self._context.folder / _START)
+                start_settings(self._context.folder / _START, given.settings)
+                n_before = sum(lesson.id in {use.lesson_id for use in one.lessons} for one in self._app.registry.runs())
+                before = self._app.registry.run(start.run_id).lessons  # kept: it may be removed meanwhile
+                step |= {"start": start.name, "n_before": n_before, "uses": msgspec.to_builtins(before)}
 
     def plan(self) -> None:
         """The files of the run, how fast this machine is, and how the time is divided."""
@@ -164,12 +177,16 @@ class _Steps:
             if step is None:
                 return
             out, file = Path(self._done["lesson"]["run"]), self._context.folder / "train.jsonl"
+            start = self._start()
+            # Another order each time: one that had no time for all examples sees others now.
+            seed = self._arguments.seed + int(self._done["lesson"].get("n_before", 0))
             said = teaching.training_config(
-                str(self._model.path), out, file, self._plan(), self._done["plan"]["n_train"], self._arguments.seed,
-                self._lesson().scope, self._arguments.settings,
+                str(self._model.path), out, file, self._plan(), self._done["plan"]["n_train"], seed,
+                self._lesson().scope, self._arguments.settings, start,
             )  # fmt: skip
             validate = [str(one) for one in self._validate()]
-            arguments = TrainArguments(said, str(self._model.path), [str(file)], validate, str(out))
+            begun = "" if start is None else str(start["start"])
+            arguments = TrainArguments(said, str(self._model.path), [str(file)], validate, str(out), begun)
             for event in KIND.run(self._training(), arguments):
                 if isinstance(event, JobResult):
                     step["result"] = event.value
@@ -190,9 +207,10 @@ class _Steps:
             made = [Path(one["path"]) for one in self._done["train"]["result"]["made"]]
             run = self._app.registry.add_run(
                 NewRun(
-                    self._context.job_id, lesson.name, base.sha256, base.id, (self._use(lesson),),
+                    self._context.job_id, lesson.name, base.sha256, base.id, self._uses(lesson),
                     Path(self._done["lesson"]["run"]),
-                    {"plan": self._done["plan"], "asked": msgspec.to_builtins(self._arguments)},
+                    {"plan": self._done["plan"], "asked": msgspec.to_builtins(self._arguments),
+                     **({"start": self._done["lesson"]["start"]} if "start" in self._done["lesson"] else {})},
                 )
             )  # fmt: skip
             adapter = self._app.registry.add_adapter(
@@ -216,10 +234,12 @@ class _Steps:
     def promote(self) -> None:
         with self._step("promote") as step:
             if step is not None:
-                passed = bool(self._done["evaluate"]["report"]["passed"])
-                if passed and self._arguments.promote:
+                report, before = self._done["evaluate"]["report"], self._before()
+                is_worse = before is not None and float(report["own"]["candidate"]) < before
+                promotes = bool(report["passed"]) and self._arguments.promote and not is_worse
+                if promotes:
                     self._app.registry.promote(self._done["keep"]["adapter"])
-                step["promoted"] = passed and self._arguments.promote
+                step |= {"promoted": promotes, "before": before, "is_worse": is_worse}
 
     def notices(self) -> Iterator[Notice]:
         plan, minutes = self._done["plan"], self._arguments.minutes
@@ -228,6 +248,10 @@ class _Steps:
         if not is_told and total_s > minutes * 66:
             yield Notice("over-time", f"It took {total_s / 60:.0f} minutes in place of {minutes:g}: this machine was "
                                       "busier than at the beginning.")  # fmt: skip
+        if self._done["promote"].get("is_worse"):
+            start, before = self._done["lesson"]["start"], float(self._done["promote"]["before"])
+            yield Notice("no-better", f"{start} answered {before:.0%} of the same questions rightly, which this one "
+                                      "does not reach: nothing was promoted.")  # fmt: skip
         if not is_told and plan["n_seen"] < plan["n_train"] / 4:
             yield Notice("short", f"There was time for {plan['n_seen']:,} of {plan['n_train']:,} examples; with more "
                                   "minutes it would learn more.")  # fmt: skip
@@ -240,6 +264,7 @@ class _Steps:
                        "examples": lesson.n_examples, "held_out": lesson.n_held_out},
             "scope": lesson.scope, "form": lesson.form, "base": self._model.id,
             "adapter": self._done["keep"]["adapter"], "run": self._done["lesson"]["run"],
+            "start": self._done["lesson"].get("start", ""),  # the adapter that was gone on from
             "plan": self._done["plan"], "outcome": trained["outcome"], "proof": trained["proof"],
             "report": report, "passed": bool(report["passed"]), "promoted": self._done["promote"]["promoted"],
             "seconds": self._seconds(),
@@ -330,6 +355,30 @@ class _Steps:
         file = self._context.folder / "validate.jsonl"
         return [file] if file.exists() else []
 
+    def _start(self) -> dict[str, Any] | None:
+        """[adapter] of a training that goes on from another adapter."""
+        if "start" not in self._done["lesson"]:
+            return None
+        return start_settings(self._context.folder / _START, self._arguments.settings)
+
+    def _before(self) -> float | None:
+        """What the adapter that was gone on from has reached on the same questions, if that is known."""
+        start = self._done["lesson"].get("start")
+        adapter = next((one for one in self._app.registry.adapters() if one.name == start), None)
+        known = None if adapter is None else self._app.registry.evaluation(adapter)
+        if known is None or known.suite_sha256 != self._done["evaluate"]["report"]["suite_sha256"]:
+            return None
+        return float(known.report["own"]["candidate"])
+
+    def _uses(self, lesson: Lesson) -> "tuple[LessonUse, ...]":
+        """What was learned from, by the adapter that was gone on from too."""
+        own, start = self._use(lesson), self._done["lesson"].get("start")
+        if not start:
+            return (own,)
+        from rushlight.assistant.registry.values import LessonUse
+
+        return with_those_before(own, msgspec.convert(self._done["lesson"]["uses"], list[LessonUse]))
+
     def _use(self, lesson: Lesson) -> "LessonUse":
         """The lesson as this run used it, with where its examples came from."""
         from rushlight.assistant.registry.values import LessonUse, Source
@@ -349,6 +398,7 @@ def _stopped(context: JobContext) -> dict[str, Any]:
         done = dict(state["done"])
         LessonBook(context.app.store).find(done["lesson"]["id"])
         has_files = (context.folder / "train.jsonl").exists() and (context.folder / "suite.jsonl").exists()
+        has_files = has_files and ("start" not in done["lesson"] or (context.folder / _START).is_dir())
         has_run = Path(done["lesson"]["run"]).is_dir() or state.get("inner") is None
     except (OSError, ValueError, KeyError, TypeError, Error):
         return {}

@@ -30,6 +30,7 @@ LEAST_STEPS: Final = 8
 _NEW_LENGTHS: Final = 1.4
 _RATE: Final = 3e-3  # of a task, for a model of this width
 _WIDTH: Final = 576
+_FURTHER: Final = 0.5  # of the rate, where an adapter is trained further: what it knows is not to be shaken off
 _TRIAL_STEPS: Final = 50  # that are planned, not made
 _TRIED_QUESTIONS: Final = 3
 EXPORT_S: Final = 60.0  # the training's own trial, export and its proof, on a machine that does nothing else
@@ -113,19 +114,21 @@ def training_config(
     seed: int,
     scope: str,
     settings: Mapping[str, Any] | None = None,
+    start: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """As trainer.config.checked takes it. The rank is a usual one for small models; see `task_rate` for the rate.
-    `settings` are those that were told."""
+    `settings` are those that were told; `start` is [adapter] where it goes on from one."""
     from rushlight.ui.work.teach_settings import with_settings
 
     is_task = not scope.startswith("chat")
+    rate = (task_rate(Path(model)) if is_task else 3e-4) * (_FURTHER if start else 1.0)
     usual = {
         "model": model, "out": str(out), "method": "lora",
         "data": {"train": [str(file)], "max_tokens": 512 if is_task else 2048},
-        "adapter": {"rank": 16, "alpha": 32.0},
+        "adapter": dict(start or {"rank": 16, "alpha": 32.0}),
         "steps": {"epochs": MOST_EPOCHS if plan.train_s else max(0.001, plan.n_seen / max(1, n_train)),
                   "most": plan.n_steps, "seconds": plan.train_s, "batch": plan.batch,
-                  "rate": task_rate(Path(model)) if is_task else 3e-4, "warmup": 0.05, "seed": seed},
+                  "rate": rate, "warmup": 0.05, "seed": seed},
         "keep": {"every": 25, "last": 2, "validate_every": looked_at_every(plan.n_steps), "answers": _ANSWERED},
         "export": {"gguf": True, "prove": True},
     }  # fmt: skip

@@ -27,6 +27,7 @@ class TrainArguments(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     train: list[str]
     validate: list[str]
     out: str
+    start: str = ""  # absolute: an adapter to go on from
     resume: bool = False
     only_plan: bool = False  # say what it would take, and write nothing
 
@@ -126,7 +127,7 @@ def places_of(arguments: TrainArguments) -> "Places":
 
     return Places(
         Path(arguments.model), tuple(map(Path, arguments.train)), tuple(map(Path, arguments.validate)),
-        Path(arguments.out),
+        Path(arguments.out), Path(arguments.start) if arguments.start else None,
     )  # fmt: skip
 
 

@@ -15,7 +15,7 @@ def beside(name: str, here: Path) -> Path:
 def file_problems(said: Mapping[str, Any], here: Path, *, writes: bool, resume: bool) -> list[str]:
     """All of them; what has the wrong type is not looked at. `writes`: whether the run's folder will be made."""
     found: list[str] = []
-    model, out, data = said.get("model"), said.get("out"), said.get("data")
+    model, out, data, adapter = (said.get(name) for name in ("model", "out", "data", "adapter"))
     if (
         isinstance(model, str)
         and _is_path(model)
@@ -25,6 +25,9 @@ def file_problems(said: Mapping[str, Any], here: Path, *, writes: bool, resume: 
         found.append(f"model: there is no file {model}")
     if isinstance(data, Mapping):
         found += _data_problems(data, here)
+    start = adapter.get("start") if isinstance(adapter, Mapping) else None
+    if isinstance(start, str) and start and not beside(start, here).exists():
+        found.append(f"adapter.start: {start} is not there")
     if isinstance(out, str) and out and writes:
         found += _out_problems(beside(out, here), resume)
     return found

@@ -24,6 +24,7 @@ from rushlight.assistant.sql.database import Database
 from rushlight.assistant.sql.grammar import kind_of
 from rushlight.assistant.sql.linking import keys_of
 from rushlight.assistant.sql.notes import Note, read_note
+from rushlight.assistant.sql.protocol import Profiled
 from rushlight.assistant.sql.schema_read import quoted
 from rushlight.assistant.sql.trees import name_of
 from rushlight.assistant.sql.values import Column, Key, Table
@@ -63,6 +64,7 @@ class ColumnFacts:
     event: Event | None = None  # what happened on that day
     note: Note = field(default_factory=Note)  # what its comment says
     deed: tuple[str, Event] | None = None  # of tickets_sold: tickets, and that they are sold
+    own: tuple[str, ...] = ()  # of the phrases those of its name alone, without other words for them
 
     @property
     def place(self) -> str:
@@ -118,23 +120,17 @@ class Facts:
         return [one for one in self.links if one.key.table == target and one.owner != target]
 
 
+def read_names(known: Profiled) -> dict[str, TableFacts]:
+    """What each table and its columns are called; the rows are not looked at."""
+    return _all_facts(known, *_tables_and_keys(known), {})
+
+
 def read_facts(database: Database) -> Facts:
     """Looks at the schema, the profile and once through each table for what is missing."""
     known = database.known()
-    usable = [one for one in known.schema.tables if one.columns and not one.is_view]
-    tables = usable or list(known.schema.tables)
-    texts = {(one.source, one.table, one.column): one.values for one in known.values}
-    keys = [(table, key) for table in tables for key in keys_of(table, tables) if key.declared or not _own(table, key)]
-    key_columns = {(table.name, name) for table, key in keys for name in key.columns}
-    key_columns |= {(key.table, name) for _, key in keys for name in key.to_columns}
-    said = Counter(singular_of(" ".join(table_words_of(table.name))) for table in tables)
-    said.update(singular_of(" ".join(table_words_of(table.name))).rpartition(" ")[2] for table in tables)
-    said.update(" ".join(without_unit(words_of(one.name))[0]) for table in tables for one in table.columns)
-    found: dict[str, TableFacts] = {}
-    missing: dict[str, dict[str, int]] = {}
-    for table in tables:
-        missing[table.name] = _missing(database, table)
-        found[table.name] = _table_facts(table, texts, key_columns, missing[table.name], said)
+    tables, keys = _tables_and_keys(known)
+    missing = {table.name: _missing(database, table) for table in tables}
+    found = _all_facts(known, tables, keys, missing)
     links = []
     for table, key in keys:
         if key.table in found:
@@ -147,6 +143,25 @@ def read_facts(database: Database) -> Facts:
         facts.pairs = _pairs(database, facts)
         facts.is_link = len({one.key.table for one in own}) >= 2 and not facts.label and ids <= by_keys
     return Facts(found, tuple(links))
+
+
+def _tables_and_keys(known: Profiled) -> tuple[list[Table], list[tuple[Table, Key]]]:
+    usable = [one for one in known.schema.tables if one.columns and not one.is_view]
+    tables = usable or list(known.schema.tables)
+    keys = [(table, key) for table in tables for key in keys_of(table, tables) if key.declared or not _own(table, key)]
+    return tables, keys
+
+
+def _all_facts(
+    known: Profiled, tables: list[Table], keys: list[tuple[Table, Key]], missing: Mapping[str, Mapping[str, int]]
+) -> dict[str, TableFacts]:
+    texts = {(one.source, one.table, one.column): one.values for one in known.values}
+    key_columns = {(table.name, name) for table, key in keys for name in key.columns}
+    key_columns |= {(key.table, name) for _, key in keys for name in key.to_columns}
+    said = Counter(singular_of(" ".join(table_words_of(table.name))) for table in tables)
+    said.update(singular_of(" ".join(table_words_of(table.name))).rpartition(" ")[2] for table in tables)
+    said.update(" ".join(without_unit(words_of(one.name))[0]) for table in tables for one in table.columns)
+    return {table.name: _table_facts(table, texts, key_columns, missing.get(table.name, {}), said) for table in tables}
 
 
 def _own(table: Table, key: Key) -> bool:
@@ -244,6 +259,7 @@ def _column_facts(
     return ColumnFacts(
         table.name, column, sort, phrases, unit, typed, n_missing, table.n_rows or 0, is_unique, sums, note=note,
         deed=_deed(words) if sort == "count" else None,
+        own=tuple(dict.fromkeys((phrases[0], " ".join(words), " ".join(whole)))),
     )  # fmt: skip
 
 

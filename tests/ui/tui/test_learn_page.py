@@ -73,7 +73,7 @@ def ordered(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Any, ...]]:
     """What the page asks of the desk, in place of doing it."""
     done: list[tuple[Any, ...]] = []
     for name in ("pause", "resume", "retry", "cancel", "promote", "roll_back", "remove", "leave_out", "correct",
-                 "teach_again", "remove_lesson", "more"):  # fmt: skip
+                 "teach_again", "train_further", "remove_lesson", "more"):  # fmt: skip
         monkeypatch.setattr(LearnDesk, name, lambda _desk, *given, name=name: done.append((name, *given)))
     monkeypatch.setattr(LearnDesk, "_start", lambda _desk, arguments: done.append(("start", arguments)))
     return done
@@ -179,6 +179,10 @@ def test_rows_of_a_proof() -> None:
 def test_rows_of_a_lesson() -> None:
     rows = lesson_rows(state(lesson=LESSON, examples=EXAMPLES, has_more=True, wish=LearnWish(model="m")), 70)
     assert keys(rows) == ["about", "again", "remove", "example:e1", "example:e2", "example:e3", "more"]
+    taught = replace(LESSON, taught=(("m", f"clinic-2 {HOSTILE}"),))
+    further = lesson_rows(state(lesson=taught, examples=EXAMPLES, wish=LearnWish(model="m")), 70)
+    assert keys(further)[:3] == ["about", "again", "further"] and "\x1b" not in said(further)
+    assert "further" not in keys(lesson_rows(state(lesson=taught, wish=LearnWish(model="other")), 70))
     lines = said(rows)
     assert "held out" in lines and "worse: SELECT 3" in lines and "[bold]x[/]" in lines and "\x1b" not in lines
 
@@ -297,7 +301,8 @@ def test_an_example_is_corrected_or_left_out(
         await stage.until(lambda: len(ordered) == 2)
         await stage.press("down", "down", "e")
         await stage.shows("too long to be corrected here")
-        await stage.press("escape", "t")
+        await stage.press("escape", "t", "g")
+        await stage.until(lambda: heard[1:] == ["No adapter of this model has learned it yet: T teaches it."])
         page._detail.action_edge(1)
         await stage.press("enter", "d")
         await stage.shows("Remove the lesson clinic red")

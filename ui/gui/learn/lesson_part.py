@@ -34,6 +34,7 @@ class Editing(Protocol):
     def leave_out(self, example_id: str, left_out: bool) -> None: ...
     def correct(self, example_id: str, answer: str) -> None: ...
     def teach_again(self, lesson_id: str) -> None: ...
+    def train_further(self, lesson_id: str) -> None: ...
     def remove_lesson(self, lesson_id: str) -> None: ...
     def more(self) -> None: ...
 
@@ -84,10 +85,12 @@ class LessonPart(QWidget):
         for widget in (self.asked, self.answer, self.rejected, buttons):
             edit.addWidget(widget)
         self.again_button = button(text("Teach it again"), lambda: desk.teach_again(self._lesson_id), "primary")
+        self.further_button = button(text("Train it further"), lambda: desk.train_further(self._lesson_id))
         self.remove_button = button(text("Remove…"), self._remove)
         orders = QWidget()
         order_flow = FlowLayout(orders, spacing=theme.px(8))
         order_flow.addWidget(self.again_button)
+        order_flow.addWidget(self.further_button)
         order_flow.addWidget(self.remove_button)
         for widget in (self.about, self.stale, self.table, self.more_button, self._edit, orders):
             self.card.body.addWidget(widget)
@@ -116,6 +119,10 @@ class LessonPart(QWidget):
         self.about.setText(" · ".join(parts))
         self.stale.setVisible(lesson.is_stale)
         self.again_button.setEnabled(bool(state.wish.model) and not state.is_busy)
+        further = lesson.further(state.wish.model)
+        self.further_button.setVisible(bool(further))
+        self.further_button.setEnabled(not state.is_busy)
+        self.further_button.setToolTip(text("Goes on from {name}, with what is new in the lesson", name=further))
         self.remove_button.setEnabled(not state.is_busy)
         self.more_button.setVisible(state.has_more)
         if state.examples != self._shown:

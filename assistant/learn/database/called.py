@@ -1,0 +1,100 @@
+"""Which columns a question names, by the words that lessons use for them: sea view is room.sea_view, also where that is
+written RM.SEA_VW. For whoever answers: a query that leaves out what was named is wrong nearly always.
+
+Only sure ones: the words of a column's own name or of its comment, none that many things are called by. A date is named
+by two words ("arrival date") or by a state that few rows have ("cancelled"), never by what happens to all ("ordered").
+"""
+
+import re
+from collections.abc import Iterator
+from functools import lru_cache
+from typing import Final
+
+from rushlight.assistant.learn.database.facts import ColumnFacts, read_names
+from rushlight.assistant.learn.database.names import singular_of
+from rushlight.assistant.sql.protocol import Profiled
+
+_WORD: Final = re.compile(r"[^\W_]+(?:-[^\W_]+)*")
+_MOST_WORDS: Final = 5
+_VAGUE_WORDS: Final = """
+ name number total amount count date day year month time hour minute type kind title value note id code no rate sum
+ average share list order first last text description comment label size level place position thing item one
+ cost price percent unit piece rank ranking share ratio
+"""
+_VAGUE: Final = frozenset(_VAGUE_WORDS.split())
+_STATE_WORDS: Final = """
+ cancelled canceled returned discontinued terminated retired archived expired withdrawn renovated refunded revoked
+ suspended resigned graduated repaid recalled
+"""
+_STATES: Final = frozenset(_STATE_WORDS.split())
+_DAYS: Final = ("date", "year")
+
+Named = dict[tuple[str, ...], tuple[str, ...]]  # words -> what they name: room.sea_view, or a table
+
+
+def columns_named(known: Profiled, question: str) -> tuple[str, ...]:
+    """Columns, as table.column, in the order of the question. Where several have the same name, the one whose table is
+    named as well; none if that leaves several."""
+    named = _names(known)
+    words = _words(question)
+    hits = list(_hits(words, named))
+    tables = {place for _, places in hits for place in places if "." not in place}
+    found = []
+    for _, places in sorted(hits):
+        if not all("." in place for place in places):
+            continue  # a table is called so as well
+        near = [place for place in places if len(places) == 1 or place.partition(".")[0] in tables]
+        if len(near) == 1:
+            found += near
+    return tuple(dict.fromkeys(found))
+
+
+def _hits(words: list[str], named: Named) -> Iterator[tuple[int, tuple[str, ...]]]:
+    """What is named and where, the longest names first; no word is taken twice."""
+    taken = [False] * len(words)
+    for n in range(min(_MOST_WORDS, len(words)), 0, -1):
+        for at in range(len(words) - n + 1):
+            places = named.get(tuple(words[at : at + n]), ())
+            if places and not any(taken[at : at + n]):
+                taken[at : at + n] = [True] * n
+                yield at, places
+
+
+@lru_cache(maxsize=8)
+def _names(known: Profiled) -> Named:
+    found: dict[tuple[str, ...], list[str]] = {}
+    for name, table in read_names(known).items():
+        for noun in table.nouns:
+            _add(found, noun.one, name)
+        for column in table.columns.values():
+            for phrase in _phrases(column):
+                _add(found, phrase, f"{name}.{column.column.name}")
+    return {words: tuple(places) for words, places in found.items()}
+
+
+def _add(found: dict[tuple[str, ...], list[str]], phrase: str, place: str) -> None:
+    words = tuple(_words(phrase))
+    if words and place not in found.setdefault(words, []):
+        found[words].append(place)
+
+
+def _words(text: str) -> list[str]:
+    """Its words in the singular; a gas is a ga here, as areas are an area."""
+    found = [singular_of(word) for word in _WORD.findall(text.casefold())]
+    return [word[:-1] if word.endswith("as") else word for word in found]
+
+
+def _phrases(column: ColumnFacts) -> Iterator[str]:
+    if column.sort == "key":
+        return
+    own = (*column.own, *column.note.names)
+    for phrase in own:
+        n = len(phrase.split())
+        if column.sort in _DAYS:
+            if n > 1:
+                yield phrase
+        elif n > 1 or singular_of(phrase) not in _VAGUE:
+            yield phrase
+    happens = column.event
+    if column.sort in _DAYS and not column.column.not_null and happens is not None and happens.participle in _STATES:
+        yield happens.participle

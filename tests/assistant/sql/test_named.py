@@ -1,0 +1,163 @@
+"""What a query must hold since the question names it: right queries hold it nearly always."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import apsw
+import pytest
+
+from rushlight.assistant.app import App
+from rushlight.assistant.engine.engine import FakeEngine
+from rushlight.assistant.engine.musts import lacking
+from rushlight.assistant.learn.database.called import columns_named
+from rushlight.assistant.learn.database.generate import generate
+from rushlight.assistant.learn.kinds.kind import Watch
+from rushlight.assistant.paths import find_paths
+from rushlight.assistant.sql.database import Database, open_database
+from rushlight.assistant.sql.linking import lists_all
+from rushlight.assistant.sql.linking_taught import link_taught
+from rushlight.assistant.sql.named import held, musts_of
+from rushlight.assistant.sql.plain_form import plain_form
+from rushlight.assistant.sql.prompt import SHORT_FORM
+
+SCHEMA = """
+CREATE TABLE hotel (hotel_id INTEGER PRIMARY KEY, name TEXT, city TEXT, stars INTEGER);
+CREATE TABLE room (
+    room_id INTEGER PRIMARY KEY, hotel_id INTEGER REFERENCES hotel, number INTEGER, sea_view INTEGER, floor_area REAL
+);
+CREATE TABLE RES_HDR (
+    RES_ID INTEGER PRIMARY KEY, room_id INTEGER REFERENCES room, ARR_DT TEXT NOT NULL, CNCL_DT TEXT,
+    LYLTY_LVL TEXT  -- loyalty level, empty for strangers
+);
+CREATE TABLE employee (
+    employee_id INTEGER PRIMARY KEY, name TEXT, job TEXT, salary REAL, manager_id INTEGER REFERENCES employee
+);
+"""
+
+
+@pytest.fixture
+def database(tmp_path: Path, own_home: Path) -> Iterator[Database]:
+    path = tmp_path / "hotels.db"
+    db = apsw.Connection(str(path))
+    db.execute(SCHEMA)
+    for i in range(30):
+        city = ("Oslo", "Graz", "Bern")[i % 3]
+        db.execute("INSERT INTO hotel VALUES (?, ?, ?, ?)", (i, ("City Nest", "Grand Inn")[i % 2], city, 1 + i % 5))
+        db.execute("INSERT INTO room VALUES (?, ?, ?, ?, ?)", (i, i % 9, 100 + i, i % 2, 20.5 + i))
+        cancelled = "2024-05-01" if i % 7 == 0 else None
+        level = ("gold", "silver", None)[i % 3]
+        db.execute("INSERT INTO RES_HDR VALUES (?, ?, ?, ?, ?)", (i, i, f"2024-0{1 + i % 9}-11", cancelled, level))
+        job = ("manager", "cook")[i % 2]
+        db.execute("INSERT INTO employee VALUES (?, ?, ?, ?, ?)", (i, f"Name {i}", job, 1000.5 + i, i // 3 or None))
+    db.close()
+    with open_database([path], find_paths()) as opened:
+        yield opened
+
+
+@pytest.mark.parametrize(
+    ("question", "columns"),
+    [
+        ("How many rooms have a sea view?", ("room.sea_view",)),
+        ("What are the floor areas of the rooms?", ("room.floor_area",)),
+        ("How many reservations were cancelled?", ("RES_HDR.CNCL_DT",)),
+        ("Which loyalty levels are there?", ("RES_HDR.LYLTY_LVL",)),
+        ("What is the arrival date of reservation 7?", ("RES_HDR.ARR_DT",)),
+        ("Which reservations arrived in March?", ()),  # all of them arrive
+        ("How many employees are there? Give the number.", ()),  # no number of a room
+        ("What is the name of each hotel?", ()),
+        ("Tell me something about the weather", ()),
+    ],
+)
+def test_columns_by_their_words(database: Database, question: str, columns: tuple[str, ...]) -> None:
+    assert columns_named(database.known(), question) == columns
+
+
+@pytest.mark.parametrize(
+    ("question", "must"),
+    [
+        ("How many hotels in Oslo have 4 stars?", {("hotel.stars",), ("4", "04"), ("Oslo",)}),
+        ("Which hotels have more than 12 rooms?", {("> 12", ">= 12")}),
+        ("Which hotels have no more than 12 rooms?", {("12", "012")}),
+        ("Which rooms are 1.5 times the average?", {("1.5", "01.5")}),
+        ("Rooms above 2,500 or over 3 million or 20 %", {("> 2500", ">= 2500")}),
+        ("What does City Nest offer?", {("City Nest",)}),  # and no city
+        ("Which employees have no manager?", set()),  # as a job, or as the key
+        ("Which hotel has the most rooms?", {("LIMIT", "MAX", "MIN")}),
+        ("Which hotel opened first?", {("LIMIT", "MAX", "MIN")}),
+        ("How many rooms per hotel, most first?", set()),
+        ("Which hotel does each city like most?", {("hotel.city",)}),
+        ("Which employees earn a salary of 1?", {("salary",)}),  # by whatever name the table has
+    ],
+)
+def test_what_must_be_held(database: Database, question: str, must: set[tuple[str, ...]]) -> None:
+    known = database.known()
+    assert set(musts_of(known, question, link_taught(known, question))[0]) == must
+
+
+def test_rows_in_an_order_are_not_cut_off() -> None:
+    for said in ("rooms per hotel, most first", "the hotels, largest first", "from the best to the worst"):
+        assert lists_all(said), said
+    for said in ("which hotel opened first", "the three largest, best first: list 3 hotels", "top 5, highest first"):
+        assert not lists_all(said), said
+
+
+def test_right_queries_hold_it(suite_database: Callable[[str], Path], own_home: Path) -> None:
+    n = n_wrong = 0
+    with open_database([suite_database("library")], find_paths()) as database:
+        known = database.known()
+        for made in generate(database, 300, 5, Watch()):
+            must, _ = musts_of(known, made.question, link_taught(known, made.question))
+            n += bool(must)
+            n_wrong += bool(lacking(must, plain_form(made.sql, database.schema)))
+    assert n > 200 and n_wrong <= 3, (n, n_wrong)
+
+
+def test_the_table_of_a_named_column_is_joined(database: Database) -> None:
+    from rushlight.assistant.engine.request import Grammar
+
+    question = "How many hotels have rooms with a sea view?"
+    known = database.known()
+    made, otherwise = held(known, question, link_taught(known, question), Grammar("lark", "as it was"))
+    assert otherwise == Grammar("lark", "as it was") and made.must == (("room.sea_view",),)
+    firsts = [line for line in made.text.splitlines() if line.startswith("start:")]
+    assert firsts and "FROM employee" not in made.text
+    nothing = "Tell me something"
+    assert held(known, nothing, link_taught(known, nothing), otherwise) == (otherwise, None)
+
+
+class Forgetful(FakeEngine):
+    """Leaves out what it must hold until it is sampled so often, or may leave it out."""
+
+    def __init__(self, n_before: int) -> None:
+        super().__init__([])
+        self.n_before, self.asked = n_before, 0
+        self.musts: list[int] = []
+
+    def generate(self, request: Any, stop: Any) -> Any:
+        from rushlight.assistant.events import Finished, TextDelta, Usage
+
+        self.asked += 1
+        self.musts.append(len(request.grammar.must))
+        right = self.asked > self.n_before
+        yield TextDelta("SELECT COUNT(*) FROM room" + (" WHERE room.sea_view = 1" if right else ""))
+        yield Usage(5, 0, 9)
+        yield Finished("stop")
+
+
+@pytest.mark.parametrize(("n_before", "musts"), [(0, [1]), (2, [1, 1, 1]), (9, [1, 1, 1, 1, 0])])
+def test_what_lacks_it_is_written_anew(
+    n_before: int, musts: list[int], database: Database, own_home: Path, tiny_gguf: Path
+) -> None:
+    from rushlight.assistant.models.importing import import_model
+    from rushlight.assistant.settings import load_settings
+    from rushlight.assistant.sql.asking import ask_database
+
+    engine, paths = Forgetful(n_before), find_paths()
+    with App(paths, load_settings(paths), open_engine=lambda _load, _stop, _progress: engine) as app:
+        import_model(app.catalogue, tiny_gguf, how="in-place")
+        answer = ask_database(app, database, "How many rooms have a sea view?", correct=False, form=SHORT_FORM)
+        assert engine.musts == musts
+        ask_database(app, database, "How many rooms have a sea view?", correct=False)
+        assert engine.musts == [*musts, 0], "who was not taught is not held to it"
+    assert answer.result is not None and answer.result.rows == ((15,) if n_before < 9 else (30,),)

@@ -1,0 +1,79 @@
+"""Which adapter a teaching may go on from: one that learned the same lesson, over the same model.
+
+What is held out of a lesson stays held out, so what such an adapter has not seen still proves it. What it learned from
+comes along: the new one is as stale as the old one when a conversation is deleted.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rushlight import Error
+
+if TYPE_CHECKING:
+    from rushlight.assistant.app import App
+    from rushlight.assistant.learn.example import Lesson
+    from rushlight.assistant.models.model import Model
+    from rushlight.assistant.registry.values import Adapter, LessonUse
+
+
+def taught_by(app: "App", lesson: "Lesson") -> "dict[str, Adapter]":
+    """The adapter that learned this lesson over each model, by the model's sha256: the one that serves, else the
+    newest; none that is stale. One that the gate has stopped may be gone on from: perhaps it had too little time."""
+    found: dict[str, Adapter] = {}
+    for one in sorted(app.registry.adapters(lesson.scope), key=lambda one: (one.state == "promoted", one.created_at)):
+        if one.run_id and not one.is_stale:
+            uses = app.registry.run(one.run_id).lessons
+            if any(use.lesson_id == lesson.id for use in uses):
+                found[one.base_sha256] = one
+    return found
+
+
+def adapter_to_go_on(app: "App", lesson: "Lesson", model: "Model") -> "Adapter":
+    found = taught_by(app, lesson).get(model.sha256)
+    if found is None:
+        raise Error(
+            f"There is nothing to go on from: no adapter of {model.id} has learned {lesson.name}, or what it learned "
+            "from was deleted since.",
+            "Teach it anew, without --go-on.",
+            kind="nothing-to-go-on",
+        )
+    return found
+
+
+def bring(adapter: "Adapter", model: "Model", folder: Path) -> None:
+    """The adapter as a PEFT folder, from which a training goes on."""
+    from rushlight.quant.adapters import adapter_to_peft
+
+    if not folder.exists():
+        adapter_to_peft(adapter.path, model.path, folder)
+
+
+def start_settings(folder: Path, settings: Mapping[str, Any]) -> dict[str, Any]:
+    """[adapter] of a training that goes on from the adapter in `folder`. What was told otherwise is an `Error`."""
+    from rushlight.trainer.start import settings_of
+
+    found = settings_of(folder)
+    if settings.get("method") == "rslora":
+        found["alpha"] /= math.sqrt(found["rank"])
+    told = {name: settings[f"adapter.{name}"] for name in found if f"adapter.{name}" in settings}
+    odd = [f"adapter.{name} is {value}, there it is {found[name]}" for name, value in told.items()
+           if (sorted(value) if name == "modules" else value) != found[name]]  # fmt: skip
+    if odd:
+        raise Error(
+            f"Cannot go on from an adapter that was taught with other settings: {'; '.join(odd)}.",
+            "Leave them out, or teach it anew, without --go-on.",
+            kind="bad-config",
+        )
+    return {**found, "start": str(folder)}
+
+
+def with_those_before(own: "LessonUse", before: "Sequence[LessonUse]") -> "tuple[LessonUse, ...]":
+    """The lessons of a run that goes on: its own, and all that the one before had learned, sources included."""
+    others = [one for one in before if one.lesson_id != own.lesson_id]
+    same = [one for one in before if one.lesson_id == own.lesson_id]
+    known = {(one.kind, one.source) for one in own.sources}
+    earlier = [source for one in same for source in one.sources if (source.kind, source.source) not in known]
+    return (replace(own, sources=(*own.sources, *earlier)), *others)
