@@ -36,6 +36,26 @@ _ONE_ROW: Final = re.compile(
 )
 
 
+_UNITS: Final = (
+    r"hour|night|day|cent|square|minute|second|week|month|year|kilo|kwh?\b|km\b|lit|hectare|mile|ton|gram|head\b|capita|"
+    r"unit|piece|person|100"
+)
+_EACH: Final = r"^(?:how many|what is the (?:average|mean|total|sum)).*(?<!of )(?<!for )\b(?:each|every)\b(?!.* last\b)"
+_NOT: Final = (
+    r"\b(?:never|without(?! duplicates)|(?:ha[sd]|have|with) no(?! (?:more|less))|not(?! (?:more|less|only)))\b|n't\b"
+)
+# What is said of rows, and the words of which one must be in the query. Right queries have one in 361 of 361 questions
+# (an average), 115 of 116, 284 of 287 (per, each), 193 of 195 (what is not), 257 of 257 (an extreme), 36 of 36.
+_SAID: Final[tuple[tuple[re.Pattern[str], tuple[str, ...]], ...]] = (
+    (re.compile(r"\b(?:average|mean)\b"), ("AVG",)),
+    (re.compile(r"\b(?:different|distinct)\b"), ("DISTINCT",)),
+    (re.compile(rf"\bper (?!{_UNITS})|{_EACH}"), ("GROUP BY", "PARTITION BY")),
+    (re.compile(_NOT), ("NOT", "NULL", "<>", "= 0")),
+    (re.compile(rf"\b(?<!at )(?:{_EXTREME})\b"), ("ORDER BY", "MAX", "MIN")),
+    (re.compile(r"\b(?:each|per|every|by) month\b"), ("'%m'", "'%Y-%m'")),
+)
+
+
 def held(known: Profiled, question: str, linked: Linked, grammar: Grammar) -> tuple[Grammar, Grammar | None]:
     """(the grammar with what must be held, the grammar as it was where that cannot be done); of a question that names
     nothing the grammar alone."""
@@ -55,7 +75,8 @@ def musts_of(known: Profiled, question: str, linked: Linked) -> tuple[tuple[tupl
 
     texts, left = _texts(known, question, linked)
     columns = tuple(one for one in columns_named(known, left) if _is_there(linked, one))
-    found = [*(_column(linked, one) for one in columns), *_numbers(question), *texts, *_end(question, linked)]
+    found = [*(_column(linked, one) for one in columns), *_numbers(question), *texts, *_end(question, linked),
+             *(words for said, words in _SAID if said.search(question.lower()) is not None)]  # fmt: skip
     return tuple(dict.fromkeys(found)), columns
 
 
