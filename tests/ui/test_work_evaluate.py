@@ -90,7 +90,7 @@ def adapter(app: App, lamps: Path, gguf_builder: ModuleType, tmp_path: Path) -> 
     items = [
         Item(
             id=f"q{at}",
-            prompt=f"How many lamps ({at})?",
+            prompt=f"How many lamps ({chr(ord('a') + at)})?",  # a number would have to stand in the query
             scorer="sql-execution",
             cluster=f"c{at // 2}",
             reference=right,
