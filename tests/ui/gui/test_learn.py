@@ -182,6 +182,24 @@ def test_an_example_is_corrected_or_left_out(page: Any, qtbot: Any, monkeypatch:
     assert done == [("correct", "e2", "SELECT 3"), ("out", "e2", True)]
 
 
+def test_an_adapter_that_learned_the_lesson_is_trained_further(
+    page: Any, found: list[Found], qtbot: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown = page()
+    begun: list[dict[str, Any]] = []
+    monkeypatch.setattr(shown.desk, "_start", begun.append)
+    shown.desk.choose(Choice("lesson", LESSON.id))
+    qtbot.waitUntil(lambda: shown.lesson.table.rowCount() == 2)
+    assert not shown.lesson.further_button.isVisible(), "nobody has learned it yet"
+    found[0] = replace(FULL, lessons=(replace(LESSON, taught=(("me/m@Q4", "clinic-1 <b>"), ("other", "x"))),))
+    shown.desk.refresh()
+    qtbot.waitUntil(shown.lesson.further_button.isVisible)
+    assert "clinic-1" in shown.lesson.further_button.toolTip() and "<b>" not in shown.lesson.further_button.toolTip()
+    shown.lesson.further_button.click()
+    shown.lesson.again_button.click()
+    assert [(one["lesson"], one.get("go_on", False)) for one in begun] == [("l1", True), ("l1", False)]
+
+
 def test_a_narrow_page_shows_its_list_when_asked(page: Any, qtbot: Any) -> None:
     shown = page()
     shown.resize(600, 700)

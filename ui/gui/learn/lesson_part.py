@@ -119,7 +119,7 @@ class LessonPart(QWidget):
         self.about.setText(" · ".join(parts))
         self.stale.setVisible(lesson.is_stale)
         self.again_button.setEnabled(bool(state.wish.model) and not state.is_busy)
-        further = lesson.further(state.wish.model)
+        further = lesson.further(state.wish.model).replace("<", "‹")  # a tool tip is read as markup
         self.further_button.setVisible(bool(further))
         self.further_button.setEnabled(not state.is_busy)
         self.further_button.setToolTip(text("Goes on from {name}, with what is new in the lesson", name=further))
