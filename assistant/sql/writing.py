@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 MAX_TOKENS = 240
 _TEMPERATURE = 0.8
-_TRIES = 2  # samples, where the likeliest query lacks what the question names
+_TRIES = 1  # samples, where the likeliest query lacks what the question names
 
 
 class Writer:
