@@ -83,8 +83,9 @@ def musts_of(known: Profiled, question: str, linked: Linked) -> tuple[tuple[tupl
 def _is_there(linked: Linked, place: str) -> bool:
     name, _, column = place.partition(".")
     table = linked.table(name)
-    alone = table is not None and f"{table.source}.{table.name}" not in linked.qualified
-    return alone and table is not None and table.column(column) is not None
+    if table is None or f"{table.source}.{table.name}" in linked.qualified:
+        return False
+    return table.column(column) is not None
 
 
 def _column(linked: Linked, place: str) -> tuple[str, ...]:

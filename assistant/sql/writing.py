@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 MAX_TOKENS = 240
 _TEMPERATURE = 0.8
-_TRIES = 1  # samples, where the likeliest query lacks what the question names
+_OTHER_SEEDS = 1_000  # above those that are asked for
 
 
 class Writer:
@@ -49,12 +49,10 @@ class Writer:
         made = self._written(messages, options, self._grammar)
         if self._otherwise is None or self._grammar is None or not lacking(self._grammar.must, made):
             return made
-        for number in range(_TRIES):  # the likeliest beginning may leave no room for it
-            tried = _sampled(self._options, temperature=_TEMPERATURE, seed=(seed or 0) * _TRIES + number)
-            made = self._written(messages, tried, self._grammar)
-            if not lacking(self._grammar.must, made):
-                return made
-        return self._written(messages, options, self._otherwise)
+        # The likeliest beginning may leave no room for what it lacks, so another one is drawn.
+        drawn = 0 if seed is None else seed + _OTHER_SEEDS
+        made = self._written(messages, _sampled(self._options, temperature=_TEMPERATURE, seed=drawn), self._grammar)
+        return self._written(messages, options, self._otherwise) if lacking(self._grammar.must, made) else made
 
     def _written(self, messages: tuple[Message, ...], options: AskOptions, grammar: Grammar | None) -> str:
         parts: list[str] = []

@@ -19,7 +19,7 @@ _MOST_WORDS: Final = 5
 _VAGUE_WORDS: Final = """
  name number total amount count date day year month time hour minute type kind title value note id code no rate sum
  average share list order first last text description comment label size level place position thing item one
- cost price percent unit piece rank ranking share ratio
+ cost price percent unit piece rank ranking ratio
 """
 _VAGUE: Final = frozenset(_VAGUE_WORDS.split())
 _STATE_WORDS: Final = """
