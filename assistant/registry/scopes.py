@@ -10,6 +10,7 @@ from typing import Final
 from rushlight import Error
 
 CHAT: Final = "chat"
+PRACTICE: Final = "sql:practice"  # no database has it: theirs end with the hash of their tables
 _SCOPE: Final = re.compile(r"chat|(?:sql|documents|agent):[a-z0-9._-]{1,80}")
 _HASH_LETTERS: Final = 8
 

@@ -4,14 +4,20 @@ For each database: `rushlight teach database` within its minutes, base and adapt
 grammar (inside the minutes) and without it (beside them); execution accuracy with its 95 % interval, the times of the
 phases, and what was wrong with the rest. The questions were written from the schemas alone (tests/assistant/learn/).
 
+With `--practice N` the model practises for N minutes first, once for all databases; `--home DIR` takes a home that is
+there, where it has practised already. Neither is part of the minutes, and both are told.
+
     python tests/bench/bench_teach.py [estate cinema insurance] [--minutes N] [--examples N] [--every N] [--no-free]
+                                      [--practice N | --home DIR]
 """
 
 import argparse
 import importlib.util
 import json
+import os
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -23,6 +29,7 @@ from rushlight import Stop
 from rushlight.assistant.app import App, open_app
 from rushlight.assistant.learn.answers import Answered, Question, Score, ask_all, failure_of, read_questions, score
 from rushlight.assistant.learn.kinds.kind import Watch
+from rushlight.assistant.registry.scopes import PRACTICE
 from rushlight.assistant.sql.database import open_database
 from rushlight.trainer.evaluate.suite import Item
 from rushlight.ui.work.answerers import SqlAnswerer
@@ -103,9 +110,11 @@ def one(app: App, name: str, folder: Path, given: argparse.Namespace) -> dict[st
     model, adapter = made["base"], made["adapter"]
     took = made["seconds"]
     phases = ", ".join(f"{step} {seconds:.0f} s" for step, seconds in took.items())
+    start = f", begun with {made['start']}" if made["start"] else ""
     seen = f"{made['plan']['n_seen']} examples seen of {made['plan']['n_train']}, loss {made['outcome']['loss']:.3f}"
-    print(f"{name}: {sum(took.values()) / 60:.1f} minutes ({phases}), {seen}", flush=True)
-    figures: dict[str, Any] = {"seconds": took, "passed": made["passed"], "n_seen": made["plan"]["n_seen"]}
+    print(f"{name}: {sum(took.values()) / 60:.1f} minutes ({phases}), {seen}{start}", flush=True)
+    figures: dict[str, Any] = {"seconds": took, "passed": made["passed"], "n_seen": made["plan"]["n_seen"],
+                               "start": made["start"]}  # fmt: skip
     scores = from_the_job(app, file, questions)
     sides = [("base, grammar", scores["base"]), ("adapter, grammar", scores["candidate"])]
     if not given.no_free:
@@ -118,6 +127,29 @@ def one(app: App, name: str, folder: Path, given: argparse.Namespace) -> dict[st
     return figures
 
 
+def practised(app: App) -> dict[str, Any]:
+    """What the model has practised, which is in no database's minutes."""
+    adapters = app.registry.adapters(PRACTICE)
+    if not adapters:
+        return {}
+    plan = app.registry.run(max(adapters, key=lambda one: one.created_at).run_id).manifest["plan"]
+    print(f"practised: {plan['n_seen']} examples, {plan['train_s'] / 60:.0f} minutes of training", flush=True)
+    return {"n_seen": plan["n_seen"], "train_s": plan["train_s"]}
+
+
+@contextmanager
+def home_of(given: argparse.Namespace) -> Iterator[None]:
+    if not given.home:
+        with own_home(demo_model()):
+            yield
+        return
+    os.environ["RUSHLIGHT_HOME"] = str(Path(given.home).absolute())
+    try:
+        yield
+    finally:
+        run_program([RUSHLIGHT, "host", "stop"])
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("names", nargs="*", default=list(NAMES), metavar="DATABASE")
@@ -126,17 +158,23 @@ def main() -> None:
     parser.add_argument("--every", type=int, default=1, help="only every Nth question")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--no-free", action="store_true", help="leave out the answers without the grammar")
+    before_it = parser.add_mutually_exclusive_group()
+    before_it.add_argument("--practice", type=float, default=0.0, metavar="N", help="practise for N minutes first")
+    before_it.add_argument("--home", default="", metavar="DIR", help="a home where the model has practised")
     given = parser.parse_args()
     unknown = [name for name in given.names if name not in NAMES]
     if unknown:
         parser.error(f"there is no database {unknown[0]}; there are {', '.join(NAMES)}")
     before = machine()
-    with own_home(demo_model()), tempfile.TemporaryDirectory(prefix="rushlight-bench-") as folder, open_app() as app:
+    with home_of(given), tempfile.TemporaryDirectory(prefix="rushlight-bench-") as folder, open_app() as app:
+        if given.practice:
+            run_program([RUSHLIGHT, "teach", "practice", "--minutes", str(given.practice)])
+        practice = practised(app)
         found = {name: one(app, name, Path(folder), given) for name in given.names}
     shares = [one["adapter, grammar"]["right"] / one["adapter, grammar"]["n"] for one in found.values()]
     print(f"adapter under the grammar: {', '.join(f'{share:.1%}' for share in shares)}; aim {AIM:.0%}: "
           + ("met" if min(shares) >= AIM else "MISSED"))  # fmt: skip
-    print(json.dumps({"bench": "teach", "machine": before, "databases": found}, default=str))
+    print(json.dumps({"bench": "teach", "machine": before, "practice": practice, "databases": found}, default=str))
 
 
 if __name__ == "__main__":

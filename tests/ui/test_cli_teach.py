@@ -24,8 +24,8 @@ from rushlight.assistant.settings import load_settings
 from rushlight.assistant.sql.database import open_database
 from rushlight.assistant.sql.memory import SqlMemory
 from rushlight.quant.proof_file import ADAPTER, Check, Proof, digest_of, write_proof
+from rushlight.ui.work import kept_steps, practise, teaching
 from rushlight.ui.work import teach as teach_work
-from rushlight.ui.work import teaching
 from rushlight.ui.work import train as train_work
 from rushlight.ui.work.teach import KIND, TeachArguments
 
@@ -111,7 +111,8 @@ def trained(monkeypatch: pytest.MonkeyPatch, gguf_builder: ModuleType, pupil: Pu
     monkeypatch.setattr(teaching, "need_trainer", lambda: None)
     told: list[Any] = []
     clock = [0.0]
-    monkeypatch.setattr(teach_work, "time", SimpleNamespace(monotonic=lambda: clock[0]))
+    for module in (teach_work, kept_steps):
+        monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=lambda: clock[0]))
 
     def run(context: JobContext, arguments: Any) -> Iterator[Any]:
         told.append(arguments)
@@ -120,7 +121,8 @@ def trained(monkeypatch: pytest.MonkeyPatch, gguf_builder: ModuleType, pupil: Pu
         file = gguf_builder.tiny_lora_gguf(out / "taught-adapter.gguf")
         checks = (Check("weights", True, "", {}), Check("logits", True, "", {}))
         write_proof(file, Proof(file.name, *digest_of(file), ADAPTER, "adapter", checks))
-        for line in (context.folder / "suite.jsonl").read_text().splitlines()[1:]:
+        suite = context.folder / "suite.jsonl"
+        for line in suite.read_text().splitlines()[1:] if suite.exists() else ():
             item = json.loads(line)
             if item["scorer"] == "sql-execution":
                 pupil.right[item["prompt"]] = item["reference"]["sql"]
@@ -195,18 +197,87 @@ def test_a_lesson_taught_again_takes_in_what_was_accepted_since(
     assert more["lesson"]["held_out"] == made["lesson"]["held_out"]
 
 
-def test_an_adapter_is_trained_further(
-    app: App, shop: Path, trained: list[Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    brought: list[Path] = []
+@pytest.fixture
+def brought(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
+    """The adapters that teachings begin with, of rank 4."""
+    found: list[Path] = []
 
     def bring(adapter: Any, _model: Any, folder: Path) -> None:
-        brought.append(adapter.path)
+        found.append(adapter.path)
         folder.mkdir(exist_ok=True)
         settings = {"r": 4, "lora_alpha": 8, "target_modules": ["model.layers.0.self_attn.q_proj"]}
         (folder / "adapter_config.json").write_text(json.dumps(settings))
 
     monkeypatch.setattr(teach_work, "bring", bring)
+    return found
+
+
+def practised(kept: Kept, **given: Any) -> dict[str, Any]:
+    arguments = practise.PractiseArguments(model=kept.app.model().id, **given)
+    *_, last = practise.KIND.run(kept.context(), arguments)
+    assert isinstance(last, JobResult)
+    return last.value
+
+
+def test_a_database_begins_with_what_was_practised(
+    app: App, shop: Path, trained: list[Any], brought: list[Path], tmp_path: Path
+) -> None:
+    first = taught(Kept(app, tmp_path / "zero").context(), kind="database", files=[str(shop)], examples=64)
+    assert not first["start"] and not brought
+    kept = Kept(app, tmp_path / "practice")
+    kept.job_id = "job999999"
+    made = practised(kept, examples=96)
+    assert made["plan"]["n_seen"] == 96 and set(made["seconds"]) == {"examples", "plan", "train", "keep"}
+    adapter = app.registry.find(made["adapter"])
+    assert (adapter.scope, adapter.state, adapter.form) == ("sql:practice", "candidate", "sql-short-1")
+    with pytest.raises(Error):
+        app.registry.promote(adapter.name)
+    lines = (tmp_path / "practice" / "train.jsonl").read_text().splitlines()
+    assert len(lines) == 96 and trained[-1].validate == [str(tmp_path / "practice" / "validate.jsonl")]
+
+    two = Kept(app, tmp_path / "two")
+    two.job_id = "job222222"
+    more = taught(two.context(), kind="database", files=[str(shop)], examples=64)
+    assert more["start"] == adapter.name and brought == [adapter.path]
+    then = trained[-1].config
+    assert then["adapter"]["start"] == str(tmp_path / "two" / "start") and then["adapter"]["rank"] == 4
+    assert then["steps"]["rate"] == trained[0].config["steps"]["rate"], "what is learned is new: the whole rate"
+    run = app.registry.lineage(more["adapter"]).run
+    assert run is not None and {one.kind for one in run.lessons} == {"database", "practice"}
+
+    # Another rank was told, it was not wished, or it is retired: the model begins alone.
+    three = Kept(app, tmp_path / "three")
+    three.job_id = "job333333"
+    other = taught(three.context(), kind="database", files=[str(shop)], examples=64, settings={"adapter.rank": 8})
+    assert not other["start"] and trained[-1].config["adapter"]["rank"] == 8 and not (tmp_path / "three/start").exists()
+    four = Kept(app, tmp_path / "four")
+    four.job_id = "job444444"
+    alone = taught(four.context(), kind="database", files=[str(shop)], examples=64, practised=False)
+    assert not alone["start"]
+    app.registry.retire(adapter.name)
+    five = Kept(app, tmp_path / "five")
+    five.job_id = "job555555"
+    assert not taught(five.context(), kind="database", files=[str(shop)], examples=64)["start"]
+
+
+def test_a_practice_that_was_killed_goes_on(
+    app: App, trained: list[Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept = Kept(app, tmp_path / "practice")
+    with monkeypatch.context() as broken:
+        broken.setattr(app.registry.__class__, "add_adapter", lambda *_: (_ for _ in ()).throw(Error("the power")))
+        with pytest.raises(Error, match="power"):
+            practised(kept, examples=96)
+    made = practised(kept, examples=96)
+    assert len(trained) == len(app.registry.adapters()) == len(app.registry.runs()) == 1
+    assert (
+        made["seconds"]["train"] == 100 and practise.KIND.title(practise.PractiseArguments(model="m")) == "Practise m"
+    )
+
+
+def test_an_adapter_is_trained_further(
+    app: App, shop: Path, trained: list[Any], brought: list[Path], tmp_path: Path
+) -> None:
     made = taught(Kept(app, tmp_path / "one").context(), kind="database", files=[str(shop)], examples=64, promote=True)
     with pytest.raises(Error, match="new has no adapter"):
         taught(Kept(app, tmp_path / "new").context(), kind="database", files=[str(shop)], go_on=True)

@@ -13,6 +13,22 @@ from rushlight.ui.cli.quant_jobs import as_json as _as_json
 from rushlight.ui.cli.quant_jobs import background as _background
 from rushlight.ui.cli.quant_jobs import run_job
 from rushlight.ui.cli.teach_lessons import LESSON_VERBS, lesson_book
+from rushlight.ui.cli.teach_options import (
+    EXAMPLES,
+    FROM_SCRATCH,
+    GO_ON,
+    MINUTES,
+    MODEL,
+    NAME,
+    PLAN,
+    PROMOTE,
+    REHEARSE,
+    SEED,
+    SET,
+    YES,
+    settings_of,
+)
+from rushlight.ui.cli.teach_practice import practice
 from rushlight.ui.words import text
 
 if TYPE_CHECKING:
@@ -27,39 +43,6 @@ A session:
   $ rushlight sql ask clinic.db "Which doctor had the most visits?"
   $ rushlight registry rollback sql:clinic-1a2b3c4d""")
 
-_MODEL = click.option("-m", "--model", default="", metavar="NAME", help=text("The model that learns."))
-_MINUTES = click.option(
-    "--minutes", type=click.FloatRange(1, 10_000), default=15.0, show_default=True, metavar="N",
-    help=text("For all of it: making examples, training, export, evaluation.")
-)  # fmt: skip
-_EXAMPLES = click.option(
-    "--examples", type=click.IntRange(0, 200_000), default=0, metavar="N",
-    help=text("Train on so many examples, however long that takes.")
-)  # fmt: skip
-_PROMOTE = click.option(
-    "--promote", is_flag=True, help=text("Let the adapter serve if the gate lets it through.")
-)  # fmt: skip
-_YES = click.option("--yes", is_flag=True, help=text("Do not show the lesson first and ask."))
-_NAME = click.option("--name", default="", metavar="TEXT", help=text("What the lesson is called."))
-_SET = click.option(
-    "--set", "changes", multiple=True, metavar="KEY=VALUE",
-    help=text("A setting of the training: --set adapter.rank=8; docs/train.md explains them.")
-)  # fmt: skip
-_PLAN = click.option(
-    "--plan", "only_plan", is_flag=True, help=text("Only say how much memory and time it would take; nothing is kept.")
-)  # fmt: skip
-_REHEARSE = click.option(
-    "--no-rehearse", "rehearse", is_flag=True, flag_value=False, default=True,
-    help=text("Learn the examples alone: of a lesson for chats, not also what the model says to other things already.")
-)  # fmt: skip
-_SEED = click.option("--seed", type=click.IntRange(0, 2**31), default=0, metavar="N", help=text("Of chance."))
-
-
-_GO_ON = click.option(
-    "--go-on", is_flag=True,
-    help=text("Train the adapter further that has learned this lesson: the one that serves, else the newest.")
-)  # fmt: skip
-
 
 @click.group(
     epilog=_EPILOG,
@@ -72,7 +55,7 @@ def teach() -> None:
     """The noun; its verbs follow."""
 
 
-for _verb in LESSON_VERBS:
+for _verb in (*LESSON_VERBS, practice):
     teach.add_command(_verb)
 
 
@@ -84,20 +67,22 @@ for _verb in LESSON_VERBS:
               help=text("Open this file as well; its tables are NAME.table."))  # fmt: skip
 @click.option("--suite", type=click.Path(exists=True, dir_okay=False, path_type=Path), default=None, metavar="FILE",
               help=text("Prove it on questions of your own: a JSON object a line with question and sql."))  # fmt: skip
-@_MODEL
-@_MINUTES
-@_EXAMPLES
-@_NAME
-@_SEED
-@_SET
-@_PROMOTE
-@_PLAN
-@_YES
+@MODEL
+@MINUTES
+@EXAMPLES
+@NAME
+@SEED
+@SET
+@FROM_SCRATCH
+@PROMOTE
+@PLAN
+@YES
 @_background
 @_as_json
 def database(
     file: Path, others: tuple[Path, ...], suite: Path | None, model: str, minutes: float, examples: int, name: str,
-    seed: int, changes: tuple[str, ...], promote: bool, only_plan: bool, yes: bool, background: bool, as_json: bool,
+    seed: int, changes: tuple[str, ...], practised: bool, promote: bool, only_plan: bool, yes: bool, background: bool,
+    as_json: bool,
 ) -> int:  # fmt: skip
     from rushlight.assistant.learn.answers import read_questions
 
@@ -107,7 +92,7 @@ def database(
     arguments = {
         "kind": "database", "files": files, "minutes": minutes, "examples": examples, "seed": seed, "promote": promote,
         "name": name, "suite": "" if suite is None else str(suite.expanduser().absolute()),
-        "settings": _settings(changes),
+        "practised": practised, "settings": settings_of(changes),
     }  # fmt: skip
 
     @contextmanager
@@ -125,16 +110,16 @@ def database(
 
 
 @teach.command(help=text("A model learns from your judgements: corrections, thumbs, versions that you kept."))
-@_MODEL
-@_MINUTES
-@_EXAMPLES
-@_NAME
-@_SEED
-@_SET
-@_REHEARSE
-@_PROMOTE
-@_PLAN
-@_YES
+@MODEL
+@MINUTES
+@EXAMPLES
+@NAME
+@SEED
+@SET
+@REHEARSE
+@PROMOTE
+@PLAN
+@YES
 @_background
 @_as_json
 def feedback(
@@ -155,7 +140,7 @@ def feedback(
         "promote": promote,
         "rehearse": rehearse,
         "name": name,
-        "settings": _settings(changes),
+        "settings": settings_of(changes),
     }
     if only_plan:
         return _plan(arguments, model, background=background, as_json=as_json)
@@ -173,16 +158,16 @@ def feedback(
                 type=click.Path(exists=True, dir_okay=False, path_type=Path))  # fmt: skip
 @click.option("--column", "columns", multiple=True, metavar="FIELD=NAME",
               help=text("What a field is called in the file: --column prompt=question; nothing for none."))  # fmt: skip
-@_MODEL
-@_MINUTES
-@_EXAMPLES
-@_NAME
-@_SEED
-@_SET
-@_REHEARSE
-@_PROMOTE
-@_PLAN
-@_YES
+@MODEL
+@MINUTES
+@EXAMPLES
+@NAME
+@SEED
+@SET
+@REHEARSE
+@PROMOTE
+@PLAN
+@YES
 @_background
 @_as_json
 def file_(
@@ -201,7 +186,7 @@ def file_(
     arguments = {
         "kind": "imported", "files": [str(path) for path in paths], "columns": mapped, "minutes": minutes,
         "examples": examples, "seed": seed, "promote": promote, "rehearse": rehearse, "name": name,
-        "settings": _settings(changes),
+        "settings": settings_of(changes),
     }  # fmt: skip
 
     @contextmanager
@@ -215,27 +200,29 @@ def file_(
 
 @teach.command(help=text("Teach a lesson that is there already, with what was changed in it."))
 @click.argument("name", metavar="LESSON")
-@_GO_ON
-@_MODEL
-@_MINUTES
-@_EXAMPLES
-@_SEED
-@_SET
-@_REHEARSE
-@_PROMOTE
-@_PLAN
+@GO_ON
+@MODEL
+@MINUTES
+@EXAMPLES
+@SEED
+@SET
+@FROM_SCRATCH
+@REHEARSE
+@PROMOTE
+@PLAN
 @_background
 @_as_json
 def again(
     name: str, go_on: bool, model: str, minutes: float, examples: int, seed: int, changes: tuple[str, ...],
-    rehearse: bool, promote: bool, only_plan: bool, background: bool, as_json: bool,
+    practised: bool, rehearse: bool, promote: bool, only_plan: bool, background: bool, as_json: bool,
 ) -> int:  # fmt: skip
     with lesson_book() as book:
         lesson = book.find(name)
     arguments = {
         "kind": lesson.kind, "lesson": lesson.id, "name": lesson.name, "minutes": minutes,
         "examples": examples, "seed": seed, "promote": promote, "rehearse": rehearse, "go_on": go_on,
-        "settings": _settings(changes),
+        "practised": practised,
+        "settings": settings_of(changes),
     }  # fmt: skip
     if only_plan:
         return _plan(arguments, model, background=background, as_json=as_json)
@@ -252,18 +239,6 @@ def _check_go_on(lesson: "Lesson", model: str) -> None:
     with open_app() as app:
         start = adapter_to_go_on(app, lesson, app.model(model))
         tell(text("Going on from {adapter}.", adapter=start.name))
-
-
-def _settings(changes: tuple[str, ...]) -> dict[str, Any]:
-    """What was set; all that is wrong with it is told now."""
-    from rushlight.ui.work.teach_settings import check_settings, read_settings
-
-    pairs = [one.partition("=") for one in changes]
-    if any(not sign or not key.strip() for key, sign, _ in pairs):
-        raise click.UsageError(text("--set takes KEY=VALUE, such as adapter.rank=8."))
-    found = read_settings({key: value for key, _, value in pairs})
-    check_settings(found)
-    return found
 
 
 def _plan(arguments: dict[str, Any], model: str, *, background: bool, as_json: bool) -> int:

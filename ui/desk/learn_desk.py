@@ -12,7 +12,7 @@ from rushlight import Error
 from rushlight.assistant.safety.plain import plain_line
 from rushlight.ui.desk.background import Background
 from rushlight.ui.desk.learn_history import toggled
-from rushlight.ui.desk.learn_reading import EXPORT, TEACH, Found, look
+from rushlight.ui.desk.learn_reading import EXPORT, PRACTISE, TEACH, Found, look
 from rushlight.ui.desk.learn_values import Choice, ExportForm, LearnState, LearnWish
 from rushlight.ui.desk.learn_wish import WishPart
 from rushlight.ui.words import plural, text
@@ -126,6 +126,11 @@ class LearnDesk:
             arguments = self.wishes.arguments(self.state.wish.model)
             named = next((one.name for one in self.state.lessons if one.id == self.state.wish.lesson), "")
             self._start({**arguments, "name": named} if named else arguments)
+
+    def practise(self) -> None:
+        """The wished model, on databases that are made up: as long as it takes by itself."""
+        if self.state.can_practise:
+            self._start({"model": self.state.wish.model}, PRACTISE)
 
     def teach_again(self, lesson_id: str) -> None:
         """A lesson that is there, as it stands now, to a fresh adapter."""
@@ -252,10 +257,10 @@ class LearnDesk:
             more = {"go_on": True} if further else {}
             self._start(
                 {"kind": lesson.kind, "lesson": lesson.id, "name": lesson.name, "model": wish.model,
-                 "minutes": float(wish.minutes), "promote": wish.promotes, **more}
+                 "minutes": float(wish.minutes), "promote": wish.promotes, **more},
             )  # fmt: skip
 
-    def _start(self, arguments: dict[str, Any]) -> None:
+    def _start(self, arguments: dict[str, Any], kind: str = TEACH) -> None:
         def started(job: "Job") -> None:
             self._is_busy = False
             self.on_job(job)
@@ -265,7 +270,7 @@ class LearnDesk:
         self._is_busy, self._problem = True, None
         self._show()
         # A task: starting a job may have to start the process that runs it.
-        self._background.task(lambda app, _stop: app.jobs.start(TEACH, arguments), started, self._refused)
+        self._background.task(lambda app, _stop: app.jobs.start(kind, arguments), started, self._refused)
 
     def _order(self, order: "Callable[[App], Any]") -> None:
         self._background.task(lambda app, _stop: order(app), lambda _done: self.refresh(), self._refused)
@@ -349,6 +354,7 @@ class LearnDesk:
             setting_problems=self.wishes.setting_problems,
             forecast=self.wishes.forecast,
             planning=self.wishes.planning,
+            practised="" if found is None else dict(found.practised).get(wish.model, ""),
             exports=() if found is None else found.exports,
             runs=() if found is None else found.runs,
             curves=() if found is None else found.curves,

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from rushlight.assistant.learn.example import Example, Lesson
     from rushlight.assistant.registry.values import Adapter, Evaluation, Lineage
 
-TEACH, EXPORT = "teach", "adapter-export"
+TEACH, PRACTISE, EXPORT = "teach", "practise", "adapter-export"
 _MOST_JOBS = 100
 _MOST_EXPORTS = 6
 _MOST_STEPS = 400  # drawn of a run: more would be narrower than a pixel
@@ -60,6 +60,7 @@ class Found:
     exports: tuple[ExportRow, ...] = ()
     runs: tuple[RunRow, ...] = ()
     curves: tuple[RunCurve, ...] = ()
+    practised: tuple[tuple[str, str], ...] = ()  # (model, the adapter that databases begin with)
 
 
 def look(app: "App", choice: Choice, n_examples: int) -> Found:
@@ -69,7 +70,7 @@ def look(app: "App", choice: Choice, n_examples: int) -> Found:
     registry, book = app.registry, LessonBook(app.store)
     adapters, lessons = registry.adapters(), book.list()
     all_jobs = app.jobs.list(limit=_MOST_JOBS)
-    jobs = [job for job in all_jobs if job.kind == TEACH]
+    jobs = [job for job in all_jobs if job.kind in (TEACH, PRACTISE)]
     proof, before = None, ""
     origin: tuple[tuple[str, str], ...] = ()
     steps: tuple[RunStep, ...] = ()
@@ -107,7 +108,7 @@ def look(app: "App", choice: Choice, n_examples: int) -> Found:
         tuple(_adapter(one, registry.evaluation(one)) for one in adapters),
         tuple(_lesson(one, _taught(app, one) if choice.id == one.id else ()) for one in lessons),
         tuple(teach_job(one) for one in jobs),
-        proof, origin, before, examples, has_more, steps, answers, exports, runs, curves,
+        proof, origin, before, examples, has_more, steps, answers, exports, runs, curves, _practised(app),
     )  # fmt: skip
 
 
@@ -215,6 +216,7 @@ def teach_job(job: "Job") -> TeachJob:
         str(result.get("adapter", "")),
         job.is_over,
         int(job.total or 0) if job.unit == "steps" and job.what == "Training" else 0,
+        job.kind == PRACTISE,
     )
 
 
@@ -313,6 +315,13 @@ def _taught(app: "App", lesson: "Lesson") -> tuple[tuple[str, str], ...]:
     models = {one.sha256: one.id for one in app.catalogue.list() if not one.is_remote}
     found = taught_by(app, lesson).items()
     return tuple((models[sha256], adapter.name) for sha256, adapter in found if sha256 in models)
+
+
+def _practised(app: "App") -> tuple[tuple[str, str], ...]:
+    from rushlight.ui.work.teach_start import practised
+
+    found = ((one.id, practised(app, one)) for one in app.catalogue.list() if not one.is_remote)
+    return tuple((name, adapter.name) for name, adapter in found if adapter is not None)
 
 
 def _example(one: "Example") -> ExampleRow:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
+from rushlight.assistant.registry.scopes import CHAT, PRACTICE
 from rushlight.ui.desk.learn_forecast import Forecast
 
 LessonKindName: TypeAlias = Literal["database", "feedback", "imported"]
@@ -33,7 +34,12 @@ class AdapterRow:
     @property
     def is_for_chat(self) -> bool:
         """Whether it answers in chats, where people can compare."""
-        return self.scope == "chat"
+        return self.scope == CHAT
+
+    @property
+    def is_practice(self) -> bool:
+        """Whether it answers nothing, and databases are learned from it."""
+        return self.scope == PRACTICE
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +157,7 @@ class TeachJob:
     adapter: str = ""  # that came of it
     is_over: bool = False
     n_steps: int = 0  # of its training, while it trains
+    is_practice: bool = False  # on databases that are made up; nothing is proven of it
 
 
 @dataclass(frozen=True, slots=True)
@@ -256,6 +263,7 @@ class LearnState:
     setting_problems: tuple[str, ...] = ()  # each begins with its key
     forecast: Forecast | None = None  # of the wish as it stands
     planning: str = ""  # what is done to work it out
+    practised: str = ""  # the adapter that databases begin with when the wished model is taught them
     exports: tuple[ExportRow, ...] = ()  # of the adapter that is looked at, the newest first
     runs: tuple[RunRow, ...] = ()  # of the history
     curves: tuple[RunCurve, ...] = ()  # of the chosen ones
@@ -264,6 +272,12 @@ class LearnState:
     notice: str = ""
     problem: str = ""
     hint: str = ""
+
+    @property
+    def can_practise(self) -> bool:
+        """Whether the wished model could practise before it is taught a database, and does not yet."""
+        is_at_it = any(one.is_practice and not one.is_over for one in self.jobs)
+        return self.wish.kind == "database" and bool(self.wish.model) and not is_at_it and not self.is_busy
 
     @property
     def can_start(self) -> bool:

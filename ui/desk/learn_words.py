@@ -34,11 +34,13 @@ def listed(state: LearnState) -> tuple[tuple[str, tuple[Listed, ...]], ...]:
         ("candidate", text("Candidates")),
         ("retired", text("Retired")),
     ):
-        found = (one for one in state.adapters if one.state == state_name)
+        found = (one for one in state.adapters if one.state == state_name and not one.is_practice)
         groups.append(
             (words, [(one.name, text("stale") if one.is_stale else one.note, Choice("adapter", one.name))
                      for one in found])
         )  # fmt: skip
+    practised = [(one.name, "", Choice("adapter", one.name)) for one in state.adapters if one.is_practice]
+    groups.append((text("Practice"), practised))
     groups.append(
         (text("Lessons"), [(one.name, text("stale") if one.is_stale else f"{one.n_examples:,}",
                             Choice("lesson", one.id)) for one in state.lessons])
@@ -159,17 +161,33 @@ def run_text(run: RunRow) -> str:
     return " · ".join([*parts, state] if state else parts)
 
 
-def steps() -> tuple[str, ...]:
-    """The steps that a teaching has to take."""
+def steps(job: TeachJob) -> tuple[str, ...]:
+    """The steps that a teaching has to take, or a practice."""
+    if job.is_practice:
+        return (text("Examples"), text("Plan"), text("Train"))
     return (text("Lesson"), text("Plan"), text("Train"), text("Proof"), text("Promote"))
+
+
+def practice_text(state: LearnState) -> str:
+    """Whether the wished model has practised, and what that is good for; "" where no database is taught."""
+    if state.wish.kind != "database" or not state.wish.model:
+        return ""
+    if state.practised:
+        return text("It has practised on made-up databases and begins with what it learned: {adapter}.",
+                    adapter=state.practised)  # fmt: skip
+    if any(one.is_practice and not one.is_over for one in state.jobs):
+        return text("A model is practising: what is taught after it begins with what it learned.")
+    return text("It has not practised yet. Half an hour with made-up databases, once, and it learns yours better.")
 
 
 def stage_of(state: LearnState, job: TeachJob) -> int:
     """How many steps are done; the last one only where the adapter serves."""
     if job.state != "done":
-        return job.stage
+        return min(job.stage, len(steps(job)) - 1)
+    if job.is_practice:
+        return len(steps(job))
     serves = any(one.name == job.adapter and one.state == "promoted" for one in state.adapters)
-    return len(steps()) if serves else len(steps()) - 1
+    return len(steps(job)) if serves else len(steps(job)) - 1
 
 
 def doing(job: TeachJob) -> str:
@@ -218,6 +236,9 @@ def what_then(state: LearnState) -> str:
     adapter = state.adapter
     if adapter is None:
         return ""
+    if adapter.is_practice:
+        return text("When {base} is taught a database it begins with this. It answers nothing by itself, so there is "
+                    "nothing to prove.", base=adapter.base)  # fmt: skip
     if adapter.state == "promoted":
         return text("It serves {scope}. Roll back brings {before} into its place again.", scope=adapter.scope,
                     before=state.before or adapter.base)  # fmt: skip

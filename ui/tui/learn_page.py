@@ -368,7 +368,7 @@ class LearnPage(Vertical):
                   "add": "add"}  # fmt: skip
         asks: dict[str, Callable[[], None]] = {
             "kind": self._wish.ask_kind, "model": self._wish.ask_model, "minutes": self._wish.ask_minutes,
-            "more": self.desk.more,
+            "more": self.desk.more, "practise": self.desk.practise,
             "get-model": lambda: self.frame.do("models.get"), "see": self._see,
             "promotes": lambda: self.desk.want(promotes=not self.desk.state.wish.promotes),
         }  # fmt: skip

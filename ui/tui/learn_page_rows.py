@@ -18,6 +18,7 @@ from rushlight.ui.desk.learn_words import (
     listed,
     missing,
     part_word,
+    practice_text,
     stage_of,
     steps,
 )
@@ -80,6 +81,7 @@ def new_rows(state: LearnState, width: int) -> list[ListRow]:
             rows += column_rows(state.look, width)
     rows += [
         _wish("model", text("Model"), plain_line(wish.model)),
+        *_practice(state, width),
         ListRow("minutes", (RowLine(((f"{text('Time')}  ", "muted"), (slider(wish), "flame"))),
                             *lines_of(text("about {n} minutes for all of it: examples, training, export, evaluation",
                                          n=wish.minutes), "muted", width))),
@@ -99,6 +101,16 @@ def new_rows(state: LearnState, width: int) -> list[ListRow]:
     return rows + said(about(wish.kind), "muted", width)
 
 
+def _practice(state: LearnState, width: int) -> list[ListRow]:
+    """Whether the model has practised, and the order to do so."""
+    words = practice_text(state)
+    if not state.can_practise:
+        return said(words, "muted", width)
+    order = text("Practise again") if state.practised else text("Practise first")
+    meaning = "muted" if state.practised else "accent"
+    return [ListRow("practise", (RowLine(((order, meaning),)), *lines_of(words, "muted", width)))]
+
+
 def slider(wish: LearnWish) -> str:
     """Where the wish lies between quick and thorough."""
     at = MINUTES.index(wish.minutes) if wish.minutes in MINUTES else 3
@@ -108,7 +120,7 @@ def slider(wish: LearnWish) -> str:
 
 def job_rows(state: LearnState, job: TeachJob, width: int) -> list[ListRow]:
     """A teaching: its steps, its curve, how it stands, what can be done with it."""
-    rows = [ListRow("about", (_step_line(stage_of(state, job)),)), heading("")]
+    rows = [ListRow("about", (_step_line(steps(job), stage_of(state, job)),)), heading("")]
     share = None if job.is_over else job.fraction
     left = [(plain_line(doing(job)), "strong")]
     if share is not None:
@@ -117,7 +129,7 @@ def job_rows(state: LearnState, job: TeachJob, width: int) -> list[ListRow]:
     rows += said(f"✗ {job.message}" if job.message else "", "bad", width)
     rows += said(job.hint, "muted", width)
     orders = [
-        (bool(job.adapter), "see", text("See the proof")),
+        (bool(job.adapter), "see", text("See what came of it") if job.is_practice else text("See the proof")),
         (job.state in ("running", "waiting"), "pause", text("Pause")),
         (job.state in ("paused", "pausing"), "resume", text("Go on")),
         (job.state in ("failed", "cancelled"), "retry", text("Try again")),
@@ -182,9 +194,9 @@ def _wish(key: str, name: str, value: str) -> ListRow:
     return ListRow(key, (RowLine(((f"{name}  ", "muted"), (value, "page"))),))
 
 
-def _step_line(stage: int) -> RowLine:
+def _step_line(names: tuple[str, ...], stage: int) -> RowLine:
     words: list[tuple[str, str]] = []
-    for number, name in enumerate(steps()):
+    for number, name in enumerate(names):
         if number:
             words.append((" ─ ", "faint"))
         if number < stage:

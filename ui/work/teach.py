@@ -21,12 +21,13 @@ from rushlight.assistant.jobs.kind import JobContext, JobEvent, JobResult, Pause
 from rushlight.assistant.learn.example import Example, Lesson, content_hash
 from rushlight.assistant.learn.kinds.kind import LessonKind, Watch, make_lesson
 from rushlight.assistant.learn.lessons import LessonBook
-from rushlight.ui.work.teach_start import adapter_to_go_on, bring, start_settings, with_those_before
+from rushlight.ui.work.kept_steps import KeptSteps
+from rushlight.ui.work.teach_start import adapter_to_go_on, bring, practised, start_settings, with_those_before
 
 if TYPE_CHECKING:
     from rushlight.assistant.app import App
     from rushlight.assistant.models.model import Model
-    from rushlight.assistant.registry.values import LessonUse
+    from rushlight.assistant.registry.values import Adapter, LessonUse
     from rushlight.trainer.evaluate.suite import Item
     from rushlight.ui.work.teaching import Plan
 
@@ -45,6 +46,7 @@ class TeachArguments(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw
     suite: str = ""  # absolute: questions of one's own, in the place of the held-out part
     promote: bool = False
     go_on: bool = False  # from the adapter that learned this lesson; else anew
+    practised: bool = True  # a database: from what the model has practised, where it has
     rehearse: bool = True  # of a lesson for chats: what the model says to other things already is learned beside it
     seed: int = 0
     settings: dict[str, Any] = {}  # of the training, by names such as "adapter.rank"
@@ -92,14 +94,12 @@ class TeachKind:
                 file.write(json.dumps(context.checkpoint).encode())
 
 
-class _Steps:
+class _Steps(KeptSteps):
     """The steps of one teaching: what each came to lies in the job's checkpoint."""
 
     def __init__(self, context: JobContext, arguments: TeachArguments) -> None:
-        self._context, self._arguments, self._app = context, arguments, context.app
-        state: dict[str, Any] = dict(context.checkpoint or _stopped(context) or {})
-        self._done: dict[str, Any] = dict(state.get("done", {}))
-        self._inner: Any = state.get("inner")
+        super().__init__(context, context.checkpoint or _stopped(context))
+        self._arguments = arguments
         self._book = LessonBook(self._app.store)
         self._model: Model = self._app.model(arguments.model)
         if self._model.is_remote:
@@ -131,13 +131,12 @@ class _Steps:
             lesson = self._book.split(lesson, share=share, most=most)
             run = f"{self._app.paths.runs / lesson.id}-{self._context.job_id[-6:]}"
             step |= {"id": lesson.id, "version": lesson.version, "run": run}
-            if given.go_on:
-                start = adapter_to_go_on(self._app, lesson, self._model)
-                bring(start, self._model, self._context.folder / _START)
-                start_settings(self._context.folder / _START, given.settings)
-                n_before = sum(lesson.id in {use.lesson_id for use in one.lessons} for one in self._app.registry.runs())
+            start = self._begins_with(lesson)
+            if start is not None:
                 before = self._app.registry.run(start.run_id).lessons  # kept: it may be removed meanwhile
-                step |= {"start": start.name, "n_before": n_before, "uses": msgspec.to_builtins(before)}
+                n_before = sum(lesson.id in {use.lesson_id for use in one.lessons} for one in self._app.registry.runs())
+                step |= {"start": start.name, "n_before": n_before if given.go_on else 0,
+                         "uses": msgspec.to_builtins(before)}  # fmt: skip
 
     def plan(self) -> None:
         """The files of the run, how fast this machine is, and how the time is divided."""
@@ -182,7 +181,7 @@ class _Steps:
             seed = self._arguments.seed + int(self._done["lesson"].get("n_before", 0))
             said = teaching.training_config(
                 str(self._model.path), out, file, self._plan(), self._done["plan"]["n_train"], seed,
-                self._lesson().scope, self._arguments.settings, start,
+                self._lesson().scope, self._arguments.settings, start, further=self._arguments.go_on,
             )  # fmt: skip
             validate = [str(one) for one in self._validate()]
             begun = "" if start is None else str(start["start"])
@@ -271,27 +270,6 @@ class _Steps:
         }  # fmt: skip
 
     # --- inside -------------------------------------------------------------------------------------------------------
-    @contextmanager
-    def _step(self, name: str) -> "Iterator[dict[str, Any] | None]":
-        """What the step comes to, to be filled; None where it is done already. Kept with the time that it took."""
-        if name in self._done:
-            yield None
-            return
-        began = time.monotonic()
-        step: dict[str, Any] = {"began": began}
-        # What a killed process had trained before; this one's own seconds are added to it while it trains.
-        before = float(self._inner.get("seconds", 0.0)) if name == "train" and isinstance(self._inner, dict) else 0.0
-        yield step
-        del step["began"]
-        self._done[name] = {**step, "seconds": round(before + time.monotonic() - began, 2)}
-        self._save()
-
-    def _save(self) -> None:
-        self._context.save_checkpoint({"done": self._done, "inner": self._inner})
-
-    def _seconds(self) -> dict[str, float]:
-        return {name: float(one["seconds"]) for name, one in self._done.items()}
-
     def _lesson(self) -> Lesson:
         return self._book.find(self._done["lesson"]["id"])
 
@@ -315,22 +293,6 @@ class _Steps:
                 kind="lesson-too-small",
             )
         return items
-
-    def _training(self) -> JobContext:
-        """What the training is given to work with: its checkpoint lies inside this job's."""
-        whole = self._context
-        began = time.monotonic()
-        before = float(self._inner.get("seconds", 0.0)) if isinstance(self._inner, dict) else 0.0
-
-        def save(checkpoint: str) -> None:
-            self._inner = {"checkpoint": json.loads(checkpoint), "seconds": before + time.monotonic() - began}
-            self._save()
-
-        known = self._inner.get("checkpoint") if isinstance(self._inner, dict) else None
-        return JobContext(
-            whole.app, whole.job_id, whole.folder, whole.stop, checkpoint=None if known is None else json.dumps(known),
-            tell=whole.tell, save=save, further=whole.got_further, ask_memory=whole.need_memory,
-        )  # fmt: skip
 
     def _with_news(self, lesson: Lesson, watch: Watch) -> Lesson:
         """With what was accepted or judged since the lesson was made."""
@@ -360,6 +322,26 @@ class _Steps:
         if "start" not in self._done["lesson"]:
             return None
         return start_settings(self._context.folder / _START, self._arguments.settings)
+
+    def _begins_with(self, lesson: Lesson) -> "Adapter | None":
+        """The adapter to begin with, brought here: what was wished, else what the model has practised, where it fits
+        what was told of the training."""
+        given, folder = self._arguments, self._context.folder / _START
+        if given.go_on:
+            start = adapter_to_go_on(self._app, lesson, self._model)
+            bring(start, self._model, folder)
+            start_settings(folder, given.settings)
+            return start
+        found = practised(self._app, self._model) if given.practised and lesson.kind == "database" else None
+        if found is None:
+            return None
+        bring(found, self._model, folder)
+        try:
+            start_settings(folder, given.settings)
+        except Error:
+            shutil.rmtree(folder)
+            return None
+        return found
 
     def _before(self) -> float | None:
         """What the adapter that was gone on from has reached on the same questions, if that is known."""

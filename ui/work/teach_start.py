@@ -1,4 +1,4 @@
-"""Which adapter a teaching may go on from: one that learned the same lesson, over the same model.
+"""Which adapter a teaching may begin with: one that learned the same lesson, or practised, over the same model.
 
 What is held out of a lesson stays held out, so what such an adapter has not seen still proves it. What it learned from
 comes along: the new one is as stale as the old one when a conversation is deleted.
@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rushlight import Error
+from rushlight.assistant.registry.scopes import PRACTICE
 
 if TYPE_CHECKING:
     from rushlight.assistant.app import App
@@ -41,6 +42,12 @@ def adapter_to_go_on(app: "App", lesson: "Lesson", model: "Model") -> "Adapter":
             kind="nothing-to-go-on",
         )
     return found
+
+
+def practised(app: "App", model: "Model") -> "Adapter | None":
+    """What the model has practised last; None where it never did."""
+    own = [one for one in app.registry.adapters(PRACTICE) if one.base_sha256 == model.sha256 and one.state != "retired"]
+    return max(own, key=lambda one: one.created_at, default=None)
 
 
 def bring(adapter: "Adapter", model: "Model", folder: Path) -> None:

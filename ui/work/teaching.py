@@ -116,13 +116,16 @@ def training_config(
     scope: str,
     settings: Mapping[str, Any] | None = None,
     start: Mapping[str, Any] | None = None,
+    *,
+    further: bool = False,
 ) -> dict[str, Any]:
     """As trainer.config.checked takes it. The rank is a usual one for small models; see `task_rate` for the rate.
-    `settings` are those that were told; `start` is [adapter] where it goes on from one."""
+    `settings` are those that were told; `start` is [adapter] where it begins with one. `further`: in what that one has
+    learned, with less of a rate, and not in something new."""
     from rushlight.ui.work.teach_settings import with_settings
 
     is_task = not scope.startswith("chat")
-    rate = (task_rate(Path(model)) if is_task else 3e-4) * (_FURTHER if start else 1.0)
+    rate = (task_rate(Path(model)) if is_task else 3e-4) * (_FURTHER if further else 1.0)
     usual = {
         "model": model, "out": str(out), "method": "lora",
         "data": {"train": [str(file)], "max_tokens": 512 if is_task else 2048},

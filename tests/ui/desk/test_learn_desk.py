@@ -117,6 +117,36 @@ def test_a_job_is_begun_with_what_is_wanted(
     assert arguments["minutes"] == 5.0 and arguments["promote"] is False and arguments["model"] == desk_model.id
 
 
+def test_a_practice_is_begun_and_found(
+    desk: LearnDesk, desk_app: App, gguf_builder: Any, tmp_path: Path, pump: Pump, monkeypatch: pytest.MonkeyPatch,
+    desk_model: Any,
+) -> None:  # fmt: skip
+    begun: list[Any] = []
+
+    def start(_jobs: Any, *given: Any) -> Any:
+        begun.append(given)
+        return SimpleNamespace(id="job123")
+
+    monkeypatch.setattr("rushlight.assistant.jobs.jobs.Jobs.start", start)
+    desk.refresh()
+    pump(lambda: bool(desk.state.models))
+    assert desk.state.can_practise and not desk.state.practised
+    desk.want(kind="feedback")
+    desk.practise()
+    assert not begun, "chats are not learned from made-up databases"
+    desk.want(kind="database")
+    desk.practise()
+    pump(lambda: desk.state.choice == Choice("job", "job123"))
+    assert begun == [("practise", {"model": desk_model.id})]
+    file = gguf_builder.tiny_lora_gguf(tmp_path / "practised.gguf")
+    desk_app.registry.add_adapter(NewAdapter(file, "sql:practice", desk_model.sha256, desk_model.id))
+    desk.choose(Choice())
+    desk.refresh()
+    pump(lambda: desk.state.practised == "practice-1")
+    desk.choose(Choice("adapter", "practice-1"))
+    pump(lambda: desk.state.adapter is not None and desk.state.adapter.is_practice)
+
+
 def test_metrics_are_read_as_far_as_they_are_whole(tmp_path: Path) -> None:
     path = tmp_path / "metrics.jsonl"
     lines = [json.dumps({"step": n, "loss": 1.0 / n, "rate": 0.1}) for n in range(1, 2001)]

@@ -113,6 +113,44 @@ def test_what_is_to_be_taught_is_chosen_and_begun(page: Any, qtbot: Any, monkeyp
     assert not shown.new.files.isVisible() and shown.new.teach_button.isEnabled()
 
 
+def test_a_model_practises_before_databases(
+    page: Any, found: list[Found], qtbot: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown = page()
+    assert "has not practised yet" in shown.new.practice.text() and shown.new.practise_button.text() == "Practise first"
+    begun: list[Any] = []
+    monkeypatch.setattr(shown.desk, "_start", lambda arguments, kind="teach": begun.append((kind, arguments)))
+    shown.new.practise_button.click()
+    assert begun == [("practise", {"model": "me/m@Q4"})]
+    shown.new.kinds["feedback"].click()
+    assert not shown.new.practice.isVisible() and not shown.new.practise_button.isVisible()
+
+    at_it = TeachJob("job777", "Practise m", "running", 2, "Training", 0.5, 80.0, is_practice=True)
+    found[0] = replace(FULL, jobs=(at_it,))
+    shown.desk.refresh()
+    shown.new.kinds["database"].click()
+    qtbot.waitUntil(lambda: "is practising" in shown.new.practice.text())
+    assert not shown.new.practise_button.isVisible()
+    shown.desk.choose(Choice("job", at_it.id))
+    qtbot.waitUntil(lambda: shown.run.isVisible())
+    chips = [chip.text() for chip in shown.run.stages.chips if chip.isVisible()]
+    assert chips == ["✓ Examples", "✓ Plan", "3 Train"]
+
+    practice = AdapterRow("practice-1", "sql:practice", "candidate", "me/m@Q4", "")
+    over = replace(at_it, state="done", stage=4, is_over=True, adapter="practice-1")
+    found[0] = replace(FULL, adapters=(ADAPTER, practice), jobs=(over,), practised=(("me/m@Q4", "practice-1"),))
+    shown.desk.refresh()
+    qtbot.waitUntil(lambda: shown.run.see_button.isVisible())
+    assert shown.run.see_button.text() == "See what came of it"
+    assert all(chip.text().startswith("✓") for chip in shown.run.stages.chips if chip.isVisible())
+    shown.run.see_button.click()
+    qtbot.waitUntil(lambda: "answers nothing by itself" in shown.proof.what_then.text())
+    assert not shown.proof.promote_button.isVisible() and not shown.proof.own.isVisible()
+    shown.desk.choose(Choice())
+    qtbot.waitUntil(lambda: "practice-1" in shown.new.practice.text())
+    assert shown.new.practise_button.text() == "Practise again"
+
+
 def test_a_job_is_watched(page: Any, qtbot: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     shown = page()
     ordered: list[tuple[str, str]] = []

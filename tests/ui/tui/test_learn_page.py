@@ -111,15 +111,15 @@ def test_rows_of_the_list() -> None:
 @pytest.mark.parametrize(
     ("wish", "expected"),
     [
-        (LearnWish(model="m"), ["kind", "add", "model", "minutes", "expert", "promotes"]),
+        (LearnWish(model="m"), ["kind", "add", "model", "practise", "minutes", "expert", "promotes"]),
         (
             LearnWish(model="m", files=("/a.db",)),
-            ["kind", "file:0", "add", "model", "minutes", "expert", "promotes", "plan", "teach"],
+            ["kind", "file:0", "add", "model", "practise", "minutes", "expert", "promotes", "plan", "teach"],
         ),
         (LearnWish("feedback", "m"), ["kind", "model", "minutes", "expert", "promotes", "plan", "teach"]),
         (
             LearnWish(model="m", lesson="l1"),
-            ["kind", "files-again", "model", "minutes", "expert", "promotes", "plan", "teach"],
+            ["kind", "files-again", "model", "practise", "minutes", "expert", "promotes", "plan", "teach"],
         ),
     ],
 )
@@ -132,6 +132,27 @@ def test_rows_of_the_wizard(wish: LearnWish, expected: list[str]) -> None:
 def test_without_a_model_it_leads_to_one() -> None:
     assert keys(new_rows(LearnState(is_loading=False), 70)) == ["get-model"]
     assert keys(new_rows(LearnState(), 70)) == []
+
+
+def test_rows_of_practice() -> None:
+    state = LearnState(models=(("m", "m"),), wish=LearnWish(model="m"), is_loading=False)
+
+    def words(rows: list[Any]) -> str:
+        return " ".join(part for one in rows for line in one.lines for part, _ in line.left)
+
+    fresh = new_rows(state, 200)
+    assert "has not practised yet" in words(fresh) and "practise" in [one.key for one in fresh]
+    practised = new_rows(replace(state, practised=f"practice {HOSTILE}"), 200)
+    assert "begins with what it learned" in words(practised) and "\x1b" not in words(practised)
+    assert "practise" not in [one.key for one in new_rows(replace(state, wish=LearnWish("feedback", "m")), 200)]
+    at_it = TeachJob("job7", "Practise m", "running", 2, "Training", 0.5, 80.0, is_practice=True)
+    assert "practise" not in [one.key for one in new_rows(replace(state, jobs=(at_it,)), 200)]
+    head = words(job_rows(replace(state, job=at_it), at_it, 80)[:1])
+    assert "✓ Examples" in head and "3 Train" in head and "Promote" not in head
+    listed = words(
+        index_rows(replace(state, adapters=(AdapterRow("practice-1", "sql:practice", "candidate", "m", ""),)))
+    )
+    assert "PRACTICE" in listed and "CANDIDATES" not in listed
 
 
 def test_the_time_lies_between_quick_and_thorough() -> None:

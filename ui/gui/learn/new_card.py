@@ -9,7 +9,7 @@ from PySide6.QtWidgets import QButtonGroup, QCheckBox, QFileDialog, QFormLayout,
 from rushlight.ui.desk.learn_desk import files_words
 from rushlight.ui.desk.learn_values import LearnState
 from rushlight.ui.desk.learn_wish import MINUTES
-from rushlight.ui.desk.learn_words import about, kinds, lesson_name, missing
+from rushlight.ui.desk.learn_words import about, kinds, lesson_name, missing, practice_text
 from rushlight.ui.gui.learn.columns_part import ColumnsPart
 from rushlight.ui.gui.learn.expert_part import ExpertPart, ForecastPart
 from rushlight.ui.gui.settings.editors import ChoiceEditor
@@ -27,6 +27,7 @@ class Teaching(Protocol):
     def want(self, **changed: Any) -> None: ...
     def teach(self) -> None: ...
     def plan(self) -> None: ...
+    def practise(self) -> None: ...
     def set(self, key: str, value: str) -> None: ...
     def map_column(self, column: str, field: str) -> None: ...
 
@@ -66,6 +67,8 @@ class NewCard(Card):
         self.time.setAccessibleName(text("From quick to thorough"))
         self.time.valueChanged.connect(lambda at: desk.want(minutes=MINUTES[at]))
         self.minutes = label("", "small", wrap=True)
+        self.practice = label("", "small", wrap=True)
+        self.practise_button = button("", desk.practise, "link")
         time_box = QWidget()
         time_line = FlowLayout(time_box, spacing=theme.px(12))
         time_line.addWidget(self.time)
@@ -91,6 +94,11 @@ class NewCard(Card):
         self._form.addRow(label(text("From")), self._files_line)
         self._form.addRow(label(text("Lesson")), self._lesson_line)
         self._form.addRow(label(text("Model")), self.model.field)
+        self._practice_box = QWidget()
+        practice_line = FlowLayout(self._practice_box, spacing=theme.px(10))
+        practice_line.addWidget(self.practice)
+        practice_line.addWidget(self.practise_button)
+        self._form.addRow(label(text("Practice")), self._practice_box)
         self._form.addRow(label(text("Time")), time_box)
         self.model.field.setAccessibleName(text("Model"))
         last = QWidget()
@@ -133,6 +141,10 @@ class NewCard(Card):
             text("about {n} minutes for all of it: examples, training, export, evaluation", n=wish.minutes)
         )
         self.promotes.setChecked(wish.promotes)
+        self.practice.setText(practice_text(state))
+        self._form.setRowVisible(self._practice_box, bool(practice_text(state)))
+        self.practise_button.setText(text("Practise again") if state.practised else text("Practise first"))
+        self.practise_button.setVisible(state.can_practise)
         self.teach_button.setEnabled(state.can_start)
         self.missing.setText(missing(state))
         self.missing.setVisible(bool(missing(state)))
@@ -153,6 +165,7 @@ class NewCard(Card):
         px = self._theme.px
         self.model.field.setMaximumWidth(px(460))
         self.time.setFixedWidth(min(px(260), _LONGEST_SLIDER))
+        self.time.setMinimumHeight(px(20))  # its own hint does not know how large the handle is
         wraps = QFormLayout.RowWrapPolicy
         self._form.setRowWrapPolicy(wraps.WrapAllRows if self._theme.scale >= _LARGE else wraps.WrapLongRows)
         self._form.setVerticalSpacing(px(10))

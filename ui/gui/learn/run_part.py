@@ -1,6 +1,6 @@
 """A teaching: the steps that it has to take, its curve, how it stands now, and what went wrong."""
 
-from typing import Protocol
+from typing import Final, Protocol
 
 from PySide6.QtWidgets import QFormLayout, QVBoxLayout, QWidget
 
@@ -11,6 +11,8 @@ from rushlight.ui.gui.learn.curve_view import CurveView
 from rushlight.ui.gui.theme import Theme
 from rushlight.ui.gui.widgets import Card, FlowLayout, Meter, button, label, with_role
 from rushlight.ui.words import text
+
+_MOST_STAGES: Final = 5
 
 
 class Watching(Protocol):
@@ -30,17 +32,19 @@ class StageLine(QWidget):
         super().__init__(parent)
         self.setAccessibleName(text("Steps"))
         self._flow = FlowLayout(self, spacing=theme.px(10))
-        self._names = steps()
-        self.chips = [label("", "chip") for _ in self._names]
+        self.chips = [label("", "chip") for _ in range(_MOST_STAGES)]
         for chip in self.chips:
             self._flow.addWidget(chip)
 
-    def show_stage(self, stage: int) -> None:
+    def show_stage(self, names: tuple[str, ...], stage: int) -> None:
         """The number of the present step; more than there are: all are done."""
-        for number, (chip, name) in enumerate(zip(self.chips, self._names, strict=True)):
+        for chip in self.chips[len(names) :]:
+            chip.hide()
+        for number, (chip, name) in enumerate(zip(self.chips, names, strict=False)):
+            chip.show()
             chip.setText(f"✓ {name}" if number < stage else f"{number + 1} {name}")
             with_role(chip, "chip-good" if number < stage else "chip-accent" if number == stage else "chip")
-        done = [name for number, name in enumerate(self._names) if number < stage]
+        done = [name for number, name in enumerate(names) if number < stage]
         self.setAccessibleDescription(", ".join(done))
 
 
@@ -93,7 +97,7 @@ class RunPart(QWidget):
         if job is None:
             return
         self._job_id, self._adapter = job.id, job.adapter
-        self.stages.show_stage(stage_of(state, job))
+        self.stages.show_stage(steps(job), stage_of(state, job))
         self.curve.show_steps(state.steps)
         self.card.setVisible(bool(state.steps) or job.stage >= 2)
         self.answers.show_answers(state.answers)
@@ -116,5 +120,6 @@ class RunPart(QWidget):
         self.resume_button.setVisible(job.state in ("paused", "pausing"))
         self.retry_button.setVisible(job.state in ("failed", "cancelled"))
         self.cancel_button.setVisible(not job.is_over and job.state != "cancelling")
+        self.see_button.setText(text("See what came of it") if job.is_practice else text("See the proof"))
         self.see_button.setVisible(bool(job.adapter))
         self.note.setVisible(not job.is_over)

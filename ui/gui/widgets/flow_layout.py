@@ -65,7 +65,8 @@ class FlowLayout(QLayout):
             if item.isEmpty():
                 continue
             hint = item.sizeHint()
-            size = QSize(min(hint.width(), room), hint.height())
+            is_tight = hint.width() > room and item.hasHeightForWidth()  # words that wrap need more lines then
+            size = QSize(min(hint.width(), room), item.heightForWidth(room) if is_tight else hint.height())
             if not lines or x + size.width() > room:
                 lines.append([])
                 x = 0

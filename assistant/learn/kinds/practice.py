@@ -1,0 +1,76 @@
+"""What a model practises on before it learns a database: questions to databases that are made up.
+
+From many different ones it learns how questions become queries, and no single one's names; a database is learned in
+less time after it. The same seed makes the same lesson. Keeps nothing of what it makes them from.
+"""
+
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from rushlight import Error
+from rushlight.assistant.learn.example import Draft
+from rushlight.assistant.learn.kinds.database import MAX_EXAMPLES, DatabaseLesson
+from rushlight.assistant.learn.kinds.kind import Watch
+from rushlight.assistant.learn.practice.drawing import draw_database
+from rushlight.assistant.registry.scopes import PRACTICE
+from rushlight.assistant.sql.database import open_database
+from rushlight.assistant.sql.prompt import SHORT_FORM
+
+if TYPE_CHECKING:
+    from rushlight.assistant.paths import Paths
+
+_EACH: Final = 90  # questions to one database: more would be of its names
+_HELD_OUT: Final = 3  # databases of their own, at the end
+_HELD_OUT_EACH: Final = 6
+_A_MINUTE: Final = 300
+
+
+def practice_for(minutes: float, wanted: int = 0) -> int:
+    """How many examples to make for so many minutes of practice, or so that `wanted` can be trained on."""
+    return min(MAX_EXAMPLES, wanted or max(_EACH, int(_A_MINUTE * minutes)))
+
+
+class PracticeLesson:
+    """`n` questions to as many databases as that takes; those that are held out are asked of others."""
+
+    name = "practice"
+    scope = PRACTICE
+    form = SHORT_FORM
+    title = "practice"
+    hint = "Give more examples."
+
+    def __init__(self, paths: "Paths", *, n: int, seed: int = 0) -> None:
+        if not 1 <= n <= MAX_EXAMPLES:
+            raise Error(f"Up to {MAX_EXAMPLES:,} examples can be made; {n:,} were asked for.", kind="bad-request")
+        self._paths, self._n, self._seed = paths, n, seed
+
+    @property
+    def source(self) -> dict[str, Any]:
+        return {"what": "practice", "seed": self._seed, "examples": self._n}
+
+    def drafts(self, watch: Watch) -> Iterator[Draft]:
+        """Those that are trained on, without any of the databases of `held_out`."""
+        n_made = which = 0
+        while n_made < self._n:
+            for draft in self._drawn(which, min(_EACH, self._n - n_made), watch):
+                n_made += 1
+                if n_made % 30 == 0:
+                    watch.tell("Making examples", n_made, self._n)
+                yield draft
+            which += 1
+
+    def held_out(self, watch: Watch) -> Iterator[Draft]:
+        """Questions to databases that nothing was learned of."""
+        for which in range(_HELD_OUT):
+            yield from self._drawn(-1 - which, _HELD_OUT_EACH, watch)
+
+    def _drawn(self, which: int, n: int, watch: Watch) -> Iterator[Draft]:
+        watch.check()
+        seed = self._seed * 100_000 + which + 1_000  # below it lie those of `held_out`
+        with tempfile.TemporaryDirectory(prefix="rushlight-practice-") as folder:
+            path = Path(folder) / "practice.db"
+            draw_database(path, seed)
+            with open_database([path], self._paths) as database:
+                yield from DatabaseLesson(database, n=n, seed=seed).drafts(Watch(watch.stop))

@@ -1,0 +1,62 @@
+"""Steps of a job that each are kept when they are done: killed or paused, it goes on with the first that is not.
+
+One of them trains, and keeps checkpoints of its own inside. Knows jobs; neither lessons nor adapters.
+"""
+
+import json
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, Final
+
+from rushlight.assistant.jobs.kind import JobContext
+
+_TRAINING: Final = "train"
+
+
+class KeptSteps:
+    """`state` is what such a job has kept before: {"done": what each step came to, "inner": how far training is}."""
+
+    def __init__(self, context: JobContext, state: Mapping[str, Any]) -> None:
+        self._context, self._app = context, context.app
+        self._done: dict[str, Any] = dict(state.get("done", {}))
+        self._inner: Any = state.get("inner")
+
+    @contextmanager
+    def _step(self, name: str) -> "Iterator[dict[str, Any] | None]":
+        """What the step comes to, to be filled; None where it is done already. Kept with the time that it took."""
+        if name in self._done:
+            yield None
+            return
+        began = time.monotonic()
+        step: dict[str, Any] = {"began": began}
+        # What a killed process had trained before; this one's own seconds are added to it while it trains.
+        before = self._trained_s() if name == _TRAINING else 0.0
+        yield step
+        del step["began"]
+        self._done[name] = {**step, "seconds": round(before + time.monotonic() - began, 2)}
+        self._save()
+
+    def _save(self) -> None:
+        self._context.save_checkpoint({"done": self._done, "inner": self._inner})
+
+    def _seconds(self) -> dict[str, float]:
+        return {name: float(one["seconds"]) for name, one in self._done.items()}
+
+    def _trained_s(self) -> float:
+        return float(self._inner.get("seconds", 0.0)) if isinstance(self._inner, dict) else 0.0
+
+    def _training(self) -> JobContext:
+        """What the training is given to work with: its checkpoint lies inside this job's."""
+        whole = self._context
+        began, before = time.monotonic(), self._trained_s()
+
+        def save(checkpoint: str) -> None:
+            self._inner = {"checkpoint": json.loads(checkpoint), "seconds": before + time.monotonic() - began}
+            self._save()
+
+        known = self._inner.get("checkpoint") if isinstance(self._inner, dict) else None
+        return JobContext(
+            whole.app, whole.job_id, whole.folder, whole.stop, checkpoint=None if known is None else json.dumps(known),
+            tell=whole.tell, save=save, further=whole.got_further, ask_memory=whole.need_memory,
+        )  # fmt: skip

@@ -1,0 +1,172 @@
+"""The job that practises: a model learns how questions become queries, from many databases that are made up.
+
+What comes of it serves nowhere and so has no gate: a teaching of a database begins with it, and each of those is proven
+by itself. It is kept in the registry under a scope that no database has.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from rushlight import Error, Progress
+from rushlight.assistant.jobs.kind import JobContext, JobEvent, JobResult, PauseBy
+from rushlight.assistant.learn.example import Draft, Example, content_hash
+from rushlight.assistant.learn.kinds.kind import Watch
+from rushlight.assistant.learn.kinds.practice import PracticeLesson, practice_for
+from rushlight.assistant.registry.scopes import PRACTICE
+from rushlight.ui.work.kept_steps import KeptSteps
+
+if TYPE_CHECKING:
+    from rushlight.ui.work.teaching import Plan
+
+
+class PractiseArguments(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What `rushlight teach practice` is told."""
+
+    model: str  # its id in the catalogue
+    minutes: float = 30.0  # for all of it
+    examples: int = 0  # that training sees, whatever time that takes; 0 = as many as the minutes hold
+    seed: int = 0
+    settings: dict[str, Any] = {}  # of the training, by names such as "adapter.rank"
+
+
+class PractiseKind:
+    name = "practise"
+    arguments = PractiseArguments
+    pause: PauseBy = "exit"
+    may_freeze = False
+
+    def title(self, arguments: PractiseArguments) -> str:
+        return f"Practise {arguments.model}"
+
+    def run(self, context: JobContext, arguments: PractiseArguments) -> Iterator[JobEvent]:
+        from rushlight.ui.work import teaching
+        from rushlight.ui.work.teach_settings import check_settings
+
+        teaching.need_trainer()
+        check_settings(arguments.settings)
+        steps = _Steps(context, arguments)
+        yield Progress("Making examples", 0)
+        steps.make()
+        yield Progress("Measuring this machine", 0)
+        steps.plan()
+        yield from steps.train()
+        steps.keep()
+        yield JobResult(steps.result())
+
+    def clean(self, context: JobContext, arguments: PractiseArguments, *, for_good: bool) -> None:
+        """A cancelled run keeps its folder, as that of a training does."""
+
+
+class _Steps(KeptSteps):
+    """The steps of one practice."""
+
+    def __init__(self, context: JobContext, arguments: PractiseArguments) -> None:
+        super().__init__(context, context.checkpoint or {})
+        self._arguments, self._model = arguments, context.app.model(arguments.model)
+        if self._model.is_remote:
+            raise Error(
+                f"{self._model.id} runs on another machine and cannot practise here.",
+                "Name a model whose file is here: -m NAME; see: rushlight models list",
+                kind="remote-model",
+            )
+        self._train, self._validate = context.folder / "train.jsonl", context.folder / "validate.jsonl"
+
+    def make(self) -> None:
+        """The files to learn from and to look at."""
+        from rushlight.ui.work import teaching
+
+        with self._step("examples") as step:
+            if step is not None:
+                given = self._arguments
+                n = practice_for(given.minutes, given.examples)
+                lesson = PracticeLesson(self._app.paths, n=n, seed=given.seed)
+                watch = Watch(self._context.stop, self._context.tell)
+                learned = _examples(lesson.drafts(watch))
+                teaching.write_training_file(self._validate, _examples(lesson.held_out(watch)))
+                n_train = teaching.write_training_file(self._train, learned)
+                folder = f"practice-{self._context.job_id[-6:]}"
+                step |= {"n_train": n_train, "sha256": content_hash(learned), "run": str(self._app.paths.runs / folder)}
+
+    def plan(self) -> None:
+        from rushlight.ui.work import teaching
+
+        with self._step("plan") as step:
+            if step is not None:
+                given, n_train = self._arguments, int(self._done["examples"]["n_train"])
+                plan = teaching.told_steps(given.examples, given.settings, n_train)
+                if plan is None:
+                    step_s, looks_s = teaching.step_seconds(
+                        self._context, self._model.path, self._train, PRACTICE, given.settings, [self._validate]
+                    )
+                    spent_s = sum(self._seconds().values()) + looks_s
+                    batch = int(given.settings.get("steps.batch", teaching.BATCH))
+                    plan = teaching.steps_in(given.minutes, spent_s, step_s, 0.0, 0, n_train, batch)
+                step |= {**teaching.plan_json(plan), "n_train": n_train}
+
+    def train(self) -> Iterator[JobEvent]:
+        from rushlight.ui.work import teaching
+        from rushlight.ui.work.train import KIND, TrainArguments
+
+        with self._step("train") as step:
+            if step is None:
+                return
+            out, plan = Path(self._done["examples"]["run"]), self._plan()
+            said = teaching.training_config(
+                str(self._model.path), out, self._train, plan, self._done["plan"]["n_train"], self._arguments.seed,
+                PRACTICE, self._arguments.settings,
+            )  # fmt: skip
+            arguments = TrainArguments(said, str(self._model.path), [str(self._train)], [str(self._validate)], str(out))
+            for event in KIND.run(self._training(), arguments):
+                if isinstance(event, JobResult):
+                    step["result"] = event.value
+                    self._done["plan"] |= teaching.made_steps(plan, event.value["outcome"])
+                else:
+                    yield event
+
+    def keep(self) -> None:
+        """The run and its adapter, in the registry: a candidate that nothing promotes."""
+        from rushlight.assistant.registry.values import LessonUse, NewAdapter, NewRun
+        from rushlight.trainer.manifest import licence_of
+
+        with self._step("keep") as step:
+            if step is None:
+                return
+            examples, base = self._done["examples"], self._model
+            use = LessonUse("practice", 1, "practice", "practice", examples["sha256"], int(examples["n_train"]))
+            run = self._app.registry.add_run(
+                NewRun(
+                    self._context.job_id, "practice", base.sha256, base.id, (use,), Path(examples["run"]),
+                    {"plan": self._done["plan"], "asked": msgspec.to_builtins(self._arguments)},
+                )
+            )  # fmt: skip
+            adapter = self._app.registry.add_adapter(
+                NewAdapter(
+                    Path(self._done["train"]["result"]["made"][0]["path"]), PRACTICE, base.sha256, base.id,
+                    form=PracticeLesson.form, licence=licence_of(base.path), run_id=run.id,
+                )
+            )  # fmt: skip
+            step |= {"adapter": adapter.name}
+
+    def result(self) -> dict[str, Any]:
+        trained = self._done["train"]["result"]
+        return {
+            "base": self._model.id, "adapter": self._done["keep"]["adapter"], "run": self._done["examples"]["run"],
+            "plan": self._done["plan"], "outcome": trained["outcome"], "proof": trained["proof"],
+            "seconds": self._seconds(),
+        }  # fmt: skip
+
+    def _plan(self) -> "Plan":
+        from rushlight.ui.work.teaching import Plan
+
+        return Plan(**{name: self._done["plan"][name] for name in Plan.__dataclass_fields__})
+
+
+def _examples(drafts: Iterator[Draft]) -> list[Example]:
+    """As a training file is written from; they are in no lesson of the user's."""
+    return [Example(id=f"p{number}", draft=draft, part="train") for number, draft in enumerate(drafts)]
+
+
+KIND = PractiseKind()
