@@ -56,15 +56,17 @@ def ask_database(
     form: str = FORM,
     free: bool = False,
     correct: bool = True,
+    again: int = 0,
     linker: Linker | None = None,
     seconds: float = limits.STATEMENT_S,
     stop: Stop | None = None,
     on_progress: Callable[[Progress], None] = lambda progress: None,
 ) -> SqlAnswer:
-    """Ask the model for a query and run it. `free` writes without the grammar; `correct` tries again where it failed.
+    """Ask the model for a query and run it. `free` writes without the grammar; `correct` tries again where it failed;
+    without it, `again` samples so many times more where it failed or found nothing.
 
-    A query that fails or finds nothing is told to the model once; then several are sampled, and the rows on which
-    most of them agree win; `samples` does so in any case. With a `memory`, a question that was accepted in other words
+    A query that fails or finds nothing is told to the model once, if it was not taught; then several are sampled, and
+    the rows on which most of them agree win; `samples` does so in any case. With a `memory`, a question that was accepted in other words
     is answered by its query, and others see the pairs most like them. With a `thread`, it may follow the questions
     there (`follows`: None finds out by its words). With `chosen`, also an empty one, what could mean several things is
     asked before a query is written: the answer has it in `open`, and the next call says what was meant (said ->
@@ -117,7 +119,10 @@ def ask_database(
     def write(conversation: tuple[Message, ...], seed: int | None) -> str:
         return translated(writer.write(conversation, seed), database.dialect)
 
-    written = write_and_run(database, write, messages, correct=correct, samples=samples, seconds=seconds)
+    written = write_and_run(
+        database, write, messages, correct=correct, samples=samples, seconds=seconds,
+        tells=form != SHORT_FORM, again=again,
+    )  # fmt: skip
     answer = SqlAnswer(
         question,
         written.sql,

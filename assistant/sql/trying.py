@@ -31,14 +31,17 @@ class Written(Struct, frozen=True):
 
 
 def write_and_run(
-    database: Database, write: Write, ask: Ask, *, correct: bool, samples: int, seconds: float
-) -> Written:
-    """The model's query and its rows. `samples`: ask so many times beside, and take the rows on which most agree."""
+    database: Database, write: Write, ask: Ask, *, correct: bool, samples: int, seconds: float, tells: bool = True,
+    again: int = 0,
+) -> Written:  # fmt: skip
+    """The model's query and its rows. `samples`: ask so many times beside, and take the rows on which most agree.
+    `tells`: the model is told once what was wrong. `again`, where nothing is corrected otherwise: up to so many samples
+    where a query failed or found nothing, until one finds something."""
     tries: list[Try] = []
     results: list[tuple[str, Result]] = []
     failed: list[tuple[str, str]] = []
     error: Error | None = None
-    for _ in range(_TRIES if correct else 1):
+    for _ in range(_TRIES if correct and tells else 1):
         sql = write(ask(failed), None)
         made, result, error = run_query(database, sql, seconds)
         tries.append(made)
@@ -57,9 +60,15 @@ def write_and_run(
         found = _votes(database, write, ask(()), tries, n, seconds, None)
         if found:
             return _most(found, n, tries)
+    for number in range(0 if correct or samples else again):
+        sql = write(ask(()), number + 1)
+        made, result, _ = run_query(database, sql, seconds)
+        tries.append(made)
+        if not made.problem:
+            return Written(sql, result, tuple(tries))
     if results:  # nothing was found, which may be the truth
         return Written(*results[0], tuple(tries))
-    return Written(tries[-1].sql, None, tuple(tries), error)
+    return Written(tries[0].sql if again else tries[-1].sql, None, tuple(tries), error)
 
 
 def run_query(database: Database, sql: str, seconds: float) -> tuple[Try, Result | None, Error | None]:

@@ -66,7 +66,8 @@ class ChatAnswerer:
 
 
 class SqlAnswerer:
-    """Asks as `sql ask --once` does: linking, grammar, one query. `form` is the prompt's."""
+    """Asks as `sql ask` does, for less time: linking, grammar, a query, and one sample where that finds nothing. `form`
+    is the prompt's."""
 
     def __init__(
         self, app: "App", model: "Model", database: "Database", lora: Sequence[LoraUse] = (), form: str = "",
@@ -82,7 +83,7 @@ class SqlAnswerer:
         began = time.monotonic()
         made = ask_database(
             self._app, self._database, item.asked, model=self._model.id, options=GREEDY, lora=self._lora,
-            form=self._form or FORM, free=self._free, correct=False, stop=stop,
+            form=self._form or FORM, free=self._free, correct=False, again=1, stop=stop,
         )  # fmt: skip
         problem = "" if made.error is None else made.error.message
         n_tokens = max(1, round(len(made.sql) / _CHARS_PER_TOKEN))
