@@ -68,7 +68,7 @@ def write_and_run(
             return Written(sql, result, tuple(tries))
     if results:  # nothing was found, which may be the truth
         return Written(*results[0], tuple(tries))
-    return Written(tries[0].sql if again else tries[-1].sql, None, tuple(tries), error)
+    return Written(tries[-1].sql if correct or samples else tries[0].sql, None, tuple(tries), error)
 
 
 def run_query(database: Database, sql: str, seconds: float) -> tuple[Try, Result | None, Error | None]:

@@ -13,7 +13,7 @@ from rushlight.assistant.paths import find_paths
 from rushlight.assistant.sql.answer import SqlAnswer
 from rushlight.assistant.sql.asking import ask_database
 from rushlight.assistant.sql.database import Database, open_database
-from rushlight.assistant.sql.prompt import Example
+from rushlight.assistant.sql.prompt import SHORT_FORM, Example
 from rushlight.assistant.sql.writing import cut_query
 
 COUNT = "SELECT COUNT(*) FROM patient WHERE patient.city = 'Oslo'"
@@ -88,6 +88,29 @@ def test_nothing_may_be_the_truth(clinic: Database) -> None:
 def test_once_means_once(clinic: Database) -> None:
     answer = ask(Said(WRONG), clinic, free=True, correct=False)
     assert answer.result is None and answer.error is not None and "nme" in answer.error.message
+
+
+def test_what_finds_nothing_may_be_sampled_once_more(clinic: Database) -> None:
+    said = Said(EMPTY, COUNT)
+    answer = ask(said, clinic, correct=False, again=1)
+    assert answer.sql == COUNT and [one.kind for one in answer.tries] == ["empty", ""]
+    assert said.asked[1][0] == said.asked[0][0], "nothing is told"
+    assert said.asked[1][1]["options"].sampling["seed"] == 1
+    still = ask(Said(EMPTY, WRONG), clinic, free=True, correct=False, again=1)
+    assert still.sql == EMPTY and still.result is not None and still.result.rows == ()
+    failed = ask(Said(WRONG, "SELECT nothing FROM patient"), clinic, free=True, correct=False, again=1)
+    assert failed.sql == WRONG and failed.error is not None and "nme" in failed.error.message
+    found = Said(COUNT)
+    assert ask(found, clinic, correct=False, again=1).sql == COUNT and len(found.asked) == 1
+
+
+def test_who_was_taught_is_not_told_what_was_wrong(clinic: Database) -> None:
+    """It has learned questions, and nothing that follows them: it is sampled at once."""
+    said = Said(EMPTY, COUNT, COUNT, EMPTY)
+    answer = ask(said, clinic, "How many are there?", form=SHORT_FORM)
+    assert answer.sql == COUNT and round(answer.agreement, 2) == 0.67
+    assert [more["options"].sampling.get("seed") for _, more in said.asked] == [None, 1, 2, 3]
+    assert all(messages == said.asked[0][0] for messages, _ in said.asked)
 
 
 def test_a_model_that_wants_to_write_is_refused(clinic: Database) -> None:
