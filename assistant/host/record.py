@@ -58,12 +58,17 @@ def write_record(path: Path, record: HostRecord) -> None:
     _sync_folder(path.parent)
 
 
-def remove_record(path: Path) -> None:
-    """Take the record away; only the owner of the host lock may."""
+def remove_record(path: Path) -> bool:
+    """Take our record away; only the owner of the host lock may. False where it is another's: a data folder that was
+    replaced under a running host has a new lock, and the host that owns it has written the record anew."""
+    record = read_record(path)
+    if record is not None and record.pid != os.getpid():
+        return False
     try:
         path.unlink(missing_ok=True)
     except OSError:
         pass  # a record that stays is only stale
+    return True
 
 
 def _sync_folder(folder: Path) -> None:

@@ -292,8 +292,8 @@ def run(
         return Engines(loop, Arbiter(options.reserve_mib * 1024 * 1024), log=log, on_change=on_change, **parts)
 
     def disappear() -> None:
-        remove_record(paths.host_record)
-        paths.host_socket.unlink(missing_ok=True)
+        if remove_record(paths.host_record):
+            paths.host_socket.unlink(missing_ok=True)
 
     loop = Loop(on_bug=partial(report_bug, log))
 

@@ -66,11 +66,11 @@ def ask_database(
     without it, `again` samples so many times more where it failed or found nothing.
 
     A query that fails or finds nothing is told to the model once, if it was not taught; then several are sampled, and
-    the rows on which most of them agree win; `samples` does so in any case. With a `memory`, a question that was accepted in other words
-    is answered by its query, and others see the pairs most like them. With a `thread`, it may follow the questions
-    there (`follows`: None finds out by its words). With `chosen`, also an empty one, what could mean several things is
-    asked before a query is written: the answer has it in `open`, and the next call says what was meant (said ->
-    choice, "" for any of them). `form` is the prompt's, as the adapter in `lora` was taught with.
+    the rows on which most of them agree win; `samples` does so in any case. With a `memory`, a question that was
+    accepted in other words is answered by its query, and others see the pairs most like them. With a `thread`, it may
+    follow the questions there (`follows`: None finds out by its words). With `chosen`, also an empty one, what could
+    mean several things is asked before a query is written: the answer has it in `open`, and the next call says what was
+    meant (said -> choice, "" for any of them). `form` is the prompt's, as the adapter in `lora` was taught with.
     """
     started = time.monotonic()
     _check(database, question, samples)

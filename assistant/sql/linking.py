@@ -62,6 +62,7 @@ class Linked(Struct, frozen=True):
     points: dict[str, float] = {}  # how likely each table is meant, where their order says something else
     qualified: frozenset[str] = frozenset()  # tables whose name another file has as well, by source.table
     must: frozenset[str] = frozenset()  # tables that the user said are meant: no query goes without them
+    named: frozenset[str] = frozenset()  # tables of named columns: where they can be joined with those
     lists_all: bool = False  # the question orders rows and wants them all: "the largest first"
     one_way: bool = False  # two tables are joined in the order in which they stand, not in both
 

@@ -62,9 +62,9 @@ def held(known: Profiled, question: str, linked: Linked, grammar: Grammar) -> tu
     must, columns = musts_of(known, question, linked)
     if not must:
         return grammar, None
-    tables = linked.must | {place.partition(".")[0] for place in columns}
-    if tables != linked.must:
-        made = sql_grammar(replace(linked, must=tables)).grammar
+    tables = frozenset(place.partition(".")[0] for place in columns)
+    if not tables <= linked.must:
+        made = sql_grammar(replace(linked, named=tables)).grammar
         return replace(made, must=must), grammar
     return replace(grammar, must=must), grammar
 

@@ -47,7 +47,7 @@ def table_text(linked: Linked, table: Table) -> str:
 
 def join_trees(linked: Linked) -> list[Tree]:
     """Small trees before large ones, those of the better tables first, at most `MAX_TREES`. Those that hold every table
-    that must be there, where one can hold all of them."""
+    that must be there or is named, else every one that must be there, where one can hold all of them."""
     tables = {table.name: table for table in linked.tables}
     rank = {table.name: i for i, table in enumerate(linked.tables)}
     layer = [Tree((Node(table.name, table),), ()) for table in linked.tables]
@@ -71,7 +71,8 @@ def join_trees(linked: Linked) -> list[Tree]:
         if linked.points:
             grown = sorted(grown, key=lambda tree: -sum(linked.points.get(node.table.name, 0.0) for node in tree.nodes))
         layers.append(grown)
-    return _kept(layers, linked.must) or _kept(layers, frozenset())
+    wanted = (linked.must | linked.named, linked.must, frozenset[str]())
+    return next((trees for one in wanted if (trees := _kept(layers, one))), [])
 
 
 def _kept(layers: list[list[Tree]], must: frozenset[str]) -> list[Tree]:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from rushlight.assistant.host.record import HostRecord, read_record, remove_record, write_record
 
-RECORD = HostRecord("/run/x.sock", "secret", 42, "0.1.0")
+RECORD = HostRecord("/run/x.sock", "secret", os.getpid(), "0.1.0")
 
 
 def test_round_trip_and_mode(tmp_path: Path) -> None:
@@ -18,9 +18,17 @@ def test_round_trip_and_mode(tmp_path: Path) -> None:
     assert read_record(path) == RECORD
     assert path.stat().st_mode & 0o777 == 0o600
     assert [entry.name for entry in tmp_path.iterdir()] == ["host.json"], "nothing staged is left"
-    remove_record(path)
-    remove_record(path)
+    assert remove_record(path) and remove_record(path)
     assert read_record(path) is None
+
+
+def test_the_record_of_another_host_stays(tmp_path: Path) -> None:
+    """Its data folder was replaced under the first host, which ends after the second has begun."""
+    path = tmp_path / "host.json"
+    other = HostRecord("/run/x.sock", "secret", os.getpid() + 1, "0.1.0")
+    write_record(path, other)
+    assert not remove_record(path)
+    assert read_record(path) == other
 
 
 def test_a_leftover_of_a_killed_writer_is_no_obstacle(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 import apsw
 import pytest
+from msgspec.structs import replace
 
 from rushlight.assistant.app import App
 from rushlight.assistant.engine.engine import FakeEngine
@@ -15,6 +16,7 @@ from rushlight.assistant.learn.database.generate import generate
 from rushlight.assistant.learn.kinds.kind import Watch
 from rushlight.assistant.paths import find_paths
 from rushlight.assistant.sql.database import Database, open_database
+from rushlight.assistant.sql.grammar import sql_grammar
 from rushlight.assistant.sql.linking import lists_all
 from rushlight.assistant.sql.linking_taught import link_taught
 from rushlight.assistant.sql.named import held, musts_of
@@ -119,6 +121,23 @@ def test_right_queries_hold_it(suite_database: Callable[[str], Path], own_home: 
             n += bool(must)
             n_wrong += bool(lacking(must, plain_form(made.sql, database.schema)))
     assert n > 200 and n_wrong <= 3, (n, n_wrong)
+
+
+def test_what_the_user_chose_stays_where_the_named_cannot_be_joined_with_it(tmp_path: Path, own_home: Path) -> None:
+    path = tmp_path / "apart.db"
+    db = apsw.Connection(str(path))
+    db.execute("CREATE TABLE boat (boat_id INTEGER PRIMARY KEY, harbor TEXT, mast_height REAL)")
+    db.execute("CREATE TABLE lorry (lorry_id INTEGER PRIMARY KEY, depot TEXT, axle_load REAL)")
+    db.execute("INSERT INTO boat VALUES (1, 'Kiel', 9.5), (2, 'Oban', 7.25)")
+    db.execute("INSERT INTO lorry VALUES (1, 'Ulm', 7.5), (2, 'Linz', 11.25)")
+    db.close()
+    with open_database([path], find_paths()) as opened:
+        question = "How many have a mast height above 8?"
+        linked = replace(link_taught(opened.known(), question), must=frozenset({"lorry"}))
+        made, _ = held(opened.known(), question, linked, sql_grammar(linked).grammar)
+        assert made.must and "FROM lorry" in made.text and "FROM boat" not in made.text
+        free = replace(linked, must=frozenset())
+        assert "FROM lorry" not in held(opened.known(), question, free, sql_grammar(free).grammar)[0].text
 
 
 def test_the_table_of_a_named_column_is_joined(database: Database) -> None:
