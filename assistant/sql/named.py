@@ -44,8 +44,16 @@ _EACH: Final = r"^(?:how many|what is the (?:average|mean|total|sum)).*(?<!of )(
 _NOT: Final = (
     r"\b(?:never|without(?! duplicates)|(?:ha[sd]|have|with) no(?! (?:more|less))|not(?! (?:more|less|only)))\b|n't\b"
 )
-# What is said of rows, and the words of which one must be in the query. Right queries have one in 361 of 361 questions
-# (an average), 115 of 116, 284 of 287 (per, each), 193 of 195 (what is not), 257 of 257 (an extreme), 36 of 36.
+_DAY: Final = (
+    r"\d{4}|january|february|march|april|may|june|july|august|september|october|november|december|monday|tuesday|"
+    r"wednesday|thursday|friday|saturday|sunday"
+)
+_MORE_OF: Final = r"older|younger|larger|smaller|longer|shorter|heavier|lighter|cheaper|higher|lower|earlier|later"
+_FIRST_DOWN: Final = r"most|best|highest|largest|biggest|greatest|longest|newest|latest|heaviest"
+_SO_MANY: Final = r"\d+|two|three|four|five|six|seven|eight|nine|ten"
+_COMPARES: Final = ("<", ">", "BETWEEN")
+# What is said of rows, and the words of which one must be in the query. In questions whose right query is known (the
+# suite's 300, 3,000 generated ones) it has one of them in 1,588 of 1,589 for the first six, in 682 of 682 for the rest.
 _SAID: Final[tuple[tuple[re.Pattern[str], tuple[str, ...]], ...]] = (
     (re.compile(r"\b(?:average|mean)\b"), ("AVG",)),
     (re.compile(r"\b(?:different|distinct)\b"), ("DISTINCT",)),
@@ -53,7 +61,19 @@ _SAID: Final[tuple[tuple[re.Pattern[str], tuple[str, ...]], ...]] = (
     (re.compile(_NOT), ("NOT", "NULL", "<>", "= 0")),
     (re.compile(rf"\b(?<!at )(?:{_EXTREME})\b"), ("ORDER BY", "MAX", "MIN")),
     (re.compile(r"\b(?:each|per|every|by) month\b"), ("'%m'", "'%Y-%m'")),
-)
+    (re.compile(rf"\b(?:{_FIRST_DOWN})(?: [a-z]+){{0,3}} first\b"), ("DESC",)),
+    (re.compile(r"\b[a-z]+est(?: [a-z]+){0,2} first\b"), ("ORDER BY",)),
+    (re.compile(rf"\b(?:top|first|last|[a-z]+est) (?:{_SO_MANY})\b|\b(?:{_SO_MANY}) (?:[a-z]+est|most|least)\b"),
+     ("LIMIT",)),
+    (re.compile(r"\bmost (?:often|frequent|frequently|common|popular)\b|^how often\b"), ("COUNT",)),
+    (re.compile(r"\bin total\b|\baltogether\b"), ("SUM", "COUNT", "+")),
+    (re.compile(r"\bsum of\b"), ("SUM",)),
+    (re.compile(r"\b(?:percentage|what percent|what share|what proportion)\b"), ("100",)),
+    (re.compile(r"\bthan (?:the |an |its |their )?(?:average|mean)\b|\b(?:above|below) (?:the )?(?:average|mean)\b"),
+     ("(SELECT AVG",)),
+    (re.compile(r"^rank\b|\b(?:their|its) rank\b"), ("RANK",)),
+    (re.compile(rf"\b(?:{_MORE_OF}) than\b|\b(?:before|after|since|until) (?:{_DAY})\b"), _COMPARES),
+)  # fmt: skip
 
 
 def held(known: Profiled, question: str, linked: Linked, grammar: Grammar) -> tuple[Grammar, Grammar | None]:

@@ -38,7 +38,7 @@ CREATE TABLE employee (
 """
 
 
-NOT, ORDERED = ("NOT", "NULL", "<>", "= 0"), ("ORDER BY", "MAX", "MIN")
+NOT, ORDERED, COMPARED = ("NOT", "NULL", "<>", "= 0"), ("ORDER BY", "MAX", "MIN"), ("<", ">", "BETWEEN")
 
 
 @pytest.fixture
@@ -90,7 +90,14 @@ def test_columns_by_their_words(database: Database, question: str, columns: tupl
         ("Which employees have no manager?", {NOT}),  # as a job, or as the key
         ("Which hotel has the most rooms?", {("LIMIT", "MAX", "MIN"), ORDERED}),
         ("Which hotel opened first?", {("LIMIT", "MAX", "MIN")}),
-        ("How many rooms per hotel, most first?", {("GROUP BY", "PARTITION BY"), ORDERED}),
+        ("How many rooms per hotel, most first?", {("GROUP BY", "PARTITION BY"), ORDERED, ("DESC",)}),
+        ("Which rooms are larger than the average?", {("AVG",), ("(SELECT AVG",), COMPARED}),
+        ("What do rooms cost in total?", {("SUM", "COUNT", "+")}),
+        ("Which city is named most often?", {("LIMIT", "MAX", "MIN"), ORDERED, ("COUNT",), ("hotel.city",)}),
+        ("Show the top 5 hotels, cheapest first", {("5", "05"), ORDERED, ("ORDER BY",), ("LIMIT",)}),
+        ("What percentage of rooms has a sea view?", {("100",), ("room.sea_view",)}),
+        ("Rank the hotels by their sum of rooms", {("RANK",), ("SUM",)}),
+        ("Reservations before May", {COMPARED}),
         ("What is the price per kWh?", set()),
         ("How many different cities are there?", {("hotel.city",), ("DISTINCT",)}),
         ("Which reservations are there for each month?", {("'%m'", "'%Y-%m'")}),
