@@ -12,7 +12,7 @@ from typing import Final
 
 from msgspec import Struct
 
-from rushlight.assistant.sql.linking import Linked, stem
+from rushlight.assistant.sql.linking import WORD, Linked, stem
 
 
 def _stems(words: str) -> frozenset[str]:
@@ -67,6 +67,13 @@ MONTHS: Final = (
     ("january", "januar"), ("february", "februar"), ("march", "märz"), ("april",), ("may", "mai"), ("june", "juni"),
     ("july", "juli"), ("august",), ("september",), ("october", "oktober"), ("november",), ("december", "dezember"),
 )  # fmt: skip
+_WITH_NUMBERS: Final = re.compile(
+    r"\b(?:than|over|under|above|below|exceeds?|exceeding|beyond|after|before|since|until|between|past|from)"
+    r"(?: (?:the|an?|its|their|end|start|beginning|of|about|around|january|february|march|april|may|june|july|august|"
+    r"september|october|november|december))* "
+    r"(?:[€$£]? ?\d|one|two|three|four|five|six|seven|eight|nine|ten|twelve|twenty|hundred|twice|average|mean|usual|"
+    r"january|february|march|april|may|june|july|august|september|october|november|december)"
+)
 _SHORT_MONTHS: Final = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 
 
@@ -103,6 +110,7 @@ def cues_of(linked: Linked) -> Cues:
     def says(known: frozenset[str]) -> bool:
         return bool(words & known)
 
+    compared = words if linked.compared is None else linked.compared
     negates = says(_NEGATES) or any(word.startswith(("un", "non")) for word in words)
     named = zip(MONTHS, _SHORT_MONTHS, strict=True)
     months = tuple(n for n, (full, short) in enumerate(named, 1) if says(_stems(" ".join((*full, short)))))
@@ -111,12 +119,18 @@ def cues_of(linked: Linked) -> Cues:
     small = (*(("0",) if negates or says(_NOTHING) else ()), *(("1",) if says(_SEVERAL) else ()))
     return Cues(
         strict=True, negates=negates, either=says(_EITHER), lists=says(_LISTS), there=says(_THERE),
-        compares=says(_COMPARES), means=says(_MEANS) or bool(linked.direction), own=says(_OWN),
+        compares=bool(compared & _COMPARES), means=says(_MEANS) or bool(linked.direction), own=says(_OWN),
         sums_flags=says(_SUMS_FLAGS),
         multiplies=says(_MULTIPLIES), subtracts=says(_SUBTRACTS), rounds=says(_ROUNDS), patterns=says(_PATTERNS),
         days=days,
         months=months if months or not days else None, years=_has_year(numbers), small=small,
     )  # fmt: skip
+
+
+def compared_words(question: str) -> frozenset[str]:
+    """The words of a question without those that compare with a number, a day or a mean: what is left of "than" and
+    "before" may compare one column with another."""
+    return frozenset(map(stem, WORD.findall(_WITH_NUMBERS.sub(" ", question.lower()))))
 
 
 def _has_year(numbers: tuple[str, ...]) -> bool:

@@ -262,11 +262,16 @@ class _Writer:
         table, ways = node.table, []
         if kind in ("number", "date") and self._cues.means:
             source = f"({_place(table.name, column)}) FROM {table_text(self._linked, table)}"
-            what = '("AVG" | "MAX" | "MIN")' if kind == "number" else '("MAX" | "MIN")'
             factor = '("1.5 * " | "2 * " | NUMBER " * ")? ' if self._numbers else '("1.5 * " | "2 * ")? '
             times = factor if kind == "number" else ""
-            inner = f'"(SELECT " {times}{what} {_text(source)} {self._where(table.name)} ")"'
-            ways.append(f'{_text(place)} (" = " | " < " | " > ") {inner}')
+            rest = f'{_text(source)} {self._where(table.name)} ")"'
+            if self._cues.strict:  # nothing is more than the most: rows have it, or lie on one side of the mean
+                ways.append(f'{_text(place)} " = " "(SELECT " ("MAX" | "MIN") {rest}')
+                if kind == "number":
+                    ways.append(f'{_text(place)} (" < " | " > ") "(SELECT " {times}"AVG" {rest}')
+            else:
+                what = '("AVG" | "MAX" | "MIN")' if kind == "number" else '("MAX" | "MIN")'
+                ways.append(f'{_text(place)} (" = " | " < " | " > ") "(SELECT " {times}{what} {rest}')
             if kind == "number" and self._cues.own and node.alias == table.name:
                 ways += self._of_its_kind(node, column, place)
         for owner, key in self._linked.keys if self._cues.there else ():

@@ -56,6 +56,9 @@ class Linked(Struct, frozen=True):
     values: dict[str, tuple[str, ...]]  # "table.column" -> texts it holds, those of the question first
     found: tuple[tuple[str, str], ...]  # ("table.column", value): what the question named
     words: frozenset[str] = frozenset()  # of the question, by their stems
+    compared: frozenset[str] | None = (
+        None  # `words` but those that compare with a number or a day; None: not looked for
+    )
     numbers: tuple[str, ...] | None = None  # that the question names; None: not looked for
     row_numbers: tuple[str, ...] | None = None  # of these what may be the number of a row: room 25, not more than 25
     direction: str = ""  # of the order that the question asks for, where it is one: down or up

@@ -10,6 +10,7 @@ import re
 
 from msgspec.structs import replace
 
+from rushlight.assistant.sql.cues import compared_words
 from rushlight.assistant.sql.linking import (
     WORD,
     Linked,
@@ -50,7 +51,7 @@ def link_taught(known: Profiled, question: str) -> Linked:
         tables = tuple(sorted(part.tables, key=lambda table: order.get(table.name, 0)))
         return replace(
             part, must=_certain(known, question, part), tables=tables, points=points, one_way=True,
-            row_numbers=row_numbers_in(question),
+            row_numbers=row_numbers_in(question), compared=compared_words(question),
         )  # fmt: skip
     whole = link(known, question, whole=True, max_columns=MAX_COLUMNS)
     found = named_values(known, question)[:_MAX_FOUND]
@@ -65,7 +66,7 @@ def link_taught(known: Profiled, question: str) -> Linked:
     return replace(
         whole, must=_certain(known, question, whole),
         values=values, found=tuple(found), points=points, one_way=True, numbers=all_numbers(known, question),
-        row_numbers=row_numbers_in(question),
+        row_numbers=row_numbers_in(question), compared=compared_words(question),
         direction=direction_of(question),
     )  # fmt: skip
 

@@ -71,6 +71,7 @@ _SAID: Final[tuple[tuple[re.Pattern[str], tuple[str, ...]], ...]] = (
     (re.compile(r"\b(?:percentage|what percent|what share|what proportion)\b"), ("100",)),
     (re.compile(r"\bthan (?:the |an |its |their )?(?:average|mean)\b|\b(?:above|below) (?:the )?(?:average|mean)\b"),
      ("(SELECT AVG",)),
+    (re.compile(r"\b(?:twice|double) (?:the |an |its |their )?(?:average|mean)\b"), ("2 * AVG",)),
     (re.compile(r"^rank\b|\b(?:their|its) rank\b"), ("RANK",)),
     (re.compile(rf"\b(?:{_MORE_OF}) than\b|\b(?:before|after|since|until) (?:{_DAY})\b"), _COMPARES),
 )  # fmt: skip

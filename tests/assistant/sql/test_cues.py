@@ -89,6 +89,23 @@ def test_what_says_nothing_is_not_said(sql: str, suite_known: Callable[[str], An
     assert not can_be(link_taught(suite_known("clinic"), question), sql)
 
 
+def test_nothing_is_more_than_the_most(suite_known: Callable[[str], Any]) -> None:
+    """Rows have the most or the least of something, and lie on one side of the mean."""
+    linked = link_taught(suite_known("clinic"), "Which visits cost more than the average, which the most?")
+
+    def visits(compared: str) -> bool:
+        return can_be(linked, f"SELECT visit.visit_id FROM visit WHERE visit.{compared} FROM visit)")
+
+    assert visits("fee_eur = (SELECT MAX(visit.fee_eur)") and visits("day = (SELECT MIN(visit.day)")
+    assert visits("fee_eur > (SELECT AVG(visit.fee_eur)") and visits("fee_eur < (SELECT 2 * AVG(visit.fee_eur)")
+    assert not visits("fee_eur > (SELECT MAX(visit.fee_eur)") and not visits("day < (SELECT MIN(visit.day)")
+    assert not visits("fee_eur = (SELECT AVG(visit.fee_eur)")
+    anyone = link(suite_known("clinic"), "Which visits cost more than the average?")
+    assert can_be(
+        anyone, "SELECT visit.visit_id FROM visit WHERE visit.fee_eur < (SELECT MAX(visit.fee_eur) FROM visit)"
+    )
+
+
 def test_whoever_was_not_taught_may_write_anything(suite_known: Callable[[str], Any]) -> None:
     linked = link(suite_known("clinic"), "How many patients are from Oslo?")
     assert cues_of(linked) == Cues()
