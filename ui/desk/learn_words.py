@@ -177,7 +177,9 @@ def practice_text(state: LearnState) -> str:
                     adapter=state.practised)  # fmt: skip
     if any(one.is_practice and not one.is_over for one in state.jobs):
         return text("A model is practising: what is taught after it begins with what it learned.")
-    return text("It has not practised yet. Half an hour with made-up databases, once, and it learns yours in less time.")
+    return text(
+        "It has not practised yet. Half an hour with made-up databases, once, and it learns yours in less time."
+    )
 
 
 def stage_of(state: LearnState, job: TeachJob) -> int:
