@@ -9,12 +9,11 @@ from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
-import apsw
-
 from rushlight.assistant.learn.database.chance import Chance
 from rushlight.assistant.learn.practice.naming import Habits, drawn_habits
 from rushlight.assistant.learn.practice.pools import drawn_name
 from rushlight.assistant.learn.practice.worlds import Belongs, Kind, Thing, World, worlds
+from rushlight.assistant.sql.making import make_database
 
 _ROWS: Final = {"few": (6, 14), "some": (16, 40), "many": (60, 150)}
 _MOST_TABLES: Final = 6
@@ -51,19 +50,13 @@ def draw_database(path: Path, seed: int) -> str:
     world = worlds()[seed % len(worlds())]
     habits = drawn_habits(chance)
     tables = _spelt(_kinds(world, chance), habits, chance)
-    db = apsw.Connection(str(path))
-    try:
-        db.execute("PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF")
-        keys: dict[str, list[int]] = {}
-        with db:
-            for table in tables:
-                db.execute(_ddl(table, tables, habits))
-                rows = _rows(table, keys, habits, chance)
-                keys[table.kind.name] = [int(row[0]) for row in rows]
-                marks = ", ".join("?" * (1 + len(table.references) + len(table.columns)))
-                db.executemany(f'INSERT INTO "{table.name}" VALUES ({marks})', rows)
-    finally:
-        db.close()
+    keys: dict[str, list[int]] = {}
+    made = []
+    for table in tables:
+        rows = _rows(table, keys, habits, chance)
+        keys[table.kind.name] = [int(row[0]) for row in rows]
+        made.append((table.name, _ddl(table, tables, habits), rows))
+    make_database(path, made)
     return world.name
 
 
