@@ -27,6 +27,7 @@ from rushlight.quant.proof_file import ADAPTER, Check, Proof, digest_of, write_p
 from rushlight.ui.work import kept_steps, practise, teaching
 from rushlight.ui.work import teach as teach_work
 from rushlight.ui.work import train as train_work
+from rushlight.ui.work.evaluate import EvaluateArguments, evaluate_adapter
 from rushlight.ui.work.teach import KIND, TeachArguments
 
 Cli = Callable[..., Any]
@@ -230,8 +231,10 @@ def test_a_database_begins_with_what_was_practised(
     assert made["plan"]["n_seen"] == 96 and set(made["seconds"]) == {"examples", "plan", "train", "keep"}
     adapter = app.registry.find(made["adapter"])
     assert (adapter.scope, adapter.state, adapter.form) == ("sql:practice", "candidate", "sql-short-1")
-    with pytest.raises(Error):
+    with pytest.raises(Error, match="nothing that it could serve"):
         app.registry.promote(adapter.name)
+    with pytest.raises(Error, match="nothing to evaluate"):
+        evaluate_adapter(kept.context(), EvaluateArguments(adapter=adapter.name))
     lines = (tmp_path / "practice" / "train.jsonl").read_text().splitlines()
     assert len(lines) == 96 and trained[-1].validate == [str(tmp_path / "practice" / "validate.jsonl")]
 

@@ -12,6 +12,7 @@ import msgspec
 
 from rushlight import Error, Progress
 from rushlight.assistant.jobs.kind import JobContext, JobEvent, JobResult, PauseBy
+from rushlight.assistant.registry.scopes import PRACTICE
 
 if TYPE_CHECKING:
     from rushlight.assistant.models.model import Model
@@ -96,6 +97,12 @@ def _suite(context: JobContext, arguments: EvaluateArguments, adapter: "Adapter"
     if path is None and adapter.run_id:
         folder = context.app.registry.run(adapter.run_id).folder
         path = None if folder is None or not (folder / "suite.jsonl").is_file() else folder / "suite.jsonl"
+    if adapter.scope == PRACTICE:
+        raise Error(
+            f"{adapter.name} answers nothing by itself, so there is nothing to evaluate.",
+            "What is taught from it is evaluated: rushlight teach database FILE",
+            kind="no-suite",
+        )
     if path is None:
         raise Error(
             f"There is no suite for {adapter.name}: its run has kept none.",
