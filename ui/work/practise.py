@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from rushlight import Error, Progress
+from rushlight import Progress
 from rushlight.assistant.jobs.kind import JobContext, JobEvent, JobResult, PauseBy
 from rushlight.assistant.learn.example import Draft, Example, content_hash
 from rushlight.assistant.learn.kinds.kind import Watch
 from rushlight.assistant.learn.kinds.practice import PracticeLesson, practice_for
 from rushlight.assistant.registry.scopes import PRACTICE
 from rushlight.ui.work.kept_steps import KeptSteps
+from rushlight.ui.work.teach_start import check_file_is_here
 
 if TYPE_CHECKING:
     from rushlight.ui.work.teaching import Plan
@@ -66,12 +67,7 @@ class _Steps(KeptSteps):
     def __init__(self, context: JobContext, arguments: PractiseArguments) -> None:
         super().__init__(context, context.checkpoint or {})
         self._arguments, self._model = arguments, context.app.model(arguments.model)
-        if self._model.is_remote:
-            raise Error(
-                f"{self._model.id} runs on another machine and cannot practise here.",
-                "Name a model whose file is here: -m NAME; see: rushlight models list",
-                kind="remote-model",
-            )
+        check_file_is_here(self._model)
         self._train, self._validate = context.folder / "train.jsonl", context.folder / "validate.jsonl"
 
     def make(self) -> None:

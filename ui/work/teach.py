@@ -22,7 +22,14 @@ from rushlight.assistant.learn.example import Example, Lesson, content_hash
 from rushlight.assistant.learn.kinds.kind import LessonKind, Watch, make_lesson
 from rushlight.assistant.learn.lessons import LessonBook
 from rushlight.ui.work.kept_steps import KeptSteps
-from rushlight.ui.work.teach_start import adapter_to_go_on, bring, practised, start_settings, with_those_before
+from rushlight.ui.work.teach_start import (
+    adapter_to_go_on,
+    bring,
+    check_file_is_here,
+    practised,
+    start_settings,
+    with_those_before,
+)
 
 if TYPE_CHECKING:
     from rushlight.assistant.app import App
@@ -102,12 +109,7 @@ class _Steps(KeptSteps):
         self._arguments = arguments
         self._book = LessonBook(self._app.store)
         self._model: Model = self._app.model(arguments.model)
-        if self._model.is_remote:
-            raise Error(
-                f"{self._model.id} runs on another machine and cannot be taught here.",
-                "Name a model whose file is here: -m NAME; see: rushlight models list",
-                kind="remote-model",
-            )
+        check_file_is_here(self._model)
 
     # --- steps --------------------------------------------------------------------------------------------------------
     def make(self) -> None:

@@ -20,6 +20,16 @@ if TYPE_CHECKING:
     from rushlight.assistant.registry.values import Adapter, LessonUse
 
 
+def check_file_is_here(model: "Model") -> None:
+    """An `Error` for one that answers from another machine."""
+    if model.is_remote:
+        raise Error(
+            f"{model.id} runs on another machine and cannot be taught here.",
+            "Name a model whose file is here: -m NAME; see: rushlight models list",
+            kind="remote-model",
+        )
+
+
 def taught_by(app: "App", lesson: "Lesson") -> "dict[str, Adapter]":
     """The adapter that learned this lesson over each model, by the model's sha256: the one that serves, else the
     newest; none that is stale. One that the gate has stopped may be gone on from: perhaps it had too little time."""
