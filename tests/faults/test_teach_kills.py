@@ -23,7 +23,9 @@ pytestmark = [
 
 N_KILLS = 20
 EXAMPLES = 640  # 80 steps
-EVERY = 5  # steps to the next checkpoint: a job that dies three times without one is given up
+# A job that dies five times without a checkpoint is given up; and what rounds its products is chosen by their speed, so
+# two runs may round differently from their first step on.
+SETTINGS = {"keep.every": 5, "machine.dtype": "float32"}
 _LONGEST_S = 45.0  # between two kills
 
 
@@ -59,7 +61,7 @@ def shop(tmp_path: Path) -> Path:
 def taught(app: App, shop: Path, kills: Iterator[float]) -> tuple[Job, list[str]]:
     """The job at its end, and in which step each kill fell."""
     arguments: dict[str, Any] = {"kind": "database", "model": app.model("").id, "files": [str(shop)],
-                                 "examples": EXAMPLES, "seed": 3, "settings": {"keep.every": EVERY}}  # fmt: skip
+                                 "examples": EXAMPLES, "seed": 3, "settings": SETTINGS}  # fmt: skip
     job, fell = app.jobs.start("teach", arguments), []
     next_s, victim = time.monotonic() + next(kills, 1e9), 0
     for now in app.jobs.follow(job.id):
@@ -93,10 +95,12 @@ def adapter_of(app: App, job: Job) -> str:
 def test_twenty_kills_and_the_same_adapter(app: App, shop: Path) -> None:
     alone, _ = taught(app, shop, iter(()))
     wanted = adapter_of(app, alone)
-    chance = random.Random(20)
-    killed, fell = taught(app, shop, (chance.uniform(0.2, _LONGEST_S) for _ in range(N_KILLS)))
-    print(f"{len(fell)} kills, in {', '.join(fell)}; {killed.n_restarts} restarts")
-    assert killed.n_restarts == len(fell) == N_KILLS
-    assert adapter_of(app, killed) == wanted
-    assert len(LessonBook(app.store).list()) == len(app.registry.adapters()) == len(app.registry.runs()) == 2
+    chance, n_kills, n_jobs = random.Random(20), 0, 1
+    while n_kills < N_KILLS:
+        killed, fell = taught(app, shop, (chance.uniform(0.2, _LONGEST_S) for _ in range(N_KILLS)))
+        n_kills, n_jobs = n_kills + len(fell), n_jobs + 1
+        print(f"{len(fell)} kills, in {', '.join(fell)}; {killed.n_restarts} restarts")
+        assert killed.n_restarts == len(fell) > 0
+        assert adapter_of(app, killed) == wanted
+    assert len(LessonBook(app.store).list()) == len(app.registry.adapters()) == len(app.registry.runs()) == n_jobs
     assert alone.result["report"]["own"] == killed.result["report"]["own"]
