@@ -67,12 +67,12 @@ MONTHS: Final = (
     ("january", "januar"), ("february", "februar"), ("march", "märz"), ("april",), ("may", "mai"), ("june", "juni"),
     ("july", "juli"), ("august",), ("september",), ("october", "oktober"), ("november",), ("december", "dezember"),
 )  # fmt: skip
+MONTH_NAMES: Final = "|".join(names[0] for names in MONTHS)  # in English, for patterns
 _WITH_NUMBERS: Final = re.compile(
     r"\b(?:than|over|under|above|below|exceeds?|exceeding|beyond|after|before|since|until|between|past|from)"
-    r"(?: (?:the|an?|its|their|end|start|beginning|of|about|around|january|february|march|april|may|june|july|august|"
-    r"september|october|november|december))* "
+    rf"(?: (?:the|an?|its|their|end|start|beginning|of|about|around|{MONTH_NAMES}))* "
     r"(?:[€$£]? ?\d|one|two|three|four|five|six|seven|eight|nine|ten|twelve|twenty|hundred|twice|average|mean|usual|"
-    r"january|february|march|april|may|june|july|august|september|october|november|december)"
+    rf"{MONTH_NAMES})"
 )
 _SHORT_MONTHS: Final = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 

@@ -13,6 +13,7 @@ from typing import Final
 from msgspec.structs import replace
 
 from rushlight.assistant.engine.request import Grammar
+from rushlight.assistant.sql.cues import MONTH_NAMES
 from rushlight.assistant.sql.grammar import sql_grammar
 from rushlight.assistant.sql.linking import HAPPENED, WORD, Linked, name_words, named_values, stem
 from rushlight.assistant.sql.linking_taught import names_of_several_words, several
@@ -44,10 +45,7 @@ _EACH: Final = r"^(?:how many|what is the (?:average|mean|total|sum)).*(?<!of )(
 _NOT: Final = (
     r"\b(?:never|without(?! duplicates)|(?:ha[sd]|have|with) no(?! (?:more|less))|not(?! (?:more|less|only)))\b|n't\b"
 )
-_DAY: Final = (
-    r"\d{4}|january|february|march|april|may|june|july|august|september|october|november|december|monday|tuesday|"
-    r"wednesday|thursday|friday|saturday|sunday"
-)
+_DAY: Final = rf"\d{{4}}|{MONTH_NAMES}|monday|tuesday|wednesday|thursday|friday|saturday|sunday"
 _MORE_OF: Final = r"older|younger|larger|smaller|longer|shorter|heavier|lighter|cheaper|higher|lower|earlier|later"
 _FIRST_DOWN: Final = r"most|best|highest|largest|biggest|greatest|longest|newest|latest|heaviest"
 _SO_MANY: Final = r"\d+|two|three|four|five|six|seven|eight|nine|ten"

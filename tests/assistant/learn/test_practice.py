@@ -71,7 +71,7 @@ def test_databases_differ_in_how_they_are_spelt(tmp_path: Path) -> None:
         db = apsw.Connection(str(path))
         sql = " ".join(row[0] for row in db.execute("SELECT sql FROM sqlite_master"))
         db.close()
-        found |= {"yes" for _ in [0] if "Y for yes" in sql} | {"comments" for _ in [0] if "--" in sql}
+        found |= {habit for habit, sign in (("yes", "Y for yes"), ("comments", "--")) if sign in sql}
         names = [word.strip('"') for word in sql.split() if word.startswith('"')]
         found |= {"upper" if name.isupper() else "lower" if name.islower() else "camel" for name in names}
     assert found == {"yes", "comments", "upper", "lower", "camel"}

@@ -95,16 +95,20 @@ def test_a_lesson_is_corrected(desk: LearnDesk, desk_app: App, pump: Pump) -> No
     assert desk.state.choice == Choice()
 
 
-def test_a_job_is_begun_with_what_is_wanted(
-    desk: LearnDesk, pump: Pump, monkeypatch: pytest.MonkeyPatch, desk_model: Any
-) -> None:
-    begun: list[Any] = []
+@pytest.fixture
+def begun(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """The jobs that were to be started: none is."""
+    found: list[Any] = []
 
     def start(_jobs: Any, *given: Any) -> Any:
-        begun.append(given)
+        found.append(given)
         return SimpleNamespace(id="job123")
 
     monkeypatch.setattr("rushlight.assistant.jobs.jobs.Jobs.start", start)
+    return found
+
+
+def test_a_job_is_begun_with_what_is_wanted(desk: LearnDesk, pump: Pump, begun: list[Any], desk_model: Any) -> None:
     desk.refresh()
     pump(lambda: bool(desk.state.models))
     desk.teach()
@@ -118,16 +122,9 @@ def test_a_job_is_begun_with_what_is_wanted(
 
 
 def test_a_practice_is_begun_and_found(
-    desk: LearnDesk, desk_app: App, gguf_builder: Any, tmp_path: Path, pump: Pump, monkeypatch: pytest.MonkeyPatch,
+    desk: LearnDesk, desk_app: App, gguf_builder: Any, tmp_path: Path, pump: Pump, begun: list[Any],
     desk_model: Any,
 ) -> None:  # fmt: skip
-    begun: list[Any] = []
-
-    def start(_jobs: Any, *given: Any) -> Any:
-        begun.append(given)
-        return SimpleNamespace(id="job123")
-
-    monkeypatch.setattr("rushlight.assistant.jobs.jobs.Jobs.start", start)
     desk.refresh()
     pump(lambda: bool(desk.state.models))
     assert desk.state.can_practise and not desk.state.practised
