@@ -240,6 +240,16 @@ def compile_grammar(grammar: Grammar, tokenizer: GrammarTokenizer) -> Constraint
     return Constraint(tokenizer.matcher(replace(grammar, must=())), tokenizer, digits, grammar.must)
 
 
+def matches(grammar: Grammar, text: str) -> bool:
+    """Whether a text is one that the grammar lets through, whatever model writes it; `must` is not asked. For grammars
+    of our own: it compiles without a limit of time."""
+    from llguidance import LLMatcher, LLTokenizer
+
+    source = LLMatcher.grammar_from_lark(_NO_FORCING + _checked_lark(grammar))
+    matcher = _matcher(source, LLTokenizer("byte"))
+    return bool(not matcher.is_error() and matcher.consume_tokens(list(text.encode())) and matcher.is_accepting())
+
+
 def _compile(grammar: Grammar, tokenizer: GrammarTokenizer) -> Any:
     """A matcher at its start, known to have at least one token to begin with."""
     made = tokenizer.prepare()

@@ -12,7 +12,7 @@ from typing import Final
 
 from msgspec import Struct
 
-from rushlight.assistant.sql.linking import WORD, Linked, stem
+from rushlight.assistant.sql.linking import Linked, said_words, stem
 
 
 def _stems(words: str) -> frozenset[str]:
@@ -34,7 +34,8 @@ _EITHER: Final = _stems("or either oder")
 _LISTS: Final = _stems("or and either both oder und")
 _THERE: Final = _stems(
     "have has had having with got any least one once ever whose that who there where exist exists contain contains "
-    "without no not never none made make placed took wrote bought mit hat haben"
+    "without no not never none nobody nothing anybody anyone anything empty made make placed took wrote bought mit hat "
+    "haben"
 ) | {"t"}
 _COMPARES: Final = _stems(
     "than before after late later early earlier beyond over exceed exceeds exceeding below above under past same equal "
@@ -71,7 +72,8 @@ MONTH_NAMES: Final = "|".join(names[0] for names in MONTHS)  # in English, for p
 _WITH_NUMBERS: Final = re.compile(
     r"\b(?:than|over|under|above|below|exceeds?|exceeding|beyond|after|before|since|until|between|past|from)"
     rf"(?: (?:the|an?|its|their|end|start|beginning|of|about|around|{MONTH_NAMES}))* "
-    r"(?:[€$£]? ?\d|one|two|three|four|five|six|seven|eight|nine|ten|twelve|twenty|hundred|twice|average|mean|usual|"
+    r"(?:[€$£]? ?\d|[-–−]\d|minus|one|two|three|four|five|six|seven|eight|nine|ten|twelve|fifteen|twenty|thirty|forty|"
+    r"fifty|hundred|twice|average|mean|usual|"
     rf"{MONTH_NAMES})"
 )
 _SHORT_MONTHS: Final = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
@@ -130,7 +132,7 @@ def cues_of(linked: Linked) -> Cues:
 def compared_words(question: str) -> frozenset[str]:
     """The words of a question without those that compare with a number, a day or a mean: what is left of "than" and
     "before" may compare one column with another."""
-    return frozenset(map(stem, WORD.findall(_WITH_NUMBERS.sub(" ", question.lower()))))
+    return said_words(_WITH_NUMBERS.sub(" ", question.lower()))
 
 
 def _has_year(numbers: tuple[str, ...]) -> bool:

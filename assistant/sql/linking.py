@@ -7,6 +7,7 @@ name and its columns. The best tables are joined by the ones that lie between th
 import re
 from collections import Counter, deque
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -37,15 +38,28 @@ _ALSO: Mapping[str, tuple[str, ...]] = {
     "who": ("name",), "people": ("person",),
 }  # fmt: skip
 _NUMBER = re.compile(r"(?<![\w.])\d{1,3}(?:,\d{3})+(?:\.\d{1,4})?(?!\w)|(?<![\d.])\d{1,9}(?:\.\d{1,4})?(?!\d)")
+_NEGATIVE = re.compile(r"(?:(?<![\w.\-–])[-–−]|\bminus )(\d{1,9}(?:\.\d{1,4})?)(?![\w-])")
 _NUMBER_WORDS = {
     "one": "1", "once": "1", "two": "2", "twice": "2", "double": "2", "three": "3", "four": "4", "five": "5",
-    "six": "6", "seven": "7", "eight": "8", "nine": "9", "ten": "10", "twelve": "12", "dozen": "12", "twenty": "20",
-    "hundred": "100", "thousand": "1000", "zwei": "2", "drei": "3", "vier": "4", "fünf": "5", "zehn": "10",
+    "six": "6", "seven": "7", "eight": "8", "nine": "9", "ten": "10", "eleven": "11", "twelve": "12", "dozen": "12",
+    "thirteen": "13", "fourteen": "14", "fifteen": "15", "sixteen": "16", "seventeen": "17", "eighteen": "18",
+    "nineteen": "19", "twenty": "20", "thirty": "30", "forty": "40", "fifty": "50", "sixty": "60", "seventy": "70",
+    "eighty": "80", "ninety": "90", "hundred": "100", "thousand": "1000", "million": "1000000",
+    "zwei": "2", "drei": "3", "vier": "4", "fünf": "5", "zehn": "10",
 }  # fmt: skip
 
 _DOWN_WORDS = "most highest largest biggest greatest longest heaviest tallest dearest newest latest maximum"
 _UP_WORDS = "least lowest smallest fewest cheapest shortest lightest earliest minimum"
 _DOWN, _UP = frozenset(_DOWN_WORDS.split()), frozenset(_UP_WORDS.split())
+# Who is there longest came first; so did the most senior, and what is most overdue.
+_LONG_THERE = re.compile(
+    r"\blongest[- ](?:serving|standing|running|established|employed|lasting)\b"
+    r"|\b(?:been|served|worked|stayed|existed|waited|gone|with us|around|here|running)\b[^?.!]*\blongest\b"
+    r"|\blongest\b[^?.!]*\b(?:ago|been|with us|without)\b|\bmost (?:senior|loyal|overdue|junior|punctual)\b"
+)
+_MAY = re.compile(  # no month
+    r"\bmay (?:i|we|you|one|they|he|she|it|be|have|not|only|also|still)\b|\b(?:who|which|that|they|we|you|people) may\b"
+)
 
 
 class Linked(Struct, frozen=True):
@@ -99,7 +113,7 @@ def link(
     inner = tuple((name, key) for name, key in keys if name in names and key.table in names)
     kept = {f"{table.name}.{column.name}" for table in tables for column in table.columns}
     found = tuple((place, value) for place, value in named if place in kept)
-    said = frozenset(map(stem, WORD.findall(question.lower())))
+    said = said_words(question)
     linked = Linked(tables, inner, _values(known, kept, found), found, said, qualified=qualified(known.schema),
                     lists_all=lists_all(question))  # fmt: skip
     if whole:
@@ -138,6 +152,11 @@ def _scores(
     return scores
 
 
+def said_words(question: str) -> frozenset[str]:
+    """The words of a question by their stems; that somebody may do something is no month."""
+    return frozenset(map(stem, WORD.findall(_MAY.sub(" ", question.lower()))))
+
+
 def _points(table: Table, scores: Mapping[tuple[str, str], float], words: frozenset[str]) -> float:
     own = name_words(table.name)
     best = sorted((scores[table.name, column.name] for column in table.columns), reverse=True)
@@ -150,10 +169,14 @@ _ROW_NUMBER = re.compile(
 )
 # Which branch opened first? Who was hired last? Not "newest first", which orders them all.
 # How they are ordered, and not which of them.
-_ORDERED = re.compile(r"\b(?:most|best|highest|lowest|least|fewest|worst|[a-z]{3,}est)(?: [a-z]+){0,3} first\b"
-                      r"|\bfrom (?:the )?[a-z]+ to\b")  # fmt: skip
+FIRST = r"first(?=\s*(?:[.,;:?!)]|$|and\b|please\b))"  # at the end of what is said: no first aid, no first five
+_ORDERED = re.compile(
+    rf"\b(?:most|best|highest|lowest|least|fewest|worst|[a-z]{{3,}}est)(?: [a-z]+){{0,3}} {FIRST}"
+    r"|\bfrom (?:the )?[a-z]+ to\b|\bfrom (?:the )?[a-z]+(?: [a-z]+){0,3} to the [a-z]+est\b"
+)
 _SO_MANY = re.compile(
-    rf"\b(?:top|list|show|give(?: me)?|which|what|the|first|last) (?:the )?(?:\d{{1,3}}|{'|'.join(_NUMBER_WORDS)})\b"
+    r"\b(?:top|list|show|give(?: me)?|which|what|the|first|last|our|my|their|its) (?:the )?"
+    rf"(?:\d{{1,3}}|{'|'.join(_NUMBER_WORDS)})\b"
 )
 HAPPENED = re.compile(
     r"^(?:which|who|what)\b[^,]*\b(?:[a-z]+ed|began|left|came|went|born|built|bought|sold|made|founded)"
@@ -172,6 +195,7 @@ _COUNTED = frozenset(_COUNTED_WORDS.split())
 def numbers_in(text: str) -> tuple[str, ...]:
     """The numbers of a text, in digits or words, as SQL writes them."""
     found = [number.replace(",", "") for number in _NUMBER.findall(text)]
+    found += [f"-{number.lstrip('0') or '0'}" for number in _NEGATIVE.findall(text)]
     found += [_NUMBER_WORDS[word] for word in WORD.findall(text.lower()) if word in _NUMBER_WORDS]
     return tuple(dict.fromkeys(number.lstrip("0") or "0" if "." not in number else number for number in found))
 
@@ -189,7 +213,7 @@ def row_numbers_in(text: str) -> tuple[str, ...]:
 
 def direction_of(question: str) -> str:
     """Whether rows with the most or with the least of something are wanted; "" if neither or both."""
-    words = set(WORD.findall(re.sub(r"\bat (?:least|most)\b", " ", question.lower())))
+    words = set(WORD.findall(re.sub(r"\bat (?:least|most)\b", " ", _LONG_THERE.sub(" ", question.lower()))))
     down, up = bool(words & _DOWN), bool(words & _UP)
     if not (down or up) and (happened := HAPPENED.search(question.lower())) is not None:
         return "up" if happened[1] in ("first", "earliest") else "down"
@@ -211,6 +235,7 @@ def words_in(text: str) -> frozenset[str]:
     return frozenset(found)
 
 
+@lru_cache(maxsize=8192)
 def stem(word: str) -> str:
     """A word without its English endings, roughly: categories, category and category's become categor."""
     ending = next((one for one in _ENDINGS if len(word) > len(one) + 2 and word.endswith(one)), "")

@@ -19,6 +19,7 @@ from rushlight.assistant.sql.linking import (
     link,
     named_values,
     row_numbers_in,
+    stem,
     table_points,
 )
 from rushlight.assistant.sql.protocol import Profiled
@@ -32,6 +33,12 @@ _LEFT_OUT_WORDS = (
     "no not never none nobody nothing without except but neither nor other than contain contains containing"
 )
 _LEFT_OUT = frozenset(_LEFT_OUT_WORDS.split())
+# Words that stand in any question: new money is none whose condition is new.
+_ANYWHERE_WORDS = """
+ new old good bad open free full high low large small big first last best long short early late next other single in out
+ on off up down right left state offer use work part time day home own low medium
+"""
+_ANYWHERE = frozenset(_ANYWHERE_WORDS.split())
 _MEASURES = frozenset(("unit", "units", "uom", "currency"))
 _PARTS = re.compile(r"[A-Z]?[a-z]+|[A-Z]+|\d+")
 
@@ -78,10 +85,17 @@ def _certain(known: Profiled, question: str, whole: Linked) -> frozenset[str]:
     if _LEFT_OUT & set(words) or "n't" in folded or "at least one" in folded:
         return frozenset()
     tables: dict[str, set[str]] = {}
+    heads = _heads(known)
     for place, value in named_values(known, question, codes=False):
         table, _, column = place.partition(".")
-        if not _MEASURES & set(_PARTS.findall(column.lower())):  # pieces are counted, not rows whose unit is a piece
-            tables.setdefault(" ".join(WORD.findall(value.casefold())), set()).add(table)
+        plain = " ".join(WORD.findall(value.casefold()))
+        # Pieces are counted, not rows whose unit is a piece; a stage may be one, not the task of whom helps there.
+        is_vague = plain in _ANYWHERE or stem(plain) in heads
+        if not _MEASURES & set(_PARTS.findall(column.lower())) and not is_vague:
+            tables.setdefault(plain, set()).add(table)
+    for plain, names in tables.items():  # "reptiles" may be the section reptiles, and the class reptile
+        for other in (several(plain), *(one for one in tables if several(one) == plain)):
+            names |= tables.get(other, set())
     left = f" {' '.join(words)} "
     for name in names_of_several_words(known):  # no vehicle is meant by "car capacity"
         left = left.replace(f" {name} ", " | ").replace(f" {several(name)} ", " | ")
@@ -110,7 +124,16 @@ def several(name: str) -> str:
 
 def names_of_several_words(known: Profiled) -> list[str]:
     """Those of tables and columns, as they are said, the longest first."""
-    tables = known.schema.tables
-    names = {" ".join(_PARTS.findall(name)).casefold() for table in tables
-             for name in (table.name, *(column.name for column in table.columns))}  # fmt: skip
+    names = {" ".join(_PARTS.findall(name)).casefold() for name in _names(known)}
     return sorted((name for name in names if " " in name), key=lambda name: (-len(name), name))
+
+
+def _heads(known: Profiled) -> set[str]:
+    """What tables and columns are: the temperature of max_temperature_c, and not the car of car_capacity; by stems."""
+    parts = ([part.casefold() for part in _PARTS.findall(name) if len(part) > 2] for name in _names(known))
+    return {stem(words[-1]) for words in parts if words}
+
+
+def _names(known: Profiled) -> list[str]:
+    """Of tables and columns, as they are written."""
+    return [name for table in known.schema.tables for name in (table.name, *(one.name for one in table.columns))]

@@ -52,7 +52,7 @@ def written(tree: Any) -> str:
     )
 
 
-def _own(select: Any, kind: type[Any]) -> list[Any]:
+def own_nodes(select: Any, kind: type[Any]) -> list[Any]:
     """Nodes of this SELECT, without those of queries inside."""
     from sqlglot import exp
 
@@ -66,20 +66,32 @@ def _own(select: Any, kind: type[Any]) -> list[Any]:
     return found
 
 
+def named(name: str) -> Any:
+    """The name in a tree, in quotes only where it needs them."""
+    from sqlglot import exp
+
+    return exp.to_identifier(name, quoted=name_of(name).startswith('"'))
+
+
+def sources_of(select: Any) -> list[Any]:
+    """What stands behind FROM and JOIN, tables and queries."""
+    source = select.args.get("from_") or select.args.get("from")
+    nodes = [source.this] if source is not None else []
+    return nodes + [join.this for join in select.args.get("joins") or ()]
+
+
 def _names(select: Any, schema: Schema) -> None:
     """Columns get their table; aliases of tables that stand there once give way to the table's name."""
     from sqlglot import exp
 
-    source = select.args.get("from_") or select.args.get("from")
-    nodes = [source.this] if source is not None else []
-    nodes += [join.this for join in select.args.get("joins") or ()]
+    nodes = sources_of(select)
     tables = [node for node in nodes if isinstance(node, exp.Table)]
     names = [table.name.lower() for table in tables]
-    for column in _own(select, exp.Column):
+    for column in own_nodes(select, exp.Column):
         if not column.table and len(tables) == len(nodes):
             holding = [one for one in tables if (found := schema.table(one.name)) and found.column(column.name)]
             if len(holding) == 1 and not _is_alias(select, column):
-                column.set("table", exp.to_identifier(holding[0].alias_or_name))
+                column.set("table", named(holding[0].alias_or_name))
     for table in tables:
         alias = table.alias
         if not alias or names.count(table.name.lower()) > 1:
@@ -91,7 +103,7 @@ def _names(select: Any, schema: Schema) -> None:
             continue
         for column in select.find_all(exp.Column):
             if column.table.lower() == alias.lower():
-                column.set("table", exp.to_identifier(table.name, quoted=name_of(table.name).startswith('"')))
+                column.set("table", named(table.name))
         table.set("alias", None)
 
 

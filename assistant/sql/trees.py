@@ -8,11 +8,14 @@ from rushlight.assistant.sql.values import Key, Table
 
 MAX_JOINED = 4
 MAX_TREES = 40
+# Those of SQLite, and of other dialects what a reader of queries would stumble over.
 _KEYWORDS = """
-    add all alter and as asc between by case check collate create cross current default delete desc distinct drop else
-    end escape except exists for foreign from full glob group having if in index inner insert intersect into is join
-    key left like limit match natural not null of offset on or order outer over partition primary references right
-    select set table then to union unique update using values view when where window with
+    add all alter and as asc begin between by case check collate commit create cross current default deferrable delete
+    desc distinct drop else end escape except exists filter for foreign from full glob grant group grouping having if in
+    index inner insert intersect into is isnull join key lateral left like limit match merge natural not nothing notnull
+    null of offset on or order outer over partition pivot primary qualify recursive references regexp returning revoke
+    right rollback row rows select set table then to transaction trigger truncate union unique unpivot update using
+    vacuum values view virtual when where window with without
 """
 _RESERVED = frozenset(_KEYWORDS.split())
 

@@ -25,8 +25,8 @@ N_KILLS = 20
 EXAMPLES = 640  # 80 steps
 # A job that dies five times without a checkpoint is given up; and what rounds its products is chosen by their speed, so
 # two runs may round differently from their first step on.
-SETTINGS = {"keep.every": 5, "machine.dtype": "float32"}
-_LONGEST_S = 45.0  # between two kills
+SETTINGS = {"keep.every": 2, "machine.dtype": "float32"}
+_LONGEST_S = 60.0  # between two kills
 
 
 @pytest.fixture

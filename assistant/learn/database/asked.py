@@ -11,7 +11,7 @@ from rushlight.assistant.learn.database.facts import ColumnFacts, Facts, Link, T
 from rushlight.assistant.learn.database.saying import verb_singular
 from rushlight.assistant.sql.cues import cues_of
 from rushlight.assistant.sql.grammar import RARE_WORDS, sql_grammar
-from rushlight.assistant.sql.linking import Linked, all_numbers, direction_of, stem, table_points
+from rushlight.assistant.sql.linking import Linked, all_numbers, direction_of, said_words, stem, table_points
 from rushlight.assistant.sql.linking_taught import fits_whole, link_taught
 from rushlight.assistant.sql.protocol import Profiled
 from rushlight.assistant.sql.trees import Tree, join_trees, table_text
@@ -30,9 +30,6 @@ class Asked:
 
 # For these words the grammar has forms that it leaves out elsewhere, so that it holds fewer ways of joining.
 _RARE: Final = frozenset(map(stem, RARE_WORDS))
-
-
-_WORD: Final = re.compile(r"[^\W_]+")
 
 
 class Joins:
@@ -99,7 +96,7 @@ class Joins:
         named = table_points(self._known, question)
         points = {table.name: named.get(f"{table.source}.{table.name}", 0.0) for table in self._whole.tables}
         return structs.replace(
-            self._whole, points=points, words=frozenset(map(stem, _WORD.findall(question.lower()))),
+            self._whole, points=points, words=said_words(question),
             numbers=all_numbers(self._known, question), direction=direction_of(question),
         )  # fmt: skip
 

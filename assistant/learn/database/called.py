@@ -12,6 +12,7 @@ from typing import Final
 
 from rushlight.assistant.learn.database.facts import ColumnFacts, read_names
 from rushlight.assistant.learn.database.names import singular_of
+from rushlight.assistant.sql.linking import COMMON
 from rushlight.assistant.sql.protocol import Profiled
 
 _WORD: Final = re.compile(r"[^\W_]+(?:-[^\W_]+)*")
@@ -28,6 +29,10 @@ _STATE_WORDS: Final = """
 """
 _STATES: Final = frozenset(_STATE_WORDS.split())
 _DAYS: Final = ("date", "year")
+_A_NUMBER: Final = "#"
+_COUNTED: Final = (_A_NUMBER, "many", "most", "fewest", "more", "fewer", "of", "total", "average", "all")
+# Before a word that is a verb then: how much did it make, how many do we stock.
+_DOING: Final = frozenset(("we", "they", "you", "i", "it", "to", "did", "do", "can", "must", "he", "she"))
 
 Named = dict[tuple[str, ...], tuple[str, ...]]  # words -> what they name: room.sea_view, or a table
 
@@ -37,7 +42,7 @@ def columns_named(known: Profiled, question: str) -> tuple[str, ...]:
     named as well; none if that leaves several."""
     named = _names(known)
     words = _words(question)
-    hits = list(_hits(words, named))
+    hits = [hit for hit in _hits(words, named) if hit[0] == 0 or words[hit[0] - 1] not in _DOING]
     tables = {place for _, places in hits for place in places if "." not in place}
     found = []
     for _, places in sorted(hits):
@@ -54,7 +59,7 @@ def _hits(words: list[str], named: Named) -> Iterator[tuple[int, tuple[str, ...]
     taken = [False] * len(words)
     for n in range(min(_MOST_WORDS, len(words)), 0, -1):
         for at in range(len(words) - n + 1):
-            places = named.get(tuple(words[at : at + n]), ())
+            places = named.get(tuple(_A_NUMBER if word.isdigit() else word for word in words[at : at + n]), ())
             if places and not any(taken[at : at + n]):
                 taken[at : at + n] = [True] * n
                 yield at, places
@@ -69,11 +74,25 @@ def _names(known: Profiled) -> Named:
         for column in table.columns.values():
             for phrase in _phrases(column):
                 _add(found, phrase, f"{name}.{column.column.name}")
+    for places in list(found.values()):
+        for place in places:
+            _add_endings(found, place)
     return {words: tuple(places) for words, places in found.items()}
 
 
+def _add_endings(found: dict[tuple[str, ...], list[str]], place: str) -> None:
+    """A species may be the main species, too, where both are columns."""
+    column = place.partition(".")[2]
+    for words, places in found.items():
+        if len(words) > 1 and place in places and words[-1:] in found and column:
+            short = found[words[-1:]]
+            if all("." in one for one in short) and place not in short:
+                short.append(place)
+
+
 def _add(found: dict[tuple[str, ...], list[str]], phrase: str, place: str) -> None:
-    words = tuple(_words(phrase))
+    words = tuple(_words(phrase.removeprefix(_A_NUMBER)))
+    words = (_A_NUMBER, *words) if phrase.startswith(_A_NUMBER) else words
     if words and place not in found.setdefault(words, []):
         found[words].append(place)
 
@@ -93,7 +112,9 @@ def _phrases(column: ColumnFacts) -> Iterator[str]:
         if column.sort in _DAYS:
             if n > 1:
                 yield phrase
-        elif n > 1 or singular_of(phrase) not in _VAGUE:
+        elif n == 1 and column.sort == "count":
+            yield from (f"{before} {phrase}" for before in _COUNTED)  # trees are no tree_count unless they are counted
+        elif n > 1 or (singular_of(phrase) not in _VAGUE and phrase not in COMMON):
             yield phrase
     happens = column.event
     if column.sort in _DAYS and not column.column.not_null and happens is not None and happens.participle in _STATES:

@@ -17,6 +17,7 @@ from rushlight.assistant.sql.memory import SqlMemory, schema_hash
 from rushlight.assistant.sql.plain_form import plain_form
 from rushlight.assistant.sql.prompt import SHORT_FORM, sql_messages
 from rushlight.assistant.sql.taught import scope_of
+from rushlight.assistant.sql.tree_form import tree_form
 
 DEFAULT_EXAMPLES = 1_500
 MAX_EXAMPLES = 20_000
@@ -62,29 +63,31 @@ class DatabaseLesson:
         schema = schema_hash(self._database)
         yield from self._accepted()
         if self._n:
+            origin = Origin("database", self._database.sources[0].name, schema)
             for made in generate(self._database, self._n, self._seed, watch):
-                origin = Origin("database", self._database.sources[0].name, schema)
-                yield self._draft(made.question, made.sql, made.kind, origin)
+                yield draft_of(self._database, made.question, made.sql, made.kind, origin)
 
     def _accepted(self) -> Iterator[Draft]:
         """In the form that the grammar has, where a query can be written so; what does not run any more is left out."""
         for kept in self._memory.pairs(self._database) if self._memory is not None else ():
             try:
-                sql = plain_form(kept.sql, self._database.schema)
+                plain = plain_form(kept.sql, self._database.schema)
+                sql = tree_form(plain, link_taught(self._database.known(), kept.question))
                 self._database.run(sql)
             except Error as error:
                 if not (error.kind or "").startswith("sql-"):
                     raise
                 continue
-            yield self._draft(kept.question, sql, "accepted", Origin("query", kept.id))
+            yield draft_of(self._database, kept.question, sql, "accepted", Origin("query", kept.id))
 
-    def _draft(self, question: str, sql: str, kind: str, origin: Origin) -> Draft:
-        turns = sql_messages(link_taught(self._database.known(), question), question, form=SHORT_FORM)
-        prompt = tuple(Turn(turn.role, turn.content) for turn in turns)
-        return Draft(
-            prompt=prompt, answer=sql, meaning=skeleton(sql), origins=(origin,),
-            more={"question": question, "kind": kind},
-        )  # fmt: skip
+
+def draft_of(database: Database, question: str, sql: str, kind: str, origin: Origin) -> Draft:
+    """A question with its query, in the prompt that a model gets that was taught this database."""
+    turns = sql_messages(link_taught(database.known(), question), question, form=SHORT_FORM)
+    prompt = tuple(Turn(turn.role, turn.content) for turn in turns)
+    return Draft(
+        prompt=prompt, answer=sql, meaning=skeleton(sql), origins=(origin,), more={"question": question, "kind": kind}
+    )
 
 
 def question_of(example: Example) -> Question:

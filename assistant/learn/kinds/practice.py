@@ -1,21 +1,27 @@
 """What a model practises on before it learns a database: questions to databases that are made up.
 
 From many different ones it learns how questions become queries, and no single one's names; a database is learned in
-less time after it. The same seed makes the same lesson. Keeps nothing of what it makes them from.
+less time after it. Most are questions that were written by hand, as people word them; the rest are made by rules, as
+those of a lesson about a database are. The same seed makes the same lesson. Keeps nothing of what it makes them from.
 """
 
+import math
 import tempfile
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from rushlight import Error
-from rushlight.assistant.learn.example import Draft
-from rushlight.assistant.learn.kinds.database import MAX_EXAMPLES, DatabaseLesson
+from rushlight.assistant.learn.database.chance import Chance
+from rushlight.assistant.learn.example import Draft, Origin
+from rushlight.assistant.learn.kinds.database import MAX_EXAMPLES, DatabaseLesson, draft_of
 from rushlight.assistant.learn.kinds.kind import Watch
 from rushlight.assistant.learn.practice.drawing import draw_database
+from rushlight.assistant.learn.practice.handwritten import pairs_of, spoken
 from rushlight.assistant.registry.scopes import PRACTICE
 from rushlight.assistant.sql.database import open_database
+from rushlight.assistant.sql.memory import schema_hash
 from rushlight.assistant.sql.prompt import SHORT_FORM
 
 if TYPE_CHECKING:
@@ -24,6 +30,8 @@ if TYPE_CHECKING:
 _EACH: Final = 90  # questions to one database: more would be of its names
 _HELD_OUT: Final = 3  # databases of their own, at the end
 _HELD_OUT_EACH: Final = 6
+_BY_HAND: Final = 0.75  # of the questions to one database, where so many can be asked of it
+_LEFT: Final = 25  # one in so many of those by hand is for databases that are held out, and for no others
 _A_MINUTE: Final = 300
 
 
@@ -71,6 +79,14 @@ class PracticeLesson:
         seed = self._seed * 100_000 + which + 1_000  # below it lie those of `held_out`
         with tempfile.TemporaryDirectory(prefix="rushlight-practice-") as folder:
             path = Path(folder) / "practice.db"
-            draw_database(path, seed)
+            drawn = draw_database(path, seed)
             with open_database([path], self._paths) as database:
-                yield from DatabaseLesson(database, n=n, seed=seed).drafts(Watch(watch.stop))
+                origin = Origin("database", database.sources[0].name, schema_hash(database))
+                pairs = [one for at, one in enumerate(pairs_of(drawn.world)) if (at % _LEFT == 0) == (which < 0)]
+                n_by_hand = 0
+                for made in islice(spoken(pairs, drawn, database, Chance(seed)), math.ceil(_BY_HAND * n)):
+                    watch.check()
+                    n_by_hand += 1
+                    yield draft_of(database, made.question, made.sql, made.kind, origin)
+                if n_by_hand < n:
+                    yield from DatabaseLesson(database, n=n - n_by_hand, seed=seed).drafts(Watch(watch.stop))

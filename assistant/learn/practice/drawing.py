@@ -14,9 +14,11 @@ from rushlight.assistant.learn.practice.naming import Habits, drawn_habits
 from rushlight.assistant.learn.practice.pools import drawn_name
 from rushlight.assistant.learn.practice.worlds import Belongs, Kind, Thing, World, worlds
 from rushlight.assistant.sql.making import make_database
+from rushlight.assistant.sql.respelling import Spelling
 
 _ROWS: Final = {"few": (6, 14), "some": (16, 40), "many": (60, 150)}
 _MOST_TABLES: Final = 6
+_WHOLE: Final = 0.5  # of all databases, which have all tables of their world
 _FOLDED: Final = 0.3  # of all databases, where a table holds what another would
 _LEFT_OUT: Final = 0.15  # of the columns
 
@@ -31,6 +33,7 @@ class _Column:
 @dataclass(frozen=True, slots=True)
 class _Reference:
     name: str
+    own: str  # what the world calls it: role_id
     table: str  # of the kind
     may_miss: bool
 
@@ -44,8 +47,16 @@ class _Table:
     references: tuple[_Reference, ...]
 
 
-def draw_database(path: Path, seed: int) -> str:
-    """A database in `path`, which is new; the name of its world."""
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """Of which world it was drawn, and how that world's tables, columns and values are spelt in it."""
+
+    world: str
+    spelling: Spelling
+
+
+def draw_database(path: Path, seed: int) -> Drawn:
+    """A database in `path`, which is new."""
     chance = Chance(seed)
     world = worlds()[seed % len(worlds())]
     habits = drawn_habits(chance)
@@ -57,12 +68,30 @@ def draw_database(path: Path, seed: int) -> str:
         keys[table.kind.name] = [int(row[0]) for row in rows]
         made.append((table.name, _ddl(table, tables, habits), rows))
     make_database(path, made)
-    return world.name
+    return Drawn(world.name, _spelling(tables, habits))
+
+
+def _spelling(tables: Iterable[_Table], habits: Habits) -> Spelling:
+    """A table's key is called id in the world."""
+    names, columns, texts = {}, {}, {}
+    for table in tables:
+        kind = table.kind.name
+        names[kind] = table.name
+        columns[f"{kind}.id"] = table.key
+        columns |= {f"{kind}.{one.own}": one.name for one in table.references}
+        for column in table.columns:
+            place = f"{kind}.{'_'.join(column.thing.words)}"
+            columns[place] = column.name
+            if column.codes:
+                texts[place] = column.codes
+            elif column.thing.holds == "flag" and habits.is_yes_no:
+                texts[place] = {"1": "Y", "0": "N"}
+    return Spelling(names, columns, texts)
 
 
 def _kinds(world: World, chance: Chance) -> list[Kind]:
     """Some tables of the world with all that their rows must belong to, owners first."""
-    wanted = 2 + chance.below(_MOST_TABLES - 1)
+    wanted = _MOST_TABLES if chance.coin(_WHOLE) else 2 + chance.below(_MOST_TABLES - 1)
     names: set[str] = set()
     for kind in chance.some(world.kinds, len(world.kinds)):
         more = _with_owners(world, kind.name)
@@ -119,8 +148,9 @@ def _spelt(kinds: Sequence[Kind], habits: Habits, chance: Chance) -> list[_Table
     found = []
     for kind in kinds:
         words = tuple(kind.name.split("_"))
-        references = tuple(_Reference(habits.reference(tuple((one.role or one.table).split("_"))), one.table,
-                                      one.may_miss or _is_own(kind, one)) for one in kind.belongs)  # fmt: skip
+        references = tuple(_Reference(habits.reference(tuple((one.role or one.table).split("_"))),
+                                      f"{one.role or one.table}_id", one.table, one.may_miss or _is_own(kind, one))
+                           for one in kind.belongs)  # fmt: skip
         taken = {habits.key_of(words).lower(), *(one.name.lower() for one in references)}
         columns: list[_Column] = []
         for at, thing in enumerate(kind.things):

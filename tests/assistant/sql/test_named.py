@@ -38,7 +38,8 @@ CREATE TABLE employee (
 """
 
 
-NOT, ORDERED, COMPARED = ("NOT", "NULL", "<>", "= 0"), ("ORDER BY", "MAX", "MIN"), ("<", ">", "BETWEEN")
+ORDERED, COMPARED = ("ORDER BY", "MAX", "MIN"), ("<", ">", "BETWEEN")
+NOT = ("NOT", "NULL", "<>", "= 0", "'N'", "'none'", "'no'")
 
 
 @pytest.fixture
