@@ -13,6 +13,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from rushlight.assistant.sql.notes import read_note
+from rushlight.assistant.sql.numbers_said import NUMBER_WORDS, numbers_in
 from rushlight.assistant.sql.protocol import Profiled
 from rushlight.assistant.sql.values import Column, Key, Schema, Table
 
@@ -37,17 +38,6 @@ _ALSO: Mapping[str, tuple[str, ...]] = {
     "youngest": ("birth",), "when": ("date", "day"), "year": ("date", "day", "year"), "month": ("date", "day"),
     "who": ("name",), "people": ("person",),
 }  # fmt: skip
-_NUMBER = re.compile(r"(?<![\w.])\d{1,3}(?:,\d{3})+(?:\.\d{1,4})?(?!\w)|(?<![\d.])\d{1,9}(?:\.\d{1,4})?(?!\d)")
-_NEGATIVE = re.compile(r"(?:(?<![\w.\-–])[-–−]|\bminus )(\d{1,9}(?:\.\d{1,4})?)(?![\w-])")
-_NUMBER_WORDS = {
-    "one": "1", "once": "1", "two": "2", "twice": "2", "double": "2", "three": "3", "four": "4", "five": "5",
-    "six": "6", "seven": "7", "eight": "8", "nine": "9", "ten": "10", "eleven": "11", "twelve": "12", "dozen": "12",
-    "thirteen": "13", "fourteen": "14", "fifteen": "15", "sixteen": "16", "seventeen": "17", "eighteen": "18",
-    "nineteen": "19", "twenty": "20", "thirty": "30", "forty": "40", "fifty": "50", "sixty": "60", "seventy": "70",
-    "eighty": "80", "ninety": "90", "hundred": "100", "thousand": "1000", "million": "1000000",
-    "zwei": "2", "drei": "3", "vier": "4", "fünf": "5", "zehn": "10",
-}  # fmt: skip
-
 _DOWN_WORDS = "most highest largest biggest greatest longest heaviest tallest dearest newest latest maximum"
 _UP_WORDS = "least lowest smallest fewest cheapest shortest lightest earliest minimum"
 _DOWN, _UP = frozenset(_DOWN_WORDS.split()), frozenset(_UP_WORDS.split())
@@ -164,9 +154,6 @@ def _points(table: Table, scores: Mapping[tuple[str, str], float], words: frozen
     return 5.0 * said + sum(best[:3]) + 0.5 * len(words_in(table.comment) & words) - 0.1 * table.is_view
 
 
-_ROW_NUMBER = re.compile(
-    r"(?:([^\W\d_]+|#)[.:'’]{0,2}\s*)?#?(?<![\d.,€$£-])(\d{1,9})(?![\d.,]*\d)(?!\s*(?:%|€|\$|£|EUR|USD))"
-)
 # Which branch opened first? Who was hired last? Not "newest first", which orders them all.
 # How they are ordered, and not which of them.
 FIRST = r"first(?=\s*(?:[.,;:?!)]|$|and\b|please\b))"  # at the end of what is said: no first aid, no first five
@@ -176,39 +163,12 @@ _ORDERED = re.compile(
 )
 _SO_MANY = re.compile(
     r"\b(?:top|list|show|give(?: me)?|which|what|the|first|last|our|my|their|its) (?:the )?"
-    rf"(?:\d{{1,3}}|{'|'.join(_NUMBER_WORDS)})\b"
+    rf"(?:\d{{1,3}}|{'|'.join(NUMBER_WORDS)})\b"
 )
 HAPPENED = re.compile(
     r"^(?:which|who|what)\b[^,]*\b(?:[a-z]+ed|began|left|came|went|born|built|bought|sold|made|founded)"
     r" (first|last|most recently|earliest|latest)[?.! ]*$"
 )
-_NUMBERED = frozenset(("number", "no", "nr", "id", "code", "#", "nummer"))
-_COUNTED_WORDS = """
- than least most over under above below between and to top last first exactly in of on since before after until till
- which what who show list give find me these those any some newest oldest from by with the has have had about around
- cost costs earn earns is are was were up only or at for having bottom next both all january february march april may
- june july august september october november december equals equal
-"""
-_COUNTED = frozenset(_COUNTED_WORDS.split())
-
-
-def numbers_in(text: str) -> tuple[str, ...]:
-    """The numbers of a text, in digits or words, as SQL writes them."""
-    found = [number.replace(",", "") for number in _NUMBER.findall(text)]
-    found += [f"-{number.lstrip('0') or '0'}" for number in _NEGATIVE.findall(text)]
-    found += [_NUMBER_WORDS[word] for word in WORD.findall(text.lower()) if word in _NUMBER_WORDS]
-    return tuple(dict.fromkeys(number.lstrip("0") or "0" if "." not in number else number for number in found))
-
-
-def row_numbers_in(text: str) -> tuple[str, ...]:
-    """The whole numbers of a text that may be the number of a row: those of no amount, date or count of things."""
-    found = []
-    for before, number in _ROW_NUMBER.findall(text):
-        word = before.lower()
-        is_year = len(number) == 4 and number[:2] in ("19", "20")
-        if word in _NUMBERED or not (word in _COUNTED or is_year):
-            found.append(number.lstrip("0") or "0")
-    return tuple(dict.fromkeys(found))
 
 
 def direction_of(question: str) -> str:

@@ -18,10 +18,10 @@ from rushlight.assistant.sql.linking import (
     direction_of,
     link,
     named_values,
-    row_numbers_in,
     stem,
     table_points,
 )
+from rushlight.assistant.sql.numbers_said import row_numbers_in
 from rushlight.assistant.sql.protocol import Profiled
 
 MAX_TABLES = 12

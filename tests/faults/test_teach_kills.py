@@ -11,6 +11,7 @@ from typing import Any
 
 import apsw
 import pytest
+from gguf import GGUFReader
 
 from rushlight.assistant.app import App, open_app
 from rushlight.assistant.jobs.job import Job
@@ -88,8 +89,12 @@ def process_of(job_id: str) -> int:
 
 
 def adapter_of(app: App, job: Job) -> str:
+    """Of its matrices; its name is that of the run."""
     assert job.state == "done", (job.state, job.message)
-    return hashlib.sha256(app.registry.find(job.result["adapter"]).path.read_bytes()).hexdigest()
+    matrices = hashlib.sha256()
+    for tensor in GGUFReader(app.registry.find(job.result["adapter"]).path).tensors:
+        matrices.update(tensor.name.encode() + bytes(tensor.data))
+    return matrices.hexdigest()
 
 
 def test_twenty_kills_and_the_same_adapter(app: App, shop: Path) -> None:

@@ -410,6 +410,8 @@ def test_what_cannot_be_taught_is_told_at_once(cli: Cli, tiny_model: Model, shop
     assert "FIELD=NAME" in cli("teach", "file", suite, "--column", "prompt").err
     assert "Did you mean prompt?" in cli("teach", "file", suite, "--column", "promt=x").err
     assert cli("teach", "again", "nothing").code == 1
+    both = cli("teach", "again", "nothing", "--go-on", "--from-scratch")
+    assert both.code == 2 and "give one of them" in both.err
 
 
 def test_feedback_is_proven_by_what_is_likelier(

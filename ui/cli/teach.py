@@ -216,6 +216,8 @@ def again(
     name: str, go_on: bool, model: str, minutes: float, examples: int, seed: int, changes: tuple[str, ...],
     practised: bool, rehearse: bool, promote: bool, only_plan: bool, background: bool, as_json: bool,
 ) -> int:  # fmt: skip
+    if go_on and not practised:
+        raise click.UsageError(text("--go-on begins with an adapter, --from-scratch with none: give one of them."))
     with lesson_book() as book:
         lesson = book.find(name)
     arguments = {

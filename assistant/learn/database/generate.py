@@ -86,7 +86,7 @@ def generate(database: Database, n: int, seed: int = 0, watch: Watch | None = No
         if made is None:
             continue
         if made.sql not in ran:
-            ran[made.sql] = _finds(database, made.sql)
+            ran[made.sql] = finds(database, made.sql)
         if not ran[made.sql]:
             if n_empty >= _EMPTY * n_made:
                 continue
@@ -100,7 +100,7 @@ def generate(database: Database, n: int, seed: int = 0, watch: Watch | None = No
         yield made
 
 
-def _finds(database: Database, sql: str) -> bool:
+def finds(database: Database, sql: str) -> bool:
     """Whether it runs and finds something: rows that are not all empty or zero."""
     try:
         rows = database.run(sql, seconds=_SECONDS, max_rows=50).rows

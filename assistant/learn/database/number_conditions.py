@@ -10,6 +10,11 @@ from rushlight.assistant.learn.database.saying import Condition
 SMALL: Final = {1: "one", 2: "two", 3: "three", 4: "four", 5: "five", 6: "six", 7: "seven", 8: "eight", 10: "ten"}
 
 
+_ROUND: Final = {2: "two", 3: "three", 4: "four", 5: "five", 10: "ten", 12: "a dozen", 15: "fifteen", 20: "twenty",
+                 30: "thirty", 40: "forty", 50: "fifty", 60: "sixty", 80: "eighty", 100: "a hundred"}  # fmt: skip
+_DECADES: Final = {1960: "sixties", 1970: "seventies", 1980: "eighties", 1990: "nineties"}
+
+
 def number_said(number: float, unit: str, chance: Chance, is_money: bool = False) -> str:
     """A number with its unit, or without."""
     text = f"{number:g}" if number != int(number) else str(int(number))
@@ -17,6 +22,10 @@ def number_said(number: float, unit: str, chance: Chance, is_money: bool = False
         text = f"{int(number):,}"
     if unit == "euros" and chance.coin(0.25):
         return chance.pick([f"{text} EUR", f"€{text}", f"{text} €"])
+    if number in _ROUND and chance.coin(0.07):
+        text = _ROUND[int(number)]
+    elif number >= 1_000_000 and number % 100_000 == 0 and chance.coin(0.4):
+        text = f"{number / 1_000_000:g} million"
     return f"{text} {unit}" if unit and chance.coin(0.45) else text
 
 
@@ -172,6 +181,13 @@ def _year_number(column: ColumnFacts, year: int, chance: Chance) -> Condition:
     way, sign = chance.weighed([(("in", "="), 0.36), (("after", ">"), 0.24), (("before", "<"), 0.24),
                                 (("since", ">="), 0.08), (("between", ""), 0.08)])  # fmt: skip
     low, high = column.column.low, column.column.high
+    first = year // 10 * 10
+    if chance.coin(0.08) and isinstance(low, int) and isinstance(high, int) and low < first + 9 < high:
+        said = f"in the {chance.pick([f'{first}s', _DECADES.get(first, f'{first}s')])}"
+        head = head if head != "from" else ""
+        head = "" if head.startswith("with") else head
+        return Condition(f"{column.place} BETWEEN {first} AND {first + 9}", f"{head} {said}".strip(),
+                         column=column.column.name)  # fmt: skip
     if way == "between" and isinstance(low, int) and isinstance(high, int):
         first, last = sorted((year, low + chance.below(high - low + 1)))
         if first < last:

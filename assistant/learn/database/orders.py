@@ -7,6 +7,7 @@ from rushlight.assistant.learn.database.conditions import is_main_date
 from rushlight.assistant.learn.database.facts import ColumnFacts, TableFacts
 from rushlight.assistant.learn.database.number_conditions import UNLIKE, verb_of
 
+_COME: Final = {"join", "hire", "employ", "start", "begin", "register", "enroll", "sign", "subscribe", "appoint"}
 SORTED: Final = ("number", "money", "count", "date", "year")
 _ADJECTIVES: Final = (
     ({"price", "cost", "fee", "fare", "rent"}, ("most expensive", "cheapest")),
@@ -85,6 +86,13 @@ def verb_forms(facts: TableFacts, column: ColumnFacts, one: str, up: bool) -> li
     event, verb = column.event, verb_of(column)[1]
     if event is not None and column.sort in ("date", "year"):
         said = event.past if event.does else f"was {event.participle}"
+        if facts.is_person and event.base in _COME:
+            forms += (
+                [f"Which is our newest {one}?", f"Who is the newest {one}?"]
+                if up
+                else [f"Who is the longest-serving {one}?", f"Which {one} has been with us the longest?",
+                      f"Which {one} has been here the longest?", f"Who is our longest-standing {one}?"]
+            )  # fmt: skip
         for end in ["last", "most recently", "latest"] if up else ["first", "earliest"]:
             forms += [f"Which {one} {said} {end}?"] * 2
             forms += [f"Who {said} {end}?"] if facts.is_person and one == facts.nouns[0].one else []

@@ -1,16 +1,22 @@
-"""A database as a lesson: questions made from its schema and values, and those that the user found answered right.
+"""A database as a lesson: questions made from its schema and values, questions that people asked of other tables with
+such columns, and those that the user found answered right.
 
 Every query was run. The prompts have the form for a model that learned the tables, so they are short.
 """
 
 from collections.abc import Iterator
+from itertools import chain
 from typing import Any
 
 from rushlight import Error
 from rushlight.assistant.learn.answers import Question
-from rushlight.assistant.learn.database.generate import generate, skeleton
+from rushlight.assistant.learn.database.asked import Asked
+from rushlight.assistant.learn.database.chance import Chance
+from rushlight.assistant.learn.database.facts import read_facts
+from rushlight.assistant.learn.database.generate import finds, generate, skeleton
 from rushlight.assistant.learn.example import Draft, Example, Origin, Turn
 from rushlight.assistant.learn.kinds.kind import Watch
+from rushlight.assistant.learn.practice.borrowing import borrowed
 from rushlight.assistant.sql.database import Database
 from rushlight.assistant.sql.linking_taught import link_taught
 from rushlight.assistant.sql.memory import SqlMemory, schema_hash
@@ -24,6 +30,8 @@ MAX_EXAMPLES = 20_000
 _A_MINUTE = 300  # more than training can see in it: an example that was not seen teaches more than one seen twice
 _LEAST, _MOST = 400, 6_000
 _HELD_OUT = 130
+_BORROWED = 0.2  # of the examples at most
+_ROUNDS = 4  # with other values each time
 
 
 def examples_for(minutes: float, wanted: int = 0) -> int:
@@ -40,11 +48,12 @@ class DatabaseLesson:
     hint = "Give a database with data in it."
 
     def __init__(
-        self, database: Database, memory: SqlMemory | None = None, *, n: int = DEFAULT_EXAMPLES, seed: int = 0
-    ) -> None:
+        self, database: Database, memory: SqlMemory | None = None, *, n: int = DEFAULT_EXAMPLES, seed: int = 0,
+        borrows: bool = True,
+    ) -> None:  # fmt: skip
         if not 0 <= n <= MAX_EXAMPLES:
             raise Error(f"Up to {MAX_EXAMPLES:,} examples can be made; {n:,} were asked for.", kind="bad-request")
-        self._database, self._memory, self._n, self._seed = database, memory, n, seed
+        self._database, self._memory, self._n, self._seed, self._borrows = database, memory, n, seed, borrows
         self.scope = scope_of(database)
 
     @property
@@ -64,8 +73,27 @@ class DatabaseLesson:
         yield from self._accepted()
         if self._n:
             origin = Origin("database", self._database.sources[0].name, schema)
-            for made in generate(self._database, self._n, self._seed, watch):
+            lent = list(self._borrowed(watch))
+            for made in chain(lent, generate(self._database, self._n - len(lent), self._seed, watch)):
                 yield draft_of(self._database, made.question, made.sql, made.kind, origin)
+
+    def _borrowed(self, watch: Watch) -> Iterator[Asked]:
+        """Questions of people to other tables that have such columns, with several values each."""
+        if not self._borrows:
+            return
+        facts, seen, ran = read_facts(self._database), set[str](), dict[str, bool]()
+        for round_ in range(_ROUNDS):
+            for made in borrowed(facts, self._database.schema, Chance(self._seed * 10 + round_)):
+                watch.check()
+                if len(seen) >= _BORROWED * self._n:
+                    return
+                if made.question.lower() in seen:
+                    continue
+                if made.sql not in ran:
+                    ran[made.sql] = finds(self._database, made.sql)
+                if ran[made.sql]:
+                    seen.add(made.question.lower())
+                    yield made
 
     def _accepted(self) -> Iterator[Draft]:
         """In the form that the grammar has, where a query can be written so; what does not run any more is left out."""

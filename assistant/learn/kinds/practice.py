@@ -89,4 +89,6 @@ class PracticeLesson:
                     n_by_hand += 1
                     yield draft_of(database, made.question, made.sql, made.kind, origin)
                 if n_by_hand < n:
-                    yield from DatabaseLesson(database, n=n - n_by_hand, seed=seed).drafts(Watch(watch.stop))
+                    yield from DatabaseLesson(database, n=n - n_by_hand, seed=seed, borrows=False).drafts(
+                        Watch(watch.stop)
+                    )

@@ -87,17 +87,16 @@ def test_they_can_be_asked_of_what_is_drawn(which: int, own_home: Path, tmp_path
         ("Who works for {worker.name}?",
          "SELECT w.name FROM worker w JOIN worker b ON w.foreman_id = b.id WHERE b.name = '{worker.name}'",
          "SELECT WRKR.NM FROM WRKR JOIN WRKR AS boss_no ON WRKR.BOSS_NO = boss_no.WRKR_NO WHERE boss_no.NM = 'Ada'"),
-        ("Average wage per farm", "SELECT farm.name, AVG(worker.wage) FROM farm JOIN worker ON worker.farm_id = farm.id "
-         "GROUP BY farm.id",
+        ("Average wage per farm",
+         "SELECT farm.name, AVG(worker.wage) FROM farm JOIN worker ON worker.farm_id = farm.id GROUP BY farm.id",
          "SELECT FRM.NM, AVG(WRKR.WG_EUR) FROM FRM JOIN WRKR ON WRKR.FRM_NO = FRM.FRM_NO GROUP BY FRM.FRM_NO"),
     ],
 )  # fmt: skip
 def test_it_is_written_as_the_database_spells_it(
     own_home: Path, tmp_path: Path, question: str, sql: str, there: str
 ) -> None:
-    made = {str(asked(tmp_path, question, sql, seed)) if isinstance(asked(tmp_path, question, sql, seed), str)
-            else asked(tmp_path, question, sql, seed).sql for seed in range(9)}  # type: ignore[union-attr]  # fmt: skip
-    assert there in made, made
+    found = [asked(tmp_path, question, sql, seed) for seed in range(9)]
+    assert there in {one.sql for one in found if isinstance(one, Asked)}, found
 
 
 def test_a_value_of_the_database_stands_in_both(own_home: Path, tmp_path: Path) -> None:

@@ -10,7 +10,16 @@ import pytest
 from rushlight.assistant.paths import find_paths
 from rushlight.assistant.sql.database import open_database
 from rushlight.assistant.sql.explain import tables_of
-from rushlight.assistant.sql.linking import MAX_COLUMNS, MAX_TABLES, MAX_VALUES, direction_of, link, stem
+from rushlight.assistant.sql.linking import (
+    MAX_COLUMNS,
+    MAX_TABLES,
+    MAX_VALUES,
+    direction_of,
+    link,
+    lists_all,
+    said_words,
+    stem,
+)
 from rushlight.assistant.sql.protocol import Profiled
 from rushlight.assistant.sql.trees import MAX_JOINED, join_trees, name_of
 
@@ -108,7 +117,30 @@ def test_names_are_quoted_where_they_must_be(name: str, written: str) -> None:
         ("Which of them was built earliest", "up"),
         ("List the branches, newest first.", "down"), ("Which members joined in the first half of 2024?", ""),
         ("Which first edition was sold?", ""), ("Which room costs the least?", "up"),
+        ("Which river is the longest?", "down"), ("Who is our longest-serving cook?", ""),
+        ("Which cook has been with us the longest?", ""), ("Who has gone longest without a raise?", ""),
+        ("Who is the most senior cook?", ""),
     ],
 )  # fmt: skip
 def test_the_direction_of_an_order(question: str, direction: str) -> None:
     assert direction_of(question) == direction
+
+
+@pytest.mark.parametrize(
+    ("question", "is_all"),
+    [
+        ("All rooms, largest first", True), ("Rooms from the cheapest to the dearest", True),
+        ("Gifts from the biggest amount to the smallest", True), ("Our ten best customers, best first", False),
+        ("Best score in first aid", False), ("The three largest first", False),
+    ],
+)  # fmt: skip
+def test_whether_all_are_wanted_in_an_order(question: str, is_all: bool) -> None:
+    assert lists_all(question) == is_all
+
+
+@pytest.mark.parametrize(
+    ("question", "is_month"),
+    [("Trips in May 2024", True), ("May I fish there?", False), ("Who may drive a bus?", False), ("since may", True)],
+)
+def test_whoever_may_is_no_month(question: str, is_month: bool) -> None:
+    assert (stem("may") in said_words(question)) == is_month

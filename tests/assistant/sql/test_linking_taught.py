@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from rushlight.assistant.sql.grammar import sql_grammar
-from rushlight.assistant.sql.linking import row_numbers_in
 from rushlight.assistant.sql.linking_taught import fits_whole, link_taught
+from rushlight.assistant.sql.numbers_said import row_numbers_in
 from rushlight.assistant.sql.trees import join_trees
 
 
