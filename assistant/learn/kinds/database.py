@@ -5,6 +5,7 @@ Every query was run. The prompts have the form for a model that learned the tabl
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import chain
 from typing import Any
 
@@ -81,7 +82,7 @@ class DatabaseLesson:
         """Questions of people to other tables that have such columns, with several values each."""
         if not self._borrows:
             return
-        facts, seen, ran = read_facts(self._database), set[str](), dict[str, bool]()
+        facts, known, seen, ran = read_facts(self._database), self._database.known(), set[str](), dict[str, bool]()
         for round_ in range(_ROUNDS):
             for made in borrowed(facts, self._database.schema, Chance(self._seed * 10 + round_)):
                 watch.check()
@@ -93,7 +94,7 @@ class DatabaseLesson:
                     ran[made.sql] = finds(self._database, made.sql)
                 if ran[made.sql]:
                     seen.add(made.question.lower())
-                    yield made
+                    yield replace(made, sql=tree_form(made.sql, link_taught(known, made.question)))
 
     def _accepted(self) -> Iterator[Draft]:
         """In the form that the grammar has, where a query can be written so; what does not run any more is left out."""

@@ -1,12 +1,13 @@
 """Questions that were written by hand for one world, asked of another database that has such columns too.
 
-"Which boat is the longest?" is asked of rivers where they have a length. Of questions to one table, whose columns mean
-the same as ones here: by the last word of what they are called, by what happens on a day, by a name. The noun of the
-table, values and numbers are changed to those of this database; what cannot be changed for certain is left alone.
+"Which boat is the longest?" is asked of rivers where they have a length. Of questions to one table, or to two of which
+one belongs to the other, whose columns mean the same as ones here: by the last word of what they are called, by what
+happens on a day, by a name. Nouns of tables, values and numbers are changed to those of this database; what cannot be
+changed for certain is left alone.
 """
 
 import re
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -53,12 +54,13 @@ _A_YEAR: Final = re.compile(r"'(\d{4})-%'")
 
 @dataclass(frozen=True, slots=True)
 class _Template:
-    """A question to one table, with what its columns mean."""
+    """A question to one table or to two, the first of which belongs to the second; with what its columns mean."""
 
     pair: Pair
-    kind: Kind
-    columns: Mapping[str, Meaning]  # by their names in the world
-    is_person: bool
+    kinds: tuple[Kind, ...]
+    columns: Mapping[str, Meaning]  # by kind.column
+    keys: Mapping[str, int]  # kind.column of those that join: which table's own key, or -1 for the one that points
+    are_people: tuple[bool, ...]
     is_bare: bool  # "who earns most": nothing says which people, where there are several kinds
 
 
@@ -66,12 +68,39 @@ def borrowed(facts: Facts, schema: Schema, chance: Chance) -> Iterator[Asked]:
     """Those that fit, in an order of chance; nothing was run."""
     tables = [one for one in facts.tables.values() if one.table.n_rows and not one.is_link]
     is_clear = sum(one.is_person for one in tables) == 1
-    found = [(table, one) for table in tables for one in _templates()
-             if _fits(table, one) and (is_clear or not one.is_bare)]  # fmt: skip
-    for table, template in chance.some(found, len(found)):
-        made = _changed(table, template, schema, chance)
+    single = [_Place((one,), "") for one in tables]
+    double = [
+        _Place((facts.tables[link.owner], facts.tables[link.key.table]), link.key.columns[0])
+        for link in facts.links
+        if not link.role
+        and len(link.key.columns) == 1
+        and link.key.table != link.owner
+        and facts.tables[link.owner] in tables
+        and facts.tables[link.key.table] in tables
+    ]
+    found = [
+        (place, one)
+        for place in [*single, *double]
+        for one in _templates()
+        if len(one.kinds) == len(place.tables) and (is_clear or not one.is_bare) and _fits(place, one)
+    ]
+    for place, template in chance.some(found, len(found)):
+        made = _changed(place, template, schema, chance)
         if made is not None:
             yield made
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where it may be asked: a table, or two with the column by which the first belongs to the second."""
+
+    tables: tuple[TableFacts, ...]
+    key: str
+
+    def own_key(self, which: int) -> str:
+        """The column that numbers the rows of a table; "" where none does alone."""
+        keys = [one for one in self.tables[which].columns.values() if one.column.key]
+        return keys[0].column.name if len(keys) == 1 else ""
 
 
 @cache
@@ -85,38 +114,68 @@ def _templates() -> tuple[_Template, ...]:
     return tuple(found)
 
 
-def _read(pair: Pair, kinds: Mapping[str, Kind]) -> _Template | None:
-    """None for a question to several tables, by keys, or about a column whose word says too little."""
-    tables, columns = tables_of(pair.sql)
-    if len(tables) != 1 or tables[0] not in kinds:
+def _read(pair: Pair, by_name: Mapping[str, Kind]) -> _Template | None:
+    """None for a question to more tables, or about a column whose word says too little."""
+    names, columns = tables_of(pair.sql)
+    if len(names) > 2 or any(name not in by_name for name in names):
         return None
-    kind = kinds[tables[0]]
-    things = {"_".join(thing.words): thing for thing in kind.things}
-    meanings = {}
-    for name in {name for _, name in columns}:
-        if name not in things:
+    kinds = tuple(by_name[name] for name in names)
+    if len(kinds) == 2 and not _belongs(*kinds):
+        kinds = kinds[::-1]
+    if len(kinds) == 2 and not _belongs(*kinds):
+        return None
+    meanings, keys = dict[str, Meaning](), dict[str, int]()
+    for table, name in columns:
+        read = _column(table, name, kinds)
+        if read is None:
             return None
-        meaning = _of_thing(things[name], kind)
-        if meaning is None:
-            return None
-        meanings[name] = meaning
-    noun = " ".join(kind.name.split("_"))
-    is_named = bool(_noun_pattern(noun).search(pair.question)) or bool(_SLOT.search(pair.question))
-    is_person, is_who = thing_of(noun) == "person", pair.question.lower().startswith(("who ", "whose ", "whom "))
-    if is_who != is_person and (is_who or not is_named):
+        place, meaning, key = read
+        if meaning is not None:
+            meanings[place] = meaning
+        elif key is not None:
+            keys[place] = key
+    nouns = [" ".join(kind.name.split("_")) for kind in kinds]
+    said = [bool(_noun_pattern(noun).search(pair.question)) for noun in nouns]
+    slots = {match.group().lstrip("{").partition(".")[0] for match in _SLOT.finditer(pair.question)}
+    is_named = all(one or kind.name in slots for one, kind in zip(said, kinds, strict=True))
+    are_people = tuple(thing_of(noun) == "person" for noun in nouns)
+    is_who = pair.question.lower().startswith(("who ", "whose ", "whom "))
+    if is_who and not are_people[-1]:
         return None  # who inspected the bridge
-    if (
-        not (is_named or is_who)
-        or len(set(meanings.values())) < max(1, len(meanings))
-        or _is_special(pair, kind, meanings)
-    ):
+    if not is_named and not (is_who and len(kinds) == 1):
         return None
-    return _Template(pair, kind, meanings, is_person, not is_named)
+    own = [place.partition(".")[2] for place in meanings]
+    if len(set(meanings.values())) < max(1, len(meanings)) or len(set(own)) < len(own):
+        return None
+    if _is_special(pair, kinds, own):
+        return None
+    return _Template(pair, kinds, meanings, keys, are_people, not is_named)
 
 
-def _is_special(pair: Pair, kind: Kind, columns: Mapping[str, Meaning]) -> bool:
+def _belongs(kind: Kind, owner: Kind) -> bool:
+    return [(one.table, one.role) for one in kind.belongs if one.table == owner.name] == [(owner.name, "")]
+
+
+def _column(table: str, name: str, kinds: tuple[Kind, ...]) -> tuple[str, Meaning | None, int | None] | None:
+    """(kind.column, its meaning, which key it is); None for what is neither or not clear."""
+    found: list[tuple[str, Meaning | None, int | None]] = []
+    for which, kind in enumerate(kinds):
+        if table in ("", kind.name):
+            thing = next((one for one in kind.things if "_".join(one.words) == name), None)
+            if thing is not None:
+                meaning = _of_thing(thing, kind)
+                found += [(f"{kind.name}.{name}", meaning, None)] if meaning is not None else []
+            elif name == "id":
+                found.append((f"{kind.name}.id", None, which))
+            elif len(kinds) == 2 and which == 0 and name == f"{kinds[1].name}_id":
+                found.append((f"{kind.name}.{name}", None, -1))
+    return found[0] if len(found) == 1 else None
+
+
+def _is_special(pair: Pair, kinds: tuple[Kind, ...], columns: list[str]) -> bool:
     """Whether a word of the question belongs to its world: timber, goals, to brew."""
-    own = {kind.name, *columns, *(value for thing in kind.things for value in thing.values)}
+    values = {value for kind in kinds for thing in kind.things for value in thing.values}
+    own = {*(kind.name for kind in kinds), *columns, *values}
     left = _SLOT.sub(" ", pair.question.lower())
     for said in sorted({form for name in own for form in _forms(name)}, key=len, reverse=True):
         left = re.sub(rf"\b{re.escape(said)}\b", " ", left)
@@ -169,53 +228,62 @@ def _meaning(words: list[str], kind: str) -> Meaning | None:
     return (kind, word) if len(word) > 2 and word not in _VAGUE else None
 
 
-def _fits(table: TableFacts, template: _Template) -> bool:
-    if template.is_person != table.is_person:
+def _fits(place: _Place, template: _Template) -> bool:
+    if template.are_people != tuple(one.is_person for one in place.tables):
         return False
-    own = {meaning for one in table.columns.values() if (meaning := _of_column(one, table)) is not None}
-    return set(template.columns.values()) <= own
+    return all(
+        {meaning for name, meaning in template.columns.items() if name.startswith(f"{kind.name}.")} <= _meanings(table)
+        for kind, table in zip(template.kinds, place.tables, strict=True)
+    )
 
 
-def _changed(table: TableFacts, template: _Template, schema: Schema, chance: Chance) -> Asked | None:
-    meant: dict[Meaning, list[ColumnFacts]] = defaultdict(list)
-    for one in table.columns.values():
-        meaning = _of_column(one, table)
-        if meaning is not None:
-            meant[meaning].append(one)
-    if any(len(meant[meaning]) != 1 for meaning in template.columns.values()):
-        return None  # which price?
-    columns = {name: meant[meaning][0] for name, meaning in template.columns.items()}
+def _meanings(table: TableFacts) -> set[Meaning]:
+    return {meaning for one in table.columns.values() if (meaning := _of_column(one, table)) is not None}
+
+
+def _changed(place: _Place, template: _Template, schema: Schema, chance: Chance) -> Asked | None:
+    columns, written = dict[str, ColumnFacts](), dict[str, str]()
+    for kind, table in zip(template.kinds, place.tables, strict=True):
+        for name, meaning in template.columns.items():
+            if name.startswith(f"{kind.name}."):
+                meant = [one for one in table.columns.values() if _of_column(one, table) == meaning]
+                if len(meant) != 1:
+                    return None  # which price?
+                columns[name], written[name] = meant[0], meant[0].column.name
+    for name, which in template.keys.items():
+        written[name] = place.key if which < 0 else place.own_key(which)
+        if not written[name]:
+            return None
     filled = _filled(template, columns, chance)
     if filled is None:
         return None
     question, sql = filled
-    noun = chance.weighed([(one, one.weight) for one in table.nouns])
-    question = _noun_changed(question, " ".join(template.kind.name.split("_")), noun.one, noun.many)
+    for kind, table in zip(template.kinds, place.tables, strict=True):
+        noun = chance.weighed([(one, one.weight) for one in table.nouns])
+        question = _noun_changed(question, " ".join(kind.name.split("_")), noun.one, noun.many)
     for name, column in columns.items():
-        question = _word_changed(question, " ".join(name.split("_")), column)
-    kind = template.kind.name
-    spelling = Spelling({kind: table.name}, {f"{kind}.{name}": one.column.name for name, one in columns.items()}, {})
-    written = respelt(sql, spelling)
-    if written is None:
+        question = _word_changed(question, " ".join(name.partition(".")[2].split("_")), column)
+    tables = {kind.name: table.name for kind, table in zip(template.kinds, place.tables, strict=True)}
+    spelt = respelt(sql, Spelling(tables, written, {}))
+    if spelt is None:
         return None
-    return Asked(question, plain_form(written, schema), "borrowed", (table.name,))
+    return Asked(question, plain_form(spelt, schema), "borrowed", tuple(tables.values()))
 
 
 def _filled(template: _Template, columns: Mapping[str, ColumnFacts], chance: Chance) -> tuple[str, str] | None:
     """The question and its query with values of this table; None where one of them cannot be changed."""
     question, sql, taken = template.pair.question, template.pair.sql, set[str]()
-    for slot in {match.group(): match.group(1) for match in _SLOT.finditer(sql)}.items():
-        column = columns.get(slot[1])
+    for slot in dict.fromkeys(match.group() for match in _SLOT.finditer(sql)):
+        column = columns.get(slot.strip("{}").partition("#")[0])
         left = [one for one in column.values if one not in taken] if column is not None else []
         if not left:
             return None
         value = chance.pick(left)
         taken.add(value)
-        question, sql = question.replace(slot[0], value), sql.replace(slot[0], value.replace("'", "''"))
-    things = {"_".join(thing.words): thing for thing in template.kind.things}
+        question, sql = question.replace(slot, value), sql.replace(slot, value.replace("'", "''"))
+    things = {f"{kind.name}.{'_'.join(thing.words)}": thing for kind in template.kinds for thing in kind.things}
     for name, column in columns.items():
-        of_world = [value for value in things[name].values if f"'{value}'" in template.pair.sql]
-        for value in of_world:
+        for value in [value for value in things[name].values if f"'{value}'" in template.pair.sql]:
             left = [one for one in column.values if one not in taken]
             said = re.compile(rf"\b{re.escape(value)}\b", re.IGNORECASE)
             if not left or said.search(question) is None or column.note.codes:
@@ -246,7 +314,8 @@ def _numbers_changed(
     question: str, sql: str, columns: Mapping[str, ColumnFacts], chance: Chance
 ) -> tuple[str, str] | None:  # fmt: skip
     """A number that a column is compared with becomes one that the column may have; others stay."""
-    for name, column in columns.items():
+    for place, column in columns.items():
+        name = place.partition(".")[2]
         compared = re.findall(rf"\b{name} (?:=|<>|<=?|>=?) (\d+(?:\.\d+)?)", sql)
         if f"{name} BETWEEN" in sql or len(compared) > 1:
             return None
@@ -278,7 +347,7 @@ def _noun_changed(question: str, noun: str, one: str, many: str) -> str:
 def _word_changed(question: str, said: str, column: ColumnFacts) -> str:
     """The column's own words, where they stand there: a fee is a fare here."""
     plain = " ".join(without_unit(said.split())[0])
-    if column.phrase == plain or column.sort in ("date", "year", "flag") or len(plain) < 4:
+    if column.phrase == plain or column.sort in ("date", "year", "flag") or len(plain) < 4 or plain == "cost":
         return question
     text = re.sub(rf"\b{re.escape(plural_of(plain))}\b", plural_of(column.phrase), question, flags=re.IGNORECASE)
     return re.sub(rf"\b{re.escape(plain)}\b", column.phrase, text, flags=re.IGNORECASE)
