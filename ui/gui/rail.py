@@ -6,7 +6,7 @@ Knows the registered pages and their keys; the window decides what showing one m
 from collections.abc import Callable
 
 from PySide6.QtCore import QSize, Qt
-from PySide6.QtGui import QKeyEvent
+from PySide6.QtGui import QKeyEvent, QResizeEvent
 from PySide6.QtWidgets import QButtonGroup, QFrame, QLabel, QVBoxLayout, QWidget
 
 from rushlight.ui.desk.actions import actions
@@ -78,6 +78,26 @@ class Rail(QFrame):
         there = all_buttons[(all_buttons.index(focused[0]) + step) % len(all_buttons)]
         there.setFocus(Qt.FocusReason.TabFocusReason)
 
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._fit()
+
+    def _fit(self) -> None:
+        """The buttons, smaller where the window is too low for all of them: large letters on a small screen."""
+        theme, n = self._theme, len(self.buttons)
+        ends = theme.px(12) + theme.px(14)
+        spacing, whole = theme.px(6), theme.px(44)
+        room = self.height() - ends - theme.px(48) - n * spacing
+        if room < n * whole:
+            spacing = theme.px(2)
+            room = self.height() - ends - theme.px(48) - n * spacing
+        has_sign = room >= n * theme.px(24)
+        side = min(whole, max(theme.px(20), (room + (0 if has_sign else theme.px(48))) // max(1, n)))
+        self._sign.setVisible(has_sign)
+        self._column.setSpacing(spacing)
+        for button in self.buttons.values():
+            button.setFixedSize(QSize(side, side))
+
     def _button(self, page: PageInfo) -> IconButton:
         keys = "".join(self._keys.get(page.id, ()))
         button = IconButton(self._theme, page.icon, page.title, keys=keys, checkable=True)
@@ -90,8 +110,6 @@ class Rail(QFrame):
         theme = self._theme
         self.setFixedWidth(theme.px(64))
         self._column.setContentsMargins(0, theme.px(12), 0, theme.px(14))
-        self._column.setSpacing(theme.px(6))
         self._sign.setPixmap(sign(theme.tokens.ink, theme.tokens.flame, theme.px(34), self.devicePixelRatioF()))
         self._sign.setFixedHeight(theme.px(48))
-        for button in self.buttons.values():
-            button.setFixedSize(QSize(theme.px(44), theme.px(44)))
+        self._fit()

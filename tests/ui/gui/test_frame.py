@@ -23,6 +23,8 @@ from rushlight.ui.gui.crossing import Crossing
 from rushlight.ui.gui.main_window import MainWindow
 from rushlight.ui.gui.notifications import Notifications
 from rushlight.ui.gui.page import PageInfo
+from rushlight.ui.gui.rail import Rail
+from rushlight.ui.gui.theme import Theme
 
 
 class ChatStandIn(QWidget):
@@ -313,6 +315,20 @@ def test_the_rail_says_that_jobs_are_at_work(window: MainWindow, application: Ap
     notifications.show(JobsState())
     assert window.rail.buttons["jobs"].accessibleName() == "Jobs"
     notifications.close()
+
+
+@pytest.mark.parametrize(("scale", "height"), [(1.0, 860), (1.0, 360), (2.0, 700), (3.0, 860), (3.0, 700)])
+def test_no_buttons_of_the_rail_lie_over_one_another(qapp: Any, qtbot: Any, scale: float, height: int) -> None:
+    infos = [PageInfo(f"page{n}", "Page", "box", "bottom" if n > 6 else "top", n, QLabel) for n in range(9)]
+    rail = Rail(Theme("light", scale), tuple(infos))
+    qtbot.addWidget(rail)
+    rail.resize(rail.width(), height)
+    rail.show()
+    qapp.processEvents()
+    places = [button.geometry() for button in rail.buttons.values()]
+    assert len(places) == 9 and all(rail.rect().contains(place) for place in places)
+    assert not [one for n, one in enumerate(places) for other in places[:n] if one.intersects(other)]
+    assert all(button.iconSize().height() <= button.height() for button in rail.buttons.values())
 
 
 def test_the_crossing_keeps_the_order_and_ends(qapp: Any, qtbot: Any) -> None:
