@@ -22,6 +22,7 @@ from rushlight.assistant.learn.database.chance import Chance
 from rushlight.assistant.learn.database.compared_far import against_kind, compared_far
 from rushlight.assistant.learn.database.facts import Facts, TableFacts, read_facts
 from rushlight.assistant.learn.database.polish import polished
+from rushlight.assistant.learn.database.trial import trouble_of
 from rushlight.assistant.learn.database.values_far import values_far
 from rushlight.assistant.learn.kinds.kind import Watch
 from rushlight.assistant.sql.database import Database
@@ -49,7 +50,6 @@ _VAIN: Final = 40  # times that a kind is tried for each question that came of i
 _AHEAD: Final = 60  # questions over which kinds that fail often may catch up with their share
 _TRIES: Final = 40  # for each question that is wanted
 _EMPTY: Final = 0.03  # of all queries that may find nothing
-_SECONDS: Final = 1.0
 _TEXT: Final = re.compile(r"'((?:[^']|'')*)'")
 _NUMBER: Final = re.compile(r"\b\d+(?:\.\d+)?\b")
 
@@ -86,7 +86,7 @@ def generate(database: Database, n: int, seed: int = 0, watch: Watch | None = No
         if made is None:
             continue
         if made.sql not in ran:
-            ran[made.sql] = finds(database, made.sql)
+            ran[made.sql] = not trouble_of(database, made.sql)
         if not ran[made.sql]:
             if n_empty >= _EMPTY * n_made:
                 continue
@@ -98,17 +98,6 @@ def generate(database: Database, n: int, seed: int = 0, watch: Watch | None = No
         if n_made % 20 == 0:
             watch.tell("Making examples", n_made, n)
         yield made
-
-
-def finds(database: Database, sql: str) -> bool:
-    """Whether it runs and finds something: rows that are not all empty or zero."""
-    try:
-        rows = database.run(sql, seconds=_SECONDS, max_rows=50).rows
-    except Error as error:
-        if not (error.kind or "").startswith("sql-"):
-            raise
-        return False
-    return any(cell not in (None, 0, 0.0) for row in rows for cell in row)
 
 
 class _Maker:

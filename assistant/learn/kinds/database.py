@@ -14,7 +14,8 @@ from rushlight.assistant.learn.answers import Question
 from rushlight.assistant.learn.database.asked import Asked
 from rushlight.assistant.learn.database.chance import Chance
 from rushlight.assistant.learn.database.facts import read_facts
-from rushlight.assistant.learn.database.generate import finds, generate, skeleton
+from rushlight.assistant.learn.database.generate import generate, skeleton
+from rushlight.assistant.learn.database.trial import trouble_of
 from rushlight.assistant.learn.example import Draft, Example, Origin, Turn
 from rushlight.assistant.learn.kinds.kind import Watch
 from rushlight.assistant.learn.practice.borrowing import borrowed
@@ -91,7 +92,7 @@ class DatabaseLesson:
                 if made.question.lower() in seen:
                     continue
                 if made.sql not in ran:
-                    ran[made.sql] = finds(self._database, made.sql)
+                    ran[made.sql] = not trouble_of(self._database, made.sql)
                 if ran[made.sql]:
                     seen.add(made.question.lower())
                     yield replace(made, sql=tree_form(made.sql, link_taught(known, made.question)))

@@ -11,10 +11,10 @@ from functools import cache
 from pathlib import Path
 from typing import Final
 
-from rushlight import Error
 from rushlight.assistant.engine.grammar import matches
 from rushlight.assistant.learn.database.asked import Asked
 from rushlight.assistant.learn.database.chance import Chance
+from rushlight.assistant.learn.database.trial import trouble_of
 from rushlight.assistant.learn.practice.drawing import Drawn
 from rushlight.assistant.sql.database import Database
 from rushlight.assistant.sql.grammar import sql_grammar
@@ -28,7 +28,6 @@ _FOLDER: Final = Path(__file__).with_name("asked")
 _SLOT: Final = re.compile(r"\{([a-z_]+)\.([a-z_0-9]+)(?:#\d)?\}")
 _TRIES: Final = 4  # of other values, until something is found
 _MAX_VALUES: Final = 60
-_SECONDS: Final = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +71,7 @@ def spoken_there(
         if values is None:
             return why
         filled = plain_form(_filled(sql, values, is_sql=True), database.schema)
-        why = _problem(database, filled)
+        why = trouble_of(database, filled)
         if not why:
             question = _filled(pair.question, values)
             linked = link_taught(database.known(), question)
@@ -113,14 +112,3 @@ def _filled(text: str, values: dict[str, str], *, is_sql: bool = False) -> str:
     for slot, value in values.items():
         text = text.replace(slot, value.replace("'", "''") if is_sql else value)
     return text
-
-
-def _problem(database: Database, sql: str) -> str:
-    """Why it is no example: it does not run, or finds nothing; "" for one that finds something."""
-    try:
-        rows = database.run(sql, seconds=_SECONDS, max_rows=50).rows
-    except Error as error:
-        if not (error.kind or "").startswith("sql-"):
-            raise
-        return f"it does not run: {error}: {sql}"
-    return "" if any(cell not in (None, 0, 0.0) for row in rows for cell in row) else f"it finds nothing: {sql}"
