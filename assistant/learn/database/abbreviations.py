@@ -13,6 +13,7 @@ from typing import Final
 from rushlight.assistant.learn.database.synonyms import is_known
 
 _WORDS: Final = Path(__file__).with_name("common_words.txt")
+_ENGLISH: Final = Path(__file__).with_name("english.txt")
 _USUAL_WORDS: Final = """
  account address agent amount appointment branch category city claim code cost country course customer date department
  description doctor employee flag group guest hospital hotel invoice item line location member name number order patient
@@ -27,7 +28,7 @@ _KEPT_WORDS: Final = """
  part main one two tue wed thu fri sat sun jan feb mar apr jun jul aug sep oct nov dec river set run hit bat kit nail
  iron wet dry fat rice corn soy meat oat hop beer ale cap hat tie sock coat suit ring bay oar mast tart bun high low
  held lent sent won dob was bid win die send pay bear sell buy write lend treat create retire depart receive update
- cancel appoint enroll inspect deliver renew publish collect assign install canceled pool lane villa vet dish tram
+ cancel appoint enroll inspect deliver renew publish collect assign install canceled pool lane villa vet dish tram fun tag cut hose disc hoe
 """
 _KEPT: Final = frozenset(_KEPT_WORDS.split())
 _LEAST: Final = 0.6
@@ -56,7 +57,13 @@ def expanded(token: str) -> str:
 
 def _is_word(low: str) -> bool:
     """Short ones are rarely meant as the words that they happen to be (pol, res, act)."""
-    return len(low) > 3 and any(letter in "aeiouy" for letter in low) and is_known(low)
+    return len(low) > 3 and any(letter in "aeiouy" for letter in low) and (is_known(low) or low in _english())
+
+
+@cache
+def _english() -> frozenset[str]:
+    """Words that are no nouns: spent, fun, tagged. packaging/english.py made the list."""
+    return frozenset(_ENGLISH.read_text().split())
 
 
 @cache
