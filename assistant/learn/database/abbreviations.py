@@ -28,7 +28,8 @@ _KEPT_WORDS: Final = """
  part main one two tue wed thu fri sat sun jan feb mar apr jun jul aug sep oct nov dec river set run hit bat kit nail
  iron wet dry fat rice corn soy meat oat hop beer ale cap hat tie sock coat suit ring bay oar mast tart bun high low
  held lent sent won dob was bid win die send pay bear sell buy write lend treat create retire depart receive update
- cancel appoint enroll inspect deliver renew publish collect assign install canceled pool lane villa vet dish tram fun tag cut hose disc hoe
+ cancel appoint enroll inspect deliver renew publish collect assign install canceled pool lane villa vet dish tram
+ fun tag cut hose hoe
 """
 _KEPT: Final = frozenset(_KEPT_WORDS.split())
 _LEAST: Final = 0.6
