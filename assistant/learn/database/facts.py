@@ -19,7 +19,7 @@ from rushlight.assistant.learn.database.names import (
     words_of,
 )
 from rushlight.assistant.learn.database.phrases import Noun, nouns_of, phrases_of
-from rushlight.assistant.learn.database.synonyms import thing_of
+from rushlight.assistant.learn.database.synonyms import others_for, thing_of
 from rushlight.assistant.sql.database import Database
 from rushlight.assistant.sql.grammar import kind_of
 from rushlight.assistant.sql.linking import keys_of
@@ -43,6 +43,12 @@ _MONEY: Final = {"price", "cost", "fee", "salary", "wage", "amount", "total", "r
 # A text or number of this name is what a row without a name is known by.
 _CODES: Final = {"number", "code", "plate", "registration", "isbn", "sku", "barcode", "serial", "symbol", "ticker",
                  "reference", "vin", "identifier", "callsign"}  # fmt: skip
+_KINDS: Final = {"type", "kind", "category", "class", "genre", "style"}
+_DONE: Final = {"paid", "sold", "spent", "lent", "charged", "received", "donated", "insured", "granted"}
+_TIMES: Final = {"seconds", "minutes", "hours", "days", "nights", "weeks", "months"}
+# People who are none in WordNet's first meaning of the word.
+_PEOPLE: Final = {"agent", "seller", "rep", "representative", "assistant", "attendant", "operator", "guide", "trainee",
+                  "contractor", "inspector", "caretaker", "adviser", "advisor", "consultant"}  # fmt: skip
 _FEW: Final = 30  # distinct texts of a column that groups rows
 _LONG: Final = 60  # characters of a text that nobody would type
 
@@ -203,8 +209,12 @@ def _table_facts(
     said: Mapping[str, int],
 ) -> TableFacts:
     words = table_words_of(table.name)
-    nouns = nouns_of(" ".join(words), said, read_note(table.comment).names)
-    facts = TableFacts(table, nouns, is_person=thing_of(nouns[0].one) == "person")
+    noted = read_note(table.comment).names
+    nouns = nouns_of(" ".join(words), said, noted)
+    if noted and is_short(table.name):  # what was written out is a guess, and a comment says it
+        nouns = tuple(one for one in nouns if one.weight > 1.0) or nouns
+    is_person = thing_of(nouns[0].one) == "person" or nouns[0].one.rpartition(" ")[2] in _PEOPLE
+    facts = TableFacts(table, nouns, is_person=is_person)
     for column in table.columns:
         held = texts.get((table.source, table.name, column.name), ())
         made = _column_facts(table, column, words, held, keys, missing.get(column.name, 0), said)
@@ -212,8 +222,12 @@ def _table_facts(
             happens = event_of(words_of(column.name), [nouns[0].one], is_person=facts.is_person)
             if happens is None and made.note.happens:
                 happens = event_of([made.note.happens], [nouns[0].one], is_person=facts.is_person)
+            if happens is None and facts.is_person and words_of(column.name)[0] == "since":  # since when they are there
+                happens = event_of(["joined"])
+                made = replace(made, phrases=("joining date", "date of joining", *made.phrases))
             made = replace(made, event=happens)
         facts.columns[column.name] = made
+    _kinds_alone(facts, said)
     facts.label = _label(facts)
     for one in [one for one in facts.label if one.sort == "group"]:  # rows are known by it: they make no groups
         facts.columns[one.column.name] = replace(one, sort="text")
@@ -229,9 +243,19 @@ def _table_facts(
     for name, one in facts.columns.items():
         if one.sort == "name" and one not in facts.label and one.values and not one.is_unique:
             facts.columns[name] = _as_group(one, said)
-    if len(facts.label) == 2:
+    born = any(one.event is not None and one.event.base in ("bear", "hire") for one in facts.of("date", "year"))
+    if len(facts.label) == 2 or (born and facts.label and facts.label[0].sort == "name"):
         facts.is_person = True
     return facts
+
+
+def _kinds_alone(facts: TableFacts, said: Mapping[str, int]) -> None:
+    """The property type of a listing is its type, where nothing else has one."""
+    ends = Counter(words_of(one.name)[-1] for one in facts.table.columns)
+    for name, one in facts.columns.items():
+        last = one.phrase.rpartition(" ")[2]
+        if one.sort == "group" and last != one.phrase and last in _KINDS and ends[last] == 1 and not said.get(last, 0):
+            facts.columns[name] = replace(one, phrases=(*one.phrases, last))
 
 
 def _column_facts(
@@ -249,9 +273,15 @@ def _column_facts(
     is_only = sum(kind_of(one) == "date" for one in table.columns) == 1
     note = _note(column, held, sort)
     phrases = phrases_of(words, table_words, sort, note.names, said, is_only=is_only)
-    if is_short(column.name) and len(phrases) > 1 and phrases[-1] in note.names:  # what was written out, by them
-        phrases = tuple(dict.fromkeys((*(one for one in phrases if one in note.names), *phrases)))
-    if words != whole and sort not in ("flag", "count") and words != table_words:
+    is_noted = is_short(column.name) and len(phrases) > 1 and phrases[-1] in note.names
+    if is_noted:  # what was written out is a guess, and the comment says it
+        phrases = tuple(f"amount {one}" if sort == "money" and one.split()[0] in _DONE else one
+                        for one in phrases if one in note.names)  # fmt: skip
+        phrases += tuple(other for one in phrases for other in others_for(one) if not said.get(other, 0))
+    elif words == [unit] or (len(words) == 1 and words[0] in _TIMES):  # minutes: how long
+        sort, unit = "number", words[0]
+        phrases = tuple(one for one in ("duration", "length", words[0]) if not said.get(one, 0) or one == words[0])
+    elif words != whole and sort not in ("flag", "count") and words != table_words:
         phrases = tuple(dict.fromkeys([*phrases, " ".join(whole)]))
     sums = sort in ("number", "money", "count") and not _NOT_SUMMED & set(words)
     if sort == "money" and words[-1] in ("price", "fee", "salary", "rent", "cost", "total", "amount"):
@@ -259,7 +289,7 @@ def _column_facts(
     return ColumnFacts(
         table.name, column, sort, phrases, unit, typed, n_missing, table.n_rows or 0, is_unique, sums, note=note,
         deed=_deed(words) if sort == "count" else None,
-        own=tuple(dict.fromkeys((phrases[0], " ".join(words), " ".join(whole)))),
+        own=phrases if is_noted else tuple(dict.fromkeys((phrases[0], " ".join(words), " ".join(whole)))),
     )  # fmt: skip
 
 
@@ -300,6 +330,8 @@ def _sort(
         is_year = isinstance(low, int) and isinstance(high, int) and 1000 <= low <= high <= 2200
         if is_year and ("year" in words or event_of(words) is not None):
             return "year"
+        if words_of(column.name)[-1] == "percent":
+            return "number"
         if set(words) & _MONEY or words_of(column.name)[-1] in ("eur", "euro", "usd", "gbp", "chf"):
             return "money"
         whole = isinstance(low, int) and isinstance(high, int)

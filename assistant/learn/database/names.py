@@ -7,6 +7,7 @@ import re
 from typing import Final
 
 from rushlight.assistant.learn.database.abbreviations import expanded
+from rushlight.assistant.learn.database.synonyms import is_known
 
 _LOW = r"(?:(?![A-ZÀ-ÖØ-Þ])[^\W\d_])"
 _PART: Final = re.compile(rf"[A-ZÀ-ÖØ-Þ]+(?!{_LOW})|[A-ZÀ-ÖØ-Þ]?{_LOW}+|\d+")
@@ -65,6 +66,7 @@ _ODD_PLURALS = {
 }  # fmt: skip
 _NO_ARTICLE: Final = {"equipment", "staff", "stock", "inventory", "personnel", "pay", "attendance", "parking", "access"}
 _ODD_SINGULARS = {plural: word for word, plural in _ODD_PLURALS.items()}
+_CODES_AS_SUCH: Final = {"post", "postal", "zip", "area", "dial", "dress"}
 _BUSES: Final = re.compile(r"(?<![oaf])(?<!exc)(?<!^)uses$")
 _DONE: Final = {"sold", "paid", "sent", "lent", "won", "lost", "held", "made", "taken", "given", "bought", "worked",
                 "scored", "used", "ordered", "played", "driven", "flown", "read", "left"}  # fmt: skip
@@ -84,7 +86,8 @@ def words_of(name: str) -> list[str]:
         if found and found[-1].isdigit() and len(part) == 1 and part.isalpha():  # 3D
             found[-1] += part.lower()
             continue
-        found += (SHORT.get(part.lower()) or (part.lower() if part.lower() in UNITS else expanded(part))).split("_")
+        said = (SHORT.get(part.lower()) or (part.lower() if part.lower() in UNITS else expanded(part))).split("_")
+        found += said[1:] if found and found[-1] == said[0] else said  # area_sqm has one area
     if len(found) > 1 and found[0] in _NEVER_IN_FRONT:
         found = found[1:]
     return found or [name.lower()]
@@ -99,7 +102,7 @@ def is_short(name: str) -> bool:
 def _glued(part: str) -> list[str]:
     """custno as cust and no: where both halves are abbreviations, or the first is longer and the second ends names."""
     low = part.lower()
-    if low in SHORT or expanded(low) != low:
+    if low in SHORT or expanded(low) != low or is_known(singular_of(low)):  # genres are no gen and res
         return [part]
     for at in range(2, len(low) - 1):
         if low[:at] in SHORT and low[at:] in SHORT:
@@ -129,6 +132,8 @@ def plain_words(words: list[str], sort: str) -> list[str]:
     rest, last = words[:-1], words[-1]
     if last == "count" and sort in ("number", "count"):
         return [*rest[:-1], plural_of(rest[-1])]
+    if last == "code" and rest[-1] in _CODES_AS_SUCH:
+        return words
     if last in _TYPE_ENDS.get(sort, ()) and not (last == "name" and rest[-1] in _NAME_PARTS):
         return rest
     return words
@@ -187,11 +192,16 @@ def singular_of(word: str) -> str:
         made = last[:-3] + "y"
     elif _BUSES.search(last) or last.endswith(("sses", "xes", "zes", "ches", "shes")):
         made = last[:-2]
-    elif last.endswith("s") and not last.endswith(_KEEP_S) and len(last) > 3:
+    elif last.endswith("s") and len(last) > 3 and (not last.endswith(_KEEP_S) or _is_several(last)):
         made = last[:-1]
     else:
         made = last
     return f"{before} {made}".strip()
+
+
+def _is_several(word: str) -> bool:
+    """cinemas, menus and taxis; no gas, bus or basis."""
+    return len(word) > 4 and word[-2:] != "ss" and is_known(word[:-1]) and not is_known(word)
 
 
 def is_plural(phrase: str) -> bool:

@@ -20,10 +20,11 @@ _ALSO: Final = {
     "color": "colour", "colour": "color", "brand": "make", "nationality": "citizenship", "occupation": "job",
     "profession": "job", "website": "web page", "author": "writer", "student": "pupil", "pupil": "student",
     "comment": "remark", "description": "text", "quantity": "number of pieces", "price": "cost", "cost": "price",
-    "fare": "price", "manager": "boss", "instructor": "teacher", "birth year": "year of birth", "journey": "trip",
+    "fare": "price",  "manager": "boss", "instructor": "teacher", "birth year": "year of birth", "journey": "trip",
     "trip": "journey", "automobile": "car", "reservation": "booking", "booking": "reservation", "picture": "image",
     "turnover": "revenue", "shop": "store", "store": "shop", "repair": "fix", "postcode": "zip code",
-    "zip code": "postcode", "floor": "storey", "specialty": "field", "holiday": "vacation",
+    "post code": "postcode", "e mail": "email", "sold price": "selling price", "living area": "living space",
+    "floor area": "floor space", "zip code": "postcode", "floor": "storey", "specialty": "field", "holiday": "vacation",
 }  # fmt: skip
 
 
