@@ -1,5 +1,5 @@
 """Makes the list of English words that no abbreviation is (assistant/learn/database/english.txt): those of four letters
-and more that stand in two of the questions written by hand, beside the nouns of WordNet's table.
+and more that stand in two of the questions written by hand, beside the nouns of WordNet's table; those of three in six.
 
     python packaging/english.py
 
@@ -12,7 +12,7 @@ from pathlib import Path
 
 LEARN = Path(__file__).resolve().parent.parent / "assistant" / "learn"
 OUT = LEARN / "database" / "english.txt"
-LEAST_LETTERS, LEAST_QUESTIONS = 4, 2
+LEAST_QUESTIONS = {3: 6, 4: 2}  # of so many letters; of more as of four
 
 
 def main() -> None:
@@ -23,8 +23,8 @@ def main() -> None:
             question = re.sub(r"\{[^}]*\}", " ", line.partition("\t")[0])
             found.update(set(re.findall(r"(?<![\w'’-])[a-z]+(?![\w'’-])", question)))
     words = sorted(word for word, n in found.items()
-                   if n >= LEAST_QUESTIONS and len(word) >= LEAST_LETTERS and set(word) & set("aeiouy")
-                   and word not in nouns)  # fmt: skip
+                   if len(word) > 2 and n >= LEAST_QUESTIONS[min(len(word), 4)] and set(word) & set("aeiouy")
+                   and (len(word) == 3 or word not in nouns))  # fmt: skip
     OUT.write_text("\n".join(words) + "\n")
     print(f"{len(words)} words")
 

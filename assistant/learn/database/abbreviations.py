@@ -29,7 +29,7 @@ _KEPT_WORDS: Final = """
  iron wet dry fat rice corn soy meat oat hop beer ale cap hat tie sock coat suit ring bay oar mast tart bun high low
  held lent sent won dob was bid win die send pay bear sell buy write lend treat create retire depart receive update
  cancel appoint enroll inspect deliver renew publish collect assign install canceled pool lane villa vet dish tram
- fun tag cut hose hoe
+ tag hose fed bug dam hen pig fun
 """
 _KEPT: Final = frozenset(_KEPT_WORDS.split())
 _LEAST: Final = 0.6
@@ -57,13 +57,13 @@ def expanded(token: str) -> str:
 
 
 def _is_word(low: str) -> bool:
-    """Short ones are rarely meant as the words that they happen to be (pol, res, act)."""
-    return len(low) > 3 and any(letter in "aeiouy" for letter in low) and (is_known(low) or low in _english())
+    """Short ones are rarely meant as the rare words that they happen to be (pol, res)."""
+    return low in _english() or (len(low) > 3 and any(letter in "aeiouy" for letter in low) and is_known(low))
 
 
 @cache
 def _english() -> frozenset[str]:
-    """Words that are no nouns: spent, fun, tagged. packaging/english.py made the list."""
+    """Words that are no nouns (spent, tagged), and short ones (bin, fun). packaging/english.py made the list."""
     return frozenset(_ENGLISH.read_text().split())
 
 

@@ -190,6 +190,8 @@ def singular_of(word: str) -> str:
         made = last[:-2] + "is"
     elif last.endswith("ies") and len(last) > 4:
         made = last[:-3] + "y"
+    elif last.endswith(("zes", "ches")) and is_known(last[:-1]):  # sizes, caches
+        made = last[:-1]
     elif _BUSES.search(last) or last.endswith(("sses", "xes", "zes", "ches", "shes")):
         made = last[:-2]
     elif last.endswith("s") and len(last) > 3 and (not last.endswith(_KEEP_S) or _is_several(last)):
@@ -201,7 +203,9 @@ def singular_of(word: str) -> str:
 
 def _is_several(word: str) -> bool:
     """cinemas, menus and taxis; no gas, bus or basis."""
-    return len(word) > 4 and word[-2:] != "ss" and is_known(word[:-1]) and not is_known(word)
+    if len(word) < 5 or word.endswith("ss") or is_known(word):
+        return False
+    return is_known(word[:-1]) or word.endswith("as")
 
 
 def is_plural(phrase: str) -> bool:

@@ -3,7 +3,7 @@
 import pytest
 
 from rushlight.assistant.learn.database.abbreviations import _bones, _common, _fit, expanded
-from rushlight.assistant.learn.database.names import plain_words, table_words_of, words_of
+from rushlight.assistant.learn.database.names import plain_words, singular_of, table_words_of, words_of
 
 
 @pytest.mark.parametrize(
@@ -16,9 +16,11 @@ def test_what_an_abbreviation_stands_for(short: str, word: str) -> None:
     assert expanded(short) == expanded(short.upper()) == word
 
 
-@pytest.mark.parametrize(
-    "kept", ["room", "sea", "free", "guest", "price", "xq", "zzz", "wxyz", "x", "a1", "id", "uuid", "qqqq", "été"]
-)
+# Words, and what fits nothing.
+KEPT = "room sea free guest price xq zzz wxyz x a1 id uuid qqqq été spent fun bin hose dam genres"
+
+
+@pytest.mark.parametrize("kept", KEPT.split())
 def test_words_and_what_fits_nothing_stay(kept: str) -> None:
     assert expanded(kept) == kept
 
@@ -34,7 +36,8 @@ def test_every_word_without_its_vowels_is_read_as_one_written_so() -> None:
 @pytest.mark.parametrize(
     ("name", "words"),
     [("GST_NO", ["guest", "number"]), ("RSV_HDR", ["reservation", "header"]), ("SEA_VW_FLG", ["sea", "view", "flag"]),
-     ("CUSTNO", ["customer", "number"]), ("ptntnm", ["patient", "name"]), ("OrdDt", ["order", "date"])],
+     ("CUSTNO", ["customer", "number"]), ("ptntnm", ["patient", "name"]), ("OrdDt", ["order", "date"]),
+     ("living_area_sqm", ["living", "area", "m2"]), ("genres", ["genres"]), ("put_up_on", ["put", "up", "on"])],
 )  # fmt: skip
 def test_names_of_old_systems(name: str, words: list[str]) -> None:
     assert words_of(name) == words
@@ -47,3 +50,13 @@ def test_what_codes_a_type_is_not_said() -> None:
     assert plain_words(["bed", "count"], "number") == ["beds"]
     assert plain_words(["sea", "view", "flag"], "flag") == ["sea", "view"]
     assert plain_words(["amount"], "money") == ["amount"]
+
+
+@pytest.mark.parametrize(
+    ("several", "one"),
+    [("cinemas", "cinema"), ("saunas", "sauna"), ("menus", "menu"), ("taxis", "taxi"), ("areas", "area"),
+     ("sizes", "size"), ("prizes", "prize"), ("gas", "gas"), ("bus", "bus"), ("buses", "bus"), ("basis", "basis"),
+     ("status", "status"), ("canvas", "canvas"), ("address", "address"), ("boxes", "box")],
+)  # fmt: skip
+def test_one_of_several(several: str, one: str) -> None:
+    assert singular_of(several) == one
