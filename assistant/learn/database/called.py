@@ -98,9 +98,8 @@ def _add(found: dict[tuple[str, ...], list[str]], phrase: str, place: str) -> No
 
 
 def _words(text: str) -> list[str]:
-    """Its words in the singular; a gas is a ga here, as areas are an area."""
-    found = [singular_of(word) for word in _WORD.findall(text.casefold())]
-    return [word[:-1] if word.endswith("as") else word for word in found]
+    """Its words in the singular."""
+    return [singular_of(word) for word in _WORD.findall(text.casefold())]
 
 
 def _phrases(column: ColumnFacts) -> Iterator[str]:

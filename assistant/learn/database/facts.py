@@ -278,7 +278,7 @@ def _column_facts(
         phrases = tuple(f"amount {one}" if sort == "money" and one.split()[0] in _DONE else one
                         for one in phrases if one in note.names)  # fmt: skip
         phrases += tuple(other for one in phrases for other in others_for(one) if not said.get(other, 0))
-    elif words == [unit] or (len(words) == 1 and words[0] in _TIMES):  # minutes: how long
+    elif len(words) == 1 and words[0] in _TIMES:  # minutes: how long
         sort, unit = "number", words[0]
         phrases = tuple(one for one in ("duration", "length", words[0]) if not said.get(one, 0) or one == words[0])
     elif words != whole and sort not in ("flag", "count") and words != table_words:

@@ -62,6 +62,7 @@ def test_values_and_numbers_are_those_of_the_table(shop: Database) -> None:
     colours = [one for one in found if "CLR = '" in one.sql]
     assert colours and all(one.sql.split("CLR = '")[1].split("'")[0] in ("teal", "ochre", "mauve") for one in colours)
     compared = [one for one in found if "WGHT_KG > " in one.sql and "SELECT AVG" not in one.sql]
+    assert compared
     for one in compared:
         number = one.sql.split("WGHT_KG > ")[1].split()[0]
         assert number in one.question and 0.5 <= float(number) <= 30
