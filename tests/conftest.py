@@ -62,6 +62,30 @@ _NEEDS = {
 _LEFT_OUT_IN_CI = {"vulkan"}  # no error there: the build of CI is for the processor
 
 
+_LEFT_OUT = pytest.StashKey[list[str]]()
+
+
+def _left_out(config: pytest.Config) -> list[str]:
+    return config.stash.setdefault(_LEFT_OUT, [])
+
+
+def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
+    for line in dict.fromkeys(_left_out(config)):
+        terminalreporter.write_line(line, yellow=True)
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """A process that shares the tests with others tells the one that reports."""
+    told = getattr(session.config, "workeroutput", None)
+    if told is not None:
+        told["left_out"] = _left_out(session.config)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any, error: object) -> None:
+    _left_out(node.config).extend(getattr(node, "workeroutput", {}).get("left_out", ()))
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Deselect what this machine cannot run, with one printed line; in CI that is an error instead."""
     for marker, (need, probe) in _NEEDS.items():
@@ -71,7 +95,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         line = f"{len(concerned)} tests left out: this machine lacks {need}"
         if os.environ.get("CI") == "true" and marker not in _LEFT_OUT_IN_CI:
             raise pytest.UsageError(line)
-        print(line)
+        _left_out(config).append(line)
         config.hook.pytest_deselected(items=concerned)
         items[:] = [item for item in items if item not in concerned]
 

@@ -57,7 +57,7 @@ class Context:
         if embeddings:
             params.embeddings = True
             params.pooling_type = POOLING[pooling]
-        model.lib.log.clear()
+        model.lib.listen()
         self.handle = c.llama_init_from_model(model.handle, params)
         if not self.handle:
             raise load_error(model.lib, model.path, f"make a context of {n_ctx} tokens for")

@@ -75,9 +75,14 @@ class Library:
         self.c = _import_bindings()
         self.log: deque[tuple[int, str]] = deque(maxlen=50)
         self._log_callback = self.c.llama_log_callback(self._on_log)  # kept: the C side holds only its address
-        self.c.llama_log_set(self._log_callback, None)
+        self.listen()
         self.c.llama_backend_init()
         self.can_offload = bool(self.c.llama_supports_gpu_offload())
+
+    def listen(self) -> None:
+        """Take llama.cpp's log, from here on: there is one for the process, and others in it may have taken it."""
+        self.c.llama_log_set(self._log_callback, None)
+        self.log.clear()
 
     def _on_log(self, level: int, text: bytes | None, _data: object) -> None:
         if text is None or level == _LOG_DEBUG:
@@ -134,7 +139,7 @@ class Model:
                 return True
 
             params.progress_callback = c.llama_progress_callback(progress)
-        self.lib.log.clear()
+        self.lib.listen()
         self.handle = c.llama_model_load_from_file(os.fsencode(path), params)
         if not self.handle:
             raise load_error(self.lib, path, "open the model")
@@ -215,7 +220,7 @@ class Model:
 
     def load_adapter(self, path: Path) -> int:
         """The handle of a LoRA adapter; valid until `free_adapter`. Raises `Error(kind="bad-adapter")`."""
-        self.lib.log.clear()
+        self.lib.listen()
         handle = self.c.llama_adapter_lora_init(self.handle, os.fsencode(path))
         if not handle:
             raise Error(

@@ -1,8 +1,10 @@
 """Many models and other work under one budget: plans, cards, parked conversations, and memory that jobs ask for."""
 
+import subprocess
+import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +47,14 @@ def idle(h: InProcessHost) -> None:
     for link in h._idle:
         link.close()
     wait_until(lambda: not any(engine.in_use for engine in h.status().engines))
+
+
+@pytest.fixture
+def pid() -> Iterator[int]:
+    """Of a small process that memory is lent to: this one may hold more than what is asked for by now."""
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as process:
+        yield process.pid
+        process.kill()
 
 
 def test_three_models_in_a_budget_for_two(host: Host, model: Model) -> None:
@@ -139,25 +149,25 @@ def test_the_speed_of_the_last_answer_is_known(host: Host, model: Model) -> None
     wait_until(lambda: h.status().engines[0].decode_per_s == 42.5)
 
 
-def test_other_work_gets_memory_and_idle_models_go_for_it(host: Host, model: Model) -> None:
+def test_other_work_gets_memory_and_idle_models_go_for_it(host: Host, model: Model, pid: int) -> None:
     h = host(memory__budget_mib=2000)
     h.open_engine(model("need=1500")).close()
     idle(h)
-    with h.memory("Whisper", 1000 * MIB):
+    with h.memory("Whisper", 1000 * MIB, pid=pid):
         assert not h.status().engines
         with pytest.raises(Error, match="Held by: Whisper 1000 MiB"):
             h.open_engine(model("need=1500"))
     h.open_engine(model("need=1500")).close()
 
 
-def test_other_work_waits_for_what_is_in_use(host: Host, model: Model) -> None:
+def test_other_work_waits_for_what_is_in_use(host: Host, model: Model, pid: int) -> None:
     h = host(memory__budget_mib=2000)
     engine = h.open_engine(model("need=1500 reports"))
     reasons: list[str] = []
     granted = threading.Event()
 
     def work() -> None:
-        with h.memory("CLIP", 1000 * MIB, on_wait=reasons.append):
+        with h.memory("CLIP", 1000 * MIB, pid=pid, on_wait=reasons.append):
             granted.set()
 
     busy = threading.Thread(target=ask, args=(engine, "sleep=1"))
@@ -201,12 +211,12 @@ def test_use_is_told_when_it_begins_and_when_it_ends(host: Host, model: Model) -
     wait_until(lambda: told == [True, False, True, False])
 
 
-def test_waiting_for_memory_can_be_stopped(host: Host, model: Model) -> None:
+def test_waiting_for_memory_can_be_stopped(host: Host, model: Model, pid: int) -> None:
     h = host(memory__budget_mib=2000)
     h.open_engine(model("need=1500"))
     stop = Stop()
     threading.Timer(0.3, stop.set).start()
-    with pytest.raises(Error) as caught, h.memory("CLIP", 1000 * MIB, stop=stop):
+    with pytest.raises(Error) as caught, h.memory("CLIP", 1000 * MIB, pid=pid, stop=stop):
         pass
     assert caught.value.kind == "stopped"
 
@@ -219,9 +229,9 @@ def test_what_can_never_be_had_is_refused_at_once(host: Host) -> None:
     assert "raise memory.budget_mib" in caught.value.hint
 
 
-def test_a_front_that_vanishes_gives_its_memory_back(host: Host, model: Model) -> None:
+def test_a_front_that_vanishes_gives_its_memory_back(host: Host, model: Model, pid: int) -> None:
     h = host(memory__budget_mib=2000)
-    lent: Any = h.memory("Whisper", 1500 * MIB)
+    lent: Any = h.memory("Whisper", 1500 * MIB, pid=pid)
     lent.__enter__()
     assert h.plan(model("need=1000")).free_bytes == 500 * MIB
     lent.__exit__(None, None, None)

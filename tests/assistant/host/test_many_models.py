@@ -16,7 +16,7 @@ NAMES = ("one", "two", "three")
 
 
 def test_three_models_in_a_budget_for_two(
-    gguf_builder: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, processes: Callable[[], dict[int, str]]
+    gguf_builder: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, wait_gone: Callable[[float], dict[int, str]]
 ) -> None:
     with open_app(host="in-process", overrides={"engine.context": 256, "engine.kv_ram_mib": 0}) as app:
         for seed, name in enumerate(NAMES):
@@ -39,7 +39,7 @@ def test_three_models_in_a_budget_for_two(
         expected = [["one"], ["one", "two"], ["two", "three"], ["three", "one"], ["one", "two"], ["two", "three"]]
         assert left == expected, "the one unused for longest goes"
         assert len(workers) == 6
-    assert not processes()
+    assert not wait_gone(6)
     assert not [pid for pid in workers if Path(f"/proc/{pid}").exists() and _is_child(pid)]
 
 
