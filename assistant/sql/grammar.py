@@ -22,7 +22,7 @@ from msgspec import Struct
 from rushlight.assistant.engine.request import Grammar
 from rushlight.assistant.sql.cues import MONTHS, Cues, cues_of
 from rushlight.assistant.sql.linking import Linked
-from rushlight.assistant.sql.trees import Node, Tree, join_trees, name_of, table_text
+from rushlight.assistant.sql.trees import Node, Tree, join_trees, name_of, pairs_of, table_text
 from rushlight.assistant.sql.values import Column
 
 MAX_RULES = 480  # the engine takes 500
@@ -32,6 +32,8 @@ _EQUAL = '(" = " | " <> ")'
 _IS = '" = "'
 _MOST_KINDS = 6  # columns by which rows are of one kind
 _MOST_PAIRS = 24  # columns of several tables that are held against each other
+_MOST_ALIKE = 16  # pairs of texts that are called alike
+_PARTS = re.compile(r"[A-Z]?[a-z]+|[A-Z]+|\d+")
 _MOST_FACTORS = 6  # numbers of a tree whose pairs are written out
 # Rare forms stand in the grammar only where the question has a word for them: a small model would take any.
 _SHARE_WORDS = ("share", "percent", "percentage", "ratio", "proportion", "rate", "%")
@@ -54,6 +56,20 @@ _RUNNING_WORDS = ("running", "cumulative", "accumulated")
 _MONTHS = tuple(name for names in MONTHS for name in names)
 _NUMBER_WORDS = ("two", "three", "four", "five", "ten")
 _LIMIT_WORDS = ("first", "last", "top", "most", "least", "best", "worst", "only", "which", *_NUMBER_WORDS)
+_AVERAGE_WORDS = ("average", "mean", "usually", "typically", "typical", "usual")
+_SAME_WORDS = (
+    "same",
+    "own",
+    "different",
+    "differ",
+    "differs",
+    "other",
+    "another",
+    "equal",
+    "equals",
+    "match",
+    "matches",
+)
 _BEFORE_WORDS = ("before", "previous", "change", "growth")
 _HOUR_WORDS = (
     *("hour", "clock", "am", "pm", "noon", "midday", "midnight"),
@@ -66,7 +82,7 @@ _DAY_WORDS = ("day", "daily", "date")
 # Where a question has none of these, its grammar holds the usual forms alone.
 RARE_WORDS: frozenset[str] = frozenset().union(
     _SHARE_WORDS, _SPAN_WORDS, _RANK_WORDS, _RUNNING_WORDS, _LIMIT_WORDS, _BEFORE_WORDS,
-    _HOUR_WORDS, _FULL_HOURS, _WEEK_WORDS, _DAY_WORDS,
+    _HOUR_WORDS, _FULL_HOURS, _WEEK_WORDS, _DAY_WORDS, _AVERAGE_WORDS, _SAME_WORDS,
 )  # fmt: skip
 _MONTH_DAY = "(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])"
 _YEARS_ENDS = "(01-01|12-31)"
@@ -134,6 +150,7 @@ class _Writer:
         self._cues = cues_of(linked)
         self._numbers = _numbers(linked.numbers, self._cues)
         self._trees = trees
+        self._pairs = pairs_of(linked) if self._cues.there and self._cues.negates else []
         self._said: set[tuple[str, str]] = set()  # columns of which something is said alone
         self._asked: set[tuple[str, str]] = set()  # the same, or with a query inside
         self._whole: set[str] = set()  # tables of which something is said
@@ -276,9 +293,9 @@ class _Writer:
                 ways += self._of_its_kind(node, column, place)
         for owner, key in self._linked.keys if self._cues.there else ():
             if key.columns == (column.name,) and owner == table.name:
-                ways.append(self._in(place, key.table, key.to_columns[0]))
+                ways += self._in(place, table.name, key.table, key.to_columns[0])
             if key.to_columns == (column.name,) and key.table == table.name:
-                ways.append(self._in(place, owner, key.columns[0]))
+                ways += self._in(place, table.name, owner, key.columns[0])
         return ways
 
     def _of_its_kind(self, node: Node, column: Column, place: str) -> list[str]:
@@ -289,12 +306,30 @@ class _Writer:
         same = _any(_text(f"{mean}{name_of(one.name)} = {_place(node.alias, one)})") for one in shared[:_MOST_KINDS])
         return [f'{_text(place)} (" < " | " > ") "(SELECT " "AVG" ({same})'] if same else []
 
-    def _in(self, place: str, table: str, column: str) -> str:
+    def _in(self, place: str, outer: str, table: str, column: str) -> list[str]:
+        """Rows that are, or are not, among those of another table; not among those that belong to a third one."""
         found = self._linked.table(table)
         if found is None:
-            return ""
-        inner = f"SELECT {name_of(table)}.{name_of(column)} FROM {table_text(self._linked, found)}"
-        return f'{_text(place)} {self._maybe_not(" IN (")} {_text(inner)} {self._where(table)} ")"'
+            return []
+        item = f"SELECT {name_of(table)}.{name_of(column)} FROM "
+        inner, far = _text(item + table_text(self._linked, found)), list[str]()
+        ways = [f'{_text(place)} {self._maybe_not(" IN (")} {inner} {self._where(table)} ")"']
+        for pair in self._pairs:
+            first, second = (node.table for node in pair.nodes)
+            if table not in (first.name, second.name) or outer in (first.name, second.name):
+                continue
+            said = [f"s_{self._tables[one.name]}" for one in (first, second) if one.name in self._whole]
+            where = f'" WHERE " ({_any(said)}) (" AND " ({_any(said)}))?' if said else ""
+            if not where:
+                continue
+            if table == first.name:
+                far.append(f"{_text(f' JOIN {pair.joins[0]}')} {where}")
+            else:
+                whole = f"{item}{table_text(self._linked, first)} JOIN {pair.joins[0]}"
+                ways.append(f'{_text(place)} " NOT IN (" {_text(whole)} {where} ")"')
+        if far:
+            ways.append(f'{_text(place)} " NOT IN (" {inner} ({_any(far)}) ")"')
+        return ways
 
     def _where(self, table: str) -> str:
         return f"(w_{self._tables[table]})?" if table in self._whole else ""
@@ -328,8 +363,10 @@ class _Writer:
         least = f"c{k}"
         if self._cues.strict:  # the least of a name or of a row's number says nothing
             least = " | ".join([*([f"n{k}"] if numbers else []), *([f"d{k}"] if dates else [])])
+        keys = _any(map(_text, places["key"])) if self._linked.says(*_AVERAGE_WORDS) else ""
+        each = f'(" * 1.0 / COUNT(DISTINCT " ({keys}) ")")?' if keys else ""  # how many, or how much, for each of them
         aggregates = [
-            '"COUNT(*)"',
+            f'"COUNT(*)" {each}',
             f'"COUNT(" ("DISTINCT ")? c{k} ")"',
             f'("MIN(" | "MAX(") ({least}) ")"' if least else "",
         ]
@@ -350,17 +387,19 @@ class _Writer:
             lines.append(f"d{k}: " + _any(_text(place) for place in dates))
         if values:
             aggregates.append(f'("SUM(" | "AVG(") x{k} ")"')
+            if each:
+                aggregates.append(f'"SUM(" x{k} ")" {each.removesuffix("?")}')
             if self._cues.rounds:
                 aggregates.append(f'"ROUND(" ("SUM(" | "AVG(") x{k} "), " ("0" | "1" | "2") ")"')
             lines.append(f"x{k}: " + _any(values))
         return [*lines, f"g{k}: " + _any(groups), f"a{k}: " + _any(aggregates)]
 
     def _across(self, tree: Tree) -> list[str]:
-        """A day, or a number, against one of another table."""
-        if not self._cues.strict or not self._cues.compares:
+        """A day, or a number, against one of another table; a text against one that is called alike there."""
+        if not self._cues.strict:
             return []
-        found = []
-        for kind in ("date", "number"):
+        found = self._alike(tree) if self._linked.says(*_SAME_WORDS) else []
+        for kind in ("date", "number") if self._cues.compares else ():
             places = [
                 (node.alias, _place(node.alias, column))
                 for node in tree.nodes for column in node.table.columns if self._kind(node, column) == kind
@@ -369,6 +408,19 @@ class _Writer:
             if len(pairs) <= _MOST_PAIRS:
                 found += [f'{_text(one)} (" < " | " > ") {_text(other)}' for one, other in pairs]
         return found
+
+    def _alike(self, tree: Tree) -> list[str]:
+        """The city of a patient and the city of the hospital."""
+        places = [
+            (node.alias, _place(node.alias, column), _PARTS.findall(column.name)[-1:])
+            for node in tree.nodes for column in node.table.columns if self._kind(node, column) == "text"
+        ]  # fmt: skip
+        pairs = [
+            (one, other)
+            for alias, one, last in places for there, other, end in places
+            if alias != there and [part.lower() for part in last] == [part.lower() for part in end]
+        ]  # fmt: skip
+        return [f"{_text(one)} {_EQUAL} {_text(other)}" for one, other in pairs[:_MOST_ALIKE]]
 
     def _query_rules(self, k: int, source: str, *, has_predicates: bool, by_row: str) -> list[str]:
         """Aggregates order groups only: without GROUP BY they would be misused where no other one stands.

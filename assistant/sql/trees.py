@@ -78,6 +78,18 @@ def join_trees(linked: Linked) -> list[Tree]:
     return next((trees for one in wanted if (trees := _kept(layers, one))), [])
 
 
+def pairs_of(linked: Linked) -> list[Tree]:
+    """Two tables each, joined by one key, under their own names; whatever must be there."""
+    tables = {table.name: table for table in linked.tables}
+    found: dict[tuple[frozenset[str], frozenset[tuple[str, tuple[str, ...]]]], Tree] = {}
+    for table in linked.tables:
+        for owner, key in linked.keys:
+            for made in _grow(linked, Tree((Node(table.name, table),), ()), tables[owner], key, tables[key.table]):
+                if all(node.alias == node.table.name for node in made.nodes):
+                    found.setdefault((frozenset(node.alias for node in made.nodes), made.used), made)
+    return list(found.values())
+
+
 def _kept(layers: list[list[Tree]], must: frozenset[str]) -> list[Tree]:
     """The first trees of each layer, as many as there is room for."""
     trees: list[Tree] = []

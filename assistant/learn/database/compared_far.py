@@ -1,5 +1,5 @@
-"""Questions that hold a row against others: a day against one of the row it belongs to, a figure against the mean of
-its kind."""
+"""Questions that hold a row against others: a day or a text against one of the row it belongs to, a figure against the
+mean of its kind."""
 
 from typing import Final
 
@@ -7,9 +7,10 @@ from rushlight.assistant.learn.database.asked import Asked, Joins, label_of, sel
 from rushlight.assistant.learn.database.chance import Chance
 from rushlight.assistant.learn.database.events import Event
 from rushlight.assistant.learn.database.facts import ColumnFacts, Facts, TableFacts
-from rushlight.assistant.learn.database.names import with_article
+from rushlight.assistant.learn.database.names import with_article, words_of
 from rushlight.assistant.learn.database.number_conditions import comparatives, verb_of
 from rushlight.assistant.learn.database.paths import joined, tables_of, ways_from
+from rushlight.assistant.learn.database.relations import is_place, prepositions
 from rushlight.assistant.learn.database.rows_asked import NUMBERS, how_many
 from rushlight.assistant.learn.database.saying import Rows, called
 from rushlight.assistant.sql.trees import name_of
@@ -45,6 +46,39 @@ def compared_far(facts: Facts, table: TableFacts, joins: Joins, chance: Chance) 
             question = f"How many {rows.many} {chance.pick(told)}?"
         return Asked(question, select(["COUNT(*)"], source, where), "compared", tables_of(way))
     forms = [f"List the {rows.many} {one}." for one in said] + [f"Which {rows.many} {one}?" for one in told] * 3
+    return Asked(chance.pick(forms), select(labels, source, where), "compared", tables_of(way))
+
+
+def alike_far(facts: Facts, table: TableFacts, joins: Joins, chance: Chance) -> Asked | None:
+    """Rows with the same text as what they belong to, or another: patients of the city of their hospital."""
+    found = [
+        (way, mine, theirs)
+        for way in ways_from(facts, table) if not way.is_many and way.end.name != table.name and len(way.links) < 3
+        for mine in table.of("group", "text") for theirs in way.end.of("group", "text")
+        if words_of(mine.column.name)[-1] == words_of(theirs.column.name)[-1] and set(mine.values) & set(theirs.values)
+    ]  # fmt: skip
+    if not found or table.is_link:
+        return None
+    way, mine, theirs = chance.pick(found)
+    source, rows, labels = joined(joins, [way]), called(table, chance), label_of(table)
+    if not source:
+        return None
+    same, a, b, noun = chance.coin(0.65), chance.first(mine.phrases), chance.first(theirs.phrases), way.noun
+    if same:
+        said = [f"with the same {a} as their {noun}", f"whose {a} is the same as the {b} of their {noun}",
+                f"whose {a} is the {b} of their own {noun}", f"that have the same {a} as the {noun}"]  # fmt: skip
+    else:
+        said = [f"with another {a} than their {noun}", f"whose {a} is not the same as the {b} of their {noun}",
+                f"whose {a} differs from that of their {noun}", f"with a different {a} than the {noun}"]  # fmt: skip
+    if is_place(mine) and prepositions(mine):
+        little = chance.pick(prepositions(mine))
+        said += [f"{little} the same {a} as their {noun}" if same else f"not {little} the same {a} as their {noun}"] * 3
+    where, after = [f"{mine.place} {'=' if same else '<>'} {theirs.place}"], chance.pick(said)
+    if not labels or chance.coin(0.55):
+        question = how_many(Rows(f"{rows.one} {after}", f"{rows.many} {after}"), (), chance)
+        return Asked(question, select(["COUNT(*)"], source, where), "compared", tables_of(way))
+    forms = [f"List the {rows.many} {after}.", f"Show all {rows.many} {after}."]
+    forms += [f"Which {rows.many} {verbal(after)}?"] * 3 if verbal(after) else []
     return Asked(chance.pick(forms), select(labels, source, where), "compared", tables_of(way))
 
 

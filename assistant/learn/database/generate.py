@@ -19,8 +19,9 @@ from rushlight.assistant.learn.database import several_tables as several
 from rushlight.assistant.learn.database import special_asked as special
 from rushlight.assistant.learn.database.asked import Asked, Joins
 from rushlight.assistant.learn.database.chance import Chance
-from rushlight.assistant.learn.database.compared_far import against_kind, compared_far
+from rushlight.assistant.learn.database.compared_far import against_kind, alike_far, compared_far
 from rushlight.assistant.learn.database.facts import Facts, TableFacts, read_facts
+from rushlight.assistant.learn.database.per_each import per_each
 from rushlight.assistant.learn.database.polish import polished
 from rushlight.assistant.learn.database.trial import trouble_of
 from rushlight.assistant.learn.database.values_far import values_far
@@ -43,7 +44,7 @@ _FAR_MAKERS: Final[tuple[tuple[FarMaker, float], ...]] = (
     (several.lookup_far, 1.2), (several.with_far, 0.6), (several.amount_far, 1.0), (several.extreme_far, 0.6),
     (owners.owned, 1.7), (owners.holder, 0.35), (owners.without, 1.2), (groups_far.grouped_far, 2.6),
     (groups_far.ranked_far, 0.25), (groups_far.different_far, 0.3), (values_far, 0.8),
-    (compared_far, 0.3), (against_kind, 0.35),
+    (compared_far, 0.3), (against_kind, 0.35), (alike_far, 0.15), (per_each, 0.35),
 )  # fmt: skip
 _ONE_TABLE: Final = 0.58  # of all questions
 _VAIN: Final = 40  # times that a kind is tried for each question that came of it; then the tables know none

@@ -10,10 +10,10 @@ from rushlight.assistant.learn.database.figures_asked import aggregate
 from rushlight.assistant.learn.database.groups_asked import figure_words
 from rushlight.assistant.learn.database.lookups import name_of_row
 from rushlight.assistant.learn.database.names import plural_of
-from rushlight.assistant.learn.database.paths import Way, joined, tables_of
+from rushlight.assistant.learn.database.paths import Way, far_condition, joined, tables_of, ways_from
 from rushlight.assistant.learn.database.relations import DID, act_of, done_alone, done_to, is_buyer
 from rushlight.assistant.learn.database.rows_asked import NUMBERS, conditions, how_many
-from rushlight.assistant.learn.database.saying import Rows, called, called_late, said_late
+from rushlight.assistant.learn.database.saying import Condition, Rows, called, called_late, said_late
 from rushlight.assistant.learn.database.several_tables import a_or_an, way_of
 from rushlight.assistant.learn.database.synonyms import thing_of
 from rushlight.assistant.sql.grammar import literal
@@ -139,10 +139,17 @@ def without(facts: Facts, table: TableFacts, joins: Joins, chance: Chance) -> As
     if chance.coin(0.3) and len(link.key.columns) == 1:
         one = any_condition(other, chance, only=("group", "date", "flag", "money", "number", "year"))
         made = [one] if one is not None and one.sql.count(" AND ") == 0 else []
-    rows, yes = called(other, chance, made), chance.coin(0.28)
+    inner, third = joins.source(other.name), ""
+    behind = _behind(facts, table, other, link, chance) if not made and chance.coin(0.3) else None
+    if behind is not None:
+        (way, condition), made = behind, [behind[1]]
+        inner, third = joined(joins, [way]), way.end.name
+    rows, yes = called(other, chance, made), chance.coin(0.28) and not third
     far = _across(facts, other, link, chance) if other.is_link and not made else ""
     if far:
         rows = Rows(far, plural_of(far), rows.sql)
+    elif other.is_link and third:
+        rows = Rows(condition.after, condition.after, rows.sql)
     near = conditions(table, chance, (0.8, 0.2))
     owner = called(table, chance, near)
     said, asked = _sayings(table, other, link, rows, owner, yes, bool(far), chance)
@@ -150,11 +157,11 @@ def without(facts: Facts, table: TableFacts, joins: Joins, chance: Chance) -> As
         asked += [f"Which {owner.many} does no {far} have?", f"Which {owner.one} does no {far} have?",
                   f"Which {owner.many} do no {rows.many} have?", f"Which {owner.many} does no {far} offer?"
                   if not table.is_person else f"Which {owner.many} does no {far} have?"]  # fmt: skip
-    where, source = _belonging(joins, table, other, link, rows.sql, yes)
-    if not source:
+    where, source = _belonging(joins, table, other, link, rows.sql, yes, inner)
+    if not source or not inner:
         return None
     where = [*owner.sql, *where]
-    tables = (table.name, other.name)
+    tables = (table.name, other.name, *((third,) if third else ()))
     if chance.coin(0.35):
         predicate, bare = verbal(said), f"{owner.one} {said}"
         question = how_many(Rows(bare, f"{owner.many} {said}"), (), chance)
@@ -167,6 +174,26 @@ def without(facts: Facts, table: TableFacts, joins: Joins, chance: Chance) -> As
         forms += [f"Which {owner.many} {verbal(said)}?"] * 6
     forms += asked * 3
     return Asked(chance.pick(forms), select(labels, source, where), "without", tables)
+
+
+def _behind(
+    facts: Facts, table: TableFacts, other: TableFacts, link: Link, chance: Chance
+) -> tuple[Way, Condition] | None:
+    """What the rows belong to as well, and what is said of that: no visits to the doctor Ek, no film of that genre."""
+    ways = [
+        one for one in ways_from(facts, other)
+        if len(one.links) == 1 and not one.is_many and not one.role and one.end.name not in (table.name, other.name)
+    ]  # fmt: skip
+    if not ways or len(link.key.columns) > 1:
+        return None
+    way = chance.pick(ways)
+    if other.is_link:
+        named = name_of_row(way.end, chance)
+        if named is None:
+            return None
+        return way, Condition(" AND ".join(named[1]), f"{way.end.nouns[0].one} {named[0]}", names_one=True)
+    condition = far_condition(way, chance)
+    return (way, condition) if condition is not None and condition.sql.count(" AND ") < 2 else None
 
 
 def _sayings(
@@ -212,8 +239,9 @@ def _across(facts: Facts, middle: TableFacts, link: Link, chance: Chance) -> str
 
 
 def _belonging(
-    joins: Joins, table: TableFacts, other: TableFacts, link: Link, conditions_: tuple[str, ...], yes: bool
-) -> tuple[list[str], str]:
+    joins: Joins, table: TableFacts, other: TableFacts, link: Link, conditions_: tuple[str, ...], yes: bool,
+    inner_source: str,
+) -> tuple[list[str], str]:  # fmt: skip
     """IN (SELECT ...) along a key of one column; of several columns a join that found nothing."""
     if len(link.key.columns) == 1:
         place = f"{name_of(table.name)}.{name_of(link.key.to_columns[0])}"
@@ -223,7 +251,7 @@ def _belonging(
             inner.insert(0, f"{own} IS NOT NULL")
         where = f" WHERE {' AND '.join(inner)}" if inner else ""
         word = "IN" if yes else "NOT IN"
-        return [f"{place} {word} (SELECT {own} {joins.source(other.name)}{where})"], joins.source(table.name)
+        return [f"{place} {word} (SELECT {own} {inner_source}{where})"], joins.source(table.name)
     if yes or conditions_:
         return [], ""
     source = joins.joined([(other.name, link)], table.name, left=True)

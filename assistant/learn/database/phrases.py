@@ -80,6 +80,8 @@ def phrases_of(
             if not usual and happens not in _DAYS.values() and event_of([happens]) is not None:
                 done = f"date {happens}" if happens.endswith(("ed", "ld", "nt", "en")) else f"{happens} date"
                 phrase, more = ("date", ()) if is_only else (done, ())
+                if is_only and end == "date":  # hire_date
+                    phrase, more = done, ("date",)
     if sort == "year" and (len(words) > 1 or "year" not in words):
         kept = [word for word in words if word != "year"]
         rest = " ".join(kept[:-1] if len(kept) > 1 and kept[-1] in ("in", "on", "at") else kept)  # built_in
