@@ -15,7 +15,7 @@ def test_without_a_host_nothing_is_started(rushlight: Any) -> None:
     assert json.loads(rushlight("host", "status", "--json").stdout) == {"running": False}
     done = rushlight("host", "stop")
     assert (done.returncode, done.stdout) == (0, "No host is running.\n")
-    assert json.loads(rushlight("host", "stop", "--json").stdout) == {"stopped": False}
+    assert json.loads(rushlight("host", "stop", "--json").stdout) == {"stopped": False, "unfinished_jobs": []}
 
 
 @pytest.mark.model

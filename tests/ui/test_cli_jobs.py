@@ -51,6 +51,15 @@ def copying(cli: Any, large: Path) -> str:
     return job_id
 
 
+def test_the_end_of_the_host_is_not_that_of_its_jobs(cli: Any, copying: str) -> None:
+    code, out, _err = cli("host", "stop")
+    assert code == 0 and out.startswith("The host has ended.\n1 job is not done: it goes on when Rushlight is used")
+    assert out.splitlines()[-1] == f"To end one for good: rushlight jobs cancel {copying[-6:]}"
+    assert shown(cli, copying)["state"] in ("waiting", "running"), "whoever looks has it go on"
+    assert json.loads(cli("host", "stop", "--json")[1]) == {"stopped": True, "unfinished_jobs": [copying[-6:]]}
+    cli("jobs", "cancel", copying)
+
+
 def shown(cli: Any, name: str) -> dict[str, Any]:
     found: dict[str, Any] = json.loads(cli("jobs", "show", name, "--json")[1])
     return found

@@ -73,14 +73,34 @@ def status(as_json: bool) -> int:
 @click.option("--json", "as_json", is_flag=True, help=text("Print JSON."))
 def stop(as_json: bool) -> int:
     client = running_host()
+    unfinished: list[str] = []
     if client is not None:
+        unfinished = _unfinished_jobs()
         with client:
             client.shutdown()
     if as_json:
-        print_json({"stopped": client is not None})
-    else:
-        say(text("The host has ended.") if client is not None else text("No host is running."))
+        print_json({"stopped": client is not None, "unfinished_jobs": unfinished})
+        return 0
+    say(text("The host has ended.") if client is not None else text("No host is running."))
+    if unfinished:
+        say(plural("{count} job is not done: it goes on when Rushlight is used again, at once where it is followed.",
+                   "{count} jobs are not done: they go on when Rushlight is used again, at once where one is followed.",
+                   len(unfinished)))  # fmt: skip
+        say(text("To end one for good: rushlight jobs cancel {id}", id=unfinished[0]))
     return 0
+
+
+def _unfinished_jobs() -> list[str]:
+    """Their ids, in short; none where nobody can look."""
+    from rushlight.assistant.app import open_app
+    from rushlight.assistant.jobs.job import ACTIVE
+    from rushlight.ui.cli.chat_views import short_id
+
+    try:
+        with open_app() as app:
+            return [short_id(one.id) for one in app.jobs.list(states=ACTIVE)]
+    except Error:
+        return []
 
 
 def running_host() -> "HostClient | None":
