@@ -1,9 +1,13 @@
 """How large the steps are over a training, and which examples each step learns from. Both follow from numbers alone."""
 
 import math
-from typing import Literal
+from functools import lru_cache
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 
 def rate_at(
@@ -25,16 +29,37 @@ def n_steps_of(n_examples: int, batch: int, epochs: float, most: int) -> int:
     return min(steps, most) if most else steps
 
 
-def examples_at(step: int, n_examples: int, batch: int, seed: int) -> list[int]:
-    """The examples of a step: each epoch in an order of its own, one epoch after the other without a gap."""
+def examples_at(
+    step: int, n_examples: int, batch: int, seed: int, groups: tuple[int, ...] = ()
+) -> list[int]:  # fmt: skip
+    """The examples of a step: each epoch in an order of its own, one epoch after the other without a gap. With the
+    group of each example, a step takes those of one group, as far as they fill it."""
     batch = min(batch, n_examples)
     first = step * batch
     found: list[int] = []
     for epoch in range(first // n_examples, (first + batch - 1) // n_examples + 1):
-        order = np.random.default_rng([seed, epoch]).permutation(n_examples)
+        order = _order_of(epoch, n_examples, batch, seed, groups)
         start, stop = first - epoch * n_examples, first + batch - epoch * n_examples
         found += [int(one) for one in order[max(0, start) : min(n_examples, stop)]]
     return found
+
+
+@lru_cache(maxsize=2)
+def _order_of(epoch: int, n_examples: int, batch: int, seed: int, groups: tuple[int, ...]) -> "NDArray[np.int64]":
+    chance = np.random.default_rng([seed, epoch])
+    order = chance.permutation(n_examples)
+    if not groups:
+        return order
+    own = np.asarray(groups)[order]
+    whole: list[NDArray[np.int64]] = []
+    rest: list[NDArray[np.int64]] = []
+    for group in np.unique(own):
+        members = order[own == group]
+        n_whole = len(members) // batch * batch
+        whole += list(members[:n_whole].reshape(-1, batch))
+        rest.append(members[n_whole:])
+    shuffled = [whole[at] for at in chance.permutation(len(whole))]
+    return np.concatenate([*shuffled, *rest])
 
 
 def seed_at(seed: int, step: int, row: int) -> int:

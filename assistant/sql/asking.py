@@ -25,7 +25,7 @@ from rushlight.assistant.sql.linking_taught import link_taught
 from rushlight.assistant.sql.memory import SqlMemory
 from rushlight.assistant.sql.named import held
 from rushlight.assistant.sql.plain_form import plain_form
-from rushlight.assistant.sql.prompt import FORM, SHORT_FORM, Example, sql_messages
+from rushlight.assistant.sql.prompt import FORM, TAUGHT_FORMS, Example, sql_messages
 from rushlight.assistant.sql.protocol import Profiled
 from rushlight.assistant.sql.refining import refined
 from rushlight.assistant.sql.reusing import reused
@@ -74,7 +74,7 @@ def ask_database(
     """
     started = time.monotonic()
     _check(database, question, samples)
-    linker = linker or (link_taught if form == SHORT_FORM else link)
+    linker = linker or (link_taught if form in TAUGHT_FORMS else link)
     earlier = before(thread.before() if thread is not None else (), question, database.schema, follows)
     known, about = database.known(), earlier.about(question)
     linked = linker(known, about)
@@ -102,7 +102,7 @@ def ask_database(
     grammar = None if free else sql_grammar(linked)
     holding: Grammar | None = grammar.grammar if grammar else None
     otherwise: Grammar | None = None
-    if holding is not None and form == SHORT_FORM and not earlier.turns:  # those may name what is meant no more
+    if holding is not None and form in TAUGHT_FORMS and not earlier.turns:  # those may name what is meant no more
         holding, otherwise = held(known, question, linked, holding)
     writer = Writer(app, model, options, holding, tuple(lora), stop, on_progress, otherwise)
 
@@ -113,7 +113,7 @@ def ask_database(
         shown = tuple(Example(one.question, plain_form(one.sql, database.schema)) for one in shown)
 
     def messages(failed: Sequence[tuple[str, str]]) -> tuple[Message, ...]:
-        asked = earlier.whole if form == SHORT_FORM else question  # it has no turns before the question
+        asked = earlier.whole if form in TAUGHT_FORMS else question  # it has no turns before the question
         return sql_messages(linked, asked, shown, failed, form)
 
     def write(conversation: tuple[Message, ...], seed: int | None) -> str:
@@ -121,7 +121,7 @@ def ask_database(
 
     written = write_and_run(
         database, write, messages, correct=correct, samples=samples, seconds=seconds,
-        tells=form != SHORT_FORM, again=again,
+        tells=form not in TAUGHT_FORMS, again=again,
     )  # fmt: skip
     answer = SqlAnswer(
         question,

@@ -72,6 +72,7 @@ class Linked(Struct, frozen=True):
     named: frozenset[str] = frozenset()  # tables of named columns: where they can be joined with those
     lists_all: bool = False  # the question orders rows and wants them all: "the largest first"
     one_way: bool = False  # two tables are joined in the order in which they stand, not in both
+    called: dict[str, str] = {}  # what tables and columns with abbreviated names are called: "EMP.DPT_NO" -> ...
 
     def table(self, name: str) -> Table | None:
         return next((one for one in self.tables if one.name == name), None)

@@ -51,6 +51,9 @@ def fits_whole(known: Profiled) -> bool:
 
 def link_taught(known: Profiled, question: str) -> Linked:
     """What of the database the grammar knows for this question, and the values that the question names."""
+    from rushlight.assistant.learn.database.called import names_written_out
+
+    called = names_written_out(known)
     if not fits_whole(known):
         part = link(known, question, max_tables=_PART_TABLES, max_columns=_PART_COLUMNS)
         order = {table.name: place for place, table in enumerate(known.schema.tables)}
@@ -58,7 +61,7 @@ def link_taught(known: Profiled, question: str) -> Linked:
         tables = tuple(sorted(part.tables, key=lambda table: order.get(table.name, 0)))
         return replace(
             part, must=_certain(known, question, part), tables=tables, points=points, one_way=True,
-            row_numbers=row_numbers_in(question), compared=compared_words(question),
+            row_numbers=row_numbers_in(question), compared=compared_words(question), called=called,
         )  # fmt: skip
     whole = link(known, question, whole=True, max_columns=MAX_COLUMNS)
     found = named_values(known, question)[:_MAX_FOUND]
@@ -74,7 +77,7 @@ def link_taught(known: Profiled, question: str) -> Linked:
         whole, must=_certain(known, question, whole),
         values=values, found=tuple(found), points=points, one_way=True, numbers=all_numbers(known, question),
         row_numbers=row_numbers_in(question), compared=compared_words(question),
-        direction=direction_of(question),
+        direction=direction_of(question), called=called,
     )  # fmt: skip
 
 

@@ -1,8 +1,9 @@
 """What the model reads: the tables as far as the question needs them, examples, and the question.
 
-An adapter is taught with one form, so forms are named with their version: `FORM` for any model, `SHORT_FORM` for one
-that has learned the tables and needs only the values that the question names. Names and values are strangers' text:
-they are cleaned and bounded, and the engine never reads control tokens in them.
+An adapter is taught with one form, so forms are named with their version: `FORM` for any model, `TABLES_FORM` for one
+that was taught the database, with all tables in a beginning that is the same for every question, `SHORT_FORM` for those
+that were taught before without them. Names and values are strangers' text: they are cleaned and bounded, and the engine
+never reads control tokens in them.
 """
 
 from collections.abc import Sequence
@@ -14,12 +15,14 @@ from rushlight.assistant.engine.request import Message
 from rushlight.assistant.safety.plain import plain_line
 from rushlight.assistant.sql.grammar import kind_of, literal
 from rushlight.assistant.sql.linking import Linked
-from rushlight.assistant.sql.trees import table_text
+from rushlight.assistant.sql.trees import name_of, table_text
 from rushlight.assistant.sql.values import Column, Table
 
 FORM = "sql-1"
 SHORT_FORM = "sql-short-1"
-FORMS = (FORM, SHORT_FORM)
+TABLES_FORM = "sql-tables-1"
+FORMS = (FORM, SHORT_FORM, TABLES_FORM)
+TAUGHT_FORMS = (SHORT_FORM, TABLES_FORM)  # of whoever was taught a database, and joins tables in one order
 _SAMPLES = 4
 _MAX_NOTE = 60
 _SYSTEM = (
@@ -44,7 +47,7 @@ def sql_messages(
     form: str = FORM,
 ) -> tuple[Message, ...]:
     """The conversation that ends with the question; `failed` are queries that did not do, with what was wrong. The
-    short form has no tables and no examples: who was taught with it knows them."""
+    forms of those who were taught the database have no examples, and no more than its tables."""
     if form not in FORMS:
         raise Error(
             f"There is no prompt form {form[:40]!r}; this Rushlight knows {', '.join(FORMS)}.",
@@ -52,8 +55,13 @@ def sql_messages(
             kind="no-such-form",
         )
     asked = plain_line(question)[:2_000]
-    if form == SHORT_FORM:
-        turns = [Message("system", _SHORT_SYSTEM), Message("user", "\n".join([asked, *_named(linked)]))]
+    if form in TAUGHT_FORMS:
+        system = (
+            _SHORT_SYSTEM
+            if form == SHORT_FORM
+            else "\n".join([_SHORT_SYSTEM, *(_said_table(linked, table) for table in linked.tables)])
+        )
+        turns = [Message("system", system), Message("user", "\n".join([asked, *_named(linked)]))]
     else:
         turns = [Message("system", _SYSTEM.format(tables=describe(linked)))]
         for example in examples:
@@ -82,6 +90,27 @@ def _named(linked: Linked) -> list[str]:
 def _table(linked: Linked, table: Table) -> str:
     columns = ", ".join(_column(linked, table, column) for column in table.columns)
     return plain_line(f"{table_text(linked, table)}({columns})")
+
+
+def _said_table(linked: Linked, table: Table) -> str:
+    """A table as whoever is taught it reads it: its name and columns, what they are called where that is abbreviated,
+    and what comments say."""
+    keys = {name: key.table for owner, key in linked.keys if owner == table.name for name in key.columns}
+    columns = ", ".join(
+        f"{name_of(column.name)} -> {name_of(keys[column.name])}"
+        if column.name in keys
+        else _said(name_of(column.name), linked.called.get(f"{table.name}.{column.name}", ""), column.comment)
+        for column in table.columns
+    )
+    name = _said(table_text(linked, table), linked.called.get(table.name, ""), table.comment)
+    return plain_line(f"{name}: {columns}")
+
+
+def _said(name: str, called: str, comment: str) -> str:
+    comment = comment[:_MAX_NOTE]
+    told = "" if called.casefold() in comment.casefold() else called
+    more = "; ".join(one for one in (told, comment) if one)
+    return f"{name} ({more})" if more else name
 
 
 def _column(linked: Linked, table: Table, column: Column) -> str:

@@ -148,7 +148,7 @@ def test_from_a_file_to_an_adapter_that_serves(app: App, shop: Path, trained: li
     kept = Kept(app, tmp_path / "job")
     made = taught(kept.context(), kind="database", files=[str(shop)], minutes=2, promote=True)
     assert made["passed"] and made["promoted"] and made["report"]["own"]["candidate"] == 1.0
-    assert made["scope"].startswith("sql:shop-") and made["form"] == "sql-short-1"
+    assert made["scope"].startswith("sql:shop-") and made["form"] == "sql-tables-1"
     adapter = app.registry.promoted(made["scope"])
     assert adapter is not None and adapter.name == made["adapter"]
     (use,) = app.registry.run(adapter.run_id).lessons
@@ -230,7 +230,7 @@ def test_a_database_begins_with_what_was_practised(
     made = practised(kept, examples=96)
     assert made["plan"]["n_seen"] == 96 and set(made["seconds"]) == {"examples", "plan", "train", "keep"}
     adapter = app.registry.find(made["adapter"])
-    assert (adapter.scope, adapter.state, adapter.form) == ("sql:practice", "candidate", "sql-short-1")
+    assert (adapter.scope, adapter.state, adapter.form) == ("sql:practice", "candidate", "sql-tables-1")
     with pytest.raises(Error, match="nothing that it could serve"):
         app.registry.promote(adapter.name)
     with pytest.raises(Error, match="nothing to evaluate"):
@@ -458,7 +458,7 @@ def test_a_real_model_learns_a_small_database(cli: Cli, real_model: Model, shop:
     own = made["report"]["own"]
     assert own["n_items"] == 3 and own["candidate"] >= own["base"]
     (adapter,) = json.loads(cli("registry", "list", "--json").out)
-    assert adapter["state"] == "candidate" and adapter["form"] == "sql-short-1"
+    assert adapter["state"] == "candidate" and adapter["form"] == "sql-tables-1"
 
 
 def test_without_the_extra_nothing_is_begun(app: App, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

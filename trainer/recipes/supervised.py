@@ -5,13 +5,19 @@ more than a short one, and packing changes nothing.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
-from rushlight.trainer.data.masks import Tokens
+import numpy as np
+
+from rushlight.trainer.data.masks import Ids, Tokens
 from rushlight.trainer.data.pack import make_packs
 from rushlight.trainer.recipes.recipe import Batch, Figures, LogProbs, Row, Score, Shares, Units, portions_of
 from rushlight.trainer.schedule import examples_at
+
+_BEGINNING = 64  # tokens
+_LEAST_ALIKE = 8  # examples of a group, on average
+_LEAST_SHARED = 0.4  # of all tokens: else examples meet by chance
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +28,12 @@ class Supervised:
     held_out: Sequence[Tokens] = ()
     share: bool = True
     name: str = "supervised"
+    groups: tuple[int, ...] = field(init=False, default=())  # of each example, those that begin alike; () = one alone
+
+    def __post_init__(self) -> None:
+        """As questions to one database begin: what they share is computed once in a step, if they stand in it
+        together. Where that saves little, chance alone decides which examples meet."""
+        object.__setattr__(self, "groups", _groups_of(self.examples) if self.share else ())
 
     @property
     def n_examples(self) -> int:
@@ -38,7 +50,7 @@ class Supervised:
         pass
 
     def order(self, step: int, batch: int, seed: int) -> list[int]:
-        return examples_at(step, self.n_examples, batch, seed)
+        return examples_at(step, self.n_examples, batch, seed, self.groups)
 
     def portions(self) -> list[list[int]]:
         return portions_of(self.n_held_out)
@@ -62,3 +74,26 @@ class Supervised:
 
     def figures(self, sums: Mapping[str, float]) -> Figures:
         return {}
+
+
+def _groups_of(examples: Sequence[Tokens]) -> tuple[int, ...]:
+    found: dict[bytes, list[int]] = {}
+    for at, one in enumerate(examples):
+        found.setdefault(one.ids[:_BEGINNING].tobytes(), []).append(at)
+    if not 1 < len(found) <= len(examples) // _LEAST_ALIKE:
+        return ()
+    groups, n_shared = [0] * len(examples), 0
+    for number, members in enumerate(found.values()):
+        n_shared += _n_common([examples[at].ids for at in members]) * (len(members) - 1)
+        for at in members:
+            groups[at] = number
+    return tuple(groups) if n_shared >= _LEAST_SHARED * sum(len(one.ids) for one in examples) else ()
+
+
+def _n_common(rows: Sequence[Ids]) -> int:
+    """How many tokens all of them begin with."""
+    first, n_common = rows[0], min(map(len, rows))
+    for row in rows[1:]:
+        differs = np.flatnonzero(row[:n_common] != first[:n_common])
+        n_common = int(differs[0]) if len(differs) else n_common
+    return n_common

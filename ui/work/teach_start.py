@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rushlight import Error
+from rushlight.assistant.learn.kinds.practice import PracticeLesson
 from rushlight.assistant.registry.scopes import PRACTICE
 
 if TYPE_CHECKING:
@@ -56,7 +57,11 @@ def adapter_to_go_on(app: "App", lesson: "Lesson", model: "Model") -> "Adapter":
 
 def practised(app: "App", model: "Model") -> "Adapter | None":
     """What the model has practised last; None where it never did."""
-    own = [one for one in app.registry.adapters(PRACTICE) if one.base_sha256 == model.sha256 and one.state != "retired"]
+    own = [
+        one
+        for one in app.registry.adapters(PRACTICE)
+        if one.base_sha256 == model.sha256 and one.state != "retired" and one.form == PracticeLesson.form
+    ]
     return max(own, key=lambda one: one.created_at, default=None)
 
 

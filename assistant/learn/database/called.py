@@ -11,7 +11,7 @@ from functools import lru_cache
 from typing import Final
 
 from rushlight.assistant.learn.database.facts import ColumnFacts, read_names
-from rushlight.assistant.learn.database.names import singular_of
+from rushlight.assistant.learn.database.names import is_short, singular_of
 from rushlight.assistant.sql.linking import COMMON
 from rushlight.assistant.sql.protocol import Profiled
 
@@ -52,6 +52,19 @@ def columns_named(known: Profiled, question: str) -> tuple[str, ...]:
         if len(near) == 1:
             found += near
     return tuple(dict.fromkeys(found))
+
+
+@lru_cache(maxsize=8)
+def names_written_out(known: Profiled) -> dict[str, str]:
+    """What is called otherwise than it is written, since that is abbreviated: EMP -> employee, EMP.DPT_NO -> ..."""
+    found = {}
+    for name, table in read_names(known).items():
+        if is_short(name):
+            found[name] = table.nouns[0].one
+        for column in table.columns.values():
+            if is_short(column.column.name):
+                found[f"{name}.{column.column.name}"] = column.phrase
+    return found
 
 
 def _hits(words: list[str], named: Named) -> Iterator[tuple[int, tuple[str, ...]]]:

@@ -23,7 +23,7 @@ from rushlight.assistant.sql.database import Database
 from rushlight.assistant.sql.linking_taught import link_taught
 from rushlight.assistant.sql.memory import SqlMemory, schema_hash
 from rushlight.assistant.sql.plain_form import plain_form
-from rushlight.assistant.sql.prompt import SHORT_FORM, sql_messages
+from rushlight.assistant.sql.prompt import TABLES_FORM, sql_messages
 from rushlight.assistant.sql.taught import scope_of
 from rushlight.assistant.sql.tree_form import tree_form
 
@@ -46,7 +46,7 @@ class DatabaseLesson:
     """`memory` has the accepted queries, which are added; `n` are made beside them."""
 
     name = "database"
-    form = SHORT_FORM
+    form = TABLES_FORM
     hint = "Give a database with data in it."
 
     def __init__(
@@ -113,7 +113,7 @@ class DatabaseLesson:
 
 def draft_of(database: Database, question: str, sql: str, kind: str, origin: Origin) -> Draft:
     """A question with its query, in the prompt that a model gets that was taught this database."""
-    turns = sql_messages(link_taught(database.known(), question), question, form=SHORT_FORM)
+    turns = sql_messages(link_taught(database.known(), question), question, form=TABLES_FORM)
     prompt = tuple(Turn(turn.role, turn.content) for turn in turns)
     return Draft(
         prompt=prompt, answer=sql, meaning=skeleton(sql), origins=(origin,), more={"question": question, "kind": kind}

@@ -22,7 +22,7 @@ from rushlight.assistant.learn.practice.handwritten import pairs_of, spoken
 from rushlight.assistant.registry.scopes import PRACTICE
 from rushlight.assistant.sql.database import open_database
 from rushlight.assistant.sql.memory import schema_hash
-from rushlight.assistant.sql.prompt import SHORT_FORM
+from rushlight.assistant.sql.prompt import TABLES_FORM
 
 if TYPE_CHECKING:
     from rushlight.assistant.paths import Paths
@@ -45,7 +45,7 @@ class PracticeLesson:
 
     name = "practice"
     scope = PRACTICE
-    form = SHORT_FORM
+    form = TABLES_FORM
     title = "practice"
     hint = "Give more examples."
 

@@ -225,7 +225,7 @@ def test_a_lesson_has_short_prompts_and_what_was_accepted(database: Database, tm
         database, "Whose place is the Seaside Inn in?", "SELECT h.city FROM hotel h WHERE h.name = 'Seaside Inn'"
     )
     lesson = make_lesson(book, DatabaseLesson(database, memory, n=60))
-    assert lesson.n_examples == 61 and lesson.scope.startswith("sql:hotel-") and lesson.form == "sql-short-1"
+    assert lesson.n_examples == 61 and lesson.scope.startswith("sql:hotel-") and lesson.form == "sql-tables-1"
     examples = book.examples(lesson)
     accepted = next(one for one in examples if one.draft.more["kind"] == "accepted")
     assert accepted.draft.answer == "SELECT hotel.city FROM hotel WHERE hotel.name = 'Seaside Inn'"

@@ -1,13 +1,18 @@
 """The forms of prompts: one with the tables, one for a model that has learned them."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
+import apsw
 import pytest
 
 from rushlight import Error
+from rushlight.assistant.paths import find_paths
+from rushlight.assistant.sql.database import open_database
 from rushlight.assistant.sql.linking import link
-from rushlight.assistant.sql.prompt import FORM, SHORT_FORM, Example, sql_messages
+from rushlight.assistant.sql.linking_taught import link_taught
+from rushlight.assistant.sql.prompt import FORM, SHORT_FORM, TABLES_FORM, TAUGHT_FORMS, Example, sql_messages
 
 QUESTION = "How many patients live in Oslo?"
 
@@ -25,6 +30,38 @@ def test_the_long_form_is_the_usual_one(suite_known: Callable[[str], Any]) -> No
     linked = link(suite_known("clinic"), QUESTION)
     assert sql_messages(linked, QUESTION) == sql_messages(linked, QUESTION, form=FORM)
     assert "patient(" in sql_messages(linked, QUESTION)[0].content
+
+
+def test_the_form_of_tables_says_them_all_in_words(own_home: Path, tmp_path: Path) -> None:
+    path = tmp_path / "old.db"
+    db = apsw.Connection(str(path))
+    db.execute("""
+        CREATE TABLE GST_MST ( -- guests
+            GST_ID INTEGER PRIMARY KEY,
+            GST_NM TEXT,
+            CTRY TEXT -- where they live
+        );
+        CREATE TABLE rsv (rsv_id INTEGER PRIMARY KEY, GST_ID INTEGER REFERENCES GST_MST, "order" TEXT, price REAL);
+        INSERT INTO GST_MST VALUES (1, 'Ada', 'Peru');
+    """)
+    db.close()
+    with open_database([path], find_paths()) as database:
+        known = database.known()
+    systems = []
+    for question in ("Who lives in Peru?", "How many guests?"):
+        system, asked = sql_messages(link_taught(known, question), question, form=TABLES_FORM)
+        systems.append(system.content)
+        assert asked.content.startswith(question)
+    assert systems[0] == systems[1], "the same beginning, so that it is computed once"
+    lines = systems[0].splitlines()
+    assert lines[1] == "GST_MST (guests): GST_ID (id), GST_NM (name), CTRY (country; where they live)"
+    assert lines[2] == 'rsv (reservation): rsv_id (id), GST_ID -> GST_MST, "order", price'
+
+
+def test_taught_forms_are_not_told_examples(suite_known: Callable[[str], Any]) -> None:
+    linked = link(suite_known("clinic"), QUESTION)
+    for form in TAUGHT_FORMS:
+        assert len(sql_messages(linked, QUESTION, [Example("q", "s")], form=form)) == 2
 
 
 def test_a_form_of_another_version_is_refused(suite_known: Callable[[str], Any]) -> None:
