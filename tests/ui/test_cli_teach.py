@@ -29,6 +29,7 @@ from rushlight.ui.work import teach as teach_work
 from rushlight.ui.work import train as train_work
 from rushlight.ui.work.evaluate import EvaluateArguments, evaluate_adapter
 from rushlight.ui.work.teach import KIND, TeachArguments
+from rushlight.ui.work.teach_start import practised as practised_last
 
 Cli = Callable[..., Any]
 
@@ -247,6 +248,9 @@ def test_a_database_begins_with_what_was_practised(
     assert then["steps"]["rate"] == trained[0].config["steps"]["rate"], "what is learned is new: the whole rate"
     run = app.registry.lineage(more["adapter"]).run
     assert run is not None and {one.kind for one in run.lessons} == {"database", "practice"}
+
+    assert practised_last(app, app.model()) == adapter
+    assert practised_last(app, app.model(), "sql-short-1") is None, "a lesson in another form cannot begin with it"
 
     # Another rank was told, it was not wished, or it is retired: the model begins alone.
     three = Kept(app, tmp_path / "three")

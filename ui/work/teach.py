@@ -307,7 +307,7 @@ class _Steps(KeptSteps):
             from rushlight.assistant.sql.memory import SqlMemory
 
             with open_database(lesson.source["databases"], self._app.paths) as database:
-                accepted = DatabaseLesson(database, SqlMemory(self._app.store), n=0)
+                accepted = DatabaseLesson(database, SqlMemory(self._app.store), n=0, form=lesson.form)
                 return self._book.add(lesson, accepted.drafts(watch))[0]
         return lesson
 
@@ -334,7 +334,8 @@ class _Steps(KeptSteps):
             bring(start, self._model, folder)
             start_settings(folder, given.settings)
             return start
-        found = practised(self._app, self._model) if given.practised and lesson.kind == "database" else None
+        begins = given.practised and lesson.kind == "database"
+        found = practised(self._app, self._model, lesson.form) if begins else None
         if found is None:
             return None
         bring(found, self._model, folder)

@@ -43,20 +43,20 @@ def examples_for(minutes: float, wanted: int = 0) -> int:
 
 
 class DatabaseLesson:
-    """`memory` has the accepted queries, which are added; `n` are made beside them."""
+    """`memory` has the accepted queries, which are added; `n` are made beside them. `form` is the prompt's: that of an
+    earlier lesson, where it gets more of its kind."""
 
     name = "database"
-    form = TABLES_FORM
     hint = "Give a database with data in it."
 
     def __init__(
         self, database: Database, memory: SqlMemory | None = None, *, n: int = DEFAULT_EXAMPLES, seed: int = 0,
-        borrows: bool = True,
+        borrows: bool = True, form: str = TABLES_FORM,
     ) -> None:  # fmt: skip
         if not 0 <= n <= MAX_EXAMPLES:
             raise Error(f"Up to {MAX_EXAMPLES:,} examples can be made; {n:,} were asked for.", kind="bad-request")
         self._database, self._memory, self._n, self._seed, self._borrows = database, memory, n, seed, borrows
-        self.scope = scope_of(database)
+        self.scope, self.form = scope_of(database), form
 
     @property
     def title(self) -> str:
@@ -77,7 +77,7 @@ class DatabaseLesson:
             origin = Origin("database", self._database.sources[0].name, schema)
             lent = list(self._borrowed(watch))
             for made in chain(lent, generate(self._database, self._n - len(lent), self._seed, watch)):
-                yield draft_of(self._database, made.question, made.sql, made.kind, origin)
+                yield draft_of(self._database, made.question, made.sql, made.kind, origin, self.form)
 
     def _borrowed(self, watch: Watch) -> Iterator[Asked]:
         """Questions of people to other tables that have such columns, with several values each."""
@@ -108,12 +108,14 @@ class DatabaseLesson:
                 if not (error.kind or "").startswith("sql-"):
                     raise
                 continue
-            yield draft_of(self._database, kept.question, sql, "accepted", Origin("query", kept.id))
+            yield draft_of(self._database, kept.question, sql, "accepted", Origin("query", kept.id), self.form)
 
 
-def draft_of(database: Database, question: str, sql: str, kind: str, origin: Origin) -> Draft:
+def draft_of(
+    database: Database, question: str, sql: str, kind: str, origin: Origin, form: str = TABLES_FORM
+) -> Draft:  # fmt: skip
     """A question with its query, in the prompt that a model gets that was taught this database."""
-    turns = sql_messages(link_taught(database.known(), question), question, form=TABLES_FORM)
+    turns = sql_messages(link_taught(database.known(), question), question, form=form)
     prompt = tuple(Turn(turn.role, turn.content) for turn in turns)
     return Draft(
         prompt=prompt, answer=sql, meaning=skeleton(sql), origins=(origin,), more={"question": question, "kind": kind}

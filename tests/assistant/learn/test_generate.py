@@ -28,6 +28,7 @@ from rushlight.assistant.sql.database import Database, open_database
 from rushlight.assistant.sql.grammar import sql_grammar
 from rushlight.assistant.sql.linking_taught import link_taught
 from rushlight.assistant.sql.memory import SqlMemory
+from rushlight.assistant.sql.prompt import SHORT_FORM
 from rushlight.assistant.store.database import Store
 
 SUITE = Path(__file__).resolve().parent.parent / "sql" / "suite" / "build.py"
@@ -218,7 +219,7 @@ def test_nothing_can_be_asked_of_an_empty_database(tmp_path: Path) -> None:
         list(generate(opened, 10))
 
 
-def test_a_lesson_has_short_prompts_and_what_was_accepted(database: Database, tmp_path: Path) -> None:
+def test_a_lesson_tells_the_tables_and_has_what_was_accepted(database: Database, tmp_path: Path) -> None:
     store = Store(tmp_path / "store.db")
     memory, book = SqlMemory(store), LessonBook(store)
     kept = memory.accept(
@@ -231,7 +232,11 @@ def test_a_lesson_has_short_prompts_and_what_was_accepted(database: Database, tm
     assert accepted.draft.answer == "SELECT hotel.city FROM hotel WHERE hotel.name = 'Seaside Inn'"
     assert accepted.draft.origins[0].source == kept.id and book.using("query", kept.id)[0].id == lesson.id
     assert accepted.draft.prompt[-1].content.endswith("In the question: hotel.name = 'Seaside Inn'")
-    assert all(len(one.draft.prompt) == 2 and "nightly_rate_eur" not in one.draft.prompt[0].content for one in examples)
+    assert all(len(one.draft.prompt) == 2 for one in examples)
+    (told,) = {one.draft.prompt[0].content for one in examples}
+    assert "nightly_rate_eur" in told and len(told.splitlines()) == 11, "ten tables, the same for every question"
+    (before,) = DatabaseLesson(database, memory, n=0, form=SHORT_FORM).drafts(Watch())
+    assert "nightly_rate_eur" not in before.prompt[0].content, "a lesson that was made before goes on as it is"
     lesson = book.split(lesson, share=0.1)
     held_out = [question_of(one) for one in book.examples(lesson, part="held_out")]
     assert 3 <= len(held_out) <= 9
