@@ -181,9 +181,10 @@ class _Steps(KeptSteps):
             start = self._start()
             # Another order each time: one that had no time for all examples sees others now.
             seed = self._arguments.seed + int(self._done["lesson"].get("n_before", 0))
+            share = teaching.FURTHER if self._arguments.go_on else 1.0 if start is None else teaching.PRACTISED
             said = teaching.training_config(
                 str(self._model.path), out, file, self._plan(), self._done["plan"]["n_train"], seed,
-                self._lesson().scope, self._arguments.settings, start, further=self._arguments.go_on,
+                self._lesson().scope, self._arguments.settings, start, share=share,
             )  # fmt: skip
             validate = [str(one) for one in self._validate()]
             begun = "" if start is None else str(start["start"])

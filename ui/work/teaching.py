@@ -30,7 +30,9 @@ LEAST_STEPS: Final = 8
 _NEW_LENGTHS: Final = 1.4
 _RATE: Final = 3e-3  # of a task, for a model of this width
 _WIDTH: Final = 576
-_FURTHER: Final = 0.5  # of the rate, where an adapter is trained further: what it knows is not to be shaken off
+# Of the rate, where a training begins with an adapter: what it knows is not to be shaken off.
+FURTHER: Final = 0.5  # with one that has learned the same lesson
+PRACTISED: Final = 1 / 6  # with what was practised; measured once (log.md, 2026-11-26, seventh)
 _TRIAL_STEPS: Final = 50  # that are planned, not made
 _TRIED_QUESTIONS: Final = 3
 EXPORT_S: Final = 60.0  # the training's own trial, export and its proof, on a machine that does nothing else
@@ -117,15 +119,15 @@ def training_config(
     settings: Mapping[str, Any] | None = None,
     start: Mapping[str, Any] | None = None,
     *,
-    further: bool = False,
+    share: float = 1.0,
 ) -> dict[str, Any]:
     """As trainer.config.checked takes it. The rank is a usual one for small models; see `task_rate` for the rate.
-    `settings` are those that were told; `start` is [adapter] where it begins with one. `further`: in what that one has
-    learned, with less of a rate, and not in something new."""
+    `settings` are those that were told; `start` is [adapter] where it begins with one. `share` of the
+    usual rate: less of it where an adapter is gone on from."""
     from rushlight.ui.work.teach_settings import with_settings
 
     is_task = not scope.startswith("chat")
-    rate = (task_rate(Path(model)) if is_task else 3e-4) * (_FURTHER if further else 1.0)
+    rate = (task_rate(Path(model)) if is_task else 3e-4) * share
     usual = {
         "model": model, "out": str(out), "method": "lora",
         "data": {"train": [str(file)], "max_tokens": 1024 if is_task else 2048},
