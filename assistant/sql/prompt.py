@@ -25,6 +25,8 @@ FORMS = (FORM, SHORT_FORM, TABLES_FORM)
 TAUGHT_FORMS = (SHORT_FORM, TABLES_FORM)  # of whoever was taught a database, and joins tables in one order
 _SAMPLES = 4
 _MAX_NOTE = 60
+_SHORT_NOTE = 24
+_MAX_TABLES = 3_600  # characters; about 1,200 tokens
 _SYSTEM = (
     "You write one SQLite query that answers a question about the tables below. "
     "Write every column with its table. Answer with the query alone.\n\n{tables}"
@@ -56,11 +58,7 @@ def sql_messages(
         )
     asked = plain_line(question)[:2_000]
     if form in TAUGHT_FORMS:
-        system = (
-            _SHORT_SYSTEM
-            if form == SHORT_FORM
-            else "\n".join([_SHORT_SYSTEM, *(_said_table(linked, table) for table in linked.tables)])
-        )
+        system = _SHORT_SYSTEM if form == SHORT_FORM else f"{_SHORT_SYSTEM}\n{_said_tables(linked)}"
         turns = [Message("system", system), Message("user", "\n".join([asked, *_named(linked)]))]
     else:
         turns = [Message("system", _SYSTEM.format(tables=describe(linked)))]
@@ -92,25 +90,35 @@ def _table(linked: Linked, table: Table) -> str:
     return plain_line(f"{table_text(linked, table)}({columns})")
 
 
-def _said_table(linked: Linked, table: Table) -> str:
+def _said_tables(linked: Linked) -> str:
+    """A line for each table. Of a large database less is said of each column, so that the prompt stays one that a small
+    model is trained on: comments are cut, then left out, then only names stand there."""
+    for note, calls in ((_MAX_NOTE, True), (_SHORT_NOTE, True), (0, True), (0, False)):
+        told = "\n".join(_said_table(linked, table, note, calls=calls) for table in linked.tables)
+        if len(told) <= _MAX_TABLES:
+            break
+    return told
+
+
+def _said_table(linked: Linked, table: Table, note: int, *, calls: bool) -> str:
     """A table as whoever is taught it reads it: its name and columns, what they are called where that is abbreviated,
     and what comments say."""
+
+    def said(name: str, place: str, comment: str) -> str:
+        comment = comment[:note]
+        called = linked.called.get(place, "") if calls else ""
+        told = "" if called.casefold() in comment.casefold() else called
+        more = "; ".join(one for one in (told, comment) if one)
+        return f"{name} ({more})" if more else name
+
     keys = {name: key.table for owner, key in linked.keys if owner == table.name for name in key.columns}
     columns = ", ".join(
         f"{name_of(column.name)} -> {name_of(keys[column.name])}"
         if column.name in keys
-        else _said(name_of(column.name), linked.called.get(f"{table.name}.{column.name}", ""), column.comment)
+        else said(name_of(column.name), f"{table.name}.{column.name}", column.comment)
         for column in table.columns
     )
-    name = _said(table_text(linked, table), linked.called.get(table.name, ""), table.comment)
-    return plain_line(f"{name}: {columns}")
-
-
-def _said(name: str, called: str, comment: str) -> str:
-    comment = comment[:_MAX_NOTE]
-    told = "" if called.casefold() in comment.casefold() else called
-    more = "; ".join(one for one in (told, comment) if one)
-    return f"{name} ({more})" if more else name
+    return plain_line(f"{said(table_text(linked, table), table.name, table.comment)}: {columns}")
 
 
 def _column(linked: Linked, table: Table, column: Column) -> str:

@@ -130,7 +130,7 @@ def training_config(
     rate = (task_rate(Path(model)) if is_task else 3e-4) * share
     usual = {
         "model": model, "out": str(out), "method": "lora",
-        "data": {"train": [str(file)], "max_tokens": 1024 if is_task else 2048},
+        "data": {"train": [str(file)], "max_tokens": 2048},
         "adapter": dict(start or {"rank": 16, "alpha": 32.0}),
         "steps": {"epochs": MOST_EPOCHS if plan.train_s else max(0.001, plan.n_seen / max(1, n_train)),
                   "most": plan.n_steps, "seconds": plan.train_s, "batch": plan.batch,

@@ -58,6 +58,28 @@ def test_the_form_of_tables_says_them_all_in_words(own_home: Path, tmp_path: Pat
     assert lines[2] == 'rsv (reservation): rsv_id (id), GST_ID -> GST_MST, "order", price'
 
 
+@pytest.mark.parametrize(
+    ("n", "word", "told"),
+    [(40, "PRC", "PRC_one_0 (price one 0; a word of it and many more to be left out), "),
+     (60, "PRC", "PRC_one_0 (price one 0; a word of it and many mo), "),
+     (96, "PRC", "PRC_one_0 (price one 0), "),
+     (96, "PRC_MST_TOT", "PRC_MST_TOT_one_0, ")],
+)  # fmt: skip
+def test_of_a_large_database_less_is_said(own_home: Path, tmp_path: Path, n: int, word: str, told: str) -> None:
+    path = tmp_path / "wide.db"
+    db = apsw.Connection(str(path))
+    for table in ("one", "two"):
+        columns = "\n".join(
+            f"{word}_{table}_{i} REAL, -- a word of it and many more to be left out" for i in range(n // 2)
+        )
+        db.execute(f"CREATE TABLE {table} (\n{columns}\n{table}_id INTEGER PRIMARY KEY)")
+    db.close()
+    with open_database([path], find_paths()) as database:
+        system, _ = sql_messages(link_taught(database.known(), "How many?"), "How many?", form=TABLES_FORM)
+    assert told in system.content and len(system.content) < 4_000
+    assert system.content.count(f"{word}_") == n
+
+
 def test_taught_forms_are_not_told_examples(suite_known: Callable[[str], Any]) -> None:
     linked = link(suite_known("clinic"), QUESTION)
     for form in TAUGHT_FORMS:
