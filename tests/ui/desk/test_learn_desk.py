@@ -10,6 +10,7 @@ import pytest
 
 from rushlight.assistant.app import App
 from rushlight.assistant.learn.example import Draft, Origin, Turn
+from rushlight.assistant.learn.kinds.practice import PracticeLesson
 from rushlight.assistant.learn.lessons import LessonBook
 from rushlight.assistant.registry.values import NewAdapter
 from rushlight.ui.desk.background import Background
@@ -136,7 +137,9 @@ def test_a_practice_is_begun_and_found(
     pump(lambda: desk.state.choice == Choice("job", "job123"))
     assert begun == [("practise", {"model": desk_model.id})]
     file = gguf_builder.tiny_lora_gguf(tmp_path / "practised.gguf")
-    desk_app.registry.add_adapter(NewAdapter(file, "sql:practice", desk_model.sha256, desk_model.id))
+    desk_app.registry.add_adapter(
+        NewAdapter(file, "sql:practice", desk_model.sha256, desk_model.id, form=PracticeLesson.form)
+    )
     desk.choose(Choice())
     desk.refresh()
     pump(lambda: desk.state.practised == "practice-1")
