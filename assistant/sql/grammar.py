@@ -20,8 +20,23 @@ from collections.abc import Iterable
 from msgspec import Struct
 
 from rushlight.assistant.engine.request import Grammar
-from rushlight.assistant.sql.cues import MONTHS, Cues, cues_of
-from rushlight.assistant.sql.linking import Linked
+from rushlight.assistant.sql.cues import Cues, cues_of
+from rushlight.assistant.sql.linking import Linked, name_parts
+from rushlight.assistant.sql.rare_words import (
+    AVERAGE_WORDS,
+    BEFORE_WORDS,
+    DAY_WORDS,
+    FULL_HOURS,
+    HOUR_WORDS,
+    LIMIT_WORDS,
+    MONTH_WORDS,
+    RANK_WORDS,
+    RUNNING_WORDS,
+    SAME_WORDS,
+    SHARE_WORDS,
+    SPAN_WORDS,
+    WEEK_WORDS,
+)
 from rushlight.assistant.sql.trees import Node, Tree, join_trees, name_of, pairs_of, table_text
 from rushlight.assistant.sql.values import Column
 
@@ -33,57 +48,7 @@ _IS = '" = "'
 _MOST_KINDS = 6  # columns by which rows are of one kind
 _MOST_PAIRS = 24  # columns of several tables that are held against each other
 _MOST_ALIKE = 16  # pairs of texts that are called alike
-_PARTS = re.compile(r"[A-Z]?[a-z]+|[A-Z]+|\d+")
 _MOST_FACTORS = 6  # numbers of a tree whose pairs are written out
-# Rare forms stand in the grammar only where the question has a word for them: a small model would take any.
-_SHARE_WORDS = ("share", "percent", "percentage", "ratio", "proportion", "rate", "%")
-_SPAN_WORDS = (
-    "days",
-    "long",
-    "longest",
-    "duration",
-    "between",
-    "nights",
-    "late",
-    "delay",
-    "before",
-    "after",
-    "time",
-    "last",
-)
-_RANK_WORDS = ("rank", "ranking", "place", "position")
-_RUNNING_WORDS = ("running", "cumulative", "accumulated")
-_MONTHS = tuple(name for names in MONTHS for name in names)
-_NUMBER_WORDS = ("two", "three", "four", "five", "ten")
-_LIMIT_WORDS = ("first", "last", "top", "most", "least", "best", "worst", "only", "which", *_NUMBER_WORDS)
-_AVERAGE_WORDS = ("average", "mean", "usually", "typically", "typical", "usual")
-_SAME_WORDS = (
-    "same",
-    "own",
-    "different",
-    "differ",
-    "differs",
-    "other",
-    "another",
-    "equal",
-    "equals",
-    "match",
-    "matches",
-)
-_BEFORE_WORDS = ("before", "previous", "change", "growth")
-_HOUR_WORDS = (
-    *("hour", "clock", "am", "pm", "noon", "midday", "midnight"),
-    *("morning", "afternoon", "evening", "night"),
-)
-_FULL_HOURS = frozenset(("00", "15", "30", "45"))  # 20:30 is the words 20 and 30
-_WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
-_WEEK_WORDS = (*_WEEKDAYS, "weekday", "weekend", "week")
-_DAY_WORDS = ("day", "daily", "date")
-# Where a question has none of these, its grammar holds the usual forms alone.
-RARE_WORDS: frozenset[str] = frozenset().union(
-    _SHARE_WORDS, _SPAN_WORDS, _RANK_WORDS, _RUNNING_WORDS, _LIMIT_WORDS, _BEFORE_WORDS,
-    _HOUR_WORDS, _FULL_HOURS, _WEEK_WORDS, _DAY_WORDS, _AVERAGE_WORDS, _SAME_WORDS,
-)  # fmt: skip
 _MONTH_DAY = "(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])"
 _YEARS_ENDS = "(01-01|12-31)"
 _ANY_YEAR = "(19|20)[0-9]{2}"
@@ -155,11 +120,13 @@ class _Writer:
         self._asked: set[tuple[str, str]] = set()  # the same, or with a query inside
         self._whole: set[str] = set()  # tables of which something is said
         self._limited = not linked.lists_all and (
-            linked.says(*_LIMIT_WORDS) or any(word.isdigit() or word.endswith("est") for word in linked.words)
+            linked.says(*LIMIT_WORDS) or any(word.isdigit() or word.endswith("est") for word in linked.words)
         )
         # Where the question names no number and no date, one in the query would be made up.
-        self._dated = linked.numbers is None or linked.says(*_MONTHS) or any(len(one) == 4 for one in linked.numbers)
-        self._timed = linked.says(*_HOUR_WORDS) or bool(linked.words & _FULL_HOURS)
+        self._dated = (
+            linked.numbers is None or linked.says(*MONTH_WORDS) or any(len(one) == 4 for one in linked.numbers)
+        )
+        self._timed = linked.says(*HOUR_WORDS) or bool(linked.words & FULL_HOURS)
         self._nodes: dict[str, Node] = {node.alias: node for tree in trees for node in tree.nodes}
         self._tables = {
             node.table.name: i for i, node in enumerate(self._nodes.values()) if node.alias == node.table.name
@@ -221,7 +188,7 @@ class _Writer:
                 ways.append(f"{_text(place)} {self._maybe_not(' LIKE ')} PATTERN")
         if kind == "date" and column.holds == "time" and self._timed:
             ways.append(f"""{_text(f"strftime('%H:%M', {place})")} {_COMPARE} CLOCK""")
-        if kind == "date" and self._linked.says(*_WEEK_WORDS):
+        if kind == "date" and self._linked.says(*WEEK_WORDS):
             weekday = _text(f"strftime('%w', {place})")
             ways.append(f"{weekday} {_EQUAL} WEEKDAY")
             ways.append(f"""{weekday} (" IN ('0', '6')" | " NOT IN ('0', '6')")""")
@@ -347,7 +314,7 @@ class _Writer:
         predicates += self._across(tree)
         columns = [place for kind in places.values() for place in kind]
         numbers, dates = places["number"] + (places["flag"] if self._cues.sums_flags else []), places["date"]
-        has_values = bool(numbers or (dates and self._linked.says(*_SPAN_WORDS)))
+        has_values = bool(numbers or (dates and self._linked.says(*SPAN_WORDS)))
         by_row = _any([f"g{k}", f"x{k}" if has_values else ""])
         lines = [
             *self._query_rules(k, self._source(tree), has_predicates=bool(predicates), by_row=by_row),
@@ -363,14 +330,14 @@ class _Writer:
         least = f"c{k}"
         if self._cues.strict:  # the least of a name or of a row's number says nothing
             least = " | ".join([*([f"n{k}"] if numbers else []), *([f"d{k}"] if dates else [])])
-        keys = _any(map(_text, places["key"])) if self._linked.says(*_AVERAGE_WORDS) else ""
+        keys = _any(map(_text, places["key"])) if self._linked.says(*AVERAGE_WORDS) else ""
         each = f'(" * 1.0 / COUNT(DISTINCT " ({keys}) ")")?' if keys else ""  # how many, or how much, for each of them
         aggregates = [
             f'"COUNT(*)" {each}',
             f'"COUNT(" ("DISTINCT ")? c{k} ")"',
             f'("MIN(" | "MAX(") ({least}) ")"' if least else "",
         ]
-        if self._linked.says(*_SHARE_WORDS) and predicates:
+        if self._linked.says(*SHARE_WORDS) and predicates:
             aggregates.append(f'"100.0 * SUM(" p{k} ") / COUNT(*)"')
         values = []
         if numbers:
@@ -378,11 +345,11 @@ class _Writer:
             lines.append(f"n{k}: " + _any(_text(place) for place in numbers))
         if dates:
             parts = ["strftime('%Y', ", "strftime('%m', ", "strftime('%Y-%m', "]
-            parts += ["strftime('%w', "] if self._linked.says(*_WEEK_WORDS) else []
+            parts += ["strftime('%w', "] if self._linked.says(*WEEK_WORDS) else []
             parts += ["strftime('%H', "] if self._timed else []
-            parts += ["date("] if self._linked.says(*_DAY_WORDS) else []
+            parts += ["date("] if self._linked.says(*DAY_WORDS) else []
             groups.append(f'({_any(map(_text, parts))}) d{k} ")"')
-            if self._linked.says(*_SPAN_WORDS):
+            if self._linked.says(*SPAN_WORDS):
                 values.append(f'"julianday(" d{k} ") - julianday(" d{k} ")"')
             lines.append(f"d{k}: " + _any(_text(place) for place in dates))
         if values:
@@ -398,7 +365,7 @@ class _Writer:
         """A day, or a number, against one of another table; a text against one that is called alike there."""
         if not self._cues.strict:
             return []
-        found = self._alike(tree) if self._linked.says(*_SAME_WORDS) else []
+        found = self._alike(tree) if self._linked.says(*SAME_WORDS) else []
         for kind in ("date", "number") if self._cues.compares else ():
             places = [
                 (node.alias, _place(node.alias, column))
@@ -412,13 +379,13 @@ class _Writer:
     def _alike(self, tree: Tree) -> list[str]:
         """The city of a patient and the city of the hospital."""
         places = [
-            (node.alias, _place(node.alias, column), _PARTS.findall(column.name)[-1:])
+            (node.alias, _place(node.alias, column), name_parts(column.name)[-1:])
             for node in tree.nodes for column in node.table.columns if self._kind(node, column) == "text"
         ]  # fmt: skip
         pairs = [
             (one, other)
             for alias, one, last in places for there, other, end in places
-            if alias != there and [part.lower() for part in last] == [part.lower() for part in end]
+            if alias != there and last and last == end
         ]  # fmt: skip
         return [f"{_text(one)} {_EQUAL} {_text(other)}" for one, other in pairs[:_MOST_ALIKE]]
 
@@ -442,7 +409,7 @@ class _Writer:
         if not self._cues.strict:
             start = f'"SELECT " ("DISTINCT ")? i{k} (", " i{k}){{0,5}} {source} {where}'
             return [f"q{k}: {start} ({group} {by_group} | {by_rows}){limit}"]
-        rank = f' | "RANK() OVER (ORDER BY " ({by_row}) (" DESC")? ")"' if self._linked.says(*_RANK_WORDS) else ""
+        rank = f' | "RANK() OVER (ORDER BY " ({by_row}) (" DESC")? ")"' if self._linked.says(*RANK_WORDS) else ""
         return [
             f"f{k}: {source} {where}",
             f"b{k}: {by_row}{rank}",
@@ -472,11 +439,11 @@ class _Writer:
     def _windows(self, k: int) -> list[str]:
         """Ranks and running totals, where the question asks for such."""
         ways = []
-        if self._linked.says(*_RANK_WORDS):
+        if self._linked.says(*RANK_WORDS):
             ways.append(f'"RANK() OVER (ORDER BY " e{k} (" DESC")? ")"')
-        if self._linked.says(*_RUNNING_WORDS):
+        if self._linked.says(*RUNNING_WORDS):
             ways.append(f'"SUM(" a{k} ") OVER (ORDER BY " g{k} ")"')
-        if self._linked.says(*_BEFORE_WORDS):
+        if self._linked.says(*BEFORE_WORDS):
             ways.append(f'"LAG(" a{k} ") OVER (ORDER BY " g{k} ")"')
         return ways
 

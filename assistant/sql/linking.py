@@ -204,7 +204,12 @@ def stem(word: str) -> str:
 
 
 def name_words(name: str) -> set[str]:
-    return {stem(word.lower()) for word in re.findall(r"[A-Z]?[a-z]+|[A-Z]+|\d+|[^\W\d_a-zA-Z]+", name)}
+    return set(map(stem, name_parts(name)))
+
+
+def name_parts(name: str) -> list[str]:
+    """The parts of a name in small letters: CustNo is cust and no."""
+    return [part.lower() for part in re.findall(r"[A-Z]?[a-z]+|[A-Z]+|\d+|[^\W\d_a-zA-Z]+", name)]
 
 
 def _column_score(column: Column, words: frozenset[str]) -> float:

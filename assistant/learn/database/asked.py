@@ -10,10 +10,11 @@ from msgspec import structs
 from rushlight.assistant.learn.database.facts import ColumnFacts, Facts, Link, TableFacts
 from rushlight.assistant.learn.database.saying import verb_singular
 from rushlight.assistant.sql.cues import cues_of
-from rushlight.assistant.sql.grammar import RARE_WORDS, sql_grammar
+from rushlight.assistant.sql.grammar import sql_grammar
 from rushlight.assistant.sql.linking import Linked, all_numbers, direction_of, said_words, stem, table_points
 from rushlight.assistant.sql.linking_taught import fits_whole, link_taught
 from rushlight.assistant.sql.protocol import Profiled
+from rushlight.assistant.sql.rare_words import RARE_WORDS
 from rushlight.assistant.sql.trees import Tree, join_trees, table_text
 from rushlight.assistant.sql.values import Key
 
