@@ -319,7 +319,8 @@ def _to_llguidance(grammar: Grammar, tokenizer: GrammarTokenizer) -> str:
             lark = gbnf_to_lark(rules, frozenset(tokenizer.eog_ids))
             return str(LLMatcher.grammar_from_lark(_NO_FORCING + lark if has_long_parts(rules) else lark))
         case "lark":
-            return str(LLMatcher.grammar_from_lark(_NO_FORCING + _checked_lark(grammar)))
+            lark = _checked_lark(grammar)
+            return str(LLMatcher.grammar_from_lark(lark if grammar.is_bounded else _NO_FORCING + lark))
         case "regex":
             if len(grammar.text) > MAX_REGEX_BYTES:
                 raise _bad(grammar, f"it is longer than {MAX_REGEX_BYTES // 1024} KiB")

@@ -67,11 +67,13 @@ class Grammar(Struct, frozen=True):
     """What the answer must match. `kind`: "json_schema", "gbnf", "lark", "regex" or "json" (any JSON value).
 
     `must`: it does not end before it holds a word of each of these groups (`musts.py`), as long as the grammar lets it
-    go on; where it cannot, it ends without."""
+    go on; where it cannot, it ends without. `is_bounded`: nothing in a grammar of the kind "lark" goes on for long
+    without a choice, so what must come next may be looked for. Only whoever wrote it knows that."""
 
     kind: str
     text: str = ""
     must: tuple[tuple[str, ...], ...] = ()
+    is_bounded: bool = False
 
 
 class LoraUse(Struct, frozen=True):

@@ -73,6 +73,8 @@ class Linked(Struct, frozen=True):
     lists_all: bool = False  # the question orders rows and wants them all: "the largest first"
     one_way: bool = False  # two tables are joined in the order in which they stand, not in both
     called: dict[str, str] = {}  # what tables and columns with abbreviated names are called: "EMP.DPT_NO" -> ...
+    all_tables: tuple[Table, ...] = ()  # of the database, in its order: the same whatever is asked
+    all_keys: tuple[tuple[str, Key], ...] = ()
 
     def table(self, name: str) -> Table | None:
         return next((one for one in self.tables if one.name == name), None)
@@ -106,7 +108,7 @@ def link(
     found = tuple((place, value) for place, value in named if place in kept)
     said = said_words(question)
     linked = Linked(tables, inner, _values(known, kept, found), found, said, qualified=qualified(known.schema),
-                    lists_all=lists_all(question))  # fmt: skip
+                    lists_all=lists_all(question), all_tables=known.schema.tables, all_keys=tuple(keys))  # fmt: skip
     if whole:
         return linked
     return replace(linked, numbers=all_numbers(known, question), direction=direction_of(question))

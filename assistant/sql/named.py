@@ -19,6 +19,7 @@ from rushlight.assistant.sql.linking import FIRST, HAPPENED, WORD, Linked, name_
 from rushlight.assistant.sql.linking_taught import names_of_several_words, several
 from rushlight.assistant.sql.protocol import Profiled
 from rushlight.assistant.sql.trees import name_of
+from rushlight.assistant.sql.values import Column
 
 _NUMBER: Final = re.compile(r"(?<![\w.,])\d+(?:,\d{3})*(?:\.\d+)?(?![\w%]|[.,]\d)")
 _LARGE: Final = re.compile(r"^ ?(?:%|million|thousand|billion|percent|per cent|k\b|m\b)", re.IGNORECASE)
@@ -57,6 +58,10 @@ _SO_MANY: Final = r"\d+|two|three|four|five|six|seven|eight|nine|ten"
 _DIFFERENT: Final = r"(?<!\ba )\b(?:different|distinct)\b(?! from| than)"
 _COMPARES: Final = ("<", ">", "BETWEEN")
 _MONTHS: Final = ("'%m'", "'%Y-%m'")
+_YEARS: Final = ("'%Y'", "'%Y-%m'")
+_PERIODS: Final = ((_MONTHS, "month"), (_YEARS, "year"))
+_NOT_THOSE: Final = ("<>", "NOT", "NULL", "= 0", "'N'", "'no'", "<", ">")
+_BORN: Final = frozenset(("birth", "born", "birthday", "dob", "birthdate", "birthyear"))
 # What is said of rows, and the words of which one must be in the query. In questions whose right query is known (the
 # suite's 300, 3,000 generated ones) it has one of them in 1,588 of 1,589 for the first six, in 682 of 682 for the rest.
 _SAID: Final[tuple[tuple[re.Pattern[str], tuple[str, ...]], ...]] = (
@@ -68,6 +73,10 @@ _SAID: Final[tuple[tuple[re.Pattern[str], tuple[str, ...]], ...]] = (
     (re.compile(_NOT), ("NOT", "NULL", "<>", "= 0", "'N'", "'none'", "'no'")),
     (re.compile(rf"\b(?<!at )(?<!their )(?<!its )(?:{_EXTREME})\b"), ("ORDER BY", "MAX", "MIN")),
     (re.compile(r"\b(?:each|per|every|by) month\b"), _MONTHS),
+    (re.compile(r"\b(?:each|per|every|by) year\b"), _YEARS),
+    (re.compile(r"\b(?:each|per|every|by) (?:weekday|day of the week)\b"), ("'%w'",)),
+    (re.compile(r"\brunning total|\bcumulative\b"), ("OVER",)),
+    (re.compile(r"\b(?:not counting|leaving out|excluding|except(?: for)?|other than|apart from)\b"), _NOT_THOSE),
     (re.compile(rf"^(?!.*\b(?:place|rank|position)\b).*\b(?:{_FIRST_DOWN})(?: [a-z]+){{0,3}} {FIRST}"), ("DESC",)),
     (re.compile(rf"\b[a-z]+est(?: [a-z]+){{0,2}} {FIRST}"), ("ORDER BY",)),
     (re.compile(rf"\b(?:top|first|last|[a-z]+est) (?:{_SO_MANY})\b(?!-)"
@@ -105,10 +114,33 @@ def musts_of(known: Profiled, question: str, linked: Linked) -> tuple[tuple[tupl
     columns = tuple(one for one in columns_named(known, left) if _is_there(linked, one))
     asked = question.lower()
     said = [words for pattern, words in _SAID if pattern.search(asked) is not None]
-    if any("month" in column.name.lower() for table in linked.tables for column in table.columns):
-        said = [words for words in said if words is not _MONTHS]  # a monthly rate is paid each month
-    found = [*(_column(linked, one) for one in columns), *_numbers(question), *texts, *_end(question, linked), *said]
+    for words, period in _PERIODS:  # a monthly rate is paid each month
+        if any(_is_of(period, column) for table in linked.tables for column in table.columns):
+            said = [one for one in said if one is not words]
+    found = [
+        *(_column(linked, one) for one in columns), *_numbers(question), *texts, *_end(question, linked),
+        *_born(asked, linked), *said,
+    ]  # fmt: skip
     return tuple(dict.fromkeys(found)), columns
+
+
+def _is_of(period: str, column: Column) -> bool:
+    """Whether it may hold months or years as they are."""
+    if period in column.name.lower():
+        return True
+    is_year = isinstance(column.low, int) and isinstance(column.high, int) and 1500 <= column.low <= column.high <= 2200
+    return period == "year" and is_year
+
+
+def _born(asked: str, linked: Linked) -> list[tuple[str, ...]]:
+    """The youngest was born last, where one column says when; a direction of words alone does not say so. The oldest
+    may be a building."""
+    columns = [(table, column) for table in linked.tables for column in table.columns]
+    own = [(table, column) for table, column in columns if _BORN & name_words(column.name)]
+    if len(own) != 1 or any("age" in name_words(column.name) for _, column in columns):
+        return []
+    place = f"{name_of(own[0][0].name)}.{name_of(own[0][1].name)}"
+    return [(f"{place} DESC", f"MAX({place}")] if re.search(r"\byoungest\b", asked) else []
 
 
 def _is_there(linked: Linked, place: str) -> bool:

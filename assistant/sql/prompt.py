@@ -1,9 +1,11 @@
-"""What the model reads: the tables as far as the question needs them, examples, and the question.
+"""What the model reads: the tables, examples, and the question.
 
 An adapter is taught with one form, so forms are named with their version: `FORM` for any model, `TABLES_FORM` for one
-that was taught the database, with all tables in a beginning that is the same for every question, `SHORT_FORM` for those
-that were taught before without them. Names and values are strangers' text: they are cleaned and bounded, and the engine
-never reads control tokens in them.
+that was taught the database, `SHORT_FORM` for those that were taught before without its tables. The tables stand in a
+beginning that is the same for every question, so that the engine computes it once; for any model that is so where they
+are few enough to be read whole, else those that the question needs are shown. `PART_FORM` is what `FORM` was before: it
+always showed those alone. Names and values are strangers' text: they are cleaned and bounded, and the engine never
+reads control tokens in them.
 """
 
 from collections.abc import Sequence
@@ -16,17 +18,21 @@ from rushlight.assistant.safety.plain import plain_line
 from rushlight.assistant.sql.grammar import kind_of, literal
 from rushlight.assistant.sql.linking import Linked
 from rushlight.assistant.sql.trees import name_of, table_text
-from rushlight.assistant.sql.values import Column, Table
+from rushlight.assistant.sql.values import Column, Key, Table
 
-FORM = "sql-1"
+Keys = tuple[tuple[str, Key], ...]
+
+FORM = "sql-2"
+PART_FORM = "sql-1"
 SHORT_FORM = "sql-short-1"
 TABLES_FORM = "sql-tables-1"
-FORMS = (FORM, SHORT_FORM, TABLES_FORM)
+FORMS = (FORM, PART_FORM, SHORT_FORM, TABLES_FORM)
 TAUGHT_FORMS = (SHORT_FORM, TABLES_FORM)  # of whoever was taught a database, and joins tables in one order
 _SAMPLES = 4
 _MAX_NOTE = 60
 _SHORT_NOTE = 24
 _MAX_TABLES = 3_600  # characters; about 1,200 tokens
+_MAX_WHOLE = 2_400  # of all tables for a model that was not taught them; more take long to read, once a question or not
 _SYSTEM = (
     "You write one SQLite query that answers a question about the tables below. "
     "Write every column with its table. Answer with the query alone.\n\n{tables}"
@@ -61,10 +67,13 @@ def sql_messages(
         system = _SHORT_SYSTEM if form == SHORT_FORM else f"{_SHORT_SYSTEM}\n{_said_tables(linked)}"
         turns = [Message("system", system), Message("user", "\n".join([asked, *_named(linked)]))]
     else:
-        turns = [Message("system", _SYSTEM.format(tables=describe(linked)))]
+        told, named = describe(linked), _named(linked)
+        if form == PART_FORM:
+            told, named = "\n".join([_part(linked), *named]), []
+        turns = [Message("system", _SYSTEM.format(tables=told))]
         for example in examples:
             turns += [Message("user", plain_line(example.question)), Message("assistant", plain_line(example.sql))]
-        turns.append(Message("user", asked))
+        turns.append(Message("user", "\n".join([asked, *named])))
     for sql, problem in failed:
         turns += [
             Message("assistant", plain_line(sql)),
@@ -74,9 +83,14 @@ def sql_messages(
 
 
 def describe(linked: Linked) -> str:
-    """One line a table, its keys as arrows, and the values that the question names."""
-    lines = [_table(linked, table) for table in linked.tables]
-    return "\n".join([*lines, *_named(linked)])
+    """One line a table, its keys as arrows: all tables in the order of the database, where that is short enough; else
+    those that the question needs."""
+    whole = "\n".join(_table(linked, table, linked.all_keys) for table in linked.all_tables)
+    return whole if 0 < len(whole) <= _MAX_WHOLE else _part(linked)
+
+
+def _part(linked: Linked) -> str:
+    return "\n".join(_table(linked, table, linked.keys) for table in linked.tables)
 
 
 def _named(linked: Linked) -> list[str]:
@@ -85,8 +99,8 @@ def _named(linked: Linked) -> list[str]:
     return [f"In the question: {named}"] if named else []
 
 
-def _table(linked: Linked, table: Table) -> str:
-    columns = ", ".join(_column(linked, table, column) for column in table.columns)
+def _table(linked: Linked, table: Table, keys: Keys) -> str:
+    columns = ", ".join(_column(table, column, keys) for column in table.columns)
     return plain_line(f"{table_text(linked, table)}({columns})")
 
 
@@ -121,8 +135,8 @@ def _said_table(linked: Linked, table: Table, note: int, *, calls: bool) -> str:
     return plain_line(f"{said(table_text(linked, table), table.name, table.comment)}: {columns}")
 
 
-def _column(linked: Linked, table: Table, column: Column) -> str:
-    for owner, key in linked.keys:
+def _column(table: Table, column: Column, keys: Keys) -> str:
+    for owner, key in keys:
         if owner == table.name and column.name in key.columns:
             return f"{column.name} -> {key.table}"
     kind = kind_of(column)

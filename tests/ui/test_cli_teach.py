@@ -211,6 +211,7 @@ def brought(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
         (folder / "adapter_config.json").write_text(json.dumps(settings))
 
     monkeypatch.setattr(teach_work, "bring", bring)
+    monkeypatch.setattr(practise, "bring", bring)
     return found
 
 
@@ -266,6 +267,35 @@ def test_a_database_begins_with_what_was_practised(
     five = Kept(app, tmp_path / "five")
     five.job_id = "job555555"
     assert not taught(five.context(), kind="database", files=[str(shop)], examples=64)["start"]
+
+
+def test_another_practice_goes_on_with_other_databases(
+    app: App, trained: list[Any], brought: list[Path], tmp_path: Path
+) -> None:
+    def again(name: str, **given: Any) -> tuple[dict[str, Any], str]:
+        kept = Kept(app, tmp_path / name)
+        kept.job_id = f"job-{name}"
+        return practised(kept, examples=96, **given), (tmp_path / name / "train.jsonl").read_text()
+
+    first, learned = again("first1")
+    assert not first["start"] and not brought
+    more, then = again("second")
+    before = app.registry.find(first["adapter"])
+    assert more["start"] == before.name and brought == [before.path]
+    config = trained[-1].config
+    assert trained[-1].start == config["adapter"]["start"] == str(tmp_path / "second" / "start")
+    assert config["steps"]["rate"] == pytest.approx(trained[0].config["steps"]["rate"] / 2)
+    assert config["steps"]["seed"] == 1 and not set(learned.splitlines()) & set(then.splitlines())
+    last = practised_last(app, app.model())
+    assert last is not None and last.name == more["adapter"]
+    run = app.registry.lineage(more["adapter"]).run
+    assert run is not None and run.manifest["start"] == before.name
+
+    with pytest.raises(Error, match="rank is 8, there it is 4") as refused:
+        again("third3", settings={"adapter.rank": 8})
+    assert "--from-scratch" in refused.value.hint
+    anew, _ = again("fourth", settings={"adapter.rank": 8}, anew=True)
+    assert not anew["start"] and "start" not in trained[-1].config["adapter"]
 
 
 def test_a_practice_that_was_killed_goes_on(

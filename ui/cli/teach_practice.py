@@ -14,8 +14,8 @@ from rushlight.ui.words import text
 
 @click.command(
     help=text(
-        "A model practises on databases that are made up, once: each database that you teach it later begins with what "
-        "it learned from them."
+        "A model practises on databases that are made up: each database that you teach it later begins with what it "
+        "learned from them. Once is enough; another time it goes on, with other databases."
     )
 )
 @MODEL
@@ -25,18 +25,24 @@ from rushlight.ui.words import text
 )  # fmt: skip
 @EXAMPLES
 @SEED
+@click.option(
+    "--from-scratch", "anew", is_flag=True,
+    help=text("Begin with nothing, though the model has practised: else it goes on from there, with other databases.")
+)  # fmt: skip
 @SET
 @_background
 @_as_json
 def practice(
-    model: str, minutes: float, examples: int, seed: int, changes: tuple[str, ...], background: bool, as_json: bool
-) -> int:
+    model: str, minutes: float, examples: int, seed: int, anew: bool, changes: tuple[str, ...], background: bool,
+    as_json: bool,
+) -> int:  # fmt: skip
     from rushlight.assistant.app import open_app
 
     with open_app() as app:
         found = app.model(model).id
     arguments = {
-        "model": found, "minutes": minutes, "examples": examples, "seed": seed, "settings": settings_of(changes),
+        "model": found, "minutes": minutes, "examples": examples, "seed": seed, "anew": anew,
+        "settings": settings_of(changes),
     }  # fmt: skip
 
     def shown(made: dict[str, Any]) -> None:
@@ -52,6 +58,8 @@ def _print_practised(made: dict[str, Any]) -> None:
     from rushlight.ui.cli.job_views import clock_text
 
     times = made["seconds"]
+    if made["start"]:
+        say(text("Went on from {adapter}, with other databases.", adapter=made["start"]))
     say(text("Practised on {n} examples in {time}; all of it took {all}.", n=f"{made['plan']['n_seen']:,}",
              time=clock_text(times["train"]), all=clock_text(sum(times.values()))))  # fmt: skip
     say(text("{model} begins with {adapter} when it is taught a database: rushlight teach database FILE",

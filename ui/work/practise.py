@@ -1,7 +1,8 @@
 """The job that practises: a model learns how questions become queries, from many databases that are made up.
 
 What comes of it serves nowhere and so has no gate: a teaching of a database begins with it, and each of those is proven
-by itself. It is kept in the registry under a scope that no database has.
+by itself. It is kept in the registry under a scope that no database has. A model that has practised goes on from there,
+with other databases.
 """
 
 from collections.abc import Iterator
@@ -10,17 +11,19 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from rushlight import Progress
+from rushlight import Error, Progress
 from rushlight.assistant.jobs.kind import JobContext, JobEvent, JobResult, PauseBy
 from rushlight.assistant.learn.example import Draft, Example, content_hash
 from rushlight.assistant.learn.kinds.kind import Watch
 from rushlight.assistant.learn.kinds.practice import PracticeLesson, practice_for
 from rushlight.assistant.registry.scopes import PRACTICE
 from rushlight.ui.work.kept_steps import KeptSteps
-from rushlight.ui.work.teach_start import check_file_is_here
+from rushlight.ui.work.teach_start import bring, check_file_is_here, practised, start_settings
 
 if TYPE_CHECKING:
     from rushlight.ui.work.teaching import Plan
+
+_START = "start"  # in the job's folder: the adapter that it goes on from
 
 
 class PractiseArguments(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -30,6 +33,7 @@ class PractiseArguments(msgspec.Struct, frozen=True, forbid_unknown_fields=True,
     minutes: float = 30.0  # for all of it
     examples: int = 0  # that training sees, whatever time that takes; 0 = as many as the minutes hold
     seed: int = 0
+    anew: bool = False  # begins with nothing, also where it has practised
     settings: dict[str, Any] = {}  # of the training, by names such as "adapter.rank"
 
 
@@ -76,15 +80,16 @@ class _Steps(KeptSteps):
 
         with self._step("examples") as step:
             if step is not None:
-                given = self._arguments
-                n = practice_for(given.minutes, given.examples)
-                lesson = PracticeLesson(self._app.paths, n=n, seed=given.seed)
+                given, start = self._arguments, self._begins_with()
+                n, seed = practice_for(given.minutes, given.examples), given.seed + self._times()
+                lesson = PracticeLesson(self._app.paths, n=n, seed=seed)
                 watch = Watch(self._context.stop, self._context.tell)
                 learned = _examples(lesson.drafts(watch))
                 teaching.write_training_file(self._validate, _examples(lesson.held_out(watch)))
                 n_train = teaching.write_training_file(self._train, learned)
                 folder = f"practice-{self._context.job_id[-6:]}"
-                step |= {"n_train": n_train, "sha256": content_hash(learned), "run": str(self._app.paths.runs / folder)}
+                step |= {"n_train": n_train, "sha256": content_hash(learned), "run": str(self._app.paths.runs / folder),
+                         "seed": seed, "start": start}  # fmt: skip
 
     def plan(self) -> None:
         from rushlight.ui.work import teaching
@@ -110,11 +115,16 @@ class _Steps(KeptSteps):
             if step is None:
                 return
             out, plan = Path(self._done["examples"]["run"]), self._plan()
+            start = self._start()
             said = teaching.training_config(
-                str(self._model.path), out, self._train, plan, self._done["plan"]["n_train"], self._arguments.seed,
-                PRACTICE, self._arguments.settings,
+                str(self._model.path), out, self._train, plan, self._done["plan"]["n_train"],
+                int(self._done["examples"].get("seed", self._arguments.seed)), PRACTICE, self._arguments.settings,
+                start, share=1.0 if start is None else teaching.FURTHER,
             )  # fmt: skip
-            arguments = TrainArguments(said, str(self._model.path), [str(self._train)], [str(self._validate)], str(out))
+            begun = "" if start is None else str(start["start"])
+            arguments = TrainArguments(
+                said, str(self._model.path), [str(self._train)], [str(self._validate)], str(out), begun
+            )
             for event in KIND.run(self._training(), arguments):
                 if isinstance(event, JobResult):
                     step["result"] = event.value
@@ -135,7 +145,8 @@ class _Steps(KeptSteps):
             run = self._app.registry.add_run(
                 NewRun(
                     self._context.job_id, "practice", base.sha256, base.id, (use,), Path(examples["run"]),
-                    {"plan": self._done["plan"], "asked": msgspec.to_builtins(self._arguments)},
+                    {"plan": self._done["plan"], "asked": msgspec.to_builtins(self._arguments),
+                     **({"start": examples["start"]} if examples.get("start") else {})},
                 )
             )  # fmt: skip
             adapter = self._app.registry.add_adapter(
@@ -150,9 +161,36 @@ class _Steps(KeptSteps):
         trained = self._done["train"]["result"]
         return {
             "base": self._model.id, "adapter": self._done["keep"]["adapter"], "run": self._done["examples"]["run"],
+            "start": self._done["examples"].get("start", ""),
             "plan": self._done["plan"], "outcome": trained["outcome"], "proof": trained["proof"],
             "seconds": self._seconds(),
         }  # fmt: skip
+
+    def _begins_with(self) -> str:
+        """The name of what the model has practised so far, brought here; "" where it begins with nothing."""
+        given, folder = self._arguments, self._context.folder / _START
+        found = None if given.anew else practised(self._app, self._model)
+        if found is None:
+            return ""
+        bring(found, self._model, folder)
+        try:
+            start_settings(folder, given.settings)
+        except Error as error:
+            raise Error(
+                error.message, "Leave them out, or give --from-scratch to practise anew.", kind=error.kind
+            ) from error
+        return found.name
+
+    def _times(self) -> int:
+        """How often it has practised: another time it meets other databases, in another order."""
+        own = [one for one in self._app.registry.adapters(PRACTICE) if one.base_sha256 == self._model.sha256]
+        return len(own)
+
+    def _start(self) -> dict[str, Any] | None:
+        """[adapter] of a training that goes on from what was practised before."""
+        if not self._done["examples"].get("start"):
+            return None
+        return start_settings(self._context.folder / _START, self._arguments.settings)
 
     def _plan(self) -> "Plan":
         from rushlight.ui.work.teaching import Plan

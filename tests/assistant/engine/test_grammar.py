@@ -121,6 +121,19 @@ def test_what_must_come_is_forced(make: Callable[[str, str], Constraint], loaded
     assert done.is_accepting and done.forced_tokens() == []
 
 
+def test_a_lark_grammar_is_looked_ahead_of_where_it_is_bounded(tokenizer: GrammarTokenizer, loaded: Loaded) -> None:
+    """Of those that others wrote nobody knows how long what must come is."""
+    text = 'start: "SELECT visit_date FROM visit" (" WHERE" | " LIMIT") " 1"'
+    assert compile_grammar(Grammar("lark", text), tokenizer).forced_tokens() == []
+    ahead = compile_grammar(Grammar("lark", text, is_bounded=True), tokenizer)
+    forced = ahead.forced_tokens()
+    said = b"".join(loaded.vocabulary.piece(token_id) for token_id in forced)
+    assert len(forced) > 4 and b"SELECT visit_date FROM visit".startswith(said)
+    for token_id in forced:
+        ahead.accept(token_id)
+    assert not ahead.is_finished
+
+
 def test_how_much_of_a_draft_fits(make: Callable[[str, str], Constraint], loaded: Loaded) -> None:
     constraint = make("regex", "[a-z ]*")
     draft = loaded.model.tokenize("some words 12", parse_special=False)

@@ -40,6 +40,7 @@ CREATE TABLE employee (
 
 AVERAGE, EACH = ("AVG", "/ COUNT(DISTINCT"), ("GROUP BY", "PARTITION BY", "/ COUNT(DISTINCT")
 ORDERED, COMPARED = ("ORDER BY", "MAX", "MIN"), ("<", ">", "BETWEEN")
+LEFT_OUT = ("<>", "NOT", "NULL", "= 0", "'N'", "'no'", "<", ">")
 NOT = ("NOT", "NULL", "<>", "= 0", "'N'", "'none'", "'no'")
 
 
@@ -104,6 +105,10 @@ def test_columns_by_their_words(database: Database, question: str, columns: tupl
         ("What is the price per kWh?", set()),
         ("How many different cities are there?", {("hotel.city",), ("DISTINCT",)}),
         ("Which reservations are there for each month?", {("'%m'", "'%Y-%m'")}),
+        ("How many reservations arrived in each year?", {("'%Y'", "'%Y-%m'"), EACH}),
+        ("Reservations by weekday", {("'%w'",)}),
+        ("Show the running total of rooms", {("OVER",)}),
+        ("Hotels other than those in Oslo", {("Oslo",), LEFT_OUT}),
         ("Hotels with at least 3 stars, without duplicates", {("hotel.stars",), ("> 3", ">= 3")}),
         ("Rooms that cost not more than 5", {("5", "05")}),
         ("Which hotel does each city like most?", {("hotel.city",), ORDERED}),
@@ -120,6 +125,27 @@ def test_columns_by_their_words(database: Database, question: str, columns: tupl
 def test_what_must_be_held(database: Database, question: str, must: set[tuple[str, ...]]) -> None:
     known = database.known()
     assert set(musts_of(known, question, link_taught(known, question))[0]) == must
+
+
+def test_the_youngest_was_born_last(suite_known: Callable[[str], Any]) -> None:
+    known = suite_known("clinic")
+
+    def musts(question: str) -> tuple[tuple[str, ...], ...]:
+        return musts_of(known, question, link_taught(known, question))[0]
+
+    latest = ("patient.birth_date DESC", "MAX(patient.birth_date")
+    assert latest in musts("Who is the youngest patient?") and latest not in musts("Who is the oldest patient?")
+
+
+def test_years_that_are_held_as_they_are_need_no_dates(tmp_path: Path, own_home: Path) -> None:
+    path = tmp_path / "clubs.db"
+    db = apsw.Connection(str(path))
+    db.execute("CREATE TABLE club (club_id INTEGER PRIMARY KEY, founded INTEGER, met_on TEXT)")
+    db.execute("INSERT INTO club VALUES (1, 1987, '2024-01-02'), (2, 2003, '2023-05-06')")
+    db.close()
+    with open_database([path], find_paths()) as database:
+        known, question = database.known(), "How many clubs are there per year?"
+        assert ("'%Y'", "'%Y-%m'") not in musts_of(known, question, link_taught(known, question))[0]
 
 
 def test_rows_in_an_order_are_not_cut_off() -> None:

@@ -12,7 +12,15 @@ from rushlight.assistant.paths import find_paths
 from rushlight.assistant.sql.database import open_database
 from rushlight.assistant.sql.linking import link
 from rushlight.assistant.sql.linking_taught import link_taught
-from rushlight.assistant.sql.prompt import FORM, SHORT_FORM, TABLES_FORM, TAUGHT_FORMS, Example, sql_messages
+from rushlight.assistant.sql.prompt import (
+    FORM,
+    PART_FORM,
+    SHORT_FORM,
+    TABLES_FORM,
+    TAUGHT_FORMS,
+    Example,
+    sql_messages,
+)
 
 QUESTION = "How many patients live in Oslo?"
 
@@ -30,6 +38,39 @@ def test_the_long_form_is_the_usual_one(suite_known: Callable[[str], Any]) -> No
     linked = link(suite_known("clinic"), QUESTION)
     assert sql_messages(linked, QUESTION) == sql_messages(linked, QUESTION, form=FORM)
     assert "patient(" in sql_messages(linked, QUESTION)[0].content
+
+
+def test_the_usual_form_begins_the_same_whatever_is_asked(suite_known: Callable[[str], Any]) -> None:
+    """So the engine computes the tables once, and what the question names stands below it."""
+    known = suite_known("clinic")
+    systems, lines = set(), []
+    for question in (QUESTION, "Which drug is the cheapest?"):
+        system, *shown, asked = sql_messages(link(known, question), question, [Example("q", "s")])
+        systems.add(system.content)
+        lines.append(asked.content.splitlines())
+        assert [turn.content for turn in shown] == ["q", "s"]
+    (system,) = systems
+    assert [line.partition("(")[0] for line in system.splitlines()[2:]] == [one.name for one in known.schema.tables]
+    assert lines == [[QUESTION, "In the question: patient.city = 'Oslo'"], ["Which drug is the cheapest?"]]
+
+
+def test_of_many_tables_those_are_shown_that_the_question_needs(own_home: Path, tmp_path: Path) -> None:
+    path = tmp_path / "many.db"
+    db = apsw.Connection(str(path))
+    for number in range(60):
+        columns = f"shed_{number}_id INTEGER PRIMARY KEY, height_of_roof REAL, owner TEXT"
+        db.execute(f"CREATE TABLE shed_{number} ({columns})")
+    db.close()
+    with open_database([path], find_paths()) as database:
+        linked = link(database.known(), "How high is the roof of shed 7?")
+        (system, _) = sql_messages(linked, "How high is the roof of shed 7?")
+    assert "shed_7(" in system.content and system.content.count("shed_") < 20
+
+
+def test_the_form_before_shows_a_part_with_what_is_named(suite_known: Callable[[str], Any]) -> None:
+    system, asked = sql_messages(link(suite_known("clinic"), QUESTION), QUESTION, form=PART_FORM)
+    assert system.content.endswith("In the question: patient.city = 'Oslo'") and asked.content == QUESTION
+    assert "drug(" not in system.content
 
 
 def test_the_form_of_tables_says_them_all_in_words(own_home: Path, tmp_path: Path) -> None:
