@@ -20,7 +20,7 @@ from rushlight.assistant.chat.ids import new_id
 from rushlight.assistant.paths import Paths
 from rushlight.assistant.registry import rows
 from rushlight.assistant.registry.adapter_files import digest_of, free_name, remove_file, take_in
-from rushlight.assistant.registry.scopes import PRACTICE, check_scope
+from rushlight.assistant.registry.scopes import check_scope
 from rushlight.assistant.registry.values import (
     Adapter,
     AdapterState,
@@ -336,12 +336,6 @@ class Registry:
 
 
 def _refuse_unproven(adapter: Adapter, evaluation: Evaluation | None) -> None:
-    if adapter.scope == PRACTICE:
-        raise Error(
-            f"{adapter.name} answers nothing by itself, so there is nothing that it could serve.",
-            f"{adapter.base} begins with it when it is taught a database: rushlight teach database FILE",
-            kind="gate",
-        )
     if evaluation is None:
         raise Error(
             f"{adapter.name} was not evaluated, so nobody knows whether it is better than {adapter.base}.",

@@ -1,6 +1,7 @@
 """Scopes: where an adapter may be loaded. `chat`, or one database, later one library of documents or one agent.
 
-A database's scope names its tables too: where they change, what was learned of them is not loaded any more.
+A database's scope names its tables too: where they change, what was learned of them is not loaded any more. What was
+practised has a scope of its own and is loaded where no database's is.
 """
 
 import re
@@ -10,7 +11,7 @@ from typing import Final
 from rushlight import Error
 
 CHAT: Final = "chat"
-PRACTICE: Final = "sql:practice"  # no database has it: theirs end with the hash of their tables
+PRACTICE: Final = "sql:practice"  # of any database that nobody was taught; one's own ends with the hash of its tables
 _SCOPE: Final = re.compile(r"chat|(?:sql|documents|agent):[a-z0-9._-]{1,80}")
 _HASH_LETTERS: Final = 8
 

@@ -1,9 +1,11 @@
-"""Which model and adapter answer questions to a database: the promoted adapter of its scope over its base, if any.
+"""Which model and adapter answer questions to a database: the promoted adapter of its scope over its base, if any; else
+what the model has practised, where that was promoted.
 
     found = taught(app, database)
     ask_database(app, database, question, model=found.model, lora=found.lora, form=found.form)
 
-The scope names the tables, so an adapter is not used for other tables than those it was taught.
+The scope names the tables, so an adapter is not used for other tables than those it was taught. What was practised is
+for any, and changes no model: whoever asks another one gets that one alone.
 """
 
 from dataclasses import dataclass
@@ -11,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from rushlight import Error
 from rushlight.assistant.engine.request import LoraUse
-from rushlight.assistant.registry.scopes import sql_scope
+from rushlight.assistant.registry.scopes import PRACTICE, sql_scope
 from rushlight.assistant.sql.database import Database
 from rushlight.assistant.sql.memory import schema_hash
 from rushlight.assistant.sql.prompt import FORM, FORMS
@@ -39,12 +41,14 @@ def taught(app: "App", database: Database, model: str = "") -> Taught:
     """What serves this database. A `model` that was named is kept: then only an adapter of that one is used. Without
     one, the adapter of the default model goes first, then the one that was added last, with its own base."""
     registry, scope = app.registry, scope_of(database)
-    if registry.promoted(scope) is None:  # mostly so, and no reason to look for a model
+    if registry.promoted(scope) is None and registry.promoted(PRACTICE) is None:  # mostly so: no reason to look for one
         return Taught(model)
     base = _base_of(app, model)
     adapter = registry.promoted(scope, base) if base else None
     if adapter is None and not model:
         adapter = registry.promoted(scope)
+    if adapter is None and base:
+        adapter = registry.promoted(PRACTICE, base)
     if adapter is None or not adapter.path.is_file() or (adapter.form and adapter.form not in FORMS):
         return Taught(model)
     found = app.catalogue.find_sha256(adapter.base_sha256)

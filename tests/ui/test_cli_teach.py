@@ -23,6 +23,7 @@ from rushlight.assistant.paths import find_paths
 from rushlight.assistant.settings import load_settings
 from rushlight.assistant.sql.database import open_database
 from rushlight.assistant.sql.memory import SqlMemory
+from rushlight.assistant.sql.taught import taught as who_answers
 from rushlight.quant.proof_file import ADAPTER, Check, Proof, digest_of, write_proof
 from rushlight.ui.work import kept_steps, practise, teaching
 from rushlight.ui.work import teach as teach_work
@@ -230,13 +231,10 @@ def test_a_database_begins_with_what_was_practised(
     kept = Kept(app, tmp_path / "practice")
     kept.job_id = "job999999"
     made = practised(kept, examples=96)
-    assert made["plan"]["n_seen"] == 96 and set(made["seconds"]) == {"examples", "plan", "train", "keep"}
+    assert made["plan"]["n_seen"] == 96
+    assert set(made["seconds"]) == {"examples", "questions", "plan", "train", "keep", "evaluate", "promote"}
     adapter = app.registry.find(made["adapter"])
     assert (adapter.scope, adapter.state, adapter.form) == ("sql:practice", "candidate", "sql-tables-1")
-    with pytest.raises(Error, match="nothing that it could serve"):
-        app.registry.promote(adapter.name)
-    with pytest.raises(Error, match="nothing to evaluate"):
-        evaluate_adapter(kept.context(), EvaluateArguments(adapter=adapter.name))
     lines = (tmp_path / "practice" / "train.jsonl").read_text().splitlines()
     assert len(lines) == 96 and trained[-1].validate == [str(tmp_path / "practice" / "validate.jsonl")]
 
@@ -267,6 +265,43 @@ def test_a_database_begins_with_what_was_practised(
     five = Kept(app, tmp_path / "five")
     five.job_id = "job555555"
     assert not taught(five.context(), kind="database", files=[str(shop)], examples=64)["start"]
+
+
+def test_what_was_practised_is_proven_and_answers_where_nobody_taught(
+    app: App, shop: Path, trained: list[Any], brought: list[Path], tmp_path: Path
+) -> None:
+    kept = Kept(app, tmp_path / "practice")
+    made = practised(kept, minutes=2.0, promote=True)
+    assert made["passed"] and made["promoted"] and made["before"] is None
+    own = made["report"]["own"]
+    assert own["n_items"] == 80 and own["candidate"] == 1.0 and own["base"] < 0.2
+    lines = (Path(made["run"]) / "suite.jsonl").read_text().splitlines()
+    files = {json.loads(line)["reference"]["database"] for line in lines[1:]}
+    assert len(files) == 10 and all(Path(one).is_relative_to(made["run"]) and Path(one).is_file() for one in files)
+    learned = (tmp_path / "practice" / "train.jsonl").read_text()
+    asked = {json.loads(line)["prompt"] for line in lines[1:]}
+    known = {json.loads(line)["messages"][1]["content"].split("\n")[0] for line in learned.splitlines()}
+    assert len(asked & known) < len(asked) / 10, "only short ones that any database may be asked"
+
+    # The suite lies in the run: it can be evaluated again, and another practice is held against the same questions.
+    again = evaluate_adapter(kept.context(), EvaluateArguments(adapter=made["adapter"]))
+    assert again["suite_sha256"] == made["report"]["suite_sha256"]
+    three = Kept(app, tmp_path / "three")
+    three.job_id = "job333333"
+    more = practised(three, examples=96)
+    assert more["before"] == 1.0 and more["report"]["suite"] == made["report"]["suite"] and not more["promoted"]
+
+    with open_database([shop], app.paths) as database:
+        found = who_answers(app, database)
+        assert (found.adapter, found.form) == (made["adapter"], "sql-tables-1") and found.model == app.model().id
+        assert who_answers(app, database, "another model").lora == ()
+        two = Kept(app, tmp_path / "two")
+        two.job_id = "job222222"
+        own_one = taught(two.context(), kind="database", files=[str(shop)], examples=64, promote=True)
+        assert who_answers(app, database).adapter == own_one["adapter"], "its own goes first"
+        app.registry.rollback(own_one["scope"])
+        app.registry.rollback("sql:practice")
+        assert who_answers(app, database).lora == ()
 
 
 def test_another_practice_goes_on_with_other_databases(

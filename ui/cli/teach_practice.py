@@ -1,4 +1,4 @@
-"""`rushlight teach practice`: once for a model, before it is taught databases."""
+"""`rushlight teach practice`: before a model is taught databases, or asked about those that nobody teaches it."""
 
 from typing import Any
 
@@ -29,12 +29,16 @@ from rushlight.ui.words import text
     "--from-scratch", "anew", is_flag=True,
     help=text("Begin with nothing, though the model has practised: else it goes on from there, with other databases.")
 )  # fmt: skip
+@click.option(
+    "--promote", is_flag=True,
+    help=text("Let it answer questions to databases that nobody taught, if the gate lets it through.")
+)  # fmt: skip
 @SET
 @_background
 @_as_json
 def practice(
-    model: str, minutes: float, examples: int, seed: int, anew: bool, changes: tuple[str, ...], background: bool,
-    as_json: bool,
+    model: str, minutes: float, examples: int, seed: int, anew: bool, promote: bool, changes: tuple[str, ...],
+    background: bool, as_json: bool,
 ) -> int:  # fmt: skip
     from rushlight.assistant.app import open_app
 
@@ -42,25 +46,46 @@ def practice(
         found = app.model(model).id
     arguments = {
         "model": found, "minutes": minutes, "examples": examples, "seed": seed, "anew": anew,
+        "promote": promote,
         "settings": settings_of(changes),
     }  # fmt: skip
 
+    promoted: list[bool] = []
+
     def shown(made: dict[str, Any]) -> None:
+        promoted.append(bool(made["promoted"]))
         if as_json:
             print_json(made)
         else:
             _print_practised(made)
 
-    return run_job("practise", arguments, shown, background=background, as_json=as_json and background)
+    code = run_job("practise", arguments, shown, background=background, as_json=as_json and background)
+    return code or int(promote and promoted == [False])
 
 
 def _print_practised(made: dict[str, Any]) -> None:
     from rushlight.ui.cli.job_views import clock_text
+    from rushlight.ui.cli.registry_views import print_report
 
     times = made["seconds"]
     if made["start"]:
         say(text("Went on from {adapter}, with other databases.", adapter=made["start"]))
     say(text("Practised on {n} examples in {time}; all of it took {all}.", n=f"{made['plan']['n_seen']:,}",
              time=clock_text(times["train"]), all=clock_text(sum(times.values()))))  # fmt: skip
+    say()
+    print_report(made["report"])
+    say()
+    before = made["before"]
+    if made["promoted"]:
+        say(text("{adapter} answers from now on where nobody taught {model} the database.", adapter=made["adapter"],
+                 model=made["base"]))  # fmt: skip
+    elif before is not None and made["report"]["own"]["candidate"] < before:
+        say(text("{start} answered {before} % of the same questions rightly, which this one does not reach.",
+                 start=made["start"], before=round(100 * before)))  # fmt: skip
+    elif made["passed"]:
+        say(text("To let it answer where nobody taught {model} the database: rushlight registry promote {adapter}",
+                 adapter=made["adapter"], model=made["base"]))  # fmt: skip
+    else:
+        say(text("{adapter} is kept as a candidate and does not serve.", adapter=made["adapter"]))
     say(text("{model} begins with {adapter} when it is taught a database: rushlight teach database FILE",
              model=made["base"], adapter=made["adapter"]))  # fmt: skip

@@ -157,7 +157,7 @@ class TeachJob:
     adapter: str = ""  # that came of it
     is_over: bool = False
     n_steps: int = 0  # of its training, while it trains
-    is_practice: bool = False  # on databases that are made up; nothing is proven of it
+    is_practice: bool = False  # on databases that are made up
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from typing import TypeAlias
 
 from rushlight.ui.desk.figures import duration_text
 from rushlight.ui.desk.learn_values import (
+    AdapterRow,
     AnswerLook,
     BesideRow,
     Choice,
@@ -39,7 +40,8 @@ def listed(state: LearnState) -> tuple[tuple[str, tuple[Listed, ...]], ...]:
             (words, [(one.name, text("stale") if one.is_stale else one.note, Choice("adapter", one.name))
                      for one in found])
         )  # fmt: skip
-    practised = [(one.name, "", Choice("adapter", one.name)) for one in state.adapters if one.is_practice]
+    practised = [(one.name, text("promoted") if one.state == "promoted" else one.note, Choice("adapter", one.name))
+                 for one in state.adapters if one.is_practice]  # fmt: skip
     groups.append((text("Practice"), practised))
     groups.append(
         (text("Lessons"), [(one.name, text("stale") if one.is_stale else f"{one.n_examples:,}",
@@ -164,7 +166,7 @@ def run_text(run: RunRow) -> str:
 def steps(job: TeachJob) -> tuple[str, ...]:
     """The steps that a teaching has to take, or a practice."""
     if job.is_practice:
-        return (text("Examples"), text("Plan"), text("Train"))
+        return (text("Examples"), text("Plan"), text("Train"), text("Proof"), text("Promote"))
     return (text("Lesson"), text("Plan"), text("Train"), text("Proof"), text("Promote"))
 
 
@@ -186,8 +188,6 @@ def stage_of(state: LearnState, job: TeachJob) -> int:
     """How many steps are done; the last one only where the adapter serves."""
     if job.state != "done":
         return min(job.stage, len(steps(job)) - 1)
-    if job.is_practice:
-        return len(steps(job))
     serves = any(one.name == job.adapter and one.state == "promoted" for one in state.adapters)
     return len(steps(job)) if serves else len(steps(job)) - 1
 
@@ -239,8 +239,7 @@ def what_then(state: LearnState) -> str:
     if adapter is None:
         return ""
     if adapter.is_practice:
-        return text("When {base} is taught a database it begins with this. It answers nothing by itself, so there is "
-                    "nothing to prove.", base=adapter.base)  # fmt: skip
+        return _what_practice_does(state, adapter)
     if adapter.state == "promoted":
         return text("It serves {scope}. Roll back brings {before} into its place again.", scope=adapter.scope,
                     before=state.before or adapter.base)  # fmt: skip
@@ -249,6 +248,21 @@ def what_then(state: LearnState) -> str:
     if state.proof.has_passed:
         return text("Promoting makes it answer for {scope}; what serves now stays one click away.", scope=adapter.scope)
     return text("Only what the gate lets through can be promoted.")
+
+
+def _what_practice_does(state: LearnState, adapter: AdapterRow) -> str:
+    """It is begun with in any case; and answers by itself where it was promoted."""
+    begins = text("When {base} is taught a database it begins with this.", base=adapter.base)
+    if adapter.state == "promoted":
+        more = text("It answers questions to databases that nobody taught. Roll back brings {before} into its place "
+                    "again.", before=state.before or adapter.base)  # fmt: skip
+    elif state.proof is None:
+        more = text("It was not evaluated yet, so it cannot be promoted.")
+    elif state.proof.has_passed:
+        more = text("Promoting makes it answer questions to databases that nobody taught.")
+    else:
+        more = text("Only what the gate lets through can be promoted.")
+    return f"{begins} {more}"
 
 
 def suite_text(proof: Proof) -> str:

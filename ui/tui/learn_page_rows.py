@@ -129,7 +129,7 @@ def job_rows(state: LearnState, job: TeachJob, width: int) -> list[ListRow]:
     rows += said(f"✗ {job.message}" if job.message else "", "bad", width)
     rows += said(job.hint, "muted", width)
     orders = [
-        (bool(job.adapter), "see", text("See what came of it") if job.is_practice else text("See the proof")),
+        (bool(job.adapter), "see", text("See the proof")),
         (job.state in ("running", "waiting"), "pause", text("Pause")),
         (job.state in ("paused", "pausing"), "resume", text("Go on")),
         (job.state in ("failed", "cancelled"), "retry", text("Try again")),

@@ -3,22 +3,20 @@ adapter. In a chat, or as a question to a database under the grammar of its tabl
 """
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Final
 
 from rushlight import Error, Stop
 from rushlight.assistant.ask_options import AskOptions
 from rushlight.assistant.engine.request import Grammar, LoraUse, Message, ScoreRequest, TokenizeRequest
 from rushlight.assistant.events import TextDelta, Usage
 from rushlight.trainer.evaluate.answerer import Answer
-from rushlight.trainer.evaluate.suite import Item, Suite
+from rushlight.trainer.evaluate.suite import Item
 
 if TYPE_CHECKING:
     from rushlight.assistant.app import App
     from rushlight.assistant.models.model import Model
     from rushlight.assistant.sql.database import Database
-    from rushlight.trainer.evaluate.scorers import Score
 
 GREEDY: Final = AskOptions(sampling={"temperature": 0.0})
 _CHARS_PER_TOKEN: Final = 3.0  # of a query, whose tokens nobody counts
@@ -91,34 +89,3 @@ class SqlAnswerer:
 
     def likelihoods(self, item: Item, stop: Stop) -> list[float]:
         raise Error("Questions to a database have no choices.", "Use the scorer sql-execution.", kind="bad-suite")
-
-
-@contextmanager
-def database_of(suite: Suite, app: "App") -> "Iterator[Database]":
-    """The files that the suite's head names, opened for reading."""
-    from rushlight.assistant.sql.database import open_database
-
-    named = suite.more.get("databases")
-    if not isinstance(named, list) or not named or not all(isinstance(one, str) for one in named):
-        raise Error(
-            f"The suite {suite.name} asks a database and does not say which.",
-            'Its first line needs "databases": ["/path/to/file.db"].',
-            kind="bad-suite",
-        )
-    with open_database(named, app.paths) as database:
-        yield database
-
-
-def execution_scorer(database: "Database") -> "Mapping[str, Score]":
-    """`sql-execution` over a database that is open already."""
-    from rushlight.assistant.sql.scoring import is_right
-
-    def score(reference: Any, answer: str) -> float:
-        if not isinstance(reference, Mapping) or not isinstance(reference.get("sql"), str):
-            raise Error('An item of sql-execution needs a reference {"sql": ...}.', kind="bad-suite")
-        return float(
-            bool(answer.strip())
-            and is_right(database, reference["sql"], answer, ordered=bool(reference.get("ordered", False)))
-        )
-
-    return {"sql-execution": score}

@@ -12,7 +12,6 @@ import msgspec
 
 from rushlight import Error, Progress
 from rushlight.assistant.jobs.kind import JobContext, JobEvent, JobResult, PauseBy
-from rushlight.assistant.registry.scopes import PRACTICE
 
 if TYPE_CHECKING:
     from rushlight.assistant.models.model import Model
@@ -97,12 +96,6 @@ def _suite(context: JobContext, arguments: EvaluateArguments, adapter: "Adapter"
     if path is None and adapter.run_id:
         folder = context.app.registry.run(adapter.run_id).folder
         path = None if folder is None or not (folder / "suite.jsonl").is_file() else folder / "suite.jsonl"
-    if adapter.scope == PRACTICE:
-        raise Error(
-            f"{adapter.name} answers nothing by itself, so there is nothing to evaluate.",
-            "What is taught from it is evaluated: rushlight teach database FILE",
-            kind="no-suite",
-        )
     if path is None:
         raise Error(
             f"There is no suite for {adapter.name}: its run has kept none.",
@@ -123,16 +116,17 @@ def _own_suite(
     context: JobContext, arguments: EvaluateArguments, adapter: "Adapter", model: "Model", suite: "Suite"
 ) -> "list[Row]":
     from rushlight.trainer.evaluate.measuring import run_suite
-    from rushlight.ui.work.answerers import ChatAnswerer, SqlAnswerer, database_of, execution_scorer
+    from rushlight.ui.work.answerers import ChatAnswerer
+    from rushlight.ui.work.suite_databases import SuiteDatabases, SuiteSqlAnswerer, execution_scorer
 
     app = context.app
     with ExitStack() as stack:
         given = None
         if suite.answerer == "sql":
-            database = stack.enter_context(database_of(suite, app))
-            given = execution_scorer(database)
-            base: Answerer = SqlAnswerer(app, model, database)
-            candidate: Answerer = SqlAnswerer(app, model, database, [adapter.use()], adapter.form)
+            databases = stack.enter_context(SuiteDatabases(suite, app))
+            given = execution_scorer(databases)
+            base: Answerer = SuiteSqlAnswerer(app, model, databases)
+            candidate: Answerer = SuiteSqlAnswerer(app, model, databases, [adapter.use()], adapter.form)
         elif suite.answerer == "chat":
             base, candidate = ChatAnswerer(app, model), ChatAnswerer(app, model, [adapter.use()])
         else:

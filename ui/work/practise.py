@@ -1,13 +1,15 @@
 """The job that practises: a model learns how questions become queries, from many databases that are made up.
 
-What comes of it serves nowhere and so has no gate: a teaching of a database begins with it, and each of those is proven
-by itself. It is kept in the registry under a scope that no database has. A model that has practised goes on from there,
-with other databases.
+A teaching of a database begins with what comes of it, and each of those is proven by itself. Where the gate lets it
+through, on databases that it has not seen, it can be promoted: then it answers for every database that nobody taught.
+A model that has practised goes on from there, with other databases.
 """
 
+import shutil
+import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
@@ -21,9 +23,12 @@ from rushlight.ui.work.kept_steps import KeptSteps
 from rushlight.ui.work.teach_start import bring, check_file_is_here, practised, start_settings
 
 if TYPE_CHECKING:
+    from rushlight.trainer.evaluate.suite import Item
     from rushlight.ui.work.teaching import Plan
 
-_START = "start"  # in the job's folder: the adapter that it goes on from
+_START: Final = "start"  # in the job's folder: the adapter that it goes on from
+_DATABASES: Final = "databases"  # there, and in the run's: what its proof is asked of
+_SUITE: Final = "suite.jsonl"
 
 
 class PractiseArguments(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -34,6 +39,7 @@ class PractiseArguments(msgspec.Struct, frozen=True, forbid_unknown_fields=True,
     examples: int = 0  # that training sees, whatever time that takes; 0 = as many as the minutes hold
     seed: int = 0
     anew: bool = False  # begins with nothing, also where it has practised
+    promote: bool = False  # it answers for databases that nobody taught, if the gate lets it through
     settings: dict[str, Any] = {}  # of the training, by names such as "adapter.rank"
 
 
@@ -55,10 +61,14 @@ class PractiseKind:
         steps = _Steps(context, arguments)
         yield Progress("Making examples", 0)
         steps.make()
+        steps.ask()
         yield Progress("Measuring this machine", 0)
         steps.plan()
         yield from steps.train()
         steps.keep()
+        yield Progress("Evaluating", 0)
+        steps.evaluate()
+        steps.promote()
         yield JobResult(steps.result())
 
     def clean(self, context: JobContext, arguments: PractiseArguments, *, for_good: bool) -> None:
@@ -91,20 +101,41 @@ class _Steps(KeptSteps):
                 step |= {"n_train": n_train, "sha256": content_hash(learned), "run": str(self._app.paths.runs / folder),
                          "seed": seed, "start": start}  # fmt: skip
 
+    def ask(self) -> None:
+        """The questions that prove it, and their databases."""
+        from rushlight.quant.whole_file import whole_file
+        from rushlight.trainer.evaluate.suite import suite_bytes
+
+        with self._step("questions") as step:
+            if step is None:
+                return
+            lesson = PracticeLesson(self._app.paths, n=1)
+            asked = list(lesson.proof(self._context.folder / _DATABASES, Watch(self._context.stop, self._context.tell)))
+            kept_at = Path(self._done["examples"]["run"]) / _DATABASES
+            examples = _examples(draft for _, draft in asked)
+            items = [_item(one, kept_at / path.name) for one, (path, _) in zip(examples, asked, strict=True)]
+            name = f"practice-{content_hash(examples)[:8]}"  # the same questions, the same name
+            with whole_file(self._context.folder / _SUITE) as file:
+                file.write(suite_bytes(name, items, scope=PRACTICE, answerer="sql"))
+            step |= {"n_items": len(items), "suite": name}
+
     def plan(self) -> None:
         from rushlight.ui.work import teaching
 
         with self._step("plan") as step:
             if step is not None:
                 given, n_train = self._arguments, int(self._done["examples"]["n_train"])
+                n_items = int(self._done["questions"]["n_items"])
                 plan = teaching.told_steps(given.examples, given.settings, n_train)
                 if plan is None:
                     step_s, looks_s = teaching.step_seconds(
                         self._context, self._model.path, self._train, PRACTICE, given.settings, [self._validate]
                     )
-                    spent_s = sum(self._seconds().values()) + looks_s
+                    began = time.monotonic()
+                    answer_s = self._answer_seconds()
+                    spent_s = sum(self._seconds().values()) + looks_s + time.monotonic() - began
                     batch = int(given.settings.get("steps.batch", teaching.BATCH))
-                    plan = teaching.steps_in(given.minutes, spent_s, step_s, 0.0, 0, n_train, batch)
+                    plan = teaching.steps_in(given.minutes, spent_s, step_s, answer_s, n_items, n_train, batch)
                 step |= {**teaching.plan_json(plan), "n_train": n_train}
 
     def train(self) -> Iterator[JobEvent]:
@@ -131,9 +162,11 @@ class _Steps(KeptSteps):
                     self._done["plan"] |= teaching.made_steps(plan, event.value["outcome"])
                 else:
                     yield event
+            shutil.copytree(self._context.folder / _DATABASES, out / _DATABASES, dirs_exist_ok=True)
+            shutil.copyfile(self._context.folder / _SUITE, out / _SUITE)
 
     def keep(self) -> None:
-        """The run and its adapter, in the registry: a candidate that nothing promotes."""
+        """The run and its adapter, in the registry."""
         from rushlight.assistant.registry.values import LessonUse, NewAdapter, NewRun
         from rushlight.trainer.manifest import licence_of
 
@@ -157,9 +190,31 @@ class _Steps(KeptSteps):
             )  # fmt: skip
             step |= {"adapter": adapter.name}
 
+    def evaluate(self) -> None:
+        """Both sides on questions to databases that were not practised on, and the guards of the scope."""
+        from rushlight.ui.work.evaluate import EvaluateArguments, evaluate_adapter
+
+        with self._step("evaluate") as step:
+            if step is not None:
+                suite = str(Path(self._done["examples"]["run"]) / _SUITE)
+                arguments = EvaluateArguments(adapter=self._done["keep"]["adapter"], suite=suite)
+                step["report"] = evaluate_adapter(self._context, arguments)
+
+    def promote(self) -> None:
+        with self._step("promote") as step:
+            if step is not None:
+                report, before = self._done["evaluate"]["report"], self._before()
+                is_worse = before is not None and float(report["own"]["candidate"]) < before
+                promotes = bool(report["passed"]) and self._arguments.promote and not is_worse
+                if promotes:
+                    self._app.registry.promote(self._done["keep"]["adapter"])
+                step |= {"promoted": promotes, "before": before}
+
     def result(self) -> dict[str, Any]:
-        trained = self._done["train"]["result"]
+        trained, report = self._done["train"]["result"], dict(self._done["evaluate"]["report"])
         return {
+            "report": report, "passed": bool(report["passed"]), "promoted": self._done["promote"]["promoted"],
+            "before": self._done["promote"]["before"],  # what was practised until then answered, of the same questions
             "base": self._model.id, "adapter": self._done["keep"]["adapter"], "run": self._done["examples"]["run"],
             "start": self._done["examples"].get("start", ""),
             "plan": self._done["plan"], "outcome": trained["outcome"], "proof": trained["proof"],
@@ -181,6 +236,24 @@ class _Steps(KeptSteps):
             ) from error
         return found.name
 
+    def _answer_seconds(self) -> float:
+        from rushlight.trainer.evaluate.suite import read_suite
+        from rushlight.ui.work import teaching
+
+        items = read_suite(self._context.folder / _SUITE).items
+        first = Path(str(items[0].reference["database"])).name
+        own = [one for one in items if Path(str(one.reference["database"])).name == first]
+        return teaching.sql_answer_seconds(self._context, self._model, [self._context.folder / _DATABASES / first], own)
+
+    def _before(self) -> float | None:
+        """What was practised until then has answered of the same questions, if that is known."""
+        start = str(self._done["examples"].get("start", ""))
+        adapter = next((one for one in self._app.registry.adapters(PRACTICE) if one.name == start), None)
+        known = None if adapter is None else self._app.registry.evaluation(adapter)
+        if known is None or known.suite != self._done["questions"]["suite"]:
+            return None
+        return float(known.report["own"]["candidate"])
+
     def _times(self) -> int:
         """How often it has practised: another time it meets other databases, in another order."""
         own = [one for one in self._app.registry.adapters(PRACTICE) if one.base_sha256 == self._model.sha256]
@@ -201,6 +274,15 @@ class _Steps(KeptSteps):
 def _examples(drafts: Iterator[Draft]) -> list[Example]:
     """As a training file is written from; they are in no lesson of the user's."""
     return [Example(id=f"p{number}", draft=draft, part="train") for number, draft in enumerate(drafts)]
+
+
+def _item(example: Example, database: Path) -> "Item":
+    from rushlight.assistant.learn.kinds.database import question_of
+    from rushlight.trainer.evaluate.suite import Item
+
+    one = question_of(example)
+    reference = {"sql": one.sql, "ordered": one.ordered, "database": str(database)}
+    return Item(id=example.id, prompt=one.question, scorer="sql-execution", reference=reference)
 
 
 KIND = PractiseKind()

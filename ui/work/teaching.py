@@ -293,8 +293,7 @@ def write_suite(path: Path, lesson: Lesson, items: "Sequence[Item]") -> None:
 
 def answer_seconds(context: JobContext, model: "Model", lesson: Lesson, items: "Sequence[Item]") -> float:
     """How long an answer takes here and now: the base answers a few items."""
-    from rushlight.assistant.sql.database import open_database
-    from rushlight.ui.work.answerers import ChatAnswerer, SqlAnswerer
+    from rushlight.ui.work.answerers import ChatAnswerer
 
     if lesson.kind != "database":
         likely = ChatAnswerer(context.app, model)
@@ -303,7 +302,17 @@ def answer_seconds(context: JobContext, model: "Model", lesson: Lesson, items: "
         for one in items[:_TRIED_QUESTIONS]:
             likely.likelihoods(one, context.stop)
         return (time.monotonic() - began) / min(_TRIED_QUESTIONS, len(items))
-    with open_database(lesson.source["databases"], context.app.paths) as database:
+    return sql_answer_seconds(context, model, lesson.source["databases"], items)
+
+
+def sql_answer_seconds(
+    context: JobContext, model: "Model", files: "Sequence[str | Path]", items: "Sequence[Item]"
+) -> float:
+    """The same for questions to a database, whose tables the engine has read by then."""
+    from rushlight.assistant.sql.database import open_database
+    from rushlight.ui.work.answerers import SqlAnswerer
+
+    with open_database(files, context.app.paths) as database:
         answerer = SqlAnswerer(context.app, model, database)
         answerer.answer(items[0], context.stop)
         took = []

@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 _EACH: Final = 90  # questions to one database: more would be of its names
 _HELD_OUT: Final = 3  # databases of their own, at the end
 _HELD_OUT_EACH: Final = 6
+_PROVED: Final = 10  # databases, of their own too, and the same whatever the seed: so practices can be compared
+_PROVED_EACH: Final = 8
+_PROOF_SEED: Final = 500
 _BY_HAND: Final = 0.75  # of the questions to one database, where so many can be asked of it
 _LEFT: Final = 25  # one in so many of those by hand is for databases that are held out, and for no others
 _A_MINUTE: Final = 300
@@ -74,21 +77,32 @@ class PracticeLesson:
         for which in range(_HELD_OUT):
             yield from self._drawn(-1 - which, _HELD_OUT_EACH, watch)
 
+    def proof(self, folder: Path, watch: Watch) -> Iterator[tuple[Path, Draft]]:
+        """Questions that show what was learned, each with its database: these lie in `folder` afterwards."""
+        folder.mkdir(parents=True, exist_ok=True)
+        for number in range(_PROVED):
+            path = folder / f"made-up-{number + 1}.db"
+            path.unlink(missing_ok=True)  # of a practice that was killed while it made it
+            for draft in self._asked(path, _PROOF_SEED + number, _PROVED_EACH, watch, is_held_out=True):
+                yield path, draft
+
     def _drawn(self, which: int, n: int, watch: Watch) -> Iterator[Draft]:
-        watch.check()
-        seed = self._seed * 100_000 + which + 1_000  # below it lie those of `held_out`
+        seed = self._seed * 100_000 + which + 1_000  # below it lie those of `held_out` and `proof`
         with tempfile.TemporaryDirectory(prefix="rushlight-practice-") as folder:
-            path = Path(folder) / "practice.db"
-            drawn = draw_database(path, seed)
-            with open_database([path], self._paths) as database:
-                origin = Origin("database", database.sources[0].name, schema_hash(database))
-                pairs = [one for at, one in enumerate(pairs_of(drawn.world)) if (at % _LEFT == 0) == (which < 0)]
-                n_by_hand = 0
-                for made in islice(spoken(pairs, drawn, database, Chance(seed)), math.ceil(_BY_HAND * n)):
-                    watch.check()
-                    n_by_hand += 1
-                    yield draft_of(database, made.question, made.sql, made.kind, origin)
-                if n_by_hand < n:
-                    yield from DatabaseLesson(database, n=n - n_by_hand, seed=seed, borrows=False).drafts(
-                        Watch(watch.stop)
-                    )
+            yield from self._asked(Path(folder) / "practice.db", seed, n, watch, is_held_out=which < 0)
+
+    def _asked(self, path: Path, seed: int, n: int, watch: Watch, *, is_held_out: bool) -> Iterator[Draft]:
+        """A database, drawn into `path`, and `n` questions to it."""
+        watch.check()
+        drawn = draw_database(path, seed)
+        with open_database([path], self._paths) as database:
+            origin = Origin("database", database.sources[0].name, schema_hash(database))
+            pairs = [one for at, one in enumerate(pairs_of(drawn.world)) if (at % _LEFT == 0) == is_held_out]
+            n_by_hand = 0
+            for made in islice(spoken(pairs, drawn, database, Chance(seed)), math.ceil(_BY_HAND * n)):
+                watch.check()
+                n_by_hand += 1
+                yield draft_of(database, made.question, made.sql, made.kind, origin)
+            if n_by_hand < n:
+                rest = DatabaseLesson(database, n=n - n_by_hand, seed=seed, borrows=False)
+                yield from rest.drafts(Watch(watch.stop))

@@ -134,18 +134,27 @@ def test_a_model_practises_before_databases(
     shown.desk.choose(Choice("job", at_it.id))
     qtbot.waitUntil(lambda: shown.run.isVisible())
     chips = [chip.text() for chip in shown.run.stages.chips if chip.isVisible()]
-    assert chips == ["✓ Examples", "✓ Plan", "3 Train"]
+    assert chips == ["✓ Examples", "✓ Plan", "3 Train", "4 Proof", "5 Promote"]
 
     practice = AdapterRow("practice-1", "sql:practice", "candidate", "me/m@Q4", "")
     over = replace(at_it, state="done", stage=4, is_over=True, adapter="practice-1")
     found[0] = replace(FULL, adapters=(ADAPTER, practice), jobs=(over,), practised=(("me/m@Q4", "practice-1"),))
     shown.desk.refresh()
     qtbot.waitUntil(lambda: shown.run.see_button.isVisible())
-    assert shown.run.see_button.text() == "See what came of it"
-    assert all(chip.text().startswith("✓") for chip in shown.run.stages.chips if chip.isVisible())
+    assert shown.run.see_button.text() == "See the proof"
+    chips = [chip.text() for chip in shown.run.stages.chips if chip.isVisible()]
+    assert chips == ["✓ Examples", "✓ Plan", "✓ Train", "✓ Proof", "5 Promote"]
     shown.run.see_button.click()
-    qtbot.waitUntil(lambda: "answers nothing by itself" in shown.proof.what_then.text())
-    assert not shown.proof.promote_button.isVisible() and not shown.proof.own.isVisible()
+    qtbot.waitUntil(lambda: "begins with this. It was not evaluated yet" in shown.proof.what_then.text())
+    assert shown.proof.promote_button.isVisible() and not shown.proof.promote_button.isEnabled()
+    found[0] = replace(found[0], proof=FULL.proof)
+    shown.desk.refresh()
+    qtbot.waitUntil(lambda: "databases that nobody taught" in shown.proof.what_then.text())
+    assert shown.proof.promote_button.isEnabled()
+    found[0] = replace(found[0], adapters=(ADAPTER, replace(practice, state="promoted")))
+    shown.desk.refresh()
+    qtbot.waitUntil(lambda: "It answers questions to databases that nobody taught" in shown.proof.what_then.text())
+    assert shown.proof.back_button.isVisible() and not shown.proof.promote_button.isVisible()
     shown.desk.choose(Choice())
     qtbot.waitUntil(lambda: "practice-1" in shown.new.practice.text())
     assert shown.new.practise_button.text() == "Practise again"

@@ -112,8 +112,7 @@ class ProofPart(QWidget):
         with_role(self.state_chip, role)
         self.stale.setVisible(adapter.is_stale)
         may = proof is not None and proof.has_passed and not state.is_busy
-        self.promote_button.setVisible(adapter.state != "promoted" and not adapter.is_practice)
-        self.own.setVisible(not adapter.is_practice)
+        self.promote_button.setVisible(adapter.state != "promoted")
         self.promote_button.setEnabled(may)
         self.back_button.setVisible(adapter.state == "promoted")
         self.back_button.setEnabled(not state.is_busy)

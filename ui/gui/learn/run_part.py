@@ -120,6 +120,5 @@ class RunPart(QWidget):
         self.resume_button.setVisible(job.state in ("paused", "pausing"))
         self.retry_button.setVisible(job.state in ("failed", "cancelled"))
         self.cancel_button.setVisible(not job.is_over and job.state != "cancelling")
-        self.see_button.setText(text("See what came of it") if job.is_practice else text("See the proof"))
         self.see_button.setVisible(bool(job.adapter))
         self.note.setVisible(not job.is_over)
