@@ -148,7 +148,7 @@ def test_rows_of_practice() -> None:
     at_it = TeachJob("job7", "Practise m", "running", 2, "Training", 0.5, 80.0, is_practice=True)
     assert "practise" not in [one.key for one in new_rows(replace(state, jobs=(at_it,)), 200)]
     head = words(job_rows(replace(state, job=at_it), at_it, 80)[:1])
-    assert "✓ Examples" in head and "3 Train" in head and "Promote" not in head
+    assert "✓ Examples" in head and "3 Train" in head and "Lesson" not in head
     listed = words(
         index_rows(replace(state, adapters=(AdapterRow("practice-1", "sql:practice", "candidate", "m", ""),)))
     )
