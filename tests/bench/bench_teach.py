@@ -14,7 +14,6 @@ there, where it has practised already. Neither is part of the minutes, and both 
 import argparse
 import importlib.util
 import json
-import os
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -23,7 +22,7 @@ from types import ModuleType
 from typing import Any
 
 from measure import machine, run_program
-from rushlight_home import RUSHLIGHT, demo_model, own_home
+from rushlight_home import RUSHLIGHT, demo_model, home_that_is_there, own_home
 
 from rushlight import Stop
 from rushlight.assistant.app import App, open_app
@@ -139,15 +138,8 @@ def practised(app: App) -> dict[str, Any]:
 
 @contextmanager
 def home_of(given: argparse.Namespace) -> Iterator[None]:
-    if not given.home:
-        with own_home(demo_model()):
-            yield
-        return
-    os.environ["RUSHLIGHT_HOME"] = str(Path(given.home).absolute())
-    try:
+    with home_that_is_there(Path(given.home)) if given.home else own_home(demo_model()):
         yield
-    finally:
-        run_program([RUSHLIGHT, "host", "stop"])
 
 
 def main() -> None:

@@ -44,3 +44,13 @@ def own_home(model: Path) -> Iterator[dict[str, str]]:
                     del os.environ[name]
                 else:
                     os.environ[name] = value
+
+
+@contextmanager
+def home_that_is_there(folder: Path) -> Iterator[None]:
+    """The same with a home that is kept, where its model has practised."""
+    os.environ["RUSHLIGHT_HOME"] = str(folder.absolute())
+    try:
+        yield
+    finally:
+        run_program([RUSHLIGHT, "host", "stop"])

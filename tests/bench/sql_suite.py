@@ -3,8 +3,11 @@
 Not a benchmark of speed: `make bench` leaves it out. Question after question is answered by every step, schemas in
 turn, so that whatever time there is gives pairs. Beside each figure stands its 95 % interval (Wilson), and against the
 step before an exact McNemar test of the pairs. Examples are accepted before, 20 to a schema, and found by SqlMemory.
+One more step, `practised`, asks as anybody is answered where the model has practised and no database was taught; it
+takes a home where that was done (`--home`), and sees no examples.
 
     python tests/bench/sql_suite.py [--minutes N] [--model NAME_OR_FILE] [--steps plain,linking,...] [--kept FILE]
+    python tests/bench/sql_suite.py --home DIR --steps grammar,practised
 """
 
 import argparse
@@ -18,9 +21,11 @@ import time
 from pathlib import Path
 from typing import Any
 
-from rushlight_home import demo_model, own_home
+from rushlight_home import demo_model, home_that_is_there, own_home
 
 from rushlight.assistant.app import App, open_app
+from rushlight.assistant.registry.scopes import PRACTICE
+from rushlight.assistant.registry.values import Adapter
 from rushlight.assistant.sql.answer import SqlAnswer
 from rushlight.assistant.sql.asking import ask_database
 from rushlight.assistant.sql.database import Database, open_database
@@ -30,6 +35,7 @@ from rushlight.assistant.sql.scoring import is_right
 
 SUITE = Path(__file__).resolve().parent.parent / "assistant" / "sql" / "suite"
 STEPS = ("plain", "linking", "grammar", "correction", "examples")
+PRACTISED = "practised"
 LIMIT_S = 1.5
 
 
@@ -48,6 +54,9 @@ def builder() -> Any:
 
 def answer(app: App, database: Database, step: str, question: str) -> SqlAnswer:
     """What one step makes of a question."""
+    if step == PRACTISED:
+        used = newest_practice(app)
+        return ask_database(app, database, question, lora=[used.use()], form=used.form, seconds=LIMIT_S)
     everything = {"max_tables": 99, "max_columns": 999} if step == "plain" else {}
     return ask_database(
         app,
@@ -59,6 +68,13 @@ def answer(app: App, database: Database, step: str, question: str) -> SqlAnswer:
         linker=(lambda known, asked: link(known, asked, whole=True, **everything)) if step == "plain" else link,
         seconds=LIMIT_S,
     )
+
+
+def newest_practice(app: App) -> Adapter:
+    own = app.registry.adapters(PRACTICE)
+    if not own:
+        raise SystemExit("There is no practice in this home: rushlight teach practice, then --home DIR")
+    return max(own, key=lambda one: one.created_at)
 
 
 def wilson(k: int, n: int) -> tuple[float, float]:
@@ -100,12 +116,14 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=60.0, metavar="N", help="begin no question after so long")
     parser.add_argument("--model", type=Path, default=None, help="a GGUF file; default: the demo model")
     parser.add_argument("--steps", default=",".join(STEPS), help="which steps, by commas")
+    parser.add_argument("--home", type=Path, default=None, help="a home where the model has practised")
     parser.add_argument("--kept", type=Path, default=None, help="answers, a JSON object a line: read and added to")
     given = parser.parse_args()
     steps = given.steps.split(",")
     found = read_kept(given.kept)
     end = time.monotonic() + 60 * given.minutes
-    with own_home(given.model or demo_model()), tempfile.TemporaryDirectory() as folder, open_app() as app:
+    home = home_that_is_there(given.home) if given.home else own_home(given.model or demo_model())
+    with home, tempfile.TemporaryDirectory() as folder, open_app() as app:
         databases = Databases(app, Path(folder))
         try:
             for one in in_turn(lines("questions")):
