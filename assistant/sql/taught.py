@@ -30,6 +30,7 @@ class Taught:
     adapter: str = ""
     lora: tuple[LoraUse, ...] = ()
     form: str = FORM
+    is_practice: bool = False  # it was taught other databases, and not this one
 
 
 def scope_of(database: Database) -> str:
@@ -54,7 +55,7 @@ def taught(app: "App", database: Database, model: str = "") -> Taught:
     found = app.catalogue.find_sha256(adapter.base_sha256)
     if found is None:
         return Taught(model)
-    return Taught(found.id, adapter.name, (adapter.use(),), adapter.form or FORM)
+    return Taught(found.id, adapter.name, (adapter.use(),), adapter.form or FORM, adapter.scope == PRACTICE)
 
 
 def _base_of(app: "App", model: str) -> str:

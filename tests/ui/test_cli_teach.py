@@ -294,11 +294,13 @@ def test_what_was_practised_is_proven_and_answers_where_nobody_taught(
     with open_database([shop], app.paths) as database:
         found = who_answers(app, database)
         assert (found.adapter, found.form) == (made["adapter"], "sql-tables-1") and found.model == app.model().id
+        assert found.is_practice
         assert who_answers(app, database, "another model").lora == ()
         two = Kept(app, tmp_path / "two")
         two.job_id = "job222222"
         own_one = taught(two.context(), kind="database", files=[str(shop)], examples=64, promote=True)
-        assert who_answers(app, database).adapter == own_one["adapter"], "its own goes first"
+        own_found = who_answers(app, database)
+        assert own_found.adapter == own_one["adapter"] and not own_found.is_practice, "its own goes first"
         app.registry.rollback(own_one["scope"])
         app.registry.rollback("sql:practice")
         assert who_answers(app, database).lora == ()

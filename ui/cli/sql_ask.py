@@ -55,7 +55,7 @@ if TYPE_CHECKING:
 @click.option("--free", is_flag=True, help=text("Write without the grammar: any SQL, checked by running it."))
 @click.option("--once", is_flag=True, help=text("Do not try again where the query fails or finds nothing."))
 @click.option("--no-examples", is_flag=True, help=text("Leave out what was accepted before."))
-@click.option("--no-adapter", is_flag=True, help=text("Leave out what was taught and promoted for this database."))
+@click.option("--no-adapter", is_flag=True, help=text("Leave out what was taught or practised, and promoted."))
 @click.option(
     "--chart",
     type=click.Path(path_type=Path, dir_okay=False),
@@ -215,7 +215,10 @@ def _print(answer: "SqlAnswer", thread: "Thread | None", who: "Taught", chart: P
     else:
         print_answer(answer)
         if who.adapter and answer.tries and answer.remembered is None and not answer.refined:
-            tell(text("Written with {adapter}, which was taught this database.", adapter=who.adapter))
+            words = text("Written with {adapter}, which was taught this database.", adapter=who.adapter)
+            if who.is_practice:
+                words = text("Written with {adapter}, which practised on other databases.", adapter=who.adapter)
+            tell(words)
         if chart is not None and answer.result is not None:
             tell(chart_line(chart, kind))
     return 0 if answer.result is not None else 1

@@ -87,7 +87,7 @@ class SqlHead(PageHead):
         has_rows = shown is not None and shown.result is not None and is_asked
         self.model.setVisible(is_asked)
         self.adapter.setText(f"✦ {plain_line(state.adapter)[:40]}")
-        self.adapter.setToolTip(text("Taught for these tables, and promoted"))
+        self.adapter.setToolTip(text("Taught for these tables or practised, and promoted"))
         self.adapter.setAccessibleName(text("Adapter: {adapter}", adapter=plain_line(state.adapter)))
         self.adapter.setVisible(is_asked and bool(state.adapter))
         self.save.setVisible(has_rows)
