@@ -97,6 +97,20 @@ def test_its_questions_are_many_and_the_held_out_ones_of_other_databases(own_hom
     assert not other & set(again)
 
 
+def test_the_proof_is_the_same_for_every_practice(own_home: Path, tmp_path: Path) -> None:
+    """Its databases are none that is practised on, and its questions by hand neither."""
+    first, second = (list(PracticeLesson(find_paths(), n=1, seed=seed).proof(tmp_path / str(seed), Watch()))
+                     for seed in (0, 7))  # fmt: skip
+    assert len(first) == 80 and [draft.key for _, draft in first] == [draft.key for _, draft in second]
+    paths = list(dict.fromkeys(path for path, _ in first))
+    assert len(paths) == 10 and all(path.parent == tmp_path / "0" and path.is_file() for path in paths)
+    learned = {one.key for one in PracticeLesson(find_paths(), n=270, seed=0).drafts(Watch())}
+    assert not learned & {draft.key for _, draft in first}
+    for path, draft in first[::9]:
+        with open_database([path], find_paths()) as database:
+            database.run(draft.answer)
+
+
 def test_every_query_answers_in_its_database(own_home: Path, tmp_path: Path) -> None:
     """The lesson's own check is not trusted: each is run once more."""
     from rushlight.assistant.learn.kinds.database import DatabaseLesson
