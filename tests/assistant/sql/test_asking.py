@@ -52,8 +52,9 @@ def test_a_query_that_does_is_the_answer(clinic: Database) -> None:
     assert answer.result is not None and answer.sql == COUNT and len(answer.tries) == 1 and answer.agreement == 1
     messages, more = said.asked[0]
     assert more["grammar"].kind == "lark" and more["system"] == ""
-    assert messages[0].role == "system" and "patient.city = 'Oslo'" in messages[0].content
-    assert messages[-1] == Message("user", "How many patients live in Oslo?")
+    assert messages[0].role == "system" and "In the question" not in messages[0].content
+    asked = "How many patients live in Oslo?\nIn the question: patient.city = 'Oslo'"
+    assert messages[-1] == Message("user", asked)
 
 
 def test_examples_stand_before_the_question(clinic: Database) -> None:

@@ -78,9 +78,10 @@ def test_other_follow_ups_are_told_to_the_model_with_what_came_before(clinic: Da
     said = Said(OSLO, "SELECT patient.name FROM patient WHERE patient.city = 'Oslo'")
     thread = threads.add(clinic, None, ask(said, clinic, "How many patients live in Oslo?"))
     answer = ask(said, clinic, "and their names?", thread=thread)
-    system, *turns = said.asked[1]
-    assert [turn.content for turn in turns] == ["How many patients live in Oslo?", OSLO, "and their names?"]
-    assert "patient.city = 'Oslo'" in system.content  # known from the question before
+    _, *turns, last = said.asked[1]
+    assert [turn.content for turn in turns] == ["How many patients live in Oslo?", OSLO]
+    # What is named is known from the question before.
+    assert last.content.splitlines() == ["and their names?", "In the question: patient.city = 'Oslo'"]
     assert answer.n_followed == 1 and answer.result is not None and len(answer.result.rows) > 1
 
 

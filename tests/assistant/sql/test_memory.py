@@ -81,7 +81,8 @@ def test_the_likest_pairs_stand_before_another_question(clinic: Database, memory
     said = Said()
     answer = ask(said, clinic, QUESTION, memory)
     turns = [turn.content for turn in said.asked[0][1:]]
-    assert turns[-3:] == ["How many patients come from Bergen?", RIGHT.replace("Oslo", "Bergen"), QUESTION]
+    assert turns[-3:-1] == ["How many patients come from Bergen?", RIGHT.replace("Oslo", "Bergen")]
+    assert turns[-1].splitlines()[0] == QUESTION
     assert answer.n_examples == len(turns) // 2
     for one in memory.pairs(clinic):
         memory.remove(clinic, [one.id])
