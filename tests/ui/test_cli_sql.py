@@ -164,7 +164,7 @@ def test_a_follow_up_keeps_the_thread(cli: Cli, answering: Any, shop: Path) -> N
     done = cli("sql", "ask", shop, "with a name", "-f")
     assert done.code == 0 and "follows the question before" in done.err
     assert [turn.content for turn in cast.engine.requests[1].messages[1:]] == [
-        "How many customers live in Oslo?", sql, "with a name",
+        "How many customers live in Oslo?", sql, "with a name\nIn the question: customer.city = 'Oslo'",
     ]  # fmt: skip
     done = cli("sql", "ask", shop, "without Oslo", "--follow", "--json")
     found = json.loads(done.out)
