@@ -60,6 +60,7 @@ _COMPARES: Final = ("<", ">", "BETWEEN")
 _MONTHS: Final = ("'%m'", "'%Y-%m'")
 _YEARS: Final = ("'%Y'", "'%Y-%m'")
 _PERIODS: Final = ((_MONTHS, "month"), (_YEARS, "year"))
+_WORDS_OF: Final = {"month": ("month",), "year": ("year", "annual")}
 _NOT_THOSE: Final = ("<>", "NOT", "NULL", "= 0", "'N'", "'no'", "<", ">")
 _BORN: Final = frozenset(("birth", "born", "birthday", "dob", "birthdate", "birthyear"))
 # What is said of rows, and the words of which one must be in the query. In questions whose right query is known (the
@@ -73,7 +74,7 @@ _SAID: Final[tuple[tuple[re.Pattern[str], tuple[str, ...]], ...]] = (
     (re.compile(_NOT), ("NOT", "NULL", "<>", "= 0", "'N'", "'none'", "'no'")),
     (re.compile(rf"\b(?<!at )(?<!their )(?<!its )(?:{_EXTREME})\b"), ("ORDER BY", "MAX", "MIN")),
     (re.compile(r"\b(?:each|per|every|by) month\b"), _MONTHS),
-    (re.compile(r"\b(?:each|per|every|by) year\b"), _YEARS),
+    (re.compile(r"\b(?:in|for) (?:each|every) year\b|\bby year\b|^how many\b.*\bper year\b"), _YEARS),
     (re.compile(r"\b(?:each|per|every|by) (?:weekday|day of the week)\b"), ("'%w'",)),
     (re.compile(r"\brunning total|\bcumulative\b"), ("OVER",)),
     (re.compile(r"\b(?:not counting|leaving out|excluding|except(?: for)?|other than|apart from)\b"), _NOT_THOSE),
@@ -126,7 +127,8 @@ def musts_of(known: Profiled, question: str, linked: Linked) -> tuple[tuple[tupl
 
 def _is_of(period: str, column: Column) -> bool:
     """Whether it may hold months or years as they are."""
-    if period in column.name.lower():
+    said = f"{column.name} {column.comment}".lower()
+    if any(word in said for word in _WORDS_OF[period]):
         return True
     is_year = isinstance(column.low, int) and isinstance(column.high, int) and 1500 <= column.low <= column.high <= 2200
     return period == "year" and is_year

@@ -47,12 +47,16 @@ class Writer:
         if seed is not None:
             options = _sampled(options, temperature=_TEMPERATURE, seed=seed)
         made = self._written(messages, options, self._grammar)
-        if self._otherwise is None or self._grammar is None or not lacking(self._grammar.must, made):
+        must = () if self._grammar is None else self._grammar.must
+        if self._otherwise is None or not lacking(must, made):
             return made
         # The likeliest beginning may leave no room for what it lacks, so another one is drawn.
         drawn = 0 if seed is None else seed + _OTHER_SEEDS
-        made = self._written(messages, _sampled(self._options, temperature=_TEMPERATURE, seed=drawn), self._grammar)
-        return self._written(messages, options, self._otherwise) if lacking(self._grammar.must, made) else made
+        other = self._written(messages, _sampled(self._options, temperature=_TEMPERATURE, seed=drawn), self._grammar)
+        if not lacking(must, other):
+            return other
+        free = self._written(messages, options, self._otherwise)
+        return min((free, made, other), key=lambda query: len(lacking(must, query)))
 
     def _written(self, messages: tuple[Message, ...], options: AskOptions, grammar: Grammar | None) -> str:
         parts: list[str] = []

@@ -17,8 +17,8 @@ from rushlight.assistant.learn.kinds.kind import Watch
 from rushlight.assistant.paths import find_paths
 from rushlight.assistant.sql.database import Database, open_database
 from rushlight.assistant.sql.grammar import sql_grammar
-from rushlight.assistant.sql.linking import lists_all
-from rushlight.assistant.sql.linking_taught import link_taught
+from rushlight.assistant.sql.linking import WORD, lists_all
+from rushlight.assistant.sql.linking_taught import is_spoken_of, link_taught
 from rushlight.assistant.sql.named import held, musts_of
 from rushlight.assistant.sql.plain_form import plain_form
 from rushlight.assistant.sql.prompt import SHORT_FORM
@@ -146,6 +146,34 @@ def test_years_that_are_held_as_they_are_need_no_dates(tmp_path: Path, own_home:
     with open_database([path], find_paths()) as database:
         known, question = database.known(), "How many clubs are there per year?"
         assert ("'%Y'", "'%Y-%m'") not in musts_of(known, question, link_taught(known, question))[0]
+
+
+@pytest.mark.parametrize(
+    ("value", "question", "is_it"),
+    [
+        ("cable car", "Which cable cars were built before 1999?", True),
+        ("Chile", "Who manages our Chilean plant?", True),
+        ("manager", "Who manages it?", True),
+        ("oil", "Works in oils", True),
+        ("oil", "Which works are oily on top?", True),
+        ("oil", "Which works were boiled?", False),
+        ("sailed", "How many sailings depart at each hour?", True),
+        ("yellow", "Which defenders never got a card?", False),
+        ("f", "How many female patients?", True),  # codes
+        ("CXL", "Which orders were called off?", True),
+        ("Yes", "Who is a member?", True),
+        ("of the", "How many?", True),  # nothing in it that could be spoken of
+    ],
+)
+def test_what_a_question_speaks_of(value: str, question: str, is_it: bool) -> None:
+    assert is_spoken_of(value, WORD.findall(question.casefold())) == is_it
+
+
+def test_texts_that_nobody_spoke_of_are_in_no_grammar_of_a_taught_model(suite_known: Callable[[str], Any]) -> None:
+    known = suite_known("football")
+    spoken = link_taught(known, "How many yellow cards are there?").values
+    silent = link_taught(known, "Which defenders never got a penalty?").values
+    assert spoken["card.color"] == ("yellow",) and "card.color" not in silent
 
 
 def test_rows_in_an_order_are_not_cut_off() -> None:
