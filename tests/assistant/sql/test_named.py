@@ -85,13 +85,14 @@ def test_columns_by_their_words(database: Database, question: str, columns: tupl
     ("question", "must"),
     [
         ("How many hotels in Oslo have 4 stars?", {("hotel.stars",), ("4", "04"), ("Oslo",)}),
-        ("Which hotels have more than 12 rooms?", {("> 12", ">= 12")}),
+        ("Which hotels have more than 12 rooms?", {("> 12", ">= 12"), ("COUNT",)}),
+        ("Which hotels have more than 4 stars?", {("hotel.stars",), ("> 4", ">= 4")}),
         ("Which hotels have no more than 12 rooms?", {("12", "012")}),
         ("Which rooms are 1.5 times the average?", {("1.5", "01.5"), AVERAGE}),
         ("Rooms above 2,500 or over 3 million or 20 %", {("> 2500", ">= 2500")}),
         ("What does City Nest offer?", {("City Nest",)}),  # and no city
         ("Which employees have no manager?", {NOT}),  # as a job, or as the key
-        ("Which hotel has the most rooms?", {("LIMIT", "MAX", "MIN"), ORDERED}),
+        ("Which hotel has the most rooms?", {("LIMIT", "MAX", "MIN"), ORDERED, ("COUNT",)}),
         ("Which hotel opened first?", {("LIMIT", "MAX", "MIN")}),
         ("How many rooms per hotel, most first?", {EACH, ORDERED, ("DESC",)}),
         ("Rooms with a different price than their hotel", set()),
@@ -174,6 +175,8 @@ def test_texts_that_nobody_spoke_of_are_in_no_grammar_of_a_taught_model(suite_kn
     spoken = link_taught(known, "How many yellow cards are there?").values
     silent = link_taught(known, "Which defenders never got a penalty?").values
     assert spoken["card.color"] == ("yellow",) and "card.color" not in silent
+    foreign = link_taught(known, "Wie viele gelbe Karten gab es?").values
+    assert set(foreign["card.color"]) == {"yellow", "red"}
 
 
 def test_rows_in_an_order_are_not_cut_off() -> None:
