@@ -85,14 +85,13 @@ def test_columns_by_their_words(database: Database, question: str, columns: tupl
     ("question", "must"),
     [
         ("How many hotels in Oslo have 4 stars?", {("hotel.stars",), ("4", "04"), ("Oslo",)}),
-        ("Which hotels have more than 12 rooms?", {("> 12", ">= 12"), ("COUNT",)}),
-        ("Which hotels have more than 4 stars?", {("hotel.stars",), ("> 4", ">= 4")}),
+        ("Which hotels have more than 12 rooms?", {("> 12", ">= 12")}),
         ("Which hotels have no more than 12 rooms?", {("12", "012")}),
         ("Which rooms are 1.5 times the average?", {("1.5", "01.5"), AVERAGE}),
         ("Rooms above 2,500 or over 3 million or 20 %", {("> 2500", ">= 2500")}),
         ("What does City Nest offer?", {("City Nest",)}),  # and no city
         ("Which employees have no manager?", {NOT}),  # as a job, or as the key
-        ("Which hotel has the most rooms?", {("LIMIT", "MAX", "MIN"), ORDERED, ("COUNT",)}),
+        ("Which hotel has the most rooms?", {("LIMIT", "MAX", "MIN"), ORDERED}),
         ("Which hotel opened first?", {("LIMIT", "MAX", "MIN")}),
         ("How many rooms per hotel, most first?", {EACH, ORDERED, ("DESC",)}),
         ("Rooms with a different price than their hotel", set()),
