@@ -17,7 +17,7 @@ def test_all_tables_stand_in_the_order_of_the_schema(suite_known: Callable[[str]
     assert fits_whole(known)
     assert [table.name for table in linked.tables] == [table.name for table in known.schema.tables]
     assert linked.found == (("patient.city", "Oslo"),)
-    assert linked.values["patient.city"][0] == "Oslo" and len(linked.values["patient.city"]) > 1
+    assert linked.values["patient.city"] == ("Oslo",)  # and no city that nobody spoke of
 
 
 def test_joins_do_not_depend_on_the_words_of_the_question(suite_known: Callable[[str], Any]) -> None:
