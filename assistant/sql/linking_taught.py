@@ -48,29 +48,8 @@ _SAME_LETTERS = 4  # at the beginning of words that are akin: Chile and Chilean,
 _SHORT_WORD = 3
 _MAX_CODE = 4
 # Texts are English where the question is, so far as anybody can tell: "gelbe Karten" speak of yellow in other letters.
-_ENGLISH = frozenset(
-    [
-        "the",
-        "of",
-        "are",
-        "is",
-        "how",
-        "which",
-        "what",
-        "who",
-        "many",
-        "does",
-        "did",
-        "do",
-        "has",
-        "have",
-        "with",
-        "each",
-        "there",
-        "were",
-        "list",
-    ]
-)
+_ENGLISH_WORDS = "the of are is how which what who many does did do has have with each there were list"
+_ENGLISH = frozenset(_ENGLISH_WORDS.split())
 _FLAGS = frozenset(("yes", "no", "true", "false", "none", "unknown", "other"))
 _MEASURES = frozenset(("unit", "units", "uom", "currency"))
 _PARTS = re.compile(r"[A-Z]?[a-z]+|[A-Z]+|\d+")
