@@ -14,6 +14,7 @@ from rushlight import Error, Progress
 from rushlight.assistant.jobs.kind import JobContext, JobEvent, JobResult, PauseBy
 
 if TYPE_CHECKING:
+    from rushlight.assistant.app import App
     from rushlight.assistant.models.model import Model
     from rushlight.assistant.registry.values import Adapter
     from rushlight.trainer.evaluate.answerer import Answerer
@@ -76,6 +77,18 @@ def evaluate_adapter(context: JobContext, arguments: EvaluateArguments) -> dict[
     )
     _leave_with_run(context, adapter, report)
     return {**report, "evaluation": kept.id}
+
+
+def promote_if_better(
+    app: "App", name: str, report: dict[str, Any], before: float | None, *, wished: bool
+) -> tuple[bool, bool]:
+    """(whether it serves from now on, whether it answered less than what it was gone on from: `before`, a share of the
+    same questions, where that is known). Where it is `wished`, and the gate has let it through."""
+    is_worse = before is not None and float(report["own"]["candidate"]) < before
+    promotes = wished and bool(report["passed"]) and not is_worse
+    if promotes:
+        app.registry.promote(name)
+    return promotes, is_worse
 
 
 def _base(context: JobContext, adapter: "Adapter") -> "Model":

@@ -201,13 +201,12 @@ class _Steps(KeptSteps):
                 step["report"] = evaluate_adapter(self._context, arguments)
 
     def promote(self) -> None:
+        from rushlight.ui.work.evaluate import promote_if_better
+
         with self._step("promote") as step:
             if step is not None:
-                report, before = self._done["evaluate"]["report"], self._before()
-                is_worse = before is not None and float(report["own"]["candidate"]) < before
-                promotes = bool(report["passed"]) and self._arguments.promote and not is_worse
-                if promotes:
-                    self._app.registry.promote(self._done["keep"]["adapter"])
+                name, report, before = self._done["keep"]["adapter"], self._done["evaluate"]["report"], self._before()
+                promotes, _ = promote_if_better(self._app, name, report, before, wished=self._arguments.promote)
                 step |= {"promoted": promotes, "before": before}
 
     def result(self) -> dict[str, Any]:

@@ -234,13 +234,13 @@ class _Steps(KeptSteps):
                 step["report"] = evaluate_adapter(self._context, arguments)
 
     def promote(self) -> None:
+        from rushlight.ui.work.evaluate import promote_if_better
+
         with self._step("promote") as step:
             if step is not None:
-                report, before = self._done["evaluate"]["report"], self._before()
-                is_worse = before is not None and float(report["own"]["candidate"]) < before
-                promotes = bool(report["passed"]) and self._arguments.promote and not is_worse
-                if promotes:
-                    self._app.registry.promote(self._done["keep"]["adapter"])
+                adapter, before = self._done["keep"]["adapter"], self._before()
+                report, wished = self._done["evaluate"]["report"], self._arguments.promote
+                promotes, is_worse = promote_if_better(self._app, adapter, report, before, wished=wished)
                 step |= {"promoted": promotes, "before": before, "is_worse": is_worse}
 
     def notices(self) -> Iterator[Notice]:
