@@ -137,6 +137,10 @@ def test_a_suite_of_another_scope_is_refused(context: JobContext, adapter: Adapt
     path.write_bytes(suite_bytes("o", [Item(id="a", prompt="?", scorer="sql-execution")], answerer="sql"))
     with pytest.raises(Error, match="does not say which"):
         evaluate_adapter(context, EvaluateArguments(adapter="lamps-1", suite=str(path)))
+    odd = Item(id="a", prompt="?", scorer="sql-execution", reference={"sql": "SELECT 1", "database": 5})
+    path.write_bytes(suite_bytes("o", [odd], answerer="sql", databases=[str(tmp_path / "lamps.db")]))
+    with pytest.raises(Error, match="does not say which"):
+        evaluate_adapter(context, EvaluateArguments(adapter="lamps-1", suite=str(path)))
 
 
 def test_the_blank_between_texts_belongs_to_the_second(app: App) -> None:

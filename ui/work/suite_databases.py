@@ -43,8 +43,8 @@ class SuiteDatabases:
         from rushlight.assistant.sql.database import open_database
 
         own = reference.get("database") if isinstance(reference, Mapping) else None
-        files = (own,) if isinstance(own, str) and own else self._together
-        if not files:
+        files = self._together if own is None else (own,)
+        if not files or not all(isinstance(one, str) and one for one in files):
             raise Error(
                 f"The suite {self._suite} asks a database and does not say which.",
                 'Its first line needs "databases": ["/path/to/file.db"], or each reference "database".',
