@@ -8,81 +8,22 @@ A job in PyTorch, on an accelerator where one is; knows matrices and inputs.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from rushlight import Error, Progress, Stop
+from rushlight import Progress, Stop
 from rushlight.quant.blocks.format import Floats
-from rushlight.quant.ggml import RunningModel
-from rushlight.quant.ggml_tensor import Product
 from rushlight.quant.gguf_tensors import GgufTensors
-from rushlight.quant.imatrix import windows
+from rushlight.quant.sampled_inputs import Inputs, collect_inputs
 from rushlight.quant.scaling import Place, Scaling, no_torch, places
 
 if TYPE_CHECKING:
     import torch
 
 ALPHAS: Final = (0.0, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8)  # 0: no scale
-_ROWS_A_WINDOW: Final = 16
-_MOST_ROWS: Final = 512
 _LEAST, _MOST = 1e-4, 1e4
-
-
-@dataclass(slots=True)
-class Inputs:
-    """What a weight read over a text: the largest of each column, and some rows."""
-
-    peaks: Floats
-    rows: list[Floats]
-
-    @property
-    def sample(self) -> Floats:
-        return np.concatenate(self.rows)[:_MOST_ROWS]
-
-
-def collect_inputs(
-    model: Path,
-    text: str,
-    names: Sequence[str],
-    *,
-    n_ctx: int = 512,
-    most_windows: int | None = None,
-    n_threads: int = 1,
-    stop: Stop | None = None,
-    on_progress: Callable[[Progress], None] | None = None,
-) -> dict[str, Inputs]:
-    """The inputs of each named weight over a text."""
-    wanted, found = set(names), dict[str, Inputs]()
-
-    def see(product: Product) -> None:
-        if product.experts is not None:
-            return
-        peaks = np.abs(product.inputs).max(axis=0)
-        rows = product.inputs[:: max(1, len(product.inputs) // _ROWS_A_WINDOW)].copy()
-        known = found.get(product.weight)
-        if known is None:
-            found[product.weight] = Inputs(peaks, [rows])
-            return
-        np.maximum(known.peaks, peaks, out=known.peaks)
-        if sum(map(len, known.rows)) < _MOST_ROWS:
-            known.rows.append(rows)
-
-    with RunningModel(
-        model, n_ctx=n_ctx, n_threads=n_threads, wants=lambda name: name in wanted, on_product=see
-    ) as running:
-        pieces = windows(running.tokenize(text), n_ctx, running.first_token)[:most_windows]
-        if not pieces:
-            raise Error("There is no text to calibrate on.", "Give a text of some pages at least.", kind="no-text")
-        for done, piece in enumerate(pieces):
-            if stop is not None:
-                stop.check()
-            running.logits(piece, 1)
-            if on_progress is not None:
-                on_progress(Progress("Calibrating", done + 1, len(pieces), "windows"))
-    return found
 
 
 def best_scale(weights: Sequence[Floats], inputs: Sequence[Inputs], place: Place) -> Floats | None:

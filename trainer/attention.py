@@ -6,24 +6,35 @@ square of its length. Letters: B batch (1), H heads, T tokens, D head size.
 
 import contextlib
 from collections.abc import Iterator, Sequence
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import torch
 from torch.nn import functional
 
 from rushlight.trainer.data.pack import Segment
-from rushlight.trainer.segment_attention import SegmentAttention, is_usable, pieces_of
+from rushlight.trainer.segment_attention import SegmentAttention, behind, is_usable, pieces_of
 
 NAME: Final = "rushlight_segments"
+KeysValues: TypeAlias = dict[int, tuple[Any, Any]]  # of each layer, (B, Hk, T, D) both
 _current: list["Layout"] = []
 
 
 class Layout:
-    """The segments of the row that is being computed, and the masks they need, made once for all layers."""
+    """The segments of the row that is being computed, and the masks they need, made once for all layers.
 
-    def __init__(self, segments: Sequence[Segment]) -> None:
-        self.segments = tuple(segments)
-        self.pieces = pieces_of(self.segments)
+    `before` has the keys and values of the first segment, by layer, where that was computed already: the row then
+    goes on behind it. `kept` takes them in while the first segment is computed."""
+
+    def __init__(
+        self,
+        segments: Sequence[Segment],
+        *,
+        before: KeysValues | None = None,
+        kept: KeysValues | None = None,
+    ) -> None:
+        self.segments, self.before, self.kept = tuple(segments), before, kept
+        self.n_before = self.segments[0].stop if before else 0  # tokens
+        self.pieces = behind(pieces_of(self.segments), self.n_before)
         self.longest = max(
             sum(self.segments[i].stop - self.segments[i].start for i in self.chain(number))
             for number in range(len(self.segments))
@@ -95,21 +106,27 @@ def _attend(
     if not _current and query.shape[2] < key.shape[2]:
         return _going_on(query, key, value, scaling, sliding_window, softcap, s_aux), None
     layout = _current[-1] if _current else Layout([Segment(0, query.shape[2])])
-    if query.shape[2] != key.shape[2] or query.shape[2] != layout.segments[-1].stop:
+    if query.shape[2] != key.shape[2] or layout.n_before + query.shape[2] != layout.segments[-1].stop:
         raise ValueError(f"a row of {query.shape[2]} tokens under a layout of {layout.segments[-1].stop}")
+    if layout.kept is not None and (layer := getattr(module, "layer_idx", None)) is not None:
+        layout.kept[layer] = key, value
+    if layout.before:
+        earlier = layout.before[module.layer_idx]
+        key, value = (torch.cat(both, dim=2) for both in zip(earlier, (key, value), strict=True))
     scale = scaling if scaling is not None else query.shape[-1] ** -0.5
     window = sliding_window if sliding_window and sliding_window < layout.longest else 0
     is_special = softcap or s_aux is not None or window or dropout
     if query.device.type == "cpu" and not is_special and query.shape[-1] == value.shape[-1] and is_usable():
-        return SegmentAttention.apply(query, key, value, layout.pieces, scale), None
+        return SegmentAttention.apply(query, key, value, layout.pieces, scale, layout.n_before), None
     groups = query.shape[1] // key.shape[1]
     if groups > 1:
         key, value = (one.repeat_interleave(groups, dim=1) for one in (key, value))
     # Cut all at once: the backward of a slice of a row is as long as the row.
     lengths = [segment.stop - segment.start for segment in layout.segments]
-    queries, keys, values = (one.split(lengths, dim=2) for one in (query, key, value))
+    keys, values = (one.split(lengths, dim=2) for one in (key, value))
+    n_done = 1 if layout.n_before else 0
     parts = []
-    for number, q in enumerate(queries):
+    for number, q in enumerate(query.split(lengths[n_done:], dim=2), n_done):
         chain = layout.chain(number)
         k, v = (one[number] if len(chain) == 1 else torch.cat([one[i] for i in chain], dim=2) for one in (keys, values))
         n_keys = k.shape[2]

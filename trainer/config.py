@@ -57,6 +57,7 @@ class Steps(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     seed: int = 0
     row_tokens: int = 0  # of one packed row; 0: 1024, or the longest example
     share: bool = True  # compute a beginning that examples share once
+    learn_beginning: bool = True  # with what is learned from how it is read; else it is read only, which is quicker
 
 
 class Preference(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

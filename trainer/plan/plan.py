@@ -12,6 +12,7 @@ import torch
 
 from rushlight import Error
 from rushlight.trainer import heap, products
+from rushlight.trainer.beginning import parted
 from rushlight.trainer.config import TrainConfig
 from rushlight.trainer.data.pack import Pack
 from rushlight.trainer.plan.cores import cores_are_shared
@@ -42,10 +43,20 @@ class _Way:
     row_tokens: int
     costs: Costs
     step_rows: Sequence[Sequence[Pack]]
+    learns_beginning: bool
 
     def looked_s(self, shape: Shape) -> float:
         """Seconds of the steps that were laid out."""
-        return _COLD * sum(self.costs.row_s(shape, row.n_tokens, row.n_targets) for row in self.rows)
+        return _COLD * sum(self.costs.row_s(shape, self.n_worked(row), row.n_targets) for row in self.rows)
+
+    def n_worked(self, row: Pack) -> int:
+        """As many tokens, computed there and back, take as long as the row."""
+        return row.n_tokens - round((1 - _FORWARD) * self.n_only_read(row))
+
+    def n_only_read(self, row: Pack) -> int:
+        """Tokens of a beginning that nothing is learned from."""
+        parts = None if self.learns_beginning else parted(row)
+        return 0 if parts is None else parts[0].n_tokens
 
     @property
     def rows(self) -> list[Pack]:
@@ -119,7 +130,8 @@ def _choose(config: TrainConfig, settings: Any, shape: Shape, recipe: Recipe, lo
         if seconds < _FASTER * best_s:
             row_tokens, best_s = size, seconds
     packs = [row for rows in laid[row_tokens] for row in rows]
-    return _Way(device, trial.dtype, n_threads, row_tokens, trial.costs(packs), laid[row_tokens])
+    costs = trial.costs(packs)
+    return _Way(device, trial.dtype, n_threads, row_tokens, costs, laid[row_tokens], config.steps.learn_beginning)
 
 
 def _fewest_threads(trial: Trial, row: Pack, n_threads: int) -> int:
@@ -169,7 +181,7 @@ def _laid_out(config: TrainConfig, recipe: Recipe, row_tokens: int, *, alone: bo
 
 def _memory(config: TrainConfig, shape: Shape, way: _Way) -> tuple[Part, ...]:
     trains_head = config.method == "full"
-    rows = max(way.costs.row_bytes(shape, row.n_tokens, row.n_targets, trains_head=trains_head,
+    rows = max(way.costs.row_bytes(shape, row.n_tokens - way.n_only_read(row), row.n_targets, trains_head=trains_head,
                                    recompute=config.machine.recompute) for row in way.rows)  # fmt: skip
     if all(len(step) == 1 for step in way.step_rows):  # gradients take the place of activations that are used up
         rows = max(0, rows - 4 * shape.n_trained)
@@ -202,7 +214,7 @@ def _seconds(
     if way.device == "cpu":  # the first step waits for the system to clear what it is the first to write to
         new = sum(one.amount for one in _memory(config, shape, way) if one.name != "weights")
         found.append(Part("start", new * heap.first_touch_s_per_byte()))
-    per_token = looked_s / max(1, sum(row.n_tokens for row in way.rows)) * _FORWARD
+    per_token = looked_s / max(1, sum(way.n_worked(row) for row in way.rows)) * _FORWARD
 
     def looked_at(packs: Sequence[Pack]) -> float:
         return sum(pack.n_tokens for pack in packs) * per_token

@@ -23,10 +23,8 @@ from rushlight.assistant.learn.kinds.kind import LessonKind, Watch, make_lesson
 from rushlight.assistant.learn.lessons import LessonBook
 from rushlight.ui.work.kept_steps import KeptSteps
 from rushlight.ui.work.teach_start import (
-    adapter_to_go_on,
-    bring,
+    begin_with,
     check_file_is_here,
-    practised,
     start_settings,
     with_those_before,
 )
@@ -161,7 +159,7 @@ class _Steps(KeptSteps):
             if plan is None:
                 answer_s = teaching.answer_seconds(self._context, self._model, lesson, items)
                 step_s, looks_s = teaching.step_seconds(
-                    self._context, self._model.path, files / "train.jsonl", lesson.scope, given.settings,
+                    self._context, self._model.path, files / "train.jsonl", lesson.scope, self._settings(),
                     self._validate(),
                 )  # fmt: skip
                 spent_s = sum(self._seconds().values()) + (time.monotonic() - step["began"]) + looks_s
@@ -184,7 +182,7 @@ class _Steps(KeptSteps):
             share = teaching.FURTHER if self._arguments.go_on else 1.0 if start is None else teaching.PRACTISED
             said = teaching.training_config(
                 str(self._model.path), out, file, self._plan(), self._done["plan"]["n_train"], seed,
-                self._lesson().scope, self._arguments.settings, start, share=share,
+                self._lesson().scope, self._settings(), start, share=share,
             )  # fmt: skip
             validate = [str(one) for one in self._validate()]
             begun = "" if start is None else str(start["start"])
@@ -315,6 +313,11 @@ class _Steps(KeptSteps):
     def _kind(self) -> "AbstractContextManager[LessonKind]":
         return kind_of(self._app, self._arguments)
 
+    def _settings(self) -> dict[str, Any]:
+        from rushlight.ui.work import teaching
+
+        return teaching.settings_behind(self._arguments.settings, begins="start" in self._done["lesson"])
+
     def _validate(self) -> list[Path]:
         """The file of held-out examples whose loss is followed, where there is one."""
         file = self._context.folder / "validate.jsonl"
@@ -327,25 +330,11 @@ class _Steps(KeptSteps):
         return start_settings(self._context.folder / _START, self._arguments.settings)
 
     def _begins_with(self, lesson: Lesson) -> "Adapter | None":
-        """The adapter to begin with, brought here: what was wished, else what the model has practised, where it fits
-        what was told of the training."""
-        given, folder = self._arguments, self._context.folder / _START
-        if given.go_on:
-            start = adapter_to_go_on(self._app, lesson, self._model)
-            bring(start, self._model, folder)
-            start_settings(folder, given.settings)
-            return start
-        begins = given.practised and lesson.kind == "database"
-        found = practised(self._app, self._model, lesson.form) if begins else None
-        if found is None:
-            return None
-        bring(found, self._model, folder)
-        try:
-            start_settings(folder, given.settings)
-        except Error:
-            shutil.rmtree(folder)
-            return None
-        return found
+        given = self._arguments
+        return begin_with(
+            self._app, lesson, self._model, self._context.folder / _START, given.settings, go_on=given.go_on,
+            from_practice=given.practised,
+        )  # fmt: skip
 
     def _before(self) -> float | None:
         """What the adapter that was gone on from has reached on the same questions, if that is known."""

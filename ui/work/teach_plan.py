@@ -13,6 +13,7 @@ from rushlight.assistant.learn.example import Draft, Example, Lesson
 from rushlight.assistant.learn.kinds.kind import Watch
 from rushlight.assistant.learn.lessons import LessonBook
 from rushlight.ui.work.teach import TeachArguments, beside_lesson, kind_of, trained
+from rushlight.ui.work.teach_start import begin_with
 
 if TYPE_CHECKING:
     from rushlight.assistant.models.model import Model
@@ -52,9 +53,14 @@ class TeachPlanKind:
         yield Progress("Measuring this machine", 0)
         items, n_items = _items(context, model, lesson, examples)
         answer_s = teaching.answer_seconds(context, model, lesson, items) if items else 0.0
+        begins = begin_with(
+            context.app, lesson, model, context.folder / "start", settings, go_on=arguments.go_on,
+            from_practice=arguments.practised,
+        )  # fmt: skip
         train_plan, report = teaching.trial(
-            context, model.path, context.folder / "train.jsonl", lesson.scope, settings, files
-        )
+            context, model.path, context.folder / "train.jsonl", lesson.scope,
+            teaching.settings_behind(settings, begins=begins is not None), files,
+        )  # fmt: skip
         step_s = teaching.seconds_of_step(train_plan, settings)
         looks_s = teaching.seconds_of_looks(train_plan, settings)
         batch = int(settings.get("steps.batch", teaching.BATCH))

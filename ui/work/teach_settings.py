@@ -14,9 +14,9 @@ METHODS: Final = ("lora", "rslora", "qlora")
 KEYS: Final = (
     "method", "adapter.rank", "adapter.alpha", "adapter.dropout", "adapter.modules", "steps.batch", "steps.rate",
     "steps.epochs", "steps.most", "steps.schedule", "steps.warmup", "steps.decay", "steps.clip", "steps.betas",
-    "steps.seed", "steps.row_tokens", "steps.share", "data.max_tokens", "data.too_long", "machine.backend",
-    "machine.device", "machine.dtype", "machine.threads", "machine.recompute", "keep.every", "keep.last",
-    "keep.validate_every", "keep.answers",
+    "steps.seed", "steps.row_tokens", "steps.share", "steps.learn_beginning", "data.max_tokens", "data.too_long",
+    "machine.backend", "machine.device", "machine.dtype", "machine.threads", "machine.recompute", "keep.every",
+    "keep.last", "keep.validate_every", "keep.answers",
 )  # fmt: skip
 _PLANNED: Final = ("steps.batch", "steps.epochs", "steps.most")  # the plan has them
 _SAID: Final = "Cannot use these settings: "

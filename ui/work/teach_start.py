@@ -5,6 +5,7 @@ comes along: the new one is as stale as the old one when a conversation is delet
 """
 
 import math
+import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -71,6 +72,29 @@ def bring(adapter: "Adapter", model: "Model", folder: Path) -> None:
 
     if not folder.exists():
         adapter_to_peft(adapter.path, model.path, folder)
+
+
+def begin_with(
+    app: "App", lesson: "Lesson", model: "Model", folder: Path, settings: Mapping[str, Any], *, go_on: bool,
+    from_practice: bool,
+) -> "Adapter | None":  # fmt: skip
+    """The adapter that a teaching begins with, brought to `folder`: with `go_on` the one that learned the lesson, else
+    what the model has practised, where it fits what was told of the training."""
+    if go_on:
+        start = adapter_to_go_on(app, lesson, model)
+        bring(start, model, folder)
+        start_settings(folder, settings)
+        return start
+    found = practised(app, model, lesson.form) if from_practice and lesson.kind == "database" else None
+    if found is None:
+        return None
+    bring(found, model, folder)
+    try:
+        start_settings(folder, settings)
+    except Error:
+        shutil.rmtree(folder)
+        return None
+    return found
 
 
 def start_settings(folder: Path, settings: Mapping[str, Any]) -> dict[str, Any]:

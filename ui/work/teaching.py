@@ -109,6 +109,12 @@ def told_steps(n_examples: int, settings: Mapping[str, Any], n_train: int) -> Pl
     return Plan(most, min(batch, n_train), 0.0, 0.0, 0.0, 0.0)
 
 
+def settings_behind(settings: Mapping[str, Any], *, begins: bool) -> dict[str, Any]:
+    """What was told of the training, and what is usual where it begins with an adapter: that one knows how tables are
+    read, so no gradient goes through them again. Measured once (log.md, 2026-11-27, second)."""
+    return {"steps.learn_beginning": False, **settings} if begins else dict(settings)
+
+
 def training_config(
     model: str,
     out: Path,
