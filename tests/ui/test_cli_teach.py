@@ -25,7 +25,7 @@ from rushlight.assistant.sql.database import open_database
 from rushlight.assistant.sql.memory import SqlMemory
 from rushlight.assistant.sql.taught import taught as who_answers
 from rushlight.quant.proof_file import ADAPTER, Check, Proof, digest_of, write_proof
-from rushlight.ui.work import kept_steps, practise, teaching
+from rushlight.ui.work import kept_steps, practise, teach_start, teaching
 from rushlight.ui.work import teach as teach_work
 from rushlight.ui.work import train as train_work
 from rushlight.ui.work.evaluate import EvaluateArguments, evaluate_adapter
@@ -211,7 +211,7 @@ def brought(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
         settings = {"r": 4, "lora_alpha": 8, "target_modules": ["model.layers.0.self_attn.q_proj"]}
         (folder / "adapter_config.json").write_text(json.dumps(settings))
 
-    monkeypatch.setattr(teach_work, "bring", bring)
+    monkeypatch.setattr(teach_start, "bring", bring)
     monkeypatch.setattr(practise, "bring", bring)
     return found
 
@@ -246,6 +246,7 @@ def test_a_database_begins_with_what_was_practised(
     assert then["adapter"]["start"] == str(tmp_path / "two" / "start") and then["adapter"]["rank"] == 4
     rates = [then["steps"]["rate"], trained[0].config["steps"]["rate"]]
     assert rates[0] == pytest.approx(rates[1] / 6), "what was practised is not to be shaken off"
+    assert then["steps"]["learn_beginning"] is False and "learn_beginning" not in trained[0].config["steps"]
     run = app.registry.lineage(more["adapter"]).run
     assert run is not None and {one.kind for one in run.lessons} == {"database", "practice"}
 
@@ -257,6 +258,10 @@ def test_a_database_begins_with_what_was_practised(
     three.job_id = "job333333"
     other = taught(three.context(), kind="database", files=[str(shop)], examples=64, settings={"adapter.rank": 8})
     assert not other["start"] and trained[-1].config["adapter"]["rank"] == 8 and not (tmp_path / "three/start").exists()
+    told = Kept(app, tmp_path / "told")
+    told.job_id = "job666666"
+    taught(told.context(), kind="database", files=[str(shop)], examples=64, settings={"steps.learn_beginning": True})
+    assert trained[-1].config["steps"]["learn_beginning"] is True
     four = Kept(app, tmp_path / "four")
     four.job_id = "job444444"
     alone = taught(four.context(), kind="database", files=[str(shop)], examples=64, practised=False)

@@ -108,7 +108,7 @@ def calibrate(
     show_default=True,
     help=text(
         "How blocks are found: by search, with error feedback (gptq: slower, loses less), with scales folded in before "
-        "it (smoothquant: slowest, loses least; needs PyTorch), or by ggml."
+        "it (smoothquant: slowest, loses least), or by ggml."
     ),
 )
 @texts

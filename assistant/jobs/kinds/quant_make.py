@@ -126,7 +126,7 @@ class _Work:
         importance = self._importance(state)
         if types is None:
             types = quantize.types_of(self.source, mixture, has_importance=importance is not None)
-        scaling = self._scaling() if self.arguments.method == "smoothquant" else None
+        scaling = self._scaling(types) if self.arguments.method == "smoothquant" else None
         made = quantize.make(
             self.source,
             self.target,
@@ -195,17 +195,15 @@ class _Work:
     def _can_scale(self) -> None:
         """Said before anything is calibrated, which may take long."""
         from rushlight.quant.gguf_check import check
-        from rushlight.quant.gptq import require_torch
         from rushlight.quant.scaling import places
 
         file = check(self.source)
         places(file, file.tensors)
-        require_torch("SmoothQuant")
 
-    def _scaling(self) -> "Scaling":
+    def _scaling(self, types: dict[str, str]) -> "Scaling":
         """The scales of a job are found once: what is kept of its tensors was made with them."""
+        from rushlight.quant.fitted_scaling import FEEDBACK_GAIN, find_scaling
         from rushlight.quant.scaling_keys import keep_scaling, kept_scaling
-        from rushlight.quant.smoothquant import find_scaling
 
         path = self.context.folder / "scales.npz"
         known = kept_scaling(path, self.source)
@@ -213,8 +211,8 @@ class _Work:
             return known
         text, _ = self._text()
         found = find_scaling(
-            self.source, text, n_ctx=_N_CTX, most_windows=_SCALING_WINDOWS, n_threads=self.n_threads,
-            stop=self.context.stop, on_progress=self.context.tell,
+            self.source, text, types, weight_share=FEEDBACK_GAIN, n_ctx=_N_CTX, most_windows=_SCALING_WINDOWS,
+            n_threads=self.n_threads, stop=self.context.stop, on_progress=self.context.tell,
         )  # fmt: skip
         keep_scaling(path, found)
         return found

@@ -129,10 +129,10 @@ def test_a_killed_quantization_goes_on_and_so_does_its_proof(
     assert not (bench.folder / "tensors").exists()
 
 
-@pytest.mark.torch
 def test_scales_are_folded_in_once_and_the_proof_knows_them(
-    bench: Bench, tiny_gguf: Path, notes: Path, tmp_path: Path
+    bench: Bench, tiny_gguf: Path, notes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setitem(sys.modules, "torch", None)  # it is found without
     given = {
         "source": str(tiny_gguf), "target": str(tmp_path / "q.gguf"), "type_name": "Q4_0", "method": "smoothquant",
         "texts": [str(notes)],
@@ -152,15 +152,15 @@ def test_scales_are_folded_in_once_and_the_proof_knows_them(
     assert not [key for key in check(tmp_path / "again.gguf").metadata if key.startswith("rushlight.scale.")]
 
 
-def test_without_torch_nothing_is_calibrated_first(
-    bench: Bench, tiny_gguf: Path, notes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_where_no_scale_passes_nothing_is_calibrated_first(
+    bench: Bench, gguf_builder: ModuleType, notes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(sys.modules, "torch", None)
     monkeypatch.setattr(calibrating, "collect_in_parts", lambda *_, **__: pytest.fail("calibrated"))
+    source = gguf_builder.tiny_bert_gguf(tmp_path / "bert.gguf")
     with pytest.raises(Error) as refused:
-        bench.run("quant-make", source=str(tiny_gguf), target=str(tmp_path / "q.gguf"), type_name="Q4_0",
+        bench.run("quant-make", source=str(source), target=str(tmp_path / "q.gguf"), type_name="Q4_0",
                   method="smoothquant", texts=[str(notes)])  # fmt: skip
-    assert refused.value.kind == "no-torch"
+    assert refused.value.kind == "unsupported"
 
 
 def test_for_my_use(bench: Bench, wide: Path, tmp_path: Path) -> None:

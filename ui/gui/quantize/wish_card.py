@@ -88,7 +88,7 @@ class WishCard(Card):
             [
                 ("search", text("Search: fast, no worse than llama.cpp's own")),
                 ("gptq", text("Error feedback: slower, loses less")),
-                ("smoothquant", text("Error feedback after SmoothQuant: slowest, loses least")),
+                ("smoothquant", text("Error feedback with scales folded in: slowest, loses least")),
                 ("ggml", text("llama.cpp's own")),
             ],
             lambda value: desk.want(method=value),
