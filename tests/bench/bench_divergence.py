@@ -89,11 +89,7 @@ class Run:
             elif name == "smoothquant":
                 yield name, smoothquant.find_scaling(self.model, self.calibration, **seen)
             else:
-                share = fitted_scaling.FEEDBACK_GAIN
-                yield (
-                    name,
-                    fitted_scaling.find_scaling(self.model, self.calibration, types, weight_share=share, **seen),
-                )
+                yield name, fitted_scaling.find_scaling(self.model, self.calibration, types, feeds_back=True, **seen)
 
 
 def _files(type_name: str, run: Run, place: Path, begun: float) -> dict[str, Path]:

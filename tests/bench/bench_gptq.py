@@ -154,11 +154,10 @@ def _scaled(source: Path, types: Mapping[str, str], run: Run, files: dict[str, P
     from rushlight.quant import awq, fitted_scaling, smoothquant
 
     seen = {"n_ctx": N_CONTEXT, "most_windows": min(64, run.given.calibration), "n_threads": run.given.threads}
-    share = fitted_scaling.FEEDBACK_GAIN
     scalings = {
         "awq": lambda: awq.find_scaling(source, run.calibration, types, moments=run.moments, **seen),
         "smoothquant": lambda: smoothquant.find_scaling(source, run.calibration, **seen),
-        "fitted": lambda: fitted_scaling.find_scaling(source, run.calibration, types, weight_share=share, **seen),
+        "fitted": lambda: fitted_scaling.find_scaling(source, run.calibration, types, feeds_back=True, **seen),
     }
     names = []
     for name in run.given.scaling.split(","):

@@ -92,3 +92,18 @@ def test_a_file_made_with_them_is_proven(gguf_builder: ModuleType, tmp_path: Pat
     )
     checks = prove_file(made, model).checks
     assert {one.name for one in checks if one.passed} >= {"weights", "logits"}, checks
+
+
+def test_types_that_lose_little_by_inputs_are_not_scaled_before_feedback(
+    gguf_builder: ModuleType, tmp_path: Path
+) -> None:
+    model: Path = gguf_builder.tiny_llama_gguf(tmp_path / "m.gguf", n_embd=256, n_ff=256)
+    names = [name for name, kind in ggml.mixture_types(model, "Q8_0").items() if kind == "Q8_0"]
+    found = {
+        (kind, feeds_back): find_scaling(
+            model, TEXT, dict.fromkeys(names, kind), feeds_back=feeds_back, n_ctx=64, most_windows=2
+        ).scales
+        for kind in ("Q2_K", "Q4_K")
+        for feeds_back in (False, True)
+    }
+    assert not found["Q2_K", True] and found["Q2_K", False] and found["Q4_K", True]

@@ -202,7 +202,7 @@ class _Work:
 
     def _scaling(self, types: dict[str, str]) -> "Scaling":
         """The scales of a job are found once: what is kept of its tensors was made with them."""
-        from rushlight.quant.fitted_scaling import FEEDBACK_GAIN, find_scaling
+        from rushlight.quant.fitted_scaling import find_scaling
         from rushlight.quant.scaling_keys import keep_scaling, kept_scaling
 
         path = self.context.folder / "scales.npz"
@@ -211,7 +211,7 @@ class _Work:
             return known
         text, _ = self._text()
         found = find_scaling(
-            self.source, text, types, weight_share=FEEDBACK_GAIN, n_ctx=_N_CTX, most_windows=_SCALING_WINDOWS,
+            self.source, text, types, feeds_back=True, n_ctx=_N_CTX, most_windows=_SCALING_WINDOWS,
             n_threads=self.n_threads, stop=self.context.stop, on_progress=self.context.tell,
         )  # fmt: skip
         keep_scaling(path, found)
