@@ -92,9 +92,9 @@ def rounded_inputs(rows: Floats, type_name: str) -> Floats:
 
 
 def _tried(readers: Sequence[Reader], inputs: Inputs, place: Place) -> Iterator[Floats]:
-    largest = _by_channel(np.max([np.abs(one.weights).max(axis=0) for one in readers], axis=0), place)
-    typical = _by_channel(np.sqrt(np.square(inputs.sample).mean(axis=0)), place)
-    for sizes in (typical, _by_channel(inputs.peaks, place)):
+    largest = place.by_channel(np.max([np.abs(one.weights).max(axis=0) for one in readers], axis=0))
+    typical = place.by_channel(np.sqrt(np.square(inputs.sample).mean(axis=0)))
+    for sizes in (typical, place.by_channel(inputs.peaks)):
         for by_size in _BY_SIZE:
             for by_weight in _BY_WEIGHT:
                 logs = by_size * _logs(sizes) - by_weight * _logs(largest)
@@ -105,13 +105,6 @@ def _tried(readers: Sequence[Reader], inputs: Inputs, place: Place) -> Iterator[
 def _logs(values: Floats) -> Floats:
     floor = float(values.max(initial=0)) * _FLOOR
     found: Floats = np.log(np.maximum(values, floor)) if floor > 0 else np.zeros_like(values)
-    return found
-
-
-def _by_channel(values: Floats, place: Place) -> Floats:
-    """The largest over the columns of each channel."""
-    found = np.zeros(place.n_channels, np.float32)
-    np.maximum.at(found, place.channel_of, values)
     return found
 
 

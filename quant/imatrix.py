@@ -11,7 +11,7 @@ process while llama.cpp runs the text; read and written in llama.cpp's GGUF form
 
 import os
 import struct
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -90,6 +90,23 @@ def windows(token_ids: Sequence[int], n_ctx: int, first_token: int | None) -> li
     return found or ([[*head, *token_ids]] if token_ids else [])
 
 
+def calibration_windows(
+    running: RunningModel, text: str, n_ctx: int, most_windows: int | None, stop: Stop | None,
+    on_progress: Callable[[Progress], None] | None,
+) -> Iterator[list[int]]:  # fmt: skip
+    """The windows of a text one after the other, each told as done when the next is asked for. An `Error` where there
+    is no text."""
+    pieces = windows(running.tokenize(text), n_ctx, running.first_token)[:most_windows]
+    if not pieces:
+        raise Error("There is no text to calibrate on.", "Give a text of some pages at least.", kind="no-text")
+    for done, piece in enumerate(pieces):
+        if stop is not None:
+            stop.check()
+        yield piece
+        if on_progress is not None:
+            on_progress(Progress("Calibrating", done + 1, len(pieces), "windows"))
+
+
 def collect(
     model: Path,
     text: str,
@@ -113,16 +130,9 @@ def collect(
     ]
     activations = Activations(names, n_threads=n_threads, by=by)
     with RunningModel(model, n_ctx=n_ctx, n_threads=n_threads, activations=activations) as running:
-        pieces = windows(running.tokenize(text), n_ctx, running.first_token)[:most_windows]
-        if not pieces:
-            raise Error("There is no text to calibrate on.", "Give a text of some pages at least.", kind="no-text")
-        for done, piece in enumerate(pieces):
-            if stop is not None:
-                stop.check()
+        for piece in calibration_windows(running, text, n_ctx, most_windows, stop, on_progress):
             running.logits(piece, len(piece) if with_head else 1)
             matrix.n_chunks += 1
-            if on_progress is not None:
-                on_progress(Progress("Calibrating", done + 1, len(pieces), "windows"))
     for name, found in activations.squares().items():
         matrix.add(name, Entry(found.sums, found.counts))
     return matrix

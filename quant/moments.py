@@ -12,11 +12,11 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from rushlight import Error, Progress, Stop
+from rushlight import Progress, Stop
 from rushlight.quant.activations import Activations, MomentKind
 from rushlight.quant.blocks.format import Floats
 from rushlight.quant.ggml import RunningModel
-from rushlight.quant.imatrix import HEADS, windows
+from rushlight.quant.imatrix import HEADS, calibration_windows
 
 Moments = NDArray[np.float32]  # (columns, columns): sums of products of inputs
 
@@ -44,16 +44,9 @@ def collect_moments(
     kinds = {name: VALUES if name.endswith(VALUE) else MomentKind() for name in names}
     sums = Activations(moments=kinds, n_threads=n_threads)
     with RunningModel(model, n_ctx=n_ctx, n_threads=n_threads, activations=sums) as running:
-        pieces = windows(running.tokenize(text), n_ctx, running.first_token)[:most_windows]
-        if not pieces:
-            raise Error("There is no text to calibrate on.", "Give a text of some pages at least.", kind="no-text")
         with_head = any(name in HEADS for name in names)
-        for done, piece in enumerate(pieces):
-            if stop is not None:
-                stop.check()
+        for piece in calibration_windows(running, text, n_ctx, most_windows, stop, on_progress):
             running.logits(piece, len(piece) if with_head else 1)
-            if on_progress is not None:
-                on_progress(Progress("Calibrating", done + 1, len(pieces), "windows"))
     return sums.take_moments()
 
 

@@ -11,11 +11,11 @@ from typing import Final
 
 import numpy as np
 
-from rushlight import Error, Progress, Stop
+from rushlight import Progress, Stop
 from rushlight.quant.blocks.format import Floats
 from rushlight.quant.ggml import RunningModel
 from rushlight.quant.ggml_tensor import Product
-from rushlight.quant.imatrix import windows
+from rushlight.quant.imatrix import calibration_windows
 
 _ROWS_A_WINDOW: Final = 16
 _MOST_ROWS: Final = 512
@@ -64,13 +64,6 @@ def collect_inputs(
     with RunningModel(
         model, n_ctx=n_ctx, n_threads=n_threads, wants=lambda name: name in wanted, on_product=see
     ) as running:
-        pieces = windows(running.tokenize(text), n_ctx, running.first_token)[:most_windows]
-        if not pieces:
-            raise Error("There is no text to calibrate on.", "Give a text of some pages at least.", kind="no-text")
-        for done, piece in enumerate(pieces):
-            if stop is not None:
-                stop.check()
+        for piece in calibration_windows(running, text, n_ctx, most_windows, stop, on_progress):
             running.logits(piece, 1)
-            if on_progress is not None:
-                on_progress(Progress("Calibrating", done + 1, len(pieces), "windows"))
     return found

@@ -41,6 +41,12 @@ class Place:
     def n_channels(self) -> int:
         return int(self.channel_of.max()) + 1
 
+    def by_channel(self, values: Floats) -> Floats:
+        """The largest over the columns of each channel."""
+        found = np.zeros(self.n_channels, np.float32)
+        np.maximum.at(found, self.channel_of, values)
+        return found
+
 
 def places(file: GgufFile, infos: Iterable[TensorInfo]) -> list[Place]:
     """All places of a model; an `Error` for architectures where a scale would not pass."""

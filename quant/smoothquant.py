@@ -37,8 +37,8 @@ def best_scale(weights: Sequence[Floats], inputs: Sequence[Inputs], place: Place
     x = torch.tensor(inputs[0].sample, device=device)  # the readers of a place share their inputs
     meant = [x @ one.T for one in w]
     totals = [float(one.square().sum()) + 1e-30 for one in meant]
-    peaks = _by_channel(inputs[0].peaks, place)
-    largest = _by_channel(np.max([np.abs(one).max(axis=0) for one in weights], axis=0), place)
+    peaks = place.by_channel(inputs[0].peaks)
+    largest = place.by_channel(np.max([np.abs(one).max(axis=0) for one in weights], axis=0))
     best: tuple[float, Floats | None] = (np.inf, None)
     for alpha in ALPHAS:
         scale = _scale(peaks, largest, alpha)
@@ -57,13 +57,6 @@ def rounded_rows(values: "torch.Tensor") -> "torch.Tensor":
     """Rows rounded to int8 with one scale each, and what they then stand for."""
     scale = (values.abs().amax(dim=1, keepdim=True) / 127).clamp_min(1e-12)
     return (values / scale).round().clamp(-127, 127) * scale
-
-
-def _by_channel(values: Floats, place: Place) -> Floats:
-    """The largest over the columns of each channel."""
-    found = np.zeros(place.n_channels, np.float32)
-    np.maximum.at(found, place.channel_of, values)
-    return found
 
 
 def _scale(peaks: Floats, largest: Floats, alpha: float) -> Floats:
