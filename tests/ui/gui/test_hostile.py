@@ -22,7 +22,9 @@ from rushlight.assistant.settings import read_settings
 
 pytestmark = [pytest.mark.strace]
 
-_ANSWERS_WITHIN_S = 0.2
+# Of the longest step of a walk past as many harmless texts, in the same run: a machine may be slow, a text may not
+# make the window slow.
+_SLOWED = 2.0
 _WALK = Path(__file__).with_name("hostile_window.py")
 _CALL = re.compile(r"^\d+ +(\w+)\((.*)$")
 _STRING = re.compile(r'"((?:[^"\\]|\\.)*)"')
@@ -136,10 +138,11 @@ def test_hostile_text_is_shown_and_does_nothing(
     assert report["bugs"] == []
     assert report["n_pressed"] > 50
     assert all(one.split(":")[0] in ("http", "https", "mailto") for one in report["asked"])
-    assert report["longest_s"] < _ANSWERS_WITHIN_S, report["longest"]
 
     harmless = walk("harmless", hostile_home.harmless(200))
+    print({key: harmless.report[key] for key in ("longest", "longest_s")})
     assert sorted(hostile.opened - harmless.opened) == []
+    assert report["longest_s"] < _SLOWED * harmless.report["longest_s"], report["longest"]
 
 
 def test_the_trace_would_have_shown_it(tmp_path: Path) -> None:
