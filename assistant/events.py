@@ -82,6 +82,21 @@ class Scores(Struct, frozen=True):
     tokens: tuple[TokenLogprob, ...]
 
 
+class Beam(Struct, frozen=True):
+    """One whole answer of a beam search, with its end."""
+
+    text: str
+    logprob: float  # natural, of the whole answer under the model, grammar or not
+    n_tokens: int
+    n_lacking: int = 0  # of what its grammar says that it must hold
+
+
+class Beams(Struct, frozen=True):
+    """The likeliest answers that were found: those that lack least first, then the likelier ones."""
+
+    beams: tuple[Beam, ...]
+
+
 class Embeddings(Struct, frozen=True):
     """Vectors of one request, in its order. Shape (n_texts, n_embd), L2-normalised where asked for."""
 

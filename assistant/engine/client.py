@@ -10,12 +10,13 @@ import socket
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, TypeVar
 
 from rushlight import Error, Progress, Stop
 from rushlight.assistant.engine.frames import Cancel, Connection, Ready, Tokens, encode
-from rushlight.assistant.engine.request import EmbedRequest, GenerateRequest, ScoreRequest, TokenizeRequest
+from rushlight.assistant.engine.request import BeamRequest, EmbedRequest, GenerateRequest, ScoreRequest, TokenizeRequest
 from rushlight.assistant.events import (
+    Beams,
     Embeddings,
     Event,
     Failed,
@@ -27,6 +28,7 @@ from rushlight.assistant.events import (
     Usage,
 )
 
+T = TypeVar("T")
 SEND_LIMIT_S = 10.0
 CANCEL_LIMIT_S = 5.0  # a worker that goes on for longer after a cancel is stuck
 
@@ -70,23 +72,21 @@ class EngineClient:
 
     def embed(self, request: EmbedRequest, stop: Stop) -> Embeddings:
         """The vectors of the texts. Raises `Error(kind="stopped")` when `stop` is set."""
-        for value in self._request(request, stop):
-            match value:
-                case Embeddings():
-                    return value
-                case Finished():
-                    raise Error("Stopped.", kind="stopped")
-                case Usage() | Notice() | Progress():
-                    continue
-                case _:
-                    raise _unexpected(value)
-        raise self._explain()
+        return self._one(request, stop, Embeddings)
 
     def score(self, request: ScoreRequest, stop: Stop) -> Scores:
         """How likely a prompt is, token by token. Raises `Error(kind="stopped")` when `stop` is set."""
+        return self._one(request, stop, Scores)
+
+    def search(self, request: BeamRequest, stop: Stop) -> Beams:
+        """The likeliest whole answers. Raises `Error(kind="stopped")` when `stop` is set."""
+        return self._one(request, stop, Beams)
+
+    def _one(self, request: object, stop: Stop, wanted: type[T]) -> T:
+        """The one value that answers a request."""
         for value in self._request(request, stop):
             match value:
-                case Scores():
+                case _ if isinstance(value, wanted):
                     return value
                 case Finished():
                     raise Error("Stopped.", kind="stopped")
@@ -143,7 +143,7 @@ class EngineClient:
                     self._wait(cancelled_at)
                     continue
                 value = inbox.popleft()
-                is_over = isinstance(value, Finished | Failed | Embeddings | Scores | Tokens)
+                is_over = isinstance(value, Finished | Failed | Embeddings | Scores | Beams | Tokens)
                 if isinstance(value, Failed):
                     raise Error(value.message, value.hint, kind=value.kind)
                 yield value

@@ -18,14 +18,14 @@ from typing import Any
 
 from rushlight import Error
 from rushlight.assistant.engine.frames import Cancel, Connection, Speed, encode
-from rushlight.assistant.engine.request import EmbedRequest, GenerateRequest, ScoreRequest, TokenizeRequest
+from rushlight.assistant.engine.request import BeamRequest, EmbedRequest, GenerateRequest, ScoreRequest, TokenizeRequest
 from rushlight.assistant.events import Failed, Finished, Notice, Usage
 
 SEND_LIMIT_S = 10.0
 MAX_PENDING_BYTES = 256 * 1024  # of one client, beside what the system buffers; then its answers pause
 MAX_CLIENTS = 256
 
-Request = GenerateRequest | EmbedRequest | ScoreRequest | TokenizeRequest
+Request = GenerateRequest | EmbedRequest | ScoreRequest | BeamRequest | TokenizeRequest
 
 
 def failed(err: Exception) -> Failed:
@@ -320,7 +320,7 @@ class Door:
         if isinstance(value, Cancel):
             self._cancel(client, sequence)
             return
-        if not isinstance(value, GenerateRequest | EmbedRequest | ScoreRequest | TokenizeRequest):
+        if not isinstance(value, Request):
             client.send(
                 Failed(
                     f"A worker was sent a {type(value).__name__}, which is no request.",

@@ -4,8 +4,8 @@ from collections.abc import Iterator, Sequence
 from typing import Protocol
 
 from rushlight import Stop
-from rushlight.assistant.engine.request import EmbedRequest, GenerateRequest, ScoreRequest, TokenizeRequest
-from rushlight.assistant.events import Embeddings, Event, Finished, Scores, TextDelta, TokenLogprob, Usage
+from rushlight.assistant.engine.request import BeamRequest, EmbedRequest, GenerateRequest, ScoreRequest, TokenizeRequest
+from rushlight.assistant.events import Beam, Beams, Embeddings, Event, Finished, Scores, TextDelta, TokenLogprob, Usage
 
 
 class Engine(Protocol):
@@ -16,6 +16,8 @@ class Engine(Protocol):
     def embed(self, request: EmbedRequest, stop: Stop) -> Embeddings: ...
 
     def score(self, request: ScoreRequest, stop: Stop) -> Scores: ...
+
+    def search(self, request: BeamRequest, stop: Stop) -> Beams: ...
 
     def tokenize(self, request: TokenizeRequest) -> tuple[int, ...]: ...
 
@@ -52,6 +54,12 @@ class FakeEngine:
         """A token a byte, each with log-probability -1."""
         ids = request.token_ids or tuple(request.prompt.encode())
         return Scores(tuple(TokenLogprob(i, chr(i), -1.0 if at else 0.0) for at, i in enumerate(ids)))
+
+    def search(self, request: BeamRequest, stop: Stop) -> Beams:
+        """What it was told to say, which it finds certain."""
+        self.requests.append(request.asked)
+        stop.check()
+        return Beams((Beam("".join(self.pieces), 0.0, len(self.pieces)),))
 
     def tokenize(self, request: TokenizeRequest) -> tuple[int, ...]:
         """UTF-8 bytes as ids."""

@@ -107,9 +107,9 @@ ENGINE_CODEC = Codec(
     (
         Cancel, Tokens, Ready, Speed, Progress,
         requests.LoadSettings, requests.GenerateRequest, requests.EmbedRequest, requests.ScoreRequest,
-        requests.TokenizeRequest,
+        requests.BeamRequest, requests.TokenizeRequest,
         events.TextDelta, events.ReasoningDelta, events.Notice, events.Usage, events.Finished, events.Failed,
-        events.Embeddings, events.Scores,
+        events.Embeddings, events.Scores, events.Beams,
     ),
     MAX_FRAME_BYTES,
 )  # fmt: skip

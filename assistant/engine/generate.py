@@ -11,7 +11,7 @@ from rushlight.assistant.engine.load import Loaded
 from rushlight.assistant.engine.prepare import prepare
 from rushlight.assistant.engine.request import GenerateRequest
 from rushlight.assistant.engine.scheduler import Scheduler
-from rushlight.assistant.events import Event, Scores
+from rushlight.assistant.events import Beams, Event, Scores
 
 
 class _Ticket:
@@ -24,8 +24,8 @@ class _Ticket:
         self.events: deque[Event] = deque()
         self.error: Exception | None = None
 
-    def send(self, event: Event | Scores) -> None:
-        assert not isinstance(event, Scores)  # an answer was asked for
+    def send(self, event: Event | Scores | Beams) -> None:
+        assert not isinstance(event, Scores | Beams)  # an answer was asked for
         self.events.append(event)
 
     def can_send(self) -> bool:

@@ -15,6 +15,7 @@ import json
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
+from copy import copy
 from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace
@@ -164,6 +165,14 @@ class Constraint:
         self._minus_infinity = np.float32(-np.inf)
         self._must = tuple(must)
         self._text = bytearray()  # so far, while something must come yet
+
+    def copy(self) -> "Constraint":
+        """Another way through the grammar that begins where this one is."""
+        made = Constraint(
+            self._matcher.deep_copy(), self._tokenizer, copy(self._digits) if self._digits else None, self._must
+        )
+        made._text = bytearray(self._text)
+        return made
 
     def apply(self, logits: "NDArray[np.float32]") -> None:
         """Set the logits of all tokens that may not come next to -inf, in place. Shape (n_vocab,).

@@ -55,6 +55,7 @@ class Loaded:
     draft_model: "DraftModel | None" = None
     ngrams: "NgramTable | None" = None
     tuner: "ThreadTuner | None" = None  # None: the number of threads was chosen by the user
+    spare_sequences: tuple[int, ...] = ()  # of the context, for beam search: no answer is written in them
 
     @property
     def prefix(self) -> "Prefix":
@@ -111,6 +112,7 @@ def load(
     from rushlight.assistant.engine.frames import Ready
     from rushlight.assistant.engine.lora import Adapters
     from rushlight.assistant.engine.prefix_memory import PrefixMemory
+    from rushlight.assistant.engine.sampling import MAX_BEAMS
     from rushlight.assistant.engine.speculate import StepCosts
     from rushlight.assistant.engine.threads import n_physical_cores
     from rushlight.assistant.engine.vocabulary import Vocabulary
@@ -124,6 +126,8 @@ def load(
         n_ctx = min(settings.n_ctx or model.n_ctx_train, model.n_ctx_train) or settings.n_ctx
         n_batch = batch_size(settings.n_batch, n_ctx) if settings.embeddings else settings.n_batch
         n_sequences = MAX_SEQUENCES if settings.embeddings else min(settings.n_slots, n_batch)
+        # They share the cells that are there, so they cost nothing; a recurrent state would be kept for each.
+        n_spare = 0 if settings.embeddings or model.is_recurrent else min(MAX_BEAMS, n_batch)
         context = Context(
             model,
             n_ctx=n_ctx,
@@ -133,7 +137,7 @@ def load(
             flash_attention=settings.flash_attention,
             embeddings=settings.embeddings,
             pooling=settings.pooling,
-            n_sequences=n_sequences,
+            n_sequences=n_sequences + n_spare,
         )
     except Error as err:
         if err.kind != "out-of-memory" or not model.gpu_layers or not _may_shrink(settings):
@@ -163,6 +167,7 @@ def load(
         template=template,
         costs=StepCosts(),
         draft_model=_draft_model(settings, context),
+        spare_sequences=tuple(range(n_sequences, n_sequences + n_spare)),
         ngrams=_ngrams(settings),
         tuner=_tuner(settings, context),
     )

@@ -34,8 +34,9 @@ from rushlight.assistant.engine.remote_deltas import (
     prompt_logprobs,
 )
 from rushlight.assistant.engine.remote_http import RemoteConnection
-from rushlight.assistant.engine.request import EmbedRequest, GenerateRequest, ScoreRequest, TokenizeRequest
+from rushlight.assistant.engine.request import BeamRequest, EmbedRequest, GenerateRequest, ScoreRequest, TokenizeRequest
 from rushlight.assistant.events import (
+    Beams,
     Embeddings,
     Event,
     Finished,
@@ -199,6 +200,14 @@ class RemoteEngine:
                 kind="not-supported",
             )
         return Scores(tokens)
+
+    def search(self, request: BeamRequest, stop: Stop) -> Beams:
+        """No server that is spoken to as OpenAI's searches for the likeliest answer."""
+        raise Error(
+            f"{self.place.url} does not search for the likeliest answers.",
+            hint="Use a model on this machine.",
+            kind="not-supported",
+        )
 
     def tokenize(self, request: TokenizeRequest) -> tuple[int, ...]:
         """The token ids of a text. Of a conversation, where the other side does not count: -1 for each of about as

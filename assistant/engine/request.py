@@ -143,6 +143,16 @@ class ScoreRequest(Struct, frozen=True):
     lora: tuple[LoraUse, ...] = ()
 
 
+class BeamRequest(Struct, frozen=True):
+    """The likeliest whole answers, by beam search. Of `asked` the prompt, the grammar, `max_tokens` and the adapters
+    count; nothing is sampled."""
+
+    asked: GenerateRequest
+    width: int = 4  # beginnings that are followed at once
+    n_best: int = 4  # answers that are wanted
+    within: float = 4.0  # nats: one that is so much less likely than the best is not looked for
+
+
 class TokenizeRequest(Struct, frozen=True):
     """Text to token ids. Control tokens are parsed only with `parse_special`."""
 

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from rushlight import Error
 from rushlight.assistant.engine.chain import Stage
 from rushlight.assistant.engine.request import (
+    BeamRequest,
     EmbedRequest,
     GenerateRequest,
     LoraUse,
@@ -28,6 +29,7 @@ MAX_ADAPTERS = 16
 MAX_KEY_CHARS = 200
 MAX_DRAFT_TOKENS = 64
 MAX_BREAKERS = 64
+MAX_BEAMS = 8
 _MAX_BREAKER_BYTES = 40  # llama.cpp cuts longer ones
 _SEEDS = 2**32 - 1  # the seed 2^32 - 1 itself means "random" in llama.cpp
 _GRAMMAR_KINDS = ("json_schema", "gbnf", "lark", "regex", "json")
@@ -181,6 +183,20 @@ def check_score(request: ScoreRequest) -> None:
         problems.append(f"the prompt is {len(request.prompt)} characters long; {MAX_TEXT_BYTES} are allowed")
     if not 0 <= request.logprobs <= MAX_LOGPROBS:
         problems.append(f"logprobs is {request.logprobs}; 0 to {MAX_LOGPROBS} is allowed")
+    _raise(problems)
+
+
+def check_beams(request: BeamRequest) -> None:
+    """The same for a beam search; the request in it is checked by itself."""
+    problems = []
+    if not 1 <= request.width <= MAX_BEAMS:
+        problems.append(f"width is {request.width}; 1 to {MAX_BEAMS} is allowed")
+    if not 1 <= request.n_best <= MAX_BEAMS:
+        problems.append(f"n_best is {request.n_best}; 1 to {MAX_BEAMS} is allowed")
+    if not 0.0 <= request.within <= 1000.0:
+        problems.append(f"within is {request.within}; 0 to 1000 is allowed")
+    if request.asked.stop or request.asked.sampling.logit_bias:
+        problems.append("a beam search knows no stop strings and no logit_bias")
     _raise(problems)
 
 

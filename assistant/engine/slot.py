@@ -24,7 +24,7 @@ from rushlight.assistant.engine.reasoning import ReasoningSplitter
 from rushlight.assistant.engine.sampling import needs_history, seed_number
 from rushlight.assistant.engine.speculate import SIZES, ModelRate, Speculator, can_speculate
 from rushlight.assistant.engine.stops import TextStream
-from rushlight.assistant.events import Event, Finished, Scores, TextDelta, TokenLogprob, Usage
+from rushlight.assistant.events import Beams, Event, Finished, Scores, TextDelta, TokenLogprob, Usage
 
 # A frame wakes the front process, which takes a core from ggml's threads: so about 45 frames a second, not one a token.
 FRAME_S = 0.022
@@ -36,7 +36,7 @@ class Ticket(Protocol):
     received_at: float
     is_cancelled: bool
 
-    def send(self, event: Event | Scores) -> None: ...
+    def send(self, event: Event | Scores | Beams) -> None: ...
 
     def can_send(self) -> bool: ...
 

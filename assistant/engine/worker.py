@@ -18,7 +18,7 @@ from rushlight import Error, Progress
 from rushlight.assistant.engine.door import Door, Job, failed
 from rushlight.assistant.engine.frames import Connection, Tokens
 from rushlight.assistant.engine.load import Loaded, load
-from rushlight.assistant.engine.request import EmbedRequest, GenerateRequest, LoadSettings, ScoreRequest
+from rushlight.assistant.engine.request import BeamRequest, EmbedRequest, GenerateRequest, LoadSettings, ScoreRequest
 from rushlight.assistant.engine.template_process import TemplateProcess
 from rushlight.assistant.events import Embeddings, Failed, Finished, Usage
 
@@ -158,6 +158,12 @@ class Desk:
             scoring = Scoring(self._loaded, job.request, job)
             self._scheduler.submit_work(job, scoring.steps(self._scheduler.adapters_in_use))
             return False
+        elif isinstance(job.request, BeamRequest):
+            from rushlight.assistant.engine.beams import Searching
+
+            searching = Searching(self._loaded, job.request, job)
+            self._scheduler.submit_work(job, searching.steps(self._scheduler.adapters_in_use))
+            return False
         else:
             job.send(Tokens(tokenize(self._loaded, job.request)))
         return True
@@ -186,7 +192,7 @@ class Desk:
 
     def _cancel(self, job: Job) -> None:
         """From the door's thread: the client takes a job back, or is gone."""
-        if isinstance(job.request, GenerateRequest | ScoreRequest):
+        if isinstance(job.request, GenerateRequest | ScoreRequest | BeamRequest):
             self._scheduler.cancel(job)
             return
         with self._lock:

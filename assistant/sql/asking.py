@@ -30,7 +30,7 @@ from rushlight.assistant.sql.protocol import Profiled
 from rushlight.assistant.sql.refining import refined
 from rushlight.assistant.sql.reusing import reused
 from rushlight.assistant.sql.threads import Thread
-from rushlight.assistant.sql.trying import MAX_SAMPLES, run_query, write_and_run
+from rushlight.assistant.sql.trying import MAX_SAMPLES, run_likeliest, run_query, write_and_run
 from rushlight.assistant.sql.writing import Writer
 
 if TYPE_CHECKING:
@@ -65,8 +65,9 @@ def ask_database(
     """Ask the model for a query and run it. `free` writes without the grammar; `correct` tries again where it failed;
     without it, `again` samples so many times more where it failed or found nothing.
 
-    A query that fails or finds nothing is told to the model once, if it was not taught; then several are sampled, and
-    the rows on which most of them agree win; `samples` does so in any case. With a `memory`, a question that was
+    A model that was taught gives its likeliest queries at once, and the best one that finds something is taken. To
+    others a query that fails or finds nothing is told once; then several are sampled, and the rows on which most of
+    them agree win; `samples` does so in any case. With a `memory`, a question that was
     accepted in other words is answered by its query, and others see the pairs most like them. With a `thread`, it may
     follow the questions there (`follows`: None finds out by its words). With `chosen`, also an empty one, what could
     mean several things is asked before a query is written: the answer has it in `open`, and the next call says what was
@@ -119,10 +120,16 @@ def ask_database(
     def write(conversation: tuple[Message, ...], seed: int | None) -> str:
         return translated(writer.write(conversation, seed), database.dialect)
 
-    written = write_and_run(
-        database, write, messages, correct=correct, samples=samples, seconds=seconds,
-        tells=form not in TAUGHT_FORMS, again=again,
-    )  # fmt: skip
+    is_taught = form in TAUGHT_FORMS
+    # Who was taught is as sure of its words as it should be, so its likeliest query is looked for as a whole.
+    queries = writer.likeliest(messages(())) if is_taught and holding is not None and not samples else []
+    if queries:
+        written = run_likeliest(database, [translated(one, database.dialect) for one in queries], seconds)
+    else:
+        written = write_and_run(
+            database, write, messages, correct=correct, samples=samples, seconds=seconds, tells=not is_taught,
+            again=again,
+        )  # fmt: skip
     answer = SqlAnswer(
         question,
         written.sql,

@@ -71,6 +71,24 @@ def write_and_run(
     return Written(tries[-1].sql if correct or samples else tries[0].sql, None, tuple(tries), error)
 
 
+def run_likeliest(database: Database, queries: Sequence[str], seconds: float) -> Written:
+    """Of queries in their order, the best first: the first one that finds something; else the first that runs."""
+    tries: list[Try] = []
+    found: tuple[str, Result] | None = None
+    first_error: Error | None = None
+    for sql in queries:
+        made, result, error = run_query(database, sql, seconds)
+        tries.append(made)
+        first_error = first_error or error
+        if result is not None and not made.problem:
+            return Written(sql, result, tuple(tries))
+        if result is not None and found is None:
+            found = sql, result
+    if found is not None:  # nothing was found, which may be the truth
+        return Written(*found, tuple(tries))
+    return Written(tries[0].sql, None, tuple(tries), first_error)
+
+
 def run_query(database: Database, sql: str, seconds: float) -> tuple[Try, Result | None, Error | None]:
     """Run it; what a query may do wrong is told in the `Try`, everything else is raised."""
     try:

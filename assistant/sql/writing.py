@@ -9,6 +9,7 @@ from rushlight.assistant.ask_options import AskOptions
 from rushlight.assistant.engine.musts import lacking
 from rushlight.assistant.engine.request import Grammar, LoraUse, Message
 from rushlight.assistant.events import TextDelta
+from rushlight.assistant.likeliest import likeliest
 
 if TYPE_CHECKING:
     from rushlight.assistant.app import App
@@ -57,6 +58,29 @@ class Writer:
             return other
         free = self._written(messages, options, self._otherwise)
         return min((free, made, other), key=lambda query: len(lacking(must, query)))
+
+    def likeliest(self, messages: tuple[Message, ...]) -> list[str]:
+        """The likeliest queries, the best first: those that hold all they must, then those that lack least. Empty where
+        the engine cannot search for them."""
+        try:
+            beams = likeliest(
+                self._app,
+                messages,
+                model=self._model,
+                options=self._options,
+                max_tokens=MAX_TOKENS,
+                grammar=self._grammar,
+                lora=self._lora,
+                stop=self._stop,
+                on_progress=self._on_progress,
+            )
+        except Error as err:
+            if err.kind == "not-supported":
+                return []
+            if err.kind == "stopped":
+                raise Error("The question was stopped.", kind="stopped") from err
+            raise
+        return list(dict.fromkeys(cut_query(beam.text) for beam in beams))
 
     def _written(self, messages: tuple[Message, ...], options: AskOptions, grammar: Grammar | None) -> str:
         parts: list[str] = []

@@ -8,7 +8,7 @@ With `--practice N` the model practises for N minutes first, once for all databa
 there, where it has practised already. Neither is part of the minutes, and both are told.
 
     python tests/bench/bench_teach.py [estate cinema insurance] [--minutes N] [--examples N] [--every N] [--no-free]
-                                      [--practice N | --home DIR]
+                                      [--practice N | --home DIR] [--set KEY=VALUE]
 """
 
 import argparse
@@ -92,6 +92,7 @@ def one(app: App, name: str, folder: Path, given: argparse.Namespace) -> dict[st
     suite.write_text("\n".join(lines) + "\n")
     questions = read_questions(suite)
     more = ["--examples", str(given.examples)] if given.examples else ["--minutes", str(given.minutes)]
+    more += [word for one in given.set for word in ("--set", one)]
     command = [
         RUSHLIGHT,
         "teach",
@@ -147,6 +148,7 @@ def main() -> None:
     parser.add_argument("names", nargs="*", default=list(NAMES), metavar="DATABASE")
     parser.add_argument("--minutes", type=float, default=15.0, help="for all of teaching (default 15)")
     parser.add_argument("--examples", type=int, default=0, help="train on so many, whatever time that takes")
+    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="a setting of the training")
     parser.add_argument("--every", type=int, default=1, help="only every Nth question")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--no-free", action="store_true", help="leave out the answers without the grammar")

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from rushlight import Error, Stop
-from rushlight.assistant.engine.request import Message
-from rushlight.assistant.events import Finished, TextDelta
+from rushlight.assistant.engine.request import BeamRequest, GenerateRequest, Message
+from rushlight.assistant.events import Beam, Beams, Finished, TextDelta
 from rushlight.assistant.paths import find_paths
 from rushlight.assistant.sql.answer import SqlAnswer
 from rushlight.assistant.sql.asking import ask_database
@@ -22,11 +22,32 @@ WRONG = "SELECT patient.nme FROM patient"
 
 
 class Said:
-    """In place of the app: answers in turn, and keeps what it was asked."""
+    """In place of the app: answers in turn, and keeps what it was asked. It searches where it is told what it finds."""
 
-    def __init__(self, *answers: str) -> None:
+    def __init__(self, *answers: str, finds: Sequence[Beam] | None = None) -> None:
         self.answers = list(answers)
+        self.finds = finds
         self.asked: list[tuple[tuple[Message, ...], dict[str, Any]]] = []
+        self.searched: list[BeamRequest] = []
+
+    def model(self, name: str) -> str:
+        return name
+
+    def request(self, messages: Sequence[Message], _model: str, **more: Any) -> GenerateRequest:
+        return GenerateRequest(messages=tuple(messages), grammar=more["grammar"], max_tokens=more["max_tokens"])
+
+    def engine(self, _model: str, **_more: Any) -> "Said":
+        return self
+
+    def forget(self, _engine: "Said") -> None:
+        """Nothing is open."""
+
+    def search(self, request: BeamRequest, stop: Stop) -> Beams:
+        stop.check()
+        if self.finds is None:
+            raise Error("It does not search.", kind="not-supported")
+        self.searched.append(request)
+        return Beams(tuple(self.finds))
 
     def ask(self, messages: Sequence[Message], **more: Any) -> Iterator[Any]:
         self.asked.append((tuple(messages), more))
@@ -106,12 +127,40 @@ def test_what_finds_nothing_may_be_sampled_once_more(clinic: Database) -> None:
 
 
 def test_who_was_taught_is_not_told_what_was_wrong(clinic: Database) -> None:
-    """It has learned questions, and nothing that follows them: it is sampled at once."""
+    """It has learned questions, and nothing that follows them: where no search is possible, it is sampled at once."""
     said = Said(EMPTY, COUNT, COUNT, EMPTY)
     answer = ask(said, clinic, "How many are there?", form=SHORT_FORM)
     assert answer.sql == COUNT and round(answer.agreement, 2) == 0.67
     assert [more["options"].sampling.get("seed") for _, more in said.asked] == [None, 1, 2, 3]
     assert all(messages == said.asked[0][0] for messages, _ in said.asked)
+
+
+def test_who_was_taught_is_asked_for_its_likeliest_queries(clinic: Database) -> None:
+    said = Said(finds=[Beam(f" {EMPTY}\n", -0.5, 12), Beam(COUNT, -2.0, 12), Beam(WRONG, -3.0, 12)])
+    answer = ask(said, clinic, "How many are there?", form=SHORT_FORM)
+    assert answer.sql == COUNT and answer.result is not None and answer.error is None
+    assert [one.kind for one in answer.tries] == ["empty", ""], "the best one that finds something"
+    (request,) = said.searched
+    assert request.asked.grammar is not None and request.width > 1 and not said.asked
+    finds = [Beam(WRONG, -1.0, 9), Beam(EMPTY, -2.0, 9)]
+    nothing = ask(Said(finds=finds), clinic, "How many are there?", form=SHORT_FORM)
+    assert nothing.sql == EMPTY and nothing.result is not None and nothing.result.rows == ()
+    wrong = ask(Said(finds=finds[:1]), clinic, "How many are there?", form=SHORT_FORM)
+    assert wrong.sql == WRONG and wrong.error is not None and "nme" in wrong.error.message
+
+
+def test_samples_that_were_asked_for_are_taken_from_a_taught_model_too(clinic: Database) -> None:
+    said = Said(COUNT, COUNT, finds=[Beam(EMPTY, -0.5, 12)])
+    answer = ask(said, clinic, "How many are there?", form=SHORT_FORM, samples=1)
+    assert answer.sql == COUNT and not said.searched and len(said.asked) == 2
+
+
+def test_a_search_can_be_stopped(clinic: Database) -> None:
+    stop = Stop()
+    stop.set()
+    with pytest.raises(Error) as caught:
+        ask(Said(finds=[Beam(COUNT, -0.5, 12)]), clinic, "How many are there?", form=SHORT_FORM, stop=stop)
+    assert caught.value.kind == "stopped"
 
 
 def test_a_model_that_wants_to_write_is_refused(clinic: Database) -> None:

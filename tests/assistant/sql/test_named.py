@@ -8,6 +8,7 @@ import apsw
 import pytest
 from msgspec.structs import replace
 
+from rushlight import Error
 from rushlight.assistant.app import App
 from rushlight.assistant.engine.engine import FakeEngine
 from rushlight.assistant.engine.musts import lacking
@@ -243,6 +244,9 @@ class Forgetful(FakeEngine):
         yield TextDelta("SELECT COUNT(*) FROM room" + (" WHERE room.sea_view = 1" if right else ""))
         yield Usage(5, 0, 9)
         yield Finished("stop")
+
+    def search(self, request: Any, stop: Any) -> Any:
+        raise Error("It does not search.", kind="not-supported")
 
 
 @pytest.mark.parametrize(("n_before", "musts"), [(0, [1]), (1, [1, 1]), (9, [1, 1, 0])])

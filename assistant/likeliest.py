@@ -1,0 +1,52 @@
+"""The likeliest whole answers of a model to a conversation, by beam search. The search is the engine's."""
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
+
+from rushlight import Error, Progress, Stop
+from rushlight.assistant.app import GONE_SINCE
+from rushlight.assistant.ask_options import AskOptions
+from rushlight.assistant.engine.request import BeamRequest, Grammar, LoraUse, Message, Sampling
+from rushlight.assistant.events import Beam
+
+if TYPE_CHECKING:
+    from rushlight.assistant.app import App
+    from rushlight.assistant.models.model import Model
+
+_TRIES = 2
+
+
+def likeliest(
+    app: "App",
+    messages: Sequence[Message],
+    *,
+    model: "Model | str" = "",
+    options: AskOptions | None = None,
+    max_tokens: int | None = None,
+    grammar: Grammar | None = None,
+    lora: Sequence[LoraUse] = (),
+    width: int = 4,
+    n_best: int = 4,
+    stop: Stop | None = None,
+    on_progress: Callable[[Progress], None] = lambda progress: None,
+) -> tuple[Beam, ...]:
+    """Those that lack nothing of what the grammar says they must hold first. Nothing is sampled, so of the options only
+    those of loading count.
+
+    Raises `Error`, of the kind "not-supported" where the engine cannot search.
+    """
+    found = app.model(model) if isinstance(model, str) else model
+    asked = app.request(messages, found, system="", max_tokens=max_tokens, grammar=grammar, lora=lora)
+    request = BeamRequest(replace(asked, sampling=Sampling()), width, n_best)
+    for left in reversed(range(_TRIES)):
+        engine = app.engine(found, options=options, stop=stop or Stop(), on_progress=on_progress)
+        try:
+            return engine.search(request, stop or Stop()).beams
+        except Error as err:
+            if err.kind != "not-supported":
+                app.forget(engine)  # the next question opens another
+            if err.kind not in GONE_SINCE or not left:
+                raise
+    raise AssertionError("the last try ends in an answer or an error")

@@ -1,0 +1,174 @@
+"""Beam search in a worker on the demo model: the likeliest whole answers, with the likelihood the model gives them."""
+
+import math
+import os
+import signal
+import threading
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from rushlight import Error, Stop
+from rushlight.assistant.engine.beams import Searching
+from rushlight.assistant.engine.client import EngineClient
+from rushlight.assistant.engine.frames import Ready
+from rushlight.assistant.engine.load import Loaded
+from rushlight.assistant.engine.request import (
+    BeamRequest,
+    GenerateRequest,
+    Grammar,
+    LoadSettings,
+    ScoreRequest,
+    TokenizeRequest,
+)
+from rushlight.assistant.engine.sampling import MAX_BEAMS
+from rushlight.assistant.events import Beam, TextDelta
+
+pytestmark = pytest.mark.model
+PROMPT = "The capital of France is"
+CITIES = (" Paris", " London", " Rome", " Madrid", " a large city in Europe")
+
+
+def regex(*texts: str, must: Sequence[str] = ()) -> Grammar:
+    return Grammar("regex", "|".join(f"({text})" for text in texts), must=tuple((word,) for word in must))
+
+
+def search(client: EngineClient, *, prompt: str = PROMPT, grammar: Grammar | None = None, **more: Any) -> list[Beam]:
+    asked = GenerateRequest(prompt=prompt, grammar=grammar, max_tokens=more.pop("max_tokens", 24))
+    return list(client.search(BeamRequest(asked, **more), Stop()).beams)
+
+
+def logprob_of(client: EngineClient, text: str) -> float:
+    """Of a text and its end after the prompt, by asking for the score of all of it."""
+    prompt = client.tokenize(TokenizeRequest(PROMPT, add_special=True))
+    said = client.tokenize(TokenizeRequest(text))
+    ends = []
+    for end in ("<|im_end|>", "<|endoftext|>"):
+        (token_id,) = client.tokenize(TokenizeRequest(end, parse_special=True))
+        tokens = client.score(ScoreRequest(token_ids=(*prompt, *said, token_id)), Stop()).tokens
+        ends.append(sum(one.logprob for one in tokens[len(prompt) :]))
+    return max(ends)
+
+
+def test_all_answers_of_a_small_grammar_with_their_likelihood(client: EngineClient) -> None:
+    found = search(client, grammar=regex(*CITIES), width=8, n_best=8, within=1000.0)
+    assert {one.text for one in found} == set(CITIES)
+    assert [one.logprob for one in found] == sorted((one.logprob for one in found), reverse=True)
+    for one in found:
+        # The usual way to cut a text is nearly always the likeliest; sums in another order differ by up to 0.2 a token.
+        assert one.logprob == pytest.approx(logprob_of(client, one.text), abs=0.6), one
+        assert one.n_lacking == 0 and 0 < one.n_tokens <= 8
+
+
+def test_a_likely_word_that_leads_astray_is_not_followed(client: EngineClient) -> None:
+    """ " Paris" is what the model wants to say, and then it must go on with what it never would."""
+    grammar = regex(" Paris zqxj 7731 vbkw", " London")
+    request = GenerateRequest(prompt=PROMPT, grammar=grammar, max_tokens=24)
+    greedy = "".join(event.text for event in client.generate(request, Stop()) if isinstance(event, TextDelta))
+    assert greedy.startswith(" Paris")
+    found = search(client, grammar=grammar, within=1000.0)
+    assert [one.text for one in found] == [" London", " Paris zqxj 7731 vbkw"]
+    assert found[0].logprob > found[1].logprob + 5
+
+
+def test_what_must_be_held_comes_first_whatever_is_likelier(client: EngineClient) -> None:
+    found = search(client, grammar=regex(*CITIES, must=["Madrid"]), width=8, n_best=8, within=1000.0)
+    assert found[0].text == " Madrid" and found[0].n_lacking == 0
+    assert {one.n_lacking for one in found[1:]} == {1} and found[1].text == " Paris"
+    (only,) = search(client, grammar=regex(*CITIES, must=["Madrid"]), n_best=1, width=8)
+    assert only.text == " Madrid"
+
+
+def test_without_a_grammar_one_beam_is_the_greedy_answer(client: EngineClient) -> None:
+    prompt = "1, 2, 3, 4, 5, 6, 7,"
+    request = GenerateRequest(prompt=prompt, max_tokens=6)
+    greedy = "".join(event.text for event in client.generate(request, Stop()) if isinstance(event, TextDelta))
+    found = search(client, prompt=prompt, width=1, n_best=1, max_tokens=6, within=1000.0)
+    assert found and greedy.startswith(found[0].text)
+
+
+def test_the_wider_the_beam_the_likelier_is_what_it_finds(client: EngineClient) -> None:
+    grammar = Grammar("regex", "( [a-z]{2,9}){3}")
+    best = [search(client, grammar=grammar, width=width, n_best=1, max_tokens=16)[0].logprob for width in (1, 4, 8)]
+    assert best[0] <= best[1] + 0.5 and best[1] <= best[2] + 0.5 and all(map(math.isfinite, best))
+
+
+def test_it_leaves_nothing_behind_and_disturbs_no_answer(worker: Any) -> None:
+    grammar = regex(*CITIES)
+    asked = GenerateRequest(prompt="Once upon a time", max_tokens=120)
+    with worker.client() as writing, worker.client() as searching:
+        alone = "".join(e.text for e in writing.generate(asked, Stop()) if isinstance(e, TextDelta))
+        wanted = search(searching, grammar=grammar, width=8, n_best=5, within=1000.0)
+        said: list[str] = []
+        thread = threading.Thread(
+            target=lambda: said.extend(e.text for e in writing.generate(asked, Stop()) if isinstance(e, TextDelta))
+        )
+        thread.start()
+        for _ in range(3):
+            found = search(searching, grammar=grammar, width=8, n_best=5, within=1000.0)
+            assert {one.text for one in found} == {one.text for one in wanted}
+            likelihoods = {one.text: one.logprob for one in wanted}
+            assert all(abs(one.logprob - likelihoods[one.text]) < 1.0 for one in found)
+        thread.join(60)
+        assert "".join(said)[:10] == alone[:10]
+
+
+@pytest.mark.parametrize(
+    "more",
+    [{"width": 0}, {"width": MAX_BEAMS + 1}, {"n_best": 0}, {"within": math.nan}, {"within": -1.0}],
+)
+def test_what_cannot_be_searched(client: EngineClient, more: dict[str, Any]) -> None:
+    with pytest.raises(Error) as refused:
+        search(client, **more)
+    assert refused.value.kind == "bad-request"
+
+
+def test_stop_strings_and_biases_are_refused(client: EngineClient) -> None:
+    with pytest.raises(Error, match="no stop strings"):
+        client.search(BeamRequest(GenerateRequest(prompt="a", stop=("b",))), Stop())
+    with pytest.raises(Error, match="exactly one of"):
+        client.search(BeamRequest(GenerateRequest()), Stop())
+
+
+def test_it_stops_and_the_worker_goes_on(worker: Any) -> None:
+    stop = Stop()
+    with worker.client() as client:
+        threading.Timer(0.3, stop.set).start()
+        with pytest.raises(Error) as stopped:
+            client.search(BeamRequest(GenerateRequest(prompt=PROMPT, max_tokens=2000), 8, 8, 1000.0), stop)
+        assert stopped.value.kind == "stopped"
+        assert search(client, grammar=regex(*CITIES))[0].text in CITIES
+
+
+def test_in_a_small_context_fewer_are_followed(
+    start_worker: Callable[..., Any], demo_model: Path, client: EngineClient
+) -> None:
+    """Eight beginnings do not fit side by side: the likelier ones go on, and what is found is right."""
+    small = start_worker(LoadSettings(path=str(demo_model), n_ctx=96, n_batch=16, n_slots=1))
+    assert isinstance(small.first_word(), Ready)
+    grammar = Grammar("regex", "( [a-z]{1,12}){24}")
+    with small.client() as narrow:
+        found = search(narrow, grammar=grammar, width=8, n_best=1, max_tokens=80)
+        assert found and len(found[0].text.split()) == 24
+        assert search(narrow, grammar=regex(*CITIES), width=8, n_best=5, within=1000.0)[0].text in CITIES
+        endless = Grammar("regex", "( [a-z]{1,12}){200}")
+        assert search(narrow, grammar=endless, width=2, max_tokens=2000) == [], "nothing whole fits"
+
+
+def test_who_searches_hears_of_a_worker_that_is_killed(start_worker: Callable[..., Any], demo_model: Path) -> None:
+    killed = start_worker(LoadSettings(path=str(demo_model), n_ctx=2048))
+    assert isinstance(killed.first_word(), Ready)
+    with killed.client() as client:
+        threading.Timer(0.3, lambda: os.kill(killed.pid, signal.SIGKILL)).start()
+        with pytest.raises(Error) as died:
+            client.search(BeamRequest(GenerateRequest(prompt=PROMPT, max_tokens=2000), 8, 8, 1000.0), Stop())
+        assert died.value.kind == "engine-died"
+
+
+def test_a_model_that_keeps_a_state_cannot_search(loaded: Loaded, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(loaded, "spare_sequences", ())
+    with pytest.raises(Error) as refused:
+        Searching(loaded, BeamRequest(GenerateRequest(prompt="a")), None)  # type: ignore[arg-type]
+    assert refused.value.kind == "not-supported"
