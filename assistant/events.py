@@ -86,7 +86,8 @@ class Beam(Struct, frozen=True):
     """One whole answer of a beam search, with its end."""
 
     text: str
-    logprob: float  # natural, of the whole answer under the model, grammar or not
+    # Natural, under the model, grammar or not: of all tokens but those that had to come behind others that had to.
+    logprob: float
     n_tokens: int
     n_lacking: int = 0  # of what its grammar says that it must hold
 

@@ -33,7 +33,6 @@ if TYPE_CHECKING:
     from rushlight.assistant.engine.grammar import Constraint
 
 _CHUNK: Final = 128  # tokens of the prompt at a time: others wait that long
-_FAR: Final = 15.0  # nats behind the best one: a hypothesis that has fallen so far is given up
 _FORCED: Final = 48  # tokens that must come, of one hypothesis in one step; fewer where a batch is smaller
 
 
@@ -45,7 +44,7 @@ class Hypothesis:
     n_held: int  # positions in memory, those of the prompt included
     said: list[int] = field(default_factory=list)
     pending: list[int] = field(default_factory=list)
-    logprob: float = 0.0  # natural, of all that was said
+    logprob: float = 0.0  # natural, of what was said; of tokens that had to come only the first of a row counts
     constraint: "Constraint | None" = None
     is_over: bool = False  # nothing but the end may follow
 
@@ -98,11 +97,9 @@ class Searching:
     # --- computing ----------------------------------------------------------------------------------------------
     def _read_prompt(self, prefix: Prefix, chunk: Sequence[int]) -> int:
         context = self._loaded.context
-
-        def add() -> int:
-            return context.add(chunk, prefix.sequence, len(prefix.token_ids), 1)
-
-        rows = self._computed([add], lambda: prefix.repair(chunk))
+        rows = self._computed(
+            lambda: [context.add(chunk, prefix.sequence, len(prefix.token_ids), 1)], lambda: prefix.repair(chunk)
+        )
         if rows is None:
             raise self._full()
         prefix.extend(chunk)
@@ -120,34 +117,35 @@ class Searching:
             rows = self._stepped(alive)
         looked: list[tuple[Hypothesis, NDArray[np.float32]]] = []
         for one, row in zip(alive, rows, strict=True):
-            first = row - len(one.pending) + 1
-            for place, forced in enumerate(one.pending[1:]):
-                one.logprob += float(self._logprobs(first + place)[forced])
+            if len(one.pending) > 1:
+                one.logprob += float(self._logprobs(row - len(one.pending) + 1)[one.pending[1]])
             one.n_held += len(one.pending)
             one.pending = []
             looked.append((one, self._logprobs(row)))
         return self._chosen(looked)
 
     def _stepped(self, alive: Sequence[Hypothesis]) -> list[int] | None:
-        context = self._loaded.context
-
-        def adding(one: Hypothesis) -> Callable[[], int]:
-            return lambda: context.add(one.pending, one.sequence, one.n_held, len(one.pending))
-
         def undo() -> None:
             for one in alive:
-                context.cut(one.n_held, one.sequence)
+                self._loaded.context.cut(one.n_held, one.sequence)
 
-        return self._computed([adding(one) for one in alive], undo)
+        return self._computed(lambda: [self._added(one) for one in alive], undo)
 
-    def _computed(self, adds: Sequence[Callable[[], int]], undo: Callable[[], None]) -> list[int] | None:
-        """One batch of what each of `adds` puts into it: the row of the last token of each. None: there is no room."""
+    def _added(self, one: Hypothesis) -> int:
+        """Of tokens that must come the first tells how far that is from what the model would say; the others end the
+        name that it begins. So it gets a row of logits, and the last one does: a row is as long as the vocabulary."""
+        add = self._loaded.context.add
+        row = add(one.pending[:1], one.sequence, one.n_held, 1)
+        return add(one.pending[1:], one.sequence, one.n_held + 1, 1) if len(one.pending) > 1 else row
+
+    def _computed(self, add: Callable[[], list[int]], undo: Callable[[], None]) -> list[int] | None:
+        """One batch of what `add` puts into it; the rows that it tells. None: there is no room."""
         loaded, context = self._loaded, self._loaded.context
         while True:
             if self._ticket.is_cancelled:
                 raise Error("Stopped.", kind="stopped")
             context.start_batch()
-            rows = [add() for add in adds]
+            rows = add()
             code = context.decode_batch()
             if code == SUCCESS:
                 return rows
@@ -240,7 +238,7 @@ class Searching:
     def _least(self, best_alive: float) -> float:
         """How likely a beginning must be to be followed: logprobs only fall."""
         whole = sorted((one.logprob for one in self._found.values() if not one.n_lacking), reverse=True)
-        least = max([best_alive, *whole[:1]]) - _FAR
+        least = max([best_alive, *whole[:1]]) - self._request.far
         if whole:
             least = max(least, whole[0] - self._request.within)
         if len(whole) >= self._request.n_best:

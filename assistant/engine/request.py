@@ -150,7 +150,8 @@ class BeamRequest(Struct, frozen=True):
     asked: GenerateRequest
     width: int = 4  # beginnings that are followed at once
     n_best: int = 4  # answers that are wanted
-    within: float = 4.0  # nats: one that is so much less likely than the best is not looked for
+    within: float = 2.0  # nats: one that is so much less likely than the best is not looked for
+    far: float = 5.0  # nats: a beginning that is so much less likely than the best is given up
 
 
 class TokenizeRequest(Struct, frozen=True):

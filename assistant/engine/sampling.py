@@ -193,8 +193,9 @@ def check_beams(request: BeamRequest) -> None:
         problems.append(f"width is {request.width}; 1 to {MAX_BEAMS} is allowed")
     if not 1 <= request.n_best <= MAX_BEAMS:
         problems.append(f"n_best is {request.n_best}; 1 to {MAX_BEAMS} is allowed")
-    if not 0.0 <= request.within <= 1000.0:
-        problems.append(f"within is {request.within}; 0 to 1000 is allowed")
+    for name in ("within", "far"):
+        if not 0.0 <= getattr(request, name) <= 1000.0:
+            problems.append(f"{name} is {getattr(request, name)}; 0 to 1000 is allowed")
     if request.asked.stop or request.asked.sampling.logit_bias:
         problems.append("a beam search knows no stop strings and no logit_bias")
     _raise(problems)

@@ -124,7 +124,8 @@ def ask_database(
     # Who was taught is as sure of its words as it should be, so its likeliest query is looked for as a whole.
     queries = writer.likeliest(messages(())) if is_taught and holding is not None and not samples else []
     if queries:
-        written = run_likeliest(database, [translated(one, database.dialect) for one in queries], seconds)
+        most = len(queries) if correct or again else 1
+        written = run_likeliest(database, [translated(one, database.dialect) for one in queries[:most]], seconds)
     else:
         written = write_and_run(
             database, write, messages, correct=correct, samples=samples, seconds=seconds, tells=not is_taught,

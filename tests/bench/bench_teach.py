@@ -61,7 +61,9 @@ def asked(app: App, file: Path, questions: Sequence[Question], model: str, adapt
 
 def from_the_job(app: App, file: Path, questions: Sequence[Question]) -> dict[str, Score]:
     """What both sides answered inside the minutes: the job has kept every query."""
-    (kept,) = app.paths.jobs.glob("*/evaluate-own.jsonl")
+    kept = max(
+        app.paths.jobs.glob("*/evaluate-own.jsonl"), key=lambda one: one.stat().st_mtime
+    )  # a practice has one too
     rows = {row["id"]: row for row in map(json.loads, kept.read_text().splitlines()[1:])}
     found = {}
     with open_database([file], app.paths) as database:

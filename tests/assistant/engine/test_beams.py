@@ -14,6 +14,7 @@ from rushlight import Error, Stop
 from rushlight.assistant.engine.beams import Searching
 from rushlight.assistant.engine.client import EngineClient
 from rushlight.assistant.engine.frames import Ready
+from rushlight.assistant.engine.llama import NO_ROOM
 from rushlight.assistant.engine.load import Loaded
 from rushlight.assistant.engine.request import (
     BeamRequest,
@@ -28,7 +29,8 @@ from rushlight.assistant.events import Beam, TextDelta
 
 pytestmark = pytest.mark.model
 PROMPT = "The capital of France is"
-CITIES = (" Paris", " London", " Rome", " Madrid", " a large city in Europe")
+ALL: dict[str, Any] = {"within": 1000.0, "far": 1000.0}
+CITIES = (" Paris", " London", " Rome", " Madrid", " Berlin")
 
 
 def regex(*texts: str, must: Sequence[str] = ()) -> Grammar:
@@ -53,7 +55,7 @@ def logprob_of(client: EngineClient, text: str) -> float:
 
 
 def test_all_answers_of_a_small_grammar_with_their_likelihood(client: EngineClient) -> None:
-    found = search(client, grammar=regex(*CITIES), width=8, n_best=8, within=1000.0)
+    found = search(client, grammar=regex(*CITIES), width=8, n_best=8, **ALL)
     assert {one.text for one in found} == set(CITIES)
     assert [one.logprob for one in found] == sorted((one.logprob for one in found), reverse=True)
     for one in found:
@@ -68,16 +70,16 @@ def test_a_likely_word_that_leads_astray_is_not_followed(client: EngineClient) -
     request = GenerateRequest(prompt=PROMPT, grammar=grammar, max_tokens=24)
     greedy = "".join(event.text for event in client.generate(request, Stop()) if isinstance(event, TextDelta))
     assert greedy.startswith(" Paris")
-    found = search(client, grammar=grammar, within=1000.0)
+    found = search(client, grammar=grammar, **ALL)
     assert [one.text for one in found] == [" London", " Paris zqxj 7731 vbkw"]
     assert found[0].logprob > found[1].logprob + 5
 
 
 def test_what_must_be_held_comes_first_whatever_is_likelier(client: EngineClient) -> None:
-    found = search(client, grammar=regex(*CITIES, must=["Madrid"]), width=8, n_best=8, within=1000.0)
+    found = search(client, grammar=regex(*CITIES, must=["Madrid"]), width=8, n_best=8, **ALL)
     assert found[0].text == " Madrid" and found[0].n_lacking == 0
     assert {one.n_lacking for one in found[1:]} == {1} and found[1].text == " Paris"
-    (only,) = search(client, grammar=regex(*CITIES, must=["Madrid"]), n_best=1, width=8)
+    (only,) = search(client, grammar=regex(*CITIES, must=["Madrid"]), n_best=1, width=8, far=1000.0)
     assert only.text == " Madrid"
 
 
@@ -85,7 +87,7 @@ def test_without_a_grammar_one_beam_is_the_greedy_answer(client: EngineClient) -
     prompt = "1, 2, 3, 4, 5, 6, 7,"
     request = GenerateRequest(prompt=prompt, max_tokens=6)
     greedy = "".join(event.text for event in client.generate(request, Stop()) if isinstance(event, TextDelta))
-    found = search(client, prompt=prompt, width=1, n_best=1, max_tokens=6, within=1000.0)
+    found = search(client, prompt=prompt, width=1, n_best=1, max_tokens=6, **ALL)
     assert found and greedy.startswith(found[0].text)
 
 
@@ -100,14 +102,14 @@ def test_it_leaves_nothing_behind_and_disturbs_no_answer(worker: Any) -> None:
     asked = GenerateRequest(prompt="Once upon a time", max_tokens=120)
     with worker.client() as writing, worker.client() as searching:
         alone = "".join(e.text for e in writing.generate(asked, Stop()) if isinstance(e, TextDelta))
-        wanted = search(searching, grammar=grammar, width=8, n_best=5, within=1000.0)
+        wanted = search(searching, grammar=grammar, width=8, n_best=5, **ALL)
         said: list[str] = []
         thread = threading.Thread(
             target=lambda: said.extend(e.text for e in writing.generate(asked, Stop()) if isinstance(e, TextDelta))
         )
         thread.start()
         for _ in range(3):
-            found = search(searching, grammar=grammar, width=8, n_best=5, within=1000.0)
+            found = search(searching, grammar=grammar, width=8, n_best=5, **ALL)
             assert {one.text for one in found} == {one.text for one in wanted}
             likelihoods = {one.text: one.logprob for one in wanted}
             assert all(abs(one.logprob - likelihoods[one.text]) < 1.0 for one in found)
@@ -117,7 +119,7 @@ def test_it_leaves_nothing_behind_and_disturbs_no_answer(worker: Any) -> None:
 
 @pytest.mark.parametrize(
     "more",
-    [{"width": 0}, {"width": MAX_BEAMS + 1}, {"n_best": 0}, {"within": math.nan}, {"within": -1.0}],
+    [{"width": 0}, {"width": MAX_BEAMS + 1}, {"n_best": 0}, {"within": math.nan}, {"far": -1.0}],
 )
 def test_what_cannot_be_searched(client: EngineClient, more: dict[str, Any]) -> None:
     with pytest.raises(Error) as refused:
@@ -137,24 +139,53 @@ def test_it_stops_and_the_worker_goes_on(worker: Any) -> None:
     with worker.client() as client:
         threading.Timer(0.3, stop.set).start()
         with pytest.raises(Error) as stopped:
-            client.search(BeamRequest(GenerateRequest(prompt=PROMPT, max_tokens=2000), 8, 8, 1000.0), stop)
+            client.search(BeamRequest(GenerateRequest(prompt=PROMPT, max_tokens=2000), 8, 8, 1000.0, 1000.0), stop)
         assert stopped.value.kind == "stopped"
         assert search(client, grammar=regex(*CITIES))[0].text in CITIES
 
 
-def test_in_a_small_context_fewer_are_followed(
-    start_worker: Callable[..., Any], demo_model: Path, client: EngineClient
+class Waiting:
+    """Who asked, in this process."""
+
+    is_cancelled, received_at = False, 0.0
+
+    def __init__(self) -> None:
+        self.sent: list[Any] = []
+
+    def send(self, value: Any) -> None:
+        self.sent.append(value)
+
+
+def searched(loaded: Loaded, request: BeamRequest) -> tuple[Beam, ...]:
+    waiting = Waiting()
+    for _ in Searching(loaded, request, waiting).steps(list):  # type: ignore[arg-type]
+        pass
+    found: tuple[Beam, ...] = waiting.sent[0].beams
+    return found
+
+
+@pytest.mark.parametrize("n_room", [1, 3])
+def test_where_there_is_no_room_for_all_the_likelier_ones_go_on(
+    loaded: Loaded, monkeypatch: pytest.MonkeyPatch, n_room: int
 ) -> None:
-    """Eight beginnings do not fit side by side: the likelier ones go on, and what is found is right."""
-    small = start_worker(LoadSettings(path=str(demo_model), n_ctx=96, n_batch=16, n_slots=1))
-    assert isinstance(small.first_word(), Ready)
-    grammar = Grammar("regex", "( [a-z]{1,12}){24}")
-    with small.client() as narrow:
-        found = search(narrow, grammar=grammar, width=8, n_best=1, max_tokens=80)
-        assert found and len(found[0].text.split()) == 24
-        assert search(narrow, grammar=regex(*CITIES), width=8, n_best=5, within=1000.0)[0].text in CITIES
-        endless = Grammar("regex", "( [a-z]{1,12}){200}")
-        assert search(narrow, grammar=endless, width=2, max_tokens=2000) == [], "nothing whole fits"
+    context, decode, widths = loaded.context, loaded.context.decode_batch, []
+
+    def decode_few() -> int:
+        n = len(set(context._owners[: context._batch.n_tokens]))
+        widths.append(n)
+        return NO_ROOM if n > n_room else decode()
+
+    monkeypatch.setattr(context, "decode_batch", decode_few)
+    request = BeamRequest(GenerateRequest(prompt=PROMPT, grammar=regex(*CITIES), max_tokens=24), 8, 8, 1000.0, 1000.0)
+    found = searched(loaded, request)
+    assert max(widths) > n_room and found and {one.text for one in found} <= set(CITIES)
+    monkeypatch.undo()
+    assert {one.text for one in searched(loaded, request)} == set(CITIES), "nothing is left of it"
+
+
+def test_where_nothing_whole_fits_there_is_no_answer(loaded: Loaded) -> None:
+    endless = GenerateRequest(prompt=PROMPT, grammar=Grammar("regex", "( [a-z]{1,12}){600}"), max_tokens=30)
+    assert searched(loaded, BeamRequest(endless, 2)) == ()
 
 
 def test_who_searches_hears_of_a_worker_that_is_killed(start_worker: Callable[..., Any], demo_model: Path) -> None:
@@ -163,7 +194,7 @@ def test_who_searches_hears_of_a_worker_that_is_killed(start_worker: Callable[..
     with killed.client() as client:
         threading.Timer(0.3, lambda: os.kill(killed.pid, signal.SIGKILL)).start()
         with pytest.raises(Error) as died:
-            client.search(BeamRequest(GenerateRequest(prompt=PROMPT, max_tokens=2000), 8, 8, 1000.0), Stop())
+            client.search(BeamRequest(GenerateRequest(prompt=PROMPT, max_tokens=2000), 8, 8, 1000.0, 1000.0), Stop())
         assert died.value.kind == "engine-died"
 
 

@@ -98,6 +98,8 @@ def test_columns_by_their_words(database: Database, question: str, columns: tupl
         ("Rooms with a different price than their hotel", set()),
         ("Which rooms are larger than the average?", {AVERAGE, ("(SELECT AVG",), COMPARED}),
         ("What do rooms cost in total?", {("SUM", "COUNT", "+")}),
+        ("What is the total price of all rooms?", {("SUM", "+")}),
+        ("What is the total number of rooms?", set()),
         ("Which city is named most often?", {("LIMIT", "MAX", "MIN"), ORDERED, ("COUNT",), ("hotel.city",)}),
         ("Show the top 5 hotels, cheapest first", {("5", "05"), ORDERED, ("ORDER BY",), ("LIMIT",)}),
         ("What percentage of rooms has a sea view?", {("100",), ("room.sea_view",)}),
