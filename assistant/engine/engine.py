@@ -56,10 +56,10 @@ class FakeEngine:
         return Scores(tuple(TokenLogprob(i, chr(i), -1.0 if at else 0.0) for at, i in enumerate(ids)))
 
     def search(self, request: BeamRequest, stop: Stop) -> Beams:
-        """What it was told to say, which it finds certain."""
-        self.requests.append(request.asked)
+        """What it says to the request, which it finds certain."""
         stop.check()
-        return Beams((Beam("".join(self.pieces), 0.0, len(self.pieces)),))
+        said = [event.text for event in self.generate(request.asked, stop) if isinstance(event, TextDelta)]
+        return Beams((Beam("".join(said), 0.0, len(said)),))
 
     def tokenize(self, request: TokenizeRequest) -> tuple[int, ...]:
         """UTF-8 bytes as ids."""

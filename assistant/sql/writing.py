@@ -80,7 +80,7 @@ class Writer:
             if err.kind == "stopped":
                 raise Error("The question was stopped.", kind="stopped") from err
             raise
-        return list(dict.fromkeys(cut_query(beam.text) for beam in beams))
+        return list(dict.fromkeys(query for beam in beams if (query := cut_query(beam.text))))
 
     def _written(self, messages: tuple[Message, ...], options: AskOptions, grammar: Grammar | None) -> str:
         parts: list[str] = []
