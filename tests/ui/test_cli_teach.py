@@ -441,8 +441,8 @@ def test_questions_of_ones_own_prove_it(app: App, shop: Path, trained: list[Any]
 def test_time_is_divided_by_what_was_measured() -> None:
     plan = teaching.steps_in(15, spent_s=30, step_s=4.0, answer_s=0.5, n_items=120, n_train=1_400)
     assert (
-        plan.evaluate_s == 105
-        and plan.n_steps == int((900 - 30 - 105 - 60) / 1.04 / 4)
+        plan.evaluate_s == 126
+        and plan.n_steps == int((900 - 30 - 126 - 60) / 1.04 / 4)
         and plan.n_seen == plan.n_steps * 8
     )
     assert teaching.steps_in(1, 50, 10.0, 1.0, 100, 1_400).n_steps == teaching.LEAST_STEPS
