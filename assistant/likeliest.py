@@ -39,11 +39,12 @@ def likeliest(
     """
     found = app.model(model) if isinstance(model, str) else model
     asked = app.request(messages, found, system="", max_tokens=max_tokens, grammar=grammar, lora=lora)
+    stop = stop or Stop()
     request = BeamRequest(replace(asked, sampling=Sampling()), width, n_best)
     for left in reversed(range(_TRIES)):
-        engine = app.engine(found, options=options, stop=stop or Stop(), on_progress=on_progress)
+        engine = app.engine(found, options=options, stop=stop, on_progress=on_progress)
         try:
-            return engine.search(request, stop or Stop()).beams
+            return engine.search(request, stop).beams
         except Error as err:
             if err.kind != "not-supported":
                 app.forget(engine)  # the next question opens another

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from rushlight import Error
-from rushlight.assistant.engine.llama import ABORTED, NO_ROOM, SUCCESS, decode_error
+from rushlight.assistant.engine.llama import ABORTED, NO_ROOM, SUCCESS, damaged_error, decode_error, full_error
 from rushlight.assistant.engine.load import Loaded
 from rushlight.assistant.engine.lora import AdapterSet
 from rushlight.assistant.engine.musts import lacking
@@ -101,7 +101,7 @@ class Searching:
             lambda: [context.add(chunk, prefix.sequence, len(prefix.token_ids), 1)], lambda: prefix.repair(chunk)
         )
         if rows is None:
-            raise self._full()
+            raise full_error(self._loaded.context.n_ctx)
         prefix.extend(chunk)
         return rows[0]
 
@@ -111,7 +111,7 @@ class Searching:
         while rows is None:
             if len(alive) == 1:
                 if not self._found:
-                    raise self._full()
+                    raise full_error(self._loaded.context.n_ctx)
                 return []
             self._give_up(alive.pop())  # the least likely one, as they come
             rows = self._stepped(alive)
@@ -157,13 +157,6 @@ class Searching:
             if not loaded.memory.make_room():
                 return None
 
-    def _full(self) -> Error:
-        return Error(
-            f"The context of {self._loaded.context.n_ctx} tokens is full of answers that are being written.",
-            hint="Try again when they are done, or raise engine.context in the settings.",
-            kind="context-full",
-        )
-
     def _logprobs(self, row: int) -> "NDArray[np.float32]":
         """Natural log-probabilities of all tokens after an output. Shape (n_vocab,)."""
         import numpy as np
@@ -171,11 +164,7 @@ class Searching:
         logits = self._loaded.context.logits(row)
         largest = logits.max()
         if not np.isfinite(largest):
-            raise Error(
-                f"{self._loaded.model.path.name} answers with something that is no number.",
-                hint="The file is damaged. Check it with: rushlight models verify",
-                kind="decode-failed",
-            )
+            raise damaged_error(self._loaded.model.path.name)
         shifted: NDArray[np.float32] = logits - largest
         shifted -= np.float32(math.log(float(np.exp(shifted).sum(dtype=np.float64))))
         return shifted

@@ -268,6 +268,24 @@ def load_error(lib: Library, path: Path, doing: str) -> Error:
     )
 
 
+def full_error(n_ctx: int) -> Error:
+    """Where others hold the cells that are wanted, and none can be put away."""
+    return Error(
+        f"The context of {n_ctx} tokens is full of answers that are being written.",
+        hint="Try again when they are done, or raise engine.context in the settings.",
+        kind="context-full",
+    )
+
+
+def damaged_error(name: str) -> Error:
+    """Where the logits of the model in the file `name` are not numbers."""
+    return Error(
+        f"{name} answers with something that is no number.",
+        hint="The file is damaged. Check it with: rushlight models verify",
+        kind="decode-failed",
+    )
+
+
 def decode_error(model: Model, code: int) -> Error:
     """What went wrong while computing."""
     return Error(

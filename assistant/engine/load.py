@@ -126,7 +126,7 @@ def load(
         n_ctx = min(settings.n_ctx or model.n_ctx_train, model.n_ctx_train) or settings.n_ctx
         n_batch = batch_size(settings.n_batch, n_ctx) if settings.embeddings else settings.n_batch
         n_sequences = MAX_SEQUENCES if settings.embeddings else min(settings.n_slots, n_batch)
-        # They share the cells that are there, so they cost nothing; a recurrent state would be kept for each.
+        # They share the cells that are there, so they cost a row of logits each; recurrent states would not.
         n_spare = 0 if settings.embeddings or model.is_recurrent else min(MAX_BEAMS, n_batch)
         context = Context(
             model,

@@ -7,7 +7,7 @@ of their steps. Small also since a row of logits is as long as the vocabulary.
 from collections.abc import Callable, Iterator, Sequence
 
 from rushlight import Error
-from rushlight.assistant.engine.llama import ABORTED, NO_ROOM, SUCCESS, decode_error
+from rushlight.assistant.engine.llama import ABORTED, NO_ROOM, SUCCESS, damaged_error, decode_error, full_error
 from rushlight.assistant.engine.load import Loaded
 from rushlight.assistant.engine.logprobs import token_logprobs
 from rushlight.assistant.engine.lora import AdapterSet
@@ -80,11 +80,7 @@ class Scoring:
             if code != NO_ROOM:
                 raise decode_error(loaded.model, code)
             if not loaded.memory.make_room():
-                raise Error(
-                    f"The context of {context.n_ctx} tokens is full of answers that are being written.",
-                    hint="Try again when they are done, or raise engine.context in the settings.",
-                    kind="context-full",
-                )
+                raise full_error(context.n_ctx)
 
     def _read(self, begin: int, n: int, rows: list[TokenLogprob]) -> None:
         """The log-probabilities of the tokens that follow those of the last batch."""
@@ -94,11 +90,7 @@ class Scoring:
             if following < len(token_ids):
                 logits = loaded.context.logits(row)
                 if logits[0] != logits[0]:
-                    raise Error(
-                        f"{loaded.model.path.name} answers with something that is no number.",
-                        hint="The file is damaged. Check it with: rushlight models verify",
-                        kind="decode-failed",
-                    )
+                    raise damaged_error(loaded.model.path.name)
                 rows.append(
                     token_logprobs(logits, token_ids[following], self._request.logprobs, loaded.vocabulary.piece)
                 )

@@ -16,6 +16,7 @@ from msgspec.structs import replace
 from rushlight import Error
 from rushlight.assistant.engine.chain import Chain
 from rushlight.assistant.engine.draft_model import accept
+from rushlight.assistant.engine.llama import damaged_error
 from rushlight.assistant.engine.load import Loaded
 from rushlight.assistant.engine.lora import AdapterSet
 from rushlight.assistant.engine.prefix import Prefix
@@ -116,11 +117,7 @@ class Slot:
         if not self._loaded.context.has_numbers(row):
             assert self.prefix is not None
             self.prefix.clear()
-            raise Error(
-                f"{self._loaded.model.path.name} answers with something that is no number.",
-                hint="The file is damaged. Check it with: rushlight models verify",
-                kind="decode-failed",
-            )
+            raise damaged_error(self._loaded.model.path.name)
         self.is_writing = True
         if self._limit <= 0:
             self.reason = "length"
