@@ -301,6 +301,7 @@ def _matcher(source: str, made: Any) -> Any:
     from llguidance import LLMatcher, LLParserLimits
 
     limits = LLParserLimits(
+        max_items_in_row=20_000,  # of 40 ways to join six tables a query may go 2,000 after its first word
         initial_lexer_fuel=1_000_000,  # about 0.3 s
         step_lexer_fuel=200_000,  # about 15 ms a token
         step_max_items=200_000,  # about 10 ms a token

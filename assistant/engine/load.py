@@ -112,7 +112,7 @@ def load(
     from rushlight.assistant.engine.frames import Ready
     from rushlight.assistant.engine.lora import Adapters
     from rushlight.assistant.engine.prefix_memory import PrefixMemory
-    from rushlight.assistant.engine.sampling import MAX_BEAMS
+    from rushlight.assistant.engine.sampling import SPARE_SEQUENCES
     from rushlight.assistant.engine.speculate import StepCosts
     from rushlight.assistant.engine.threads import n_physical_cores
     from rushlight.assistant.engine.vocabulary import Vocabulary
@@ -127,7 +127,7 @@ def load(
         n_batch = batch_size(settings.n_batch, n_ctx) if settings.embeddings else settings.n_batch
         n_sequences = MAX_SEQUENCES if settings.embeddings else min(settings.n_slots, n_batch)
         # They share the cells that are there, so they cost a row of logits each; recurrent states would not.
-        n_spare = 0 if settings.embeddings or model.is_recurrent else min(MAX_BEAMS, n_batch)
+        n_spare = 0 if settings.embeddings or model.is_recurrent else min(SPARE_SEQUENCES, n_batch)
         context = Context(
             model,
             n_ctx=n_ctx,

@@ -152,6 +152,7 @@ class BeamRequest(Struct, frozen=True):
     n_best: int = 4  # answers that are wanted
     within: float = 2.0  # nats: one that is so much less likely than the best is not looked for
     far: float = 5.0  # nats: a beginning that is so much less likely than the best is given up
+    lack: float = 3.0  # nats: what an answer loses for each thing that it must hold and does not
 
 
 class TokenizeRequest(Struct, frozen=True):

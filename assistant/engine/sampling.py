@@ -30,6 +30,7 @@ MAX_KEY_CHARS = 200
 MAX_DRAFT_TOKENS = 64
 MAX_BREAKERS = 64
 MAX_BEAMS = 8
+SPARE_SEQUENCES = 2 * MAX_BEAMS  # a beginning that is left for a while keeps its own
 _MAX_BREAKER_BYTES = 40  # llama.cpp cuts longer ones
 _SEEDS = 2**32 - 1  # the seed 2^32 - 1 itself means "random" in llama.cpp
 _GRAMMAR_KINDS = ("json_schema", "gbnf", "lark", "regex", "json")
@@ -193,7 +194,7 @@ def check_beams(request: BeamRequest) -> None:
         problems.append(f"width is {request.width}; 1 to {MAX_BEAMS} is allowed")
     if not 1 <= request.n_best <= MAX_BEAMS:
         problems.append(f"n_best is {request.n_best}; 1 to {MAX_BEAMS} is allowed")
-    for name in ("within", "far"):
+    for name in ("within", "far", "lack"):
         if not 0.0 <= getattr(request, name) <= 1000.0:
             problems.append(f"{name} is {getattr(request, name)}; 0 to 1000 is allowed")
     if request.asked.stop or request.asked.sampling.logit_bias:

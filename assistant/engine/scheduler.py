@@ -38,8 +38,9 @@ class Scheduler:
         self._lock = threading.Lock()
         self._changed = threading.Condition(self._lock)
         self._ready: deque[tuple[Ticket, Prepared, float]] = deque()
-        self._works: deque[tuple[Ticket, Iterator[None]]] = deque()  # done piece by piece between the steps
+        self._works: deque[tuple[Ticket, Iterator[AdapterSet]]] = deque()  # done piece by piece between the steps
         self._is_working = False  # the first of them has begun, and holds a sequence
+        self._working_with: AdapterSet = ()
         self._suspended: deque[Slot] = deque()  # made room for older ones; they come before the ready
         self.slots: list[Slot] = []  # running, in order of arrival
         self._news = False  # somebody came, or wants to leave
@@ -58,8 +59,9 @@ class Scheduler:
             self._news = True
             self._changed.notify()
 
-    def submit_work(self, ticket: Ticket, work: Iterator[None]) -> None:
-        """Do something else with the context, a piece between two steps. It looks at `ticket.is_cancelled` itself."""
+    def submit_work(self, ticket: Ticket, work: Iterator[AdapterSet]) -> None:
+        """Do something else with the context, a piece between two steps, after each of which it tells its adapters. It
+        looks at `ticket.is_cancelled` itself."""
         with self._changed:
             self._works.append((ticket, work))
             self._news = True
@@ -79,8 +81,8 @@ class Scheduler:
         return not (self.slots or self._suspended or self._ready or self._works)
 
     def adapters_in_use(self) -> list[AdapterSet]:
-        """Those of all answers that are being written."""
-        return [slot.adapters for slot in (*self.slots, *self._suspended)]
+        """Those of all answers that are being written, and of the other work that has begun."""
+        return [self._working_with, *(slot.adapters for slot in (*self.slots, *self._suspended))]
 
     def wait(self) -> None:
         """Until there is something to do."""
@@ -122,7 +124,7 @@ class Scheduler:
         ticket, work = self._works[0]
         self._is_working = True
         try:
-            next(work)
+            self._working_with = next(work)
             return
         except StopIteration:
             pass
@@ -133,7 +135,7 @@ class Scheduler:
             else:
                 ticket.fail(err)
         self._works.popleft()
-        self._is_working = False
+        self._is_working, self._working_with = False, ()
         ticket.done()
 
     # --- coming and going ---------------------------------------------------------------------------------------
@@ -181,9 +183,7 @@ class Scheduler:
         if slot.prefix is None:
             for notice in slot.prepared.notices:
                 slot.ticket.send(notice)
-            slot.adapters = loaded.adapters.load(
-                request.lora, [other.adapters for other in (*self.slots, *self._suspended)]
-            )
+            slot.adapters = loaded.adapters.load(request.lora, self.adapters_in_use())
         opened = loaded.memory.open(
             slot.tokens,
             slot.adapters,

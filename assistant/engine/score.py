@@ -39,8 +39,9 @@ class Scoring:
         )
         _check(loaded, self._token_ids)
 
-    def steps(self, adapters_in_use: Callable[[], Sequence[AdapterSet]]) -> Iterator[None]:
-        """On the engine's thread: one piece each time it is asked for the next; the answer is sent at the end."""
+    def steps(self, adapters_in_use: Callable[[], Sequence[AdapterSet]]) -> Iterator[AdapterSet]:
+        """On the engine's thread: one piece each time it is asked for the next, with the adapters it computes
+        with; the answer is sent at the end."""
         loaded, token_ids = self._loaded, self._token_ids
         adapters = loaded.adapters.load(self._request.lora, adapters_in_use())
         prefix = loaded.memory.open(token_ids, adapters, use_cache=False).prefix
@@ -49,7 +50,7 @@ class Scoring:
             size = min(_CHUNK, loaded.context.n_batch)
             for begin in range(0, len(token_ids), size):
                 if begin:
-                    yield
+                    yield adapters
                 loaded.adapters.activate(adapters)
                 self._compute(prefix, token_ids[begin : begin + size])
                 self._read(begin, min(size, len(token_ids) - begin), rows)

@@ -27,8 +27,8 @@ _LITTLE: Final = _stems(
 )
 _NEGATES: Final = _stems(
     "no not none never nobody nothing nowhere without except but neither nor other others missing lack lacks t "
-    "lacking outside besides apart excluding excluded ignoring leaving omitting omit rather instead cannot kein nicht "
-    "ohne"
+    "lacking outside besides apart excluding excluded ignoring leaving omitting omit rather instead cannot yet kein "
+    "nicht ohne"
 )
 _EITHER: Final = _stems("or either oder")
 _LISTS: Final = _stems("or and either both oder und")
@@ -39,7 +39,8 @@ _THERE: Final = _stems(
 ) | {"t"}
 _COMPARES: Final = _stems(
     "than before after late later early earlier beyond over exceed exceeds exceeding below above under past same equal "
-    "equals like as prior until since between draw drawn tie tied vor nach als über unter mehr weniger"
+    "equals like as prior until since between draw drawn tie tied overrun overran missed vor nach als über unter mehr "
+    "weniger"
 )
 _MEANS: Final = _stems(
     "average mean than above below usual typical normal overall exceed exceeds beat beats als durchschnitt mittel"
@@ -62,8 +63,10 @@ _PATTERNS: Final = _stems(
     "contain contains containing include includes including mention mentions start starts starting begin begins "
     "beginning end ends ending word letter letters text phrase like with somewhere called named name in"
 )
-_SEVERAL: Final = _stems("several multiple repeated repeatedly again single once only one more mehrere mehr")
-_NOTHING: Final = _NEGATES | _stems("zero free empty nil null")
+_SEVERAL: Final = _stems(
+    "several multiple repeated repeatedly again single once only one more mehrere mehr won win winner winning victory"
+)
+_NOTHING: Final = _NEGATES | _stems("zero free empty nil null left remain")
 MONTHS: Final = (
     ("january", "januar"), ("february", "februar"), ("march", "märz"), ("april",), ("may", "mai"), ("june", "juni"),
     ("july", "juli"), ("august",), ("september",), ("october", "oktober"), ("november",), ("december", "dezember"),
@@ -72,8 +75,8 @@ MONTH_NAMES: Final = "|".join(names[0] for names in MONTHS)  # in English, for p
 _WITH_NUMBERS: Final = re.compile(
     r"\b(?:than|over|under|above|below|exceeds?|exceeding|beyond|after|before|since|until|between|past|from)"
     rf"(?: (?:the|an?|its|their|end|start|beginning|of|about|around|{MONTH_NAMES}))* "
-    r"(?:[€$£]? ?\d|[-–−]\d|minus|one|two|three|four|five|six|seven|eight|nine|ten|twelve|fifteen|twenty|thirty|forty|"
-    r"fifty|hundred|twice|average|mean|usual|"
+    r"(?:[€$£]? ?\d|[-–−]\d|minus|one(?! (?:who|that|which|whose|it|he|she|they|before|of)\b)|two|three|four|five|"
+    r"six|seven|eight|nine|ten|twelve|fifteen|twenty|thirty|forty|fifty|hundred|twice|average|mean|usual|"
     rf"{MONTH_NAMES})"
 )
 _SHORT_MONTHS: Final = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")

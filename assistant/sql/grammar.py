@@ -46,7 +46,8 @@ _COMPARE = '(" = " | " <> " | " < " | " > " | " <= " | " >= ")'
 _EQUAL = '(" = " | " <> ")'
 _IS = '" = "'
 _MOST_KINDS = 6  # columns by which rows are of one kind
-_MOST_PAIRS = 24  # columns of several tables that are held against each other
+_MOST_PAIRS = 24  # columns of several tables that are held against each other; of more, those that are called alike
+_MOST_BESIDE = 6  # columns of its table with which one is compared, those that are called alike first
 _MOST_ALIKE = 16  # pairs of texts that are called alike
 _MOST_FACTORS = 6  # numbers of a tree whose pairs are written out
 _MONTH_DAY = "(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])"
@@ -206,8 +207,9 @@ class _Writer:
         elif kind == "key" and self._linked.row_numbers is None and self._linked.numbers != ():
             ways.append(f"{_text(place)} {_EQUAL} NUMBER")
         if kind in ("number", "date") and cues.compares:
-            alike = [one for one in node.table.columns if one.name != column.name and self._kind(node, one) == kind]
-            ways += [f"{_text(place)} {_COMPARE} {_text(_place(alias, one))}" for one in alike[:4]]
+            others = [one for one in node.table.columns if one.name != column.name and self._kind(node, one) == kind]
+            others.sort(key=lambda one: not _are_alike(column, one))
+            ways += [f"{_text(place)} {_COMPARE} {_text(_place(alias, one))}" for one in others[:_MOST_BESIDE]]
         return ways, lines
 
     def _column_rules(self, alias: str, node: Node, column: Column, ways: list[str]) -> list[str]:
@@ -331,7 +333,7 @@ class _Writer:
         groups = [f"c{k}"]
         least = f"c{k}"
         if self._cues.strict:  # the least of a name or of a row's number says nothing
-            least = " | ".join([*([f"n{k}"] if numbers else []), *([f"d{k}"] if dates else [])])
+            least = " | ".join([*([f"x{k}"] if numbers else []), *([f"d{k}"] if dates else [])])
         keys = _any(map(_text, places["key"])) if self._linked.says(*AVERAGE_WORDS) else ""
         each = f'(" * 1.0 / COUNT(DISTINCT " ({keys}) ")")?' if keys else ""  # how many, or how much, for each of them
         aggregates = [
@@ -370,12 +372,13 @@ class _Writer:
         found = self._alike(tree) if self._linked.says(*SAME_WORDS) else []
         for kind in ("date", "number") if self._cues.compares else ():
             places = [
-                (node.alias, _place(node.alias, column))
+                (node.alias, column)
                 for node in tree.nodes for column in node.table.columns if self._kind(node, column) == kind
             ]  # fmt: skip
-            pairs = [(one, other) for alias, one in places for there, other in places if alias != there]
-            if len(pairs) <= _MOST_PAIRS:
-                found += [f'{_text(one)} (" < " | " > ") {_text(other)}' for one, other in pairs]
+            pairs = [(one, other) for one in places for other in places if one[0] != other[0]]
+            if len(pairs) > _MOST_PAIRS:  # a price against a price
+                pairs = [(one, other) for one, other in pairs if _are_alike(one[1], other[1])][:_MOST_PAIRS]
+            found += [f'{_text(_place(*one))} (" < " | " > ") {_text(_place(*other))}' for one, other in pairs]
         return found
 
     def _alike(self, tree: Tree) -> list[str]:
@@ -484,6 +487,11 @@ def _terminals(linked: Linked, numbers: tuple[str, ...] | None, cues: Cues) -> l
         f"DATEPART: /'{year}{part}-%'/",
         r"PATTERN: /'%?[^'%\\\x00-\x1f\x7f-\x9f]{1,30}%?'/",
     ]
+
+
+def _are_alike(one: Column, other: Column) -> bool:
+    """Whether they are called by the same word: the list price and the price that was paid."""
+    return any(len(part) > 2 for part in set(name_parts(one.name)) & set(name_parts(other.name)))
 
 
 def _either(numbers: Iterable[str]) -> str:

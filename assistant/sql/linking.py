@@ -45,7 +45,9 @@ _DOWN, _UP = frozenset(_DOWN_WORDS.split()), frozenset(_UP_WORDS.split())
 _LONG_THERE = re.compile(
     r"\blongest[- ](?:serving|standing|running|established|employed|lasting)\b"
     r"|\b(?:been|served|worked|stayed|existed|waited|gone|with us|around|here|running)\b[^?.!]*\blongest\b"
-    r"|\blongest\b[^?.!]*\b(?:ago|been|with us|without)\b|\bmost (?:senior|loyal|overdue|junior|punctual)\b"
+    r"|\b(?:holds?|held|holding|owns?|owned|keeps?|kept)\b[^?.!]*\blongest(?: time)?(?=\W|$)(?! [a-z])"
+    r"|\blongest\b[^?.!]*\b(?:ago|been|with us|without)\b"
+    r"|\bmost (?:senior|loyal|overdue|junior|punctual|ancient|venerable|established)\b"
 )
 _MAY = re.compile(  # no month
     r"\bmay (?:i|we|you|one|they|he|she|it|be|have|not|only|also|still)\b|\b(?:who|which|that|they|we|you|people) may\b"
@@ -159,7 +161,8 @@ def _points(table: Table, scores: Mapping[tuple[str, str], float], words: frozen
 
 # Which branch opened first? Who was hired last? Not "newest first", which orders them all.
 # How they are ordered, and not which of them.
-FIRST = r"first(?=\s*(?:[.,;:?!)]|$|and\b|please\b))"  # at the end of what is said: no first aid, no first five
+# At the end of what is said: no first aid, no first five.
+FIRST = r"(?:first|on top|at the top)(?=\s*(?:[.,;:?!)]|$|and\b|please\b))"
 _ORDERED = re.compile(
     rf"\b(?:most|best|highest|lowest|least|fewest|worst|[a-z]{{3,}}est)(?: [a-z]+){{0,3}} {FIRST}"
     r"|\bfrom (?:the )?[a-z]+ to\b|\bfrom (?:the )?[a-z]+(?: [a-z]+){0,3} to the [a-z]+est\b"

@@ -10,6 +10,7 @@ from rushlight.assistant.sql.explain import parsed
 from rushlight.assistant.sql.trees import name_of
 from rushlight.assistant.sql.values import Schema
 
+_OTHER = "other"  # what the grammar calls a table in a query about its own rows
 _FUNCTION = re.compile(r"\b(?:STRFTIME|JULIANDAY|DATE|DATETIME)(?=\()")
 
 
@@ -99,12 +100,27 @@ def _names(select: Any, schema: Schema) -> None:
         inner = [
             one for one in select.find_all(exp.Table) if one is not table and one.name.lower() == table.name.lower()
         ]
-        if inner:  # the same table in a query inside: which one is meant would be lost
-            continue
+        if not all(one.alias and one.alias.lower() != alias.lower() for one in inner):
+            continue  # the same table in a query inside: which one is meant would be lost
+        name = _OTHER if _looks_at_outer(select, table) else ""
         for column in select.find_all(exp.Column):
             if column.table.lower() == alias.lower():
-                column.set("table", named(table.name))
-        table.set("alias", None)
+                column.set("table", named(name or table.name))
+        table.set("alias", exp.TableAlias(this=named(name)) if name else None)
+
+
+def _looks_at_outer(select: Any, table: Any) -> bool:
+    """Whether a query inside is about rows of the same table around it: the mean of its own kind."""
+    from sqlglot import exp
+
+    outer, around = set(), select.find_ancestor(exp.Select)
+    while around is not None:
+        for node in sources_of(around):
+            if isinstance(node, exp.Table) and node.name.lower() == table.name.lower():
+                outer.add(node.alias_or_name.lower())
+        around = around.find_ancestor(exp.Select)
+    own = table.alias.lower()
+    return any(column.table.lower() in outer - {own} for column in select.find_all(exp.Column))
 
 
 def _is_alias(select: Any, column: Any) -> bool:

@@ -24,7 +24,11 @@ RANK_WORDS = ("rank", "ranking", "place", "position")
 RUNNING_WORDS = ("running", "cumulative", "accumulated")
 MONTH_WORDS = tuple(name for names in MONTHS for name in names)
 _NUMBER_WORDS = ("two", "three", "four", "five", "ten")
-LIMIT_WORDS = ("first", "last", "top", "most", "least", "best", "worst", "only", "which", *_NUMBER_WORDS)
+LIMIT_WORDS = (
+    *("first", "last", "next", "top", "most", "least", "best", "worst", "bestseller", "favourite", "favorite"),
+    *("only", "which"),
+    *_NUMBER_WORDS,
+)
 AVERAGE_WORDS = ("average", "mean", "usually", "typically", "typical", "usual")
 SAME_WORDS = (
     "same",

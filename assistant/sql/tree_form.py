@@ -1,6 +1,7 @@
 """A query with its tables joined as the grammar joins them: in the order and under the names of one of its trees.
 
-Knows inner joins along keys; what is joined otherwise, or in no tree, stays as it is.
+So is a query inside of it, of two tables: rows not among those of a third one. Knows inner joins along keys; what is
+joined otherwise, or in no tree, stays as it is.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -10,7 +11,7 @@ from typing import Any
 from rushlight.assistant.sql.explain import parsed
 from rushlight.assistant.sql.linking import Linked
 from rushlight.assistant.sql.plain_form import named, own_nodes, sources_of, written
-from rushlight.assistant.sql.trees import Tree, join_trees, name_of, table_text
+from rushlight.assistant.sql.trees import Tree, join_trees, name_of, pairs_of, table_text
 
 _Edge = tuple[str, str, str, str]  # alias and column of the key, alias and column to which it points
 
@@ -20,19 +21,30 @@ def tree_form(sql: str, linked: Linked) -> str:
     from sqlglot import exp
 
     select = parsed(sql)
-    if not isinstance(select, exp.Select) or not select.args.get("joins"):
+    if not isinstance(select, exp.Select):
         return sql
+    inner = [one for one in select.find_all(exp.Select) if one is not select and one.args.get("joins")]
+    pairs = pairs_of(linked) if inner else []
+    is_new = [_is_rewritten(one, pairs, linked) for one in inner]
+    if select.args.get("joins"):
+        is_new.append(_is_rewritten(select, join_trees(linked), linked))
+    return written(select) if any(is_new) else sql
+
+
+def _is_rewritten(select: Any, trees: Sequence[Tree], linked: Linked) -> bool:
+    """Whether one of the trees joins the same tables by the same keys: then `select` joins them as that does."""
     nodes = sources_of(select)
     names = {node.alias_or_name: node.name for node in nodes}
     edges = list(_edges(select, names, linked)) if len(names) == len(nodes) else []
     if len(edges) < len(nodes) - 1 or None in edges:
-        return sql
+        return False
     whole = [edge for edge in edges if edge is not None]
-    for tree in join_trees(linked):
+    for tree in trees:
         aliases = _fitting(tree, names, whole)
         if aliases is not None:
-            return _rewritten(select, tree, aliases, linked)
-    return sql
+            _rewrite(select, tree, aliases, linked)
+            return True
+    return False
 
 
 def _edges(select: Any, names: Mapping[str, str], linked: Linked) -> Iterator[_Edge | None]:
@@ -80,7 +92,7 @@ def _said(aliases: Mapping[str, str], edge: _Edge) -> str:
     return f"{name_of(aliases[own])}.{name_of(column)} = {name_of(aliases[other])}.{name_of(to)}"
 
 
-def _rewritten(select: Any, tree: Tree, aliases: Mapping[str, str], linked: Linked) -> str:
+def _rewrite(select: Any, tree: Tree, aliases: Mapping[str, str], linked: Linked) -> None:
     from sqlglot import exp
 
     for column in own_nodes(select, exp.Column):
@@ -91,4 +103,3 @@ def _rewritten(select: Any, tree: Tree, aliases: Mapping[str, str], linked: Link
     for part in ("from_", "from", "joins"):
         if part in joined.args and joined.args[part] is not None:
             select.set(part, joined.args[part])
-    return written(select)

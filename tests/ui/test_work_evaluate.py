@@ -16,6 +16,7 @@ from rushlight.assistant.events import Finished, TextDelta, Usage
 from rushlight.assistant.jobs.kind import JobContext
 from rushlight.assistant.models.importing import import_model
 from rushlight.assistant.paths import find_paths
+from rushlight.assistant.registry.scopes import PRACTICE
 from rushlight.assistant.registry.values import Adapter, NewAdapter, NewRun
 from rushlight.assistant.settings import load_settings
 from rushlight.assistant.sql.database import open_database
@@ -25,19 +26,25 @@ from rushlight.quant.proof_file import ADAPTER, Check, Proof, digest_of, write_p
 from rushlight.trainer.evaluate.suite import Item, suite_bytes
 from rushlight.ui.work.evaluate import EvaluateArguments, evaluate_adapter
 from rushlight.ui.work.evaluate_tasks import EngineTexts
+from rushlight.ui.work.served import n_asked_of_it, serves_now, spread
 
 GOOD, BAD = "SELECT COUNT(*) FROM lamp", "SELECT COUNT(*) FROM room"
 
 
 class Scholar(FakeEngine):
-    """Knows the answer only with an adapter."""
+    """Knows the answer only with an adapter; with the one in `half`, to the questions up to (r)."""
+
+    half = ""
 
     def __init__(self) -> None:
         super().__init__([])
 
     def generate(self, request: Any, stop: Stop) -> Iterator[Any]:
         self.requests.append(request)
-        yield TextDelta(GOOD if request.lora else BAD)
+        knows = bool(request.lora)
+        if knows and Path(request.lora[0].path).name == self.half:
+            knows = any(f"({letter})" in request.messages[-1].content for letter in "abcdefghijklmnopqr")
+        yield TextDelta(GOOD if knows else BAD)
         yield Usage(5, 0, 9)
         yield Finished("stop")
 
@@ -127,6 +134,78 @@ def test_without_its_guards_nothing_passes(context: JobContext, adapter: Adapter
     assert not report["passed"] and report["reasons"] == ["The guards of its scope were left out."]
     with pytest.raises(Error, match="The guards of its scope were left out"):
         context.app.registry.promote("lamps-1")
+
+
+def added(
+    app: App, like: Adapter, builder: ModuleType, path: Path, *, scope: str = "", promoted: bool = False
+) -> Adapter:
+    """Another proven adapter over the same model; `promoted` without an evaluation of its own."""
+    file = builder.tiny_lora_gguf(path)
+    checks = (Check("weights", True, "", {}), Check("logits", True, "", {}))
+    write_proof(file, Proof(file.name, *digest_of(file), ADAPTER, "adapter", checks))
+    made = app.registry.add_adapter(
+        NewAdapter(file, scope or like.scope, like.base_sha256, like.base, name=path.stem, form=SHORT_FORM,
+                   run_id=like.run_id)
+    )  # fmt: skip
+    if promoted:
+        app.registry.record_evaluation(made, suite="s", suite_sha256="0" * 64, passed=True, report={"own": {}})
+        app.registry.promote(made.name)
+    return made
+
+
+@pytest.mark.parametrize("scope", ["", PRACTICE])
+def test_what_answers_now_has_to_be_reached(
+    context: JobContext, adapter: Adapter, engine: Scholar, gguf_builder: ModuleType, tmp_path: Path, scope: str
+) -> None:
+    """Be it an earlier teaching of the same database, or what was practised."""
+    served = added(context.app, adapter, gguf_builder, tmp_path / "before.gguf", scope=scope, promoted=True)
+    assert n_asked_of_it(context.app, adapter.scope, adapter.base_sha256, 24) == 24
+    engine.half = adapter.path.name
+    report = evaluate_adapter(context, EvaluateArguments(adapter=adapter.name))
+    assert report["own"]["candidate"] == 0.75 and report["own"]["low"] > 0
+    assert not report["passed"]
+    assert report["reasons"] == ["It has only 18 of 24 right, and before, which answers now, 24."]
+    assert report["guards"][-1]["name"] == "served"
+    n_asked = len(engine.requests)
+    assert {Path(one.lora[0].path).name for one in engine.requests if one.lora} == {served.path.name, adapter.path.name}
+    assert evaluate_adapter(context, EvaluateArguments(adapter=adapter.name))["guards"] == report["guards"]
+    assert len(engine.requests) == n_asked, "all was kept"
+
+
+def test_who_reaches_what_answers_now_passes(
+    context: JobContext, adapter: Adapter, engine: Scholar, gguf_builder: ModuleType, tmp_path: Path
+) -> None:
+    before = added(context.app, adapter, gguf_builder, tmp_path / "before.gguf", promoted=True)
+    engine.half = before.path.name
+    report = evaluate_adapter(context, EvaluateArguments(adapter=adapter.name))
+    assert report["passed"], report["reasons"]
+    assert report["guards"][-1]["detail"] == "24 of 24 right; before, which answers now, has 18."
+    context.app.registry.promote(adapter.name)
+    assert serves_now(context.app, adapter.scope, adapter.base_sha256) == context.app.registry.find(adapter.name)
+    again = evaluate_adapter(context, EvaluateArguments(adapter=adapter.name))
+    assert "served" not in [one["name"] for one in again["guards"]], "it is not held against itself"
+
+
+def test_only_what_answers_in_the_scope_counts(
+    app: App, adapter: Adapter, gguf_builder: ModuleType, tmp_path: Path
+) -> None:
+    base = adapter.base_sha256
+    assert serves_now(app, adapter.scope, base) is None
+    practised = added(app, adapter, gguf_builder, tmp_path / "practised.gguf", scope=PRACTICE, promoted=True)
+    found = serves_now(app, adapter.scope, base)
+    assert found is not None and found.name == "practised"
+    assert serves_now(app, "chat", base) is serves_now(app, PRACTICE, base) is None
+    assert serves_now(app, adapter.scope, "0" * 64) is None, "of another model"
+    practised.path.unlink()
+    assert serves_now(app, adapter.scope, base) is None
+    assert n_asked_of_it(app, adapter.scope, base, 24) == 0
+
+
+def test_items_are_taken_from_all_over_a_suite() -> None:
+    items = [Item(id=str(at), prompt="?", scorer="exact", reference="x") for at in range(150)]
+    taken = [int(one.id) for one in spread(items, 60)]
+    assert len(taken) == 60 and taken[0] == 0 and taken[-1] >= 147 and taken == sorted(set(taken))
+    assert spread(items[:7], 60) == tuple(items[:7]) and spread([], 60) == ()
 
 
 def test_a_suite_of_another_scope_is_refused(context: JobContext, adapter: Adapter, tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """Guards: what a candidate must not lose, whatever it gains. Each has a margin, and says in figures how it came out.
 
 Which guards hold depends on the scope: in a database's scope an adapter never meets a chat, so it has no chat guards.
+Where another adapter answers in the scope already, it is one more.
 """
 
 import statistics
@@ -70,6 +71,20 @@ def kept_refusals(rows: Sequence[Row], suite: Suite) -> list[Guarded]:
             guard = kept_answers("harmless questions" if scorer == "answers" else "harmful requests", own)
             found.append(Guarded(f"refusals-{name}", guard.passed, guard.detail, guard.figures))
     return found
+
+
+def kept_served(name: str, rows: Sequence[Row], served: Sequence[Row]) -> Guarded:
+    """At least as many right as the adapter has that answers in the scope until then: `served` are its answers to some
+    of the items of `rows`."""
+    ours = {one.id: one.candidate.score for one in rows}
+    n_candidate, n_served = sum(ours[one.id] for one in served), sum(one.base.score for one in served)
+    figures = {"served": n_served / len(served), "candidate": n_candidate / len(served), "items": float(len(served))}
+    said = f"{n_candidate:g} of {len(served)} right"
+    passed = n_candidate >= n_served
+    detail = f"{said}; {name}, which answers now, has {n_served:g}." if passed else (
+        f"It has only {said}, and {name}, which answers now, {n_served:g}."
+    )  # fmt: skip
+    return Guarded("served", passed, detail, figures)
 
 
 def kept_perplexity(drift: Drift) -> Guarded:

@@ -287,6 +287,7 @@ def guard_word(name: str) -> str:
         "divergence": text("distance to the base"),
         "speed": text("speed"),
         "proof": text("export"),
+        "served": text("what answers now"),
     }
     return words.get(name, plain_line(name))
 

@@ -4,7 +4,7 @@ through. It goes on after the last item that was answered.
 
 import json
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +12,7 @@ import msgspec
 
 from rushlight import Error, Progress
 from rushlight.assistant.jobs.kind import JobContext, JobEvent, JobResult, PauseBy
+from rushlight.ui.work.served import Asking, answers_of, serves_now
 
 if TYPE_CHECKING:
     from rushlight.assistant.app import App
@@ -63,6 +64,7 @@ def evaluate_adapter(context: JobContext, arguments: EvaluateArguments) -> dict[
     suite = _suite(context, arguments, adapter)
     rows = _own_suite(context, arguments, adapter, model, suite)
     guards = _guards(context, arguments, adapter, model, rows) if arguments.guards else []
+    guards += _held_against_served(context, adapter, model, suite, rows) if arguments.guards else []
     verdict = decide(rows, guards, usual=usual_answer(suite.items))
     report = {
         "adapter": adapter.name, "scope": adapter.scope, "base": model.id, "suite": suite.name,
@@ -130,28 +132,50 @@ def _own_suite(
 ) -> "list[Row]":
     from rushlight.trainer.evaluate.measuring import run_suite
     from rushlight.ui.work.answerers import ChatAnswerer
-    from rushlight.ui.work.suite_databases import SuiteDatabases, SuiteSqlAnswerer, execution_scorer
 
     app = context.app
-    with ExitStack() as stack:
-        given = None
-        if suite.answerer == "sql":
-            databases = stack.enter_context(SuiteDatabases(suite, app))
-            given = execution_scorer(databases)
-            base: Answerer = SuiteSqlAnswerer(app, model, databases)
-            candidate: Answerer = SuiteSqlAnswerer(app, model, databases, [adapter.use()], adapter.form)
-        elif suite.answerer == "chat":
-            base, candidate = ChatAnswerer(app, model), ChatAnswerer(app, model, [adapter.use()])
-        else:
-            raise Error(
-                f"The suite {suite.name} asks for the answerer {suite.answerer[:40]!r}; there are chat and sql.",
-                kind="bad-suite",
-            )
+    with _asking(app, model, suite) as asking:
         judge = ChatAnswerer(app, app.model(arguments.judge)) if arguments.judge else None
         return run_suite(
-            suite, base, candidate, keep=context.folder / "evaluate-own.jsonl", sides=_sides(model, adapter),
-            given=given, judge=judge, stop=context.stop, on_progress=context.tell,
+            suite, asking.with_adapter(None), asking.with_adapter(adapter), keep=context.folder / "evaluate-own.jsonl",
+            sides=_sides(model, adapter), given=asking.given, judge=judge, stop=context.stop, on_progress=context.tell,
         )  # fmt: skip
+
+
+@contextmanager
+def _asking(app: "App", model: "Model", suite: "Suite") -> Iterator[Asking]:
+    """Who answers this suite over the model."""
+    from rushlight.ui.work.answerers import ChatAnswerer
+    from rushlight.ui.work.suite_databases import SuiteDatabases, SuiteSqlAnswerer, execution_scorer
+
+    if suite.answerer == "sql":
+        with SuiteDatabases(suite, app) as databases:
+
+            def asked(adapter: "Adapter | None") -> "Answerer":
+                return SuiteSqlAnswerer(app, model, databases, *(([adapter.use()], adapter.form) if adapter else ()))
+
+            yield Asking(asked, execution_scorer(databases))
+    elif suite.answerer == "chat":
+        yield Asking(lambda adapter: ChatAnswerer(app, model, [adapter.use()] if adapter else ()), None)
+    else:
+        raise Error(
+            f"The suite {suite.name} asks for the answerer {suite.answerer[:40]!r}; there are chat and sql.",
+            kind="bad-suite",
+        )
+
+
+def _held_against_served(
+    context: JobContext, adapter: "Adapter", model: "Model", suite: "Suite", rows: "list[Row]"
+) -> "list[Guarded]":
+    """What answers in the scope now must not be better, where another adapter does."""
+    from rushlight.trainer.evaluate.guards import kept_served
+
+    served = serves_now(context.app, adapter.scope, model.sha256, adapter.name)
+    if served is None:
+        return []
+    with _asking(context.app, model, suite) as asking:
+        answered = answers_of(context, served, suite, asking)
+    return [kept_served(served.name, rows, answered)] if answered else []
 
 
 def _guards(

@@ -22,6 +22,7 @@ from rushlight.assistant.learn.example import Example, Lesson, content_hash
 from rushlight.assistant.learn.kinds.kind import LessonKind, Watch, make_lesson
 from rushlight.assistant.learn.lessons import LessonBook
 from rushlight.ui.work.kept_steps import KeptSteps
+from rushlight.ui.work.served import n_asked_of_it
 from rushlight.ui.work.teach_start import (
     begin_with,
     check_file_is_here,
@@ -164,7 +165,10 @@ class _Steps(KeptSteps):
                 )  # fmt: skip
                 spent_s = sum(self._seconds().values()) + (time.monotonic() - step["began"]) + looks_s
                 batch = int(given.settings.get("steps.batch", teaching.BATCH))
-                plan = teaching.steps_in(given.minutes, spent_s, step_s, answer_s, len(items), n_train, batch)
+                n_served = n_asked_of_it(self._app, lesson.scope, self._model.sha256, len(items))
+                plan = teaching.steps_in(
+                    given.minutes, spent_s, step_s, answer_s, len(items), n_train, batch, n_served
+                )  # fmt: skip
             step |= {**teaching.plan_json(plan), "n_train": n_train, "n_rehearsed": len(beside), "n_items": len(items)}
 
     def train(self) -> Iterator[JobEvent]:

@@ -72,18 +72,19 @@ def need_trainer() -> None:
     need_packages("transformers", "peft", "safetensors")
 
 
-def evaluation_seconds(n_items: int, answer_s: float) -> float:
+def evaluation_seconds(n_items: int, answer_s: float, n_served: int = 0) -> float:
     """For both sides, where the base takes `answer_s`: who was taught comes to the end in half of it, and
-    follows several beginnings of a query at once."""
-    return 2.1 * n_items * answer_s
+    follows several beginnings of a query at once. `n_served` are asked of what answers in the scope now, too."""
+    return (2.1 * n_items + 1.1 * n_served) * answer_s
 
 
 def steps_in(
-    minutes: float, spent_s: float, step_s: float, answer_s: float, n_items: int, n_train: int, batch: int = BATCH
-) -> Plan:
+    minutes: float, spent_s: float, step_s: float, answer_s: float, n_items: int, n_train: int, batch: int = BATCH,
+    n_served: int = 0,
+) -> Plan:  # fmt: skip
     """What is left after making the lesson, exporting and asking every item of both is for training; `spent_s` has
     what looking at held-out examples will take."""
-    evaluate_s = evaluation_seconds(n_items, answer_s)
+    evaluate_s = evaluation_seconds(n_items, answer_s, n_served)
     left_s = (minutes * 60.0 - spent_s - evaluate_s - EXPORT_S) / (1.0 + _ANSWERS)
     batch = min(batch, n_train)
     most = max(LEAST_STEPS, int(MOST_EPOCHS * n_train / batch))

@@ -33,6 +33,17 @@ _A_NUMBER: Final = "#"
 _COUNTED: Final = (_A_NUMBER, "many", "most", "fewest", "more", "fewer", "of", "total", "average", "all")
 # Before a word that is a verb then: how much did it make, how many do we stock.
 _DOING: Final = frozenset(("we", "they", "you", "i", "it", "to", "did", "do", "can", "must", "he", "she"))
+# Before tax, excluding tips: the column is what is not wanted. By phone is a way, whatever the number.
+_NOT_MEANT: Final = frozenset(("before", "excluding", "counting"))
+_WAYS: Final = frozenset((("by", "phone"), ("by", "mail"), ("by", "email"), ("by", "post"), ("by", "telephone")))
+_UNIT_WORDS: Final = """
+ kilo kilogram gram ton tonne litre liter second minute hour metre meter mile kilometre kilometer hectare degree piece
+ people person
+"""
+_UNITS: Final = frozenset(_UNIT_WORDS.split())  # of what is counted in them; a price per kilo is of none
+# What was done to all rows, as the days above: a batch was roasted, whatever its roasted_kg.
+_DONE: Final = re.compile(r"[a-z]{2,}ed|paid|sold|bought|held|built|made|sent|won|lost|taken|given|driven")
+_NOUNS: Final = ("group", "text", "name")
 
 Named = dict[tuple[str, ...], tuple[str, ...]]  # words -> what they name: room.sea_view, or a table
 
@@ -41,17 +52,31 @@ def columns_named(known: Profiled, question: str) -> tuple[str, ...]:
     """Columns, as table.column, in the order of the question. Where several have the same name, the one whose table is
     named as well; none if that leaves several."""
     named = _names(known)
-    words = _words(question)
-    hits = [hit for hit in _hits(words, named) if hit[0] == 0 or words[hit[0] - 1] not in _DOING]
+    raw = _WORD.findall(question.casefold())
+    words = [singular_of(word) for word in raw]
+    hits = [hit for hit in _hits(words, named) if _is_meant(words, hit[0])]
     tables = {place for _, places in hits for place in places if "." not in place}
     found = []
-    for _, places in sorted(hits):
+    for at, places in sorted(hits):
         if not all("." in place for place in places):
             continue  # a table is called so as well
         near = [place for place in places if len(places) == 1 or place.partition(".")[0] in tables]
-        if len(near) == 1:
+        if len(near) == 1 and not _is_counted(raw, at, known, near[0]):
             found += near
     return tuple(dict.fromkeys(found))
+
+
+def _is_meant(words: list[str], at: int) -> bool:
+    """Whether a word names a column where it stands, and is no verb and nothing that is left out."""
+    before = words[at - 1] if at else ""
+    return not (before in _DOING or before in _NOT_MEANT or (before, words[at]) in _WAYS)
+
+
+def _is_counted(raw: list[str], at: int, known: Profiled, place: str) -> bool:
+    """How many documents: rows that are documents, whatever the column document holds."""
+    table, _, column = place.partition(".")
+    is_several = raw[at] != singular_of(raw[at]) and at > 0 and raw[at - 1] in ("many", "most")
+    return is_several and read_names(known)[table].columns[column].sort in _NOUNS
 
 
 @lru_cache(maxsize=8)
@@ -124,7 +149,9 @@ def _phrases(column: ColumnFacts) -> Iterator[str]:
         if column.sort in _DAYS:
             if n > 1:
                 yield phrase
-        elif n == 1 and column.sort == "count":
+        elif n == 1 and column.sort != "flag" and _DONE.fullmatch(phrase):
+            continue
+        elif n == 1 and (column.sort == "count" or singular_of(phrase) in _UNITS):
             yield from (f"{before} {phrase}" for before in _COUNTED)  # trees are no tree_count unless they are counted
         elif n > 1 or (singular_of(phrase) not in _VAGUE and phrase not in COMMON):
             yield phrase

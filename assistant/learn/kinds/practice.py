@@ -27,13 +27,13 @@ from rushlight.assistant.sql.prompt import TABLES_FORM
 if TYPE_CHECKING:
     from rushlight.assistant.paths import Paths
 
-_EACH: Final = 90  # questions to one database: more would be of its names
+_EACH: Final = 45  # questions to one database: more would be of its names
 _HELD_OUT: Final = 3  # databases of their own, at the end
 _HELD_OUT_EACH: Final = 6
 _PROVED: Final = 10  # databases, of their own too, and the same whatever the seed: so practices can be compared
 _PROVED_EACH: Final = 8
 _PROOF_SEED: Final = 500
-_BY_HAND: Final = 0.75  # of the questions to one database, where so many can be asked of it
+_BY_HAND: Final = 0.85  # of the questions to one database, where so many can be asked of it
 _LEFT: Final = 25  # one in so many of those by hand is for databases that are held out, and for no others
 _A_MINUTE: Final = 300
 

@@ -132,7 +132,7 @@ def connect_to(paths: Paths, settings: Any, starting: Any) -> HostClient:
 
 
 def test_a_start_that_is_abandoned_is_there_for_others(
-    connect: Callable[..., HostClient], paths: Paths, settings: Any, processes: Any
+    connect: Callable[..., HostClient], paths: Paths, settings: Any, processes: Any, wait_gone: Any
 ) -> None:
     starting = begin(paths, settings(host__idle_s=0))
     assert starting is not None
@@ -145,6 +145,10 @@ def test_a_start_that_is_abandoned_is_there_for_others(
         assert time.monotonic() < deadline_s, "the second one goes"
         time.sleep(0.01)
     assert time.monotonic() - started_s < 3
+    client.close()
+    # One that had not begun to run when it was looked for comes to be the host once the other is gone, and nobody comes
+    # to it: it waits for ten seconds.
+    assert not wait_gone(15.0)
 
 
 def test_the_worker_started_ahead_is_the_one_that_loads(

@@ -62,7 +62,7 @@ def test_every_world_has_questions_and_each_is_whole() -> None:
             assert {slot[1:].partition(".")[0] for slot in SLOT.findall(pair.sql)} <= tables, pair.question
 
 
-@pytest.mark.parametrize("which", range(0, 60, 5))
+@pytest.mark.parametrize("which", range(0, 113, 8))
 def test_they_can_be_asked_of_what_is_drawn(which: int, own_home: Path, tmp_path: Path) -> None:
     """Of what its tables hold, nearly everything that is asked runs, finds something and is in the grammar."""
     drawn = draw_database(tmp_path / "drawn.db", which)
@@ -129,7 +129,7 @@ def test_most_of_practice_is_by_hand_and_some_is_kept_for_others(own_home: Path)
     lesson = PracticeLesson(find_paths(), n=270, seed=11)
     drafts, held_out = list(lesson.drafts(Watch())), list(lesson.held_out(Watch()))
     kinds = [str(one.more["kind"]) for one in drafts]
-    assert 0.45 < kinds.count("by-hand") / len(kinds) <= 0.76
+    assert 0.55 < kinds.count("by-hand") / len(kinds) <= 0.87
     asked_here = {str(one.more["question"]) for one in drafts}
     left = [one for one in held_out if one.more["kind"] == "by-hand"]
     assert left and not asked_here & {str(one.more["question"]) for one in left}

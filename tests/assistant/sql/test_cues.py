@@ -56,6 +56,14 @@ VISITS = "SELECT COUNT(*) FROM visit WHERE visit"
         ("How many visits were before the doctor was hired?", "How many visits of hired doctors were there?",
          "SELECT COUNT(*) FROM doctor JOIN visit ON visit.doctor_id = doctor.doctor_id WHERE "
          "visit.day < doctor.hired_on"),
+        ("How many visits were on a day before the one that a doctor was hired on?",
+         "How many visits were on a day before one doctor was hired?",
+         "SELECT COUNT(*) FROM doctor JOIN visit ON visit.doctor_id = doctor.doctor_id WHERE "
+         "visit.day < doctor.hired_on"),
+        ("Which doctors have yet to see a patient?", "Which doctors have to see a patient?",
+         "SELECT doctor.name FROM doctor WHERE doctor.doctor_id NOT IN (SELECT visit.doctor_id FROM visit)"),
+        ("Which visit won, by its fee?", "Which visit was dear, by its fee?",
+         "SELECT visit.visit_id FROM visit WHERE visit.fee_eur = 1"),
         ("How many visits cost nothing?", "How many visits were there?", f"{VISITS}.fee_eur = 0"),
         ("How many visits were dearer than the mean?", "How many visits were there?",
          f"{VISITS}.fee_eur > (SELECT AVG(visit.fee_eur) FROM visit)"),
@@ -104,6 +112,12 @@ def test_nothing_is_more_than_the_most(suite_known: Callable[[str], Any]) -> Non
     assert can_be(
         anyone, "SELECT visit.visit_id FROM visit WHERE visit.fee_eur < (SELECT MAX(visit.fee_eur) FROM visit)"
     )
+
+
+def test_what_is_left_is_more_than_nothing(suite_known: Callable[[str], Any]) -> None:
+    sql = "SELECT COUNT(*) FROM stock WHERE stock.quantity > 0"
+    assert can_be(link_taught(suite_known("workshop"), "How many stocks have any quantity left?"), sql)
+    assert not can_be(link_taught(suite_known("workshop"), "How many stocks have a quantity?"), sql)
 
 
 def test_whoever_was_not_taught_may_write_anything(suite_known: Callable[[str], Any]) -> None:

@@ -118,6 +118,8 @@ def test_names_are_quoted_where_they_must_be(name: str, written: str) -> None:
         ("List the branches, newest first.", "down"), ("Which members joined in the first half of 2024?", ""),
         ("Which first edition was sold?", ""), ("Which room costs the least?", "up"),
         ("Which river is the longest?", "down"), ("Who is our longest-serving cook?", ""),
+        ("Who has held a licence the longest?", ""), ("Which club held the longest meeting?", "down"),
+        ("Our most ancient boat?", ""), ("Who has owned it the longest time?", ""),
         ("Which cook has been with us the longest?", ""), ("Who has gone longest without a raise?", ""),
         ("Who is the most senior cook?", ""),
     ],

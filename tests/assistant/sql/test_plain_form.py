@@ -37,8 +37,22 @@ from rushlight.assistant.sql.scoring import is_right
         ),
         (
             "SELECT name FROM drug p WHERE price_eur = (SELECT MAX(price_eur) FROM drug q WHERE q.form = p.form)",
-            "SELECT p.name FROM drug AS p WHERE p.price_eur = "
-            "(SELECT MAX(drug.price_eur) FROM drug WHERE drug.form = p.form)",
+            "SELECT drug.name FROM drug WHERE drug.price_eur = "
+            "(SELECT MAX(other.price_eur) FROM drug AS other WHERE other.form = drug.form)",
+        ),
+        (
+            "SELECT name FROM drug WHERE price_eur > (SELECT AVG(other.price_eur) FROM drug AS other "
+            "WHERE other.form = drug.form)",
+            "SELECT drug.name FROM drug WHERE drug.price_eur > "
+            "(SELECT AVG(other.price_eur) FROM drug AS other WHERE other.form = drug.form)",
+        ),
+        (
+            "SELECT name FROM drug WHERE price_eur > (SELECT AVG(d.price_eur) FROM drug d)",
+            "SELECT drug.name FROM drug WHERE drug.price_eur > (SELECT AVG(drug.price_eur) FROM drug)",
+        ),
+        (
+            "SELECT d.name FROM drug d WHERE d.price_eur > (SELECT AVG(d.price_eur) FROM drug d)",
+            "SELECT d.name FROM drug AS d WHERE d.price_eur > (SELECT AVG(drug.price_eur) FROM drug)",
         ),
         ("not a query", "not a query"),
         ("DROP TABLE x", "DROP TABLE x"),

@@ -49,6 +49,12 @@ def ferry(own_home: Path, tmp_path: Path) -> Iterator[Database]:
         ("Which routes go to Oslo and have a grant of more than 100?",
          "SELECT route.id FROM route JOIN port ON route.to_id = port.id "
          "JOIN \"grant\" ON route.grant_id = \"grant\".id WHERE port.name = 'Oslo' AND \"grant\".amount > 100"),
+        ("Which ports have no route of a grant called North?",
+         "SELECT p.name FROM port p WHERE p.id NOT IN (SELECT route.to_id FROM route JOIN \"grant\" ON "
+         "route.grant_id = \"grant\".id WHERE \"grant\".title = 'North')"),
+        ("Which ports have no route of a grant called North?",
+         "SELECT p.name FROM port p WHERE p.id NOT IN (SELECT route.to_id FROM \"grant\" JOIN route ON "
+         "\"grant\".id = route.grant_id WHERE \"grant\".title = 'North')"),
     ],
 )  # fmt: skip
 def test_it_finds_the_same_and_the_grammar_has_it(ferry: Database, question: str, sql: str) -> None:
