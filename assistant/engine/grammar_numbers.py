@@ -4,8 +4,9 @@ JSON Schema has no word for the number of digits, so 3.1111... is valid without 
 bytes of a JSON text; knows no grammar and no tokens.
 """
 
-# As many digits as 64-bit integers and doubles can tell apart; larger exponents overflow or are near it.
-_MOST_DIGITS = {"whole": 18, "fraction": 17, "exponent": 2}
+# As many digits as 64-bit integers and doubles can tell apart, 17 of a fraction behind up to three zeros (smaller ones
+# are written with an exponent); larger exponents overflow or are near it.
+_MOST_DIGITS = {"whole": 18, "fraction": 20, "exponent": 2}
 
 
 class NumberDigits:
