@@ -32,8 +32,8 @@ def likeliest(
     stop: Stop | None = None,
     on_progress: Callable[[Progress], None] = lambda progress: None,
 ) -> tuple[Beam, ...]:
-    """Those that lack nothing of what the grammar says they must hold first. Nothing is sampled, so of the options only
-    those of loading count.
+    """The best first; what one lacks that the grammar says it must hold counts against it. Nothing is sampled, so of
+    the options only those of loading count.
 
     Raises `Error`, of the kind "not-supported" where the engine cannot search.
     """

@@ -13,7 +13,6 @@ Terminals are cut so that none goes on where another one may end: llguidance's l
 """
 
 import json
-import re
 import time
 from collections.abc import Iterable
 
@@ -21,6 +20,7 @@ from msgspec import Struct
 
 from rushlight.assistant.engine.request import Grammar
 from rushlight.assistant.sql.cues import Cues, cues_of
+from rushlight.assistant.sql.grammar_terminals import terminals
 from rushlight.assistant.sql.linking import Linked, name_parts
 from rushlight.assistant.sql.rare_words import (
     AVERAGE_WORDS,
@@ -50,10 +50,6 @@ _MOST_PAIRS = 24  # columns of several tables that are held against each other; 
 _MOST_BESIDE = 6  # columns of its table with which one is compared, those that are called alike first
 _MOST_ALIKE = 16  # pairs of texts that are called alike
 _MOST_FACTORS = 6  # numbers of a tree whose pairs are written out
-_MONTH_DAY = "(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])"
-_YEARS_ENDS = "(01-01|12-31)"
-_ANY_YEAR = "(19|20)[0-9]{2}"
-_FEW_COUNTS = ("1", "3", "5", "10")  # of rows, where the question names no number
 
 
 class SqlGrammar(Struct, frozen=True):
@@ -146,7 +142,7 @@ class _Writer:
     def lines(self) -> list[str]:
         lines = [
             "start: " + _any(f"q{k}" for k in range(len(self._trees))),
-            *_terminals(self._linked, self._numbers, self._cues),
+            *terminals(self._linked, self._numbers, self._cues),
         ]
         places = [(alias, node, column) for alias, node in self._nodes.items() for column in node.table.columns]
         alone = {self._ids[alias, column.name]: self._alone(alias, node, column) for alias, node, column in places}
@@ -463,39 +459,9 @@ def _numbers(named: tuple[str, ...] | None, cues: Cues) -> tuple[str, ...] | Non
     return None if named is None else tuple(dict.fromkeys((*named, *cues.small)))
 
 
-def _terminals(linked: Linked, numbers: tuple[str, ...] | None, cues: Cues) -> list[str]:
-    """Numbers and dates: those that the question names, so that none is made up; all kinds where it was not read. Who
-    was taught knows when a limit is 1 though the question names other numbers."""
-    named, count, year = linked.numbers, "[1-9][0-9]{0,2}", _ANY_YEAR
-    number = r"[0-9]{1,9}(\.[0-9]{1,4})?" if numbers is None else _either(numbers)
-    if named is not None:
-        counts = [one for one in named if one.isdigit() and 0 < int(one) < 1_000]
-        count = _either([*counts, *(("1",) if linked.one_way else ())] if counts else _FEW_COUNTS)
-        years = [one for one in named if re.fullmatch(_ANY_YEAR, one)]
-        year = _either([*years, *(str(int(one) + 1) for one in years)]) if years else _ANY_YEAR
-    month = "(0[1-9]|1[0-2])" if cues.months is None else _either(f"{one:02}" for one in cues.months)
-    part = f"(-{month})?" if cues.months != () else ""
-    return [
-        *([f"NUMBER: /{number}/"] if numbers != () else []),
-        *([f"ROWNUMBER: /{_either(linked.row_numbers)}/"] if linked.row_numbers else []),
-        f"COUNT: /{count}/",
-        f"YEAR: /'{year}'/",
-        *([f"MONTH: /'{month}'/"] if cues.months != () else []),
-        "CLOCK: /'([01][0-9]|2[0-3]):(00|15|30|45)'/",
-        "WEEKDAY: /'[0-6]'/",
-        f"DATE: /'{year}-{_MONTH_DAY if cues.days else _YEARS_ENDS}'/",
-        f"DATEPART: /'{year}{part}-%'/",
-        r"PATTERN: /'%?[^'%\\\x00-\x1f\x7f-\x9f]{1,30}%?'/",
-    ]
-
-
 def _are_alike(one: Column, other: Column) -> bool:
     """Whether they are called by the same word: the list price and the price that was paid."""
     return any(len(part) > 2 for part in set(name_parts(one.name)) & set(name_parts(other.name)))
-
-
-def _either(numbers: Iterable[str]) -> str:
-    return "(" + "|".join(one.replace(".", r"\.") for one in dict.fromkeys(numbers)) + ")"
 
 
 def _place(alias: str, column: Column) -> str:

@@ -60,8 +60,8 @@ class Writer:
         return min((free, made, other), key=lambda query: len(lacking(must, query)))
 
     def likeliest(self, messages: tuple[Message, ...]) -> list[str]:
-        """The likeliest queries, the best first: those that hold all they must, then those that lack least. Empty where
-        the engine cannot search for them."""
+        """The likeliest queries, the best first; what one lacks that it must hold counts against it. Empty where the
+        engine cannot search for them."""
         try:
             beams = likeliest(
                 self._app,
