@@ -5,17 +5,15 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from rushlight import Error, Progress, Stop
-from rushlight.assistant.app import GONE_SINCE
+from rushlight import Progress, Stop
 from rushlight.assistant.ask_options import AskOptions
 from rushlight.assistant.engine.request import BeamRequest, Grammar, LoraUse, Message, Sampling
 from rushlight.assistant.events import Beam
+from rushlight.assistant.with_engine import with_engine
 
 if TYPE_CHECKING:
     from rushlight.assistant.app import App
     from rushlight.assistant.models.model import Model
-
-_TRIES = 2
 
 
 def likeliest(
@@ -41,13 +39,7 @@ def likeliest(
     asked = app.request(messages, found, system="", max_tokens=max_tokens, grammar=grammar, lora=lora)
     stop = stop or Stop()
     request = BeamRequest(replace(asked, sampling=Sampling()), width, n_best)
-    for left in reversed(range(_TRIES)):
-        engine = app.engine(found, options=options, stop=stop, on_progress=on_progress)
-        try:
-            return engine.search(request, stop).beams
-        except Error as err:
-            if err.kind != "not-supported":
-                app.forget(engine)  # the next question opens another
-            if err.kind not in GONE_SINCE or not left:
-                raise
-    raise AssertionError("the last try ends in an answer or an error")
+    return with_engine(
+        app, found, lambda engine: engine.search(request, stop).beams, options=options, stop=stop,
+        on_progress=on_progress,
+    )  # fmt: skip

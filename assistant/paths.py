@@ -111,6 +111,15 @@ def find_paths() -> Paths:
     return Paths(data=data, cache=cache, runtime=_runtime_folder())
 
 
+def with_home(name: str | Path) -> Path:
+    """What people write, ~ and ~user as the home that is meant; as it stands where there is no such home."""
+    path = Path(name)
+    try:
+        return path.expanduser()
+    except (RuntimeError, ValueError):  # ValueError: a zero byte in the name
+        return path
+
+
 def _runtime_folder() -> Path:
     given = os.environ.get("XDG_RUNTIME_DIR")
     if given and Path(given).is_dir() and os.access(given, os.W_OK):

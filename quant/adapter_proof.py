@@ -4,7 +4,6 @@ model held the sum.
 Knows PEFT folders, GGUF adapters and base models; the result is that of every proof (`proof_file`).
 """
 
-import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Final
@@ -13,15 +12,15 @@ import numpy as np
 
 from rushlight import Progress, Stop
 from rushlight.quant import quantize
-from rushlight.quant.adapters import adapter_to_gguf, adapter_to_peft, gguf_products, peft_products
+from rushlight.quant.adapters import adapter_to_gguf, adapter_to_peft, base_of, gguf_products, peft_products
 from rushlight.quant.blocks.format import Bytes
 from rushlight.quant.ggml import RunningModel
-from rushlight.quant.gguf_check import check
-from rushlight.quant.gguf_tensors import GgufRows
+from rushlight.quant.gguf_tensors import GgufRows, GgufTensors
 from rushlight.quant.proof import compare_logits, limits_of
 from rushlight.quant.proof_file import ADAPTER, Check, Proof, digest_of, write_proof
 from rushlight.quant.proof_texts import LOGIT_TEXTS
 from rushlight.quant.rows import Floats, slabs
+from rushlight.quant.whole_file import work_folder
 
 Products = Mapping[str, tuple[Floats, Floats, float]]
 
@@ -40,8 +39,7 @@ def prove_adapter(
     on_progress: Callable[[Progress], None] | None = None,
 ) -> Proof:
     """Hold the adapter in `path` against the one it was made of; the result lies beside it."""
-    with tempfile.TemporaryDirectory(prefix="rushlight-proof-", dir=path.parent) as name:
-        folder = Path(name)
+    with work_folder(path.parent, "rushlight-proof") as folder:
         gguf = path
         if path.is_dir():
             gguf = folder / "again.gguf"
@@ -49,7 +47,8 @@ def prove_adapter(
             checks = [_same(gguf_products(gguf), gguf_products(source))]
         else:
             adapter_to_peft(path, base, folder / "again", stop=stop)
-            checks = [_same(peft_products(folder / "again"), peft_products(source))]
+            known = base_of(base)
+            checks = [_same(peft_products(folder / "again", known), peft_products(source, known))]
         if on_progress is not None:
             on_progress(Progress("Proving", 1, 2))
         checks.append(_answers(gguf, base, folder / "merged.gguf", n_threads, stop))
@@ -88,8 +87,9 @@ def _answers(adapter: Path, base: Path, merged: Path, n_threads: int, stop: Stop
     if base.is_dir():
         return Check("logits", None, "The answers were not compared: the base is no GGUF file.", {})
     products = gguf_products(adapter)
-    known = check(base)
-    n_bytes = sum(4 * one.n_elements if one.name in products else one.size_bytes for one in known.tensors)
+    with GgufTensors(base) as opened:
+        known = [tensor.info for tensor in opened.tensors.values()]
+    n_bytes = sum(4 * one.n_elements if one.name in products else one.size_bytes for one in known)
     if n_bytes > _MOST_MERGED_BYTES:
         return Check("logits", None, "The answers were not compared: the base model is too large for that.", {})
 
@@ -98,7 +98,7 @@ def _answers(adapter: Path, base: Path, merged: Path, n_threads: int, stop: Stop
         return None if product is None else _sums(tensor, *product)
 
     quantize.make(base, merged, "F32", types=dict.fromkeys(products, "F32"), encoder=sums, stop=stop)
-    types = {one.type_name for one in known.tensors if len(one.shape) > 1}
+    types = {one.type_name for one in known if len(one.shape) > 1}
     # the sum is multiplied exactly, the base's own blocks with inputs rounded to 8 bits
     limits = limits_of("F16" if types == {"F32"} else "Q8_0")
     with (

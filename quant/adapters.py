@@ -51,6 +51,10 @@ class Base:
     family: Family
     config: Config
 
+    def module(self, name: str) -> str:
+        """A module as the rules call it: models and checkpoints put more before it, such as `language_model.`."""
+        return self.family.renamed(f"{name}.weight").removesuffix(".weight")
+
     def matrices(self) -> Iterator[tuple[str, str, Rule]]:
         """(name in GGUF, module in Hugging Face's model, rule) of every matrix that may carry an adapter."""
         for rule in self.family.rules:
@@ -86,19 +90,20 @@ def adapter_to_gguf(
     alpha = float(said.get("lora_alpha") or said.get("r") or 1)
     with SafetensorsFile(folder / "adapter_model.safetensors") as file:
         pairs = _pairs(file.tensors)
+        full_names = {known.module(full): full for full in pairs}
         tensors: list[NamedRows] = []
         ranks: set[int] = set()
         for ours, module, rule in known.matrices():
-            pair = pairs.pop(known.family.module_prefix + module, None) or pairs.pop(module, None)
-            if pair is None:
+            full = full_names.pop(module, None)
+            if full is None:
                 continue
-            a, b = _checked(module, pair)
+            a, b = _checked(full, pairs.pop(full))
             rank = a.shape[0]
             ranks.add(rank)
             order = _order(rule, module, b.shape[0], known.config)
             if order is not None:
                 b = reordered(b, order)
-            factor = _scale(said, module, rank) / (alpha / rank)
+            factor = _scale(said, full, rank) / (alpha / rank)
             if factor != 1.0:
                 b = Applied(b, _Times(factor))
             tensors.append(NamedRows(f"{ours}.lora_a", a, type_name))
@@ -122,14 +127,16 @@ def adapter_to_gguf(
     return Adapter(target, known.family.gguf, len(tensors) // 2, tuple(sorted(ranks)), alpha)
 
 
-def peft_products(folder: Path) -> dict[str, tuple[Floats, Floats, float]]:
-    """What a PEFT folder adds to each module: A, B and the factor of their product."""
+def peft_products(folder: Path, base: Base | None = None) -> dict[str, tuple[Floats, Floats, float]]:
+    """What a PEFT folder adds to each module: A, B and the factor of their product. Modules are called as in the
+    folder, or as the rules of `base` call them."""
     said = read_json(folder / "adapter_config.json")
     with SafetensorsFile(folder / "adapter_model.safetensors") as file:
         found = {}
         for module, pair in _pairs(file.tensors).items():
             a, b = _checked(module, pair)
-            found[module] = whole(a), whole(b), _scale(said, module, a.shape[0])
+            name = base.module(module) if base is not None else module
+            found[name] = whole(a), whole(b), _scale(said, module, a.shape[0])
         return found
 
 

@@ -38,7 +38,7 @@ from rushlight.quant.moments import Moments, collect_moments
 from rushlight.quant.rows import Rows, whole
 from rushlight.quant.safetensors_file import StoredTensor
 from rushlight.quant.scaling import Scaling, places
-from rushlight.quant.whole_file import whole_file, whole_folder
+from rushlight.quant.whole_file import whole_file, whole_folder, work_folder
 
 Method = Literal["gptq", "awq", "smoothquant"]
 METHODS: Final[tuple[Method, ...]] = ("gptq", "awq", "smoothquant")
@@ -65,7 +65,7 @@ def compress(
     n_ctx: int = 512,
     most_windows: int | None = None,
     n_threads: int = 1,
-    work_folder: Path | None = None,
+    scratch: Path | None = None,
     stop: Stop | None = None,
     on_progress: Callable[[Progress], None] | None = None,
 ) -> Compressed:
@@ -77,8 +77,8 @@ def compress(
     family = family_of_config(config)
     config = config.with_defaults(family.defaults)
     kind: Kind = "int8" if method == "smoothquant" else "int4"
-    with tempfile.TemporaryDirectory(prefix="rushlight-compress-", dir=work_folder) as place:
-        source = Path(place) / "source.gguf"
+    with work_folder(scratch or Path(tempfile.gettempdir()), "rushlight-compress") as place:
+        source = place / "source.gguf"
         with open_weights(folder) as stored:
             dtype = _dtype_of(stored)
         convert(folder, source, dtype, stop=stop, on_progress=on_progress)

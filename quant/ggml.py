@@ -26,6 +26,7 @@ from rushlight.quant.activations import Activations
 from rushlight.quant.blocks.format import Bytes, Floats
 from rushlight.quant.ggml_probe import structure_problem
 from rushlight.quant.gguf_check import check
+from rushlight.quant.gguf_tensors import GgufTensors
 from rushlight.quant.gguf_types import TENSOR_TYPES, type_size
 from rushlight.quant.pace import Pace
 
@@ -143,11 +144,13 @@ def quantize_rows(values: Floats, type_name: str, importance: Floats | None = No
 
 
 def mixture_types(path: Path, mixture: str, *, has_importance: bool = False) -> dict[str, str]:
-    """The type that llama.cpp gives to each tensor of a file in a mixture such as "Q4_K_M", its fallbacks included.
+    """The type that llama.cpp gives to each tensor of a file in a mixture such as "Q4_K_M", its fallbacks included; of
+    a split file, to those of all parts.
 
     Asked of llama.cpp itself in a dry run, which logs the types: so they are always those of its own quantizer.
     """
-    names = [tensor.name for tensor in check(path).tensors]
+    with GgufTensors(path) as opened:
+        names = list(opened.tensors)
     log = _quantize_file(path, path.with_name("never-written"), mixture, {"": np.ones(1, np.float32)}
                          if has_importance else {}, 1, is_dry=True)  # fmt: skip
     found = {}

@@ -17,6 +17,7 @@ from rushlight.quant.gguf_write import Typed, Value, pack_value
 _NUMBERS: Final = {name: number for number, (name, _, _) in TENSOR_TYPES.items()}
 _VALUE_NUMBERS: Final = {name: number for number, (name, _, _) in VALUE_TYPES.items()}
 _SPLIT: Final = ("split.no", "split.count", "split.tensors.count", "general.alignment")
+_PLACE_BYTES: Final = 12  # u32 type, u64 offset
 _OF_ITS_MAKING: Final = "rushlight."  # keys that say how a file came of its source, not what it is
 
 
@@ -27,6 +28,13 @@ def padded(n_bytes: int) -> int:
 def size_as(tensor: TensorInfo, type_name: str) -> int:
     """Bytes of a tensor in another type."""
     return tensor.n_elements // tensor.shape[0] * row_size(tensor.shape[0], type_name)
+
+
+def head_size(source: GgufFile, tensors: Sequence[TensorInfo]) -> int:
+    """Bytes of a copied head at most, but for keys that are added. Of a split file `tensors` are those of all parts,
+    and what names the later ones stands in their own heads."""
+    later = tensors[len(source.tensors) :]
+    return padded(source.data_offset + sum(len(_named(one)) + _PLACE_BYTES for one in later))
 
 
 def copied_head(
@@ -42,10 +50,15 @@ def copied_head(
     offset = 0
     for tensor in tensors:
         type_name = types.get(tensor.name, tensor.type_name)
-        out += _text(tensor.name) + struct.pack(f"<I{len(tensor.shape)}Q", len(tensor.shape), *tensor.shape)
+        out += _named(tensor)
         out += struct.pack("<IQ", _NUMBERS[type_name], offset)
         offset += padded(size_as(tensor, type_name))
     return bytes(out + bytes(padded(len(out)) - len(out)))
+
+
+def _named(tensor: TensorInfo) -> bytes:
+    """A tensor's name and shape; its type and place follow."""
+    return _text(tensor.name) + struct.pack(f"<I{len(tensor.shape)}Q", len(tensor.shape), *tensor.shape)
 
 
 def _packed(source: GgufFile, key: str) -> bytes:

@@ -24,7 +24,6 @@ from rushlight.quant.activations import Activations, By, squares_of
 from rushlight.quant.blocks.format import Floats
 from rushlight.quant.ggml import RunningModel
 from rushlight.quant.ggml_tensor import Product
-from rushlight.quant.gguf_check import check
 from rushlight.quant.gguf_tensors import GgufTensors
 from rushlight.quant.gguf_types import MAX_TENSOR_NAME_BYTES
 from rushlight.quant.gguf_values import LongArray, open_regular
@@ -122,12 +121,8 @@ def collect(
 ) -> ImportanceMatrix:
     """The importance matrix of a model over a text. More than some 100,000 tokens bring little."""
     matrix = ImportanceMatrix(datasets=(dataset,) if dataset else (), chunk_size=n_ctx)
-
-    names = [
-        tensor.name
-        for tensor in check(model).tensors
-        if tensor.name.startswith("blk.") or (with_head and tensor.name in HEADS)
-    ]
+    with GgufTensors(model) as opened:
+        names = [name for name in opened.tensors if name.startswith("blk.") or (with_head and name in HEADS)]
     activations = Activations(names, n_threads=n_threads, by=by)
     with RunningModel(model, n_ctx=n_ctx, n_threads=n_threads, activations=activations) as running:
         for piece in calibration_windows(running, text, n_ctx, most_windows, stop, on_progress):

@@ -21,10 +21,11 @@ from rushlight.quant import compare, ggml, quantize
 from rushlight.quant.block_encoding import PLAIN, encode_rows, fits, relative_importance
 from rushlight.quant.blocks.format import Floats
 from rushlight.quant.encoding import decode
-from rushlight.quant.gguf_copy import padded, size_as
+from rushlight.quant.gguf_copy import head_size, padded, size_as
 from rushlight.quant.gguf_tensors import GgufRows, GgufTensors
 from rushlight.quant.gguf_values import TensorInfo
 from rushlight.quant.imatrix import ImportanceMatrix
+from rushlight.quant.whole_file import work_folder
 
 CANDIDATES: Final = ("Q2_K", "Q3_K", "Q4_0", "IQ4_NL", "Q4_K", "Q5_0", "Q5_K", "Q6_K", "Q8_0")
 PROBES: Final = ("Q3_K", "IQ4_NL")  # what a group is quantized to alone: the first that its rows allow
@@ -141,7 +142,7 @@ def make_plan(
     with GgufTensors(source) as opened:
         tensors = {name: tensor for name, tensor in opened.tensors.items() if name in allowed}
         fixed = [tensor.info for name, tensor in opened.tensors.items() if name not in allowed]
-        head_bytes = opened.file.data_offset + HEAD_RESERVE_BYTES
+        head_bytes = HEAD_RESERVE_BYTES + head_size(opened.file, [one.info for one in opened.tensors.values()])
         n_layers = 1 + max((int(m[1]) for name in tensors if (m := _LAYER.fullmatch(name))), default=0)
         weighted = {name: importance.importance(name) if importance else None for name in tensors}
         errors: dict[str, dict[str, float]] = {}
@@ -194,10 +195,10 @@ def _measure(
     """The divergence of the model with each group quantized alone, into `measured`."""
     n_known = len(measured)
     names = list(groups)
-    with tempfile.TemporaryDirectory(prefix="rushlight-plan-", dir=folder) as place:
+    with work_folder(folder or Path(tempfile.gettempdir()), "rushlight-plan") as place:
         for start in range(0, len(names), _AT_ONCE):
             some = names[start : start + _AT_ONCE]
-            files = [Path(place) / f"{i}.gguf" for i in range(len(some))]
+            files = [place / f"{i}.gguf" for i in range(len(some))]
             for group, file in zip(some, files, strict=True):
                 quantize.make(
                     source, file, "Q4_0", types=groups[group], importance=importance, n_threads=n_threads, stop=stop

@@ -16,7 +16,7 @@ from rushlight import Error, Progress, Stop
 from rushlight.quant import ggml
 from rushlight.quant.block_encoding import By, encode_rows, fits
 from rushlight.quant.blocks.format import Bytes, Floats
-from rushlight.quant.gguf_copy import copied_head, padded, size_as
+from rushlight.quant.gguf_copy import copied_head, head_size, padded, size_as
 from rushlight.quant.gguf_tensors import GgufRows, GgufTensors
 from rushlight.quant.gguf_values import TensorInfo, read_at
 from rushlight.quant.gguf_write import Value
@@ -101,7 +101,8 @@ def size_of(source: Path, types: Mapping[str, str]) -> int:
     """Bytes of the file that `make` writes with these types, but for the keys it adds."""
     with GgufTensors(source) as opened:
         infos = [tensor.info for tensor in opened.tensors.values()]
-        return opened.file.data_offset + sum(padded(size_as(one, types.get(one.name, one.type_name))) for one in infos)
+        data = sum(padded(size_as(one, types.get(one.name, one.type_name))) for one in infos)
+        return head_size(opened.file, infos) + data
 
 
 def make(

@@ -10,7 +10,7 @@ import numpy as np
 
 from rushlight import Error
 from rushlight.quant.blocks.format import Floats
-from rushlight.quant.gguf_check import check
+from rushlight.quant.gguf_tensors import GgufTensors
 from rushlight.quant.gguf_values import GgufFile, LongArray
 from rushlight.quant.gguf_write import Value
 from rushlight.quant.scaling import Scaling, places
@@ -57,8 +57,8 @@ def kept_scaling(path: Path, model: Path) -> Scaling | None:
         # opened here: np.load leaves a file open that it cannot read
         with path.open("rb") as file_of_numpy, np.load(file_of_numpy, allow_pickle=False) as kept:
             found = {name: np.asarray(kept[name], np.float32) for name in kept.files}
-        file = check(model)
-        return Scaling(found, places(file, file.tensors))
+        with GgufTensors(model) as opened:
+            return Scaling(found, places(opened.file, (one.info for one in opened.tensors.values())))
     except (OSError, ValueError, EOFError, zipfile.BadZipFile):
         return None
 

@@ -1,7 +1,7 @@
 """Files and folders that appear under their name only when they are whole: staged beside it, fsynced, renamed.
 
-Knows names and the disk, not what is written. A process that dies leaves a hidden `.NAME.PID.partial`, which
-`remove_leftovers` takes away once that process is gone.
+Knows names and the disk, not what is written. A process that dies leaves a hidden `.NAME.PID-....partial`, which
+`remove_leftovers` takes away once that process is gone. So it is with a `work_folder`, which never gets a name.
 """
 
 import contextlib
@@ -15,7 +15,7 @@ from typing import BinaryIO, Final
 
 from rushlight import Error
 
-_LEFTOVER: Final = re.compile(r"\..*\.(\d+)-[0-9a-f]{8}\.partial")
+_LEFTOVER: Final = re.compile(r"\.(.*)\.(\d+)-[0-9a-f]{8}\.partial")
 _BUFFER_BYTES: Final = 1 << 20
 
 
@@ -59,12 +59,27 @@ def whole_folder(path: Path) -> Iterator[Path]:
         raise
 
 
-def remove_leftovers(folder: Path) -> int:
-    """Remove what processes that are gone left half-written in `folder`; how many there were."""
+@contextlib.contextmanager
+def work_folder(place: Path, name: str) -> Iterator[Path]:
+    """A new folder in `place` for files that are needed while the block lasts. What dead processes left there under the
+    same name goes first: it may be as large as a model."""
+    folder = _staged(place / name)
+    with _spoken_of(folder):
+        remove_leftovers(place, name)
+        folder.mkdir(mode=0o700)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def remove_leftovers(folder: Path, name: str = "") -> int:
+    """Remove what processes that are gone left half-written in `folder`, of `name` only where one is given; how many
+    there were."""
     n_removed = 0
     for entry in folder.iterdir():
         match = _LEFTOVER.fullmatch(entry.name)
-        if match is None or _lives(int(match[1])):
+        if match is None or (name and match[1] != name) or _lives(int(match[2])):
             continue
         if entry.is_dir() and not entry.is_symlink():
             shutil.rmtree(entry, ignore_errors=True)

@@ -4,7 +4,7 @@ A run keeps its examples, so that it goes on with the same ones whatever became 
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -12,7 +12,7 @@ import numpy as np
 
 from rushlight import Error, Progress, Stop
 from rushlight.trainer.data.masks import TextTokenizer, Tokens, masked, masked_text, pieces, shown
-from rushlight.trainer.data.template import ChatTemplate
+from rushlight.trainer.data.template import ChatTemplate, Rendered
 from rushlight.trainer.lessons import Lesson
 
 _SHOWN = 10
@@ -121,8 +121,15 @@ def _tokens(lessons: Sequence[Lesson], tokenizer: TextTokenizer, template: ChatT
         if lesson.chat is None:
             yield masked_text(lesson.text, tokenizer)
         else:
-            for one in next(made):
+            for one in _learned(next(made), lesson.n_before):
                 yield masked(one, tokenizer)
+
+
+def _learned(texts: Sequence[Rendered], n_before: int) -> Sequence[Rendered]:
+    """The texts of a chat without the answers of its prompt: without those texts, where each answer has one."""
+    if len(texts) > 1:
+        return texts[n_before:]
+    return [replace(one, answers=one.answers[n_before:]) for one in texts]
 
 
 def save_examples(path: Path, examples: Examples) -> None:

@@ -30,6 +30,7 @@ class Lesson:
     tools: list[Any] | None
     text: str
     share: float  # between 0 and 1 by its content: which side of a split it falls on
+    n_before: int = 0  # answers at its beginning that are read and not learned: those of a prompt
 
 
 def read_lessons(paths: Sequence[Path], stop: Stop | None = None) -> list[Lesson]:
@@ -129,7 +130,10 @@ def _lesson(said: dict[str, Any], share: float) -> Lesson | str:
         before, after = as_messages(prompt, "user"), as_messages(completion, "assistant")
         if not isinstance(before, list) or not isinstance(after, list):
             return "prompt and completion must be texts or lists of messages"
-        return chat_problem([*before, *after]) or Lesson([*before, *after], None, "", share)
+        problem = chat_problem([*before, *after])
+        if problem is None and not n_answers(after):
+            problem = "completion has no message of the assistant: there is nothing to learn"
+        return problem or Lesson([*before, *after], None, "", share, n_answers(before))
     if "text" in said:
         if not isinstance(said["text"], str) or not said["text"].strip():
             return "text must be a text that is not empty"
@@ -144,6 +148,11 @@ def keys_of(said: dict[str, Any]) -> str:
 def as_messages(value: Any, role: str) -> Any:
     """A text as a message of that role; anything else as it is."""
     return [{"role": role, "content": value}] if isinstance(value, str) else value
+
+
+def n_answers(messages: Sequence[dict[str, Any]]) -> int:
+    """How many of the messages are the assistant's."""
+    return sum(1 for one in messages if one["role"] == "assistant")
 
 
 def chat_problem(messages: Any) -> str | None:

@@ -180,7 +180,7 @@ class Training:
         total = 0.0
         sums: Figures = {}
         try:
-            shares = self._recipe.shares(batch, self._look)
+            shares = self._recipe.shares(batch, self.look)
             for number, row in self._crew.mine(batch.rows):
                 self._make_way()
                 if number and self._crew.size == 1 and self._should_pause():
@@ -262,14 +262,15 @@ class Training:
         pack = _laid(pack)
         return pack, Layout(pack.segments)
 
-    def _look(self, pack: Pack) -> Any:
+    def look(self, pack: Pack) -> Any:
+        """The losses of a pack by the model as it is now."""
         with self._looking():
             return self._losses(pack)
 
     def look_at_base(self, pack: Pack) -> Any:
-        """The losses of a pack by the model as it was: what is trained beside it is switched off."""
+        """The same without what is trained beside the model, which is switched off."""
         with self._loaded.model.disable_adapter() if self._loaded.is_adapter else nullcontext():
-            return self._look(pack)
+            return self.look(pack)
 
     @contextmanager
     def _looking(self) -> Iterator[None]:
@@ -332,8 +333,8 @@ def _spoken(error: Exception, step: int) -> Exception:
         return error
     return Error(
         f"The memory is used up at step {step + 1}.",
-        "Lower steps.row_tokens or data.max_tokens, set machine.recompute = true, or choose qlora; then go on with: "
-        "rushlight train CONFIG --resume.",
+        "Lower steps.row_tokens or set machine.recompute = true, then go on with: rushlight train CONFIG --resume. A "
+        "lower data.max_tokens, or qlora, needs a new run under another `out`.",
         kind="out-of-memory",
     )  # fmt: skip
 

@@ -1,7 +1,7 @@
 """How likely the untrained model holds each answer: asked once before the first step, and kept in the run.
 
-No second model is loaded: what is trained beside the model is switched off, or is not trained yet. A run that is
-broken off here goes on where the file ends.
+No second model is loaded: what is trained beside the model is switched off, or is not trained yet: an adapter that is
+gone on from belongs to the model as it was. A run that is broken off here goes on where the file ends.
 """
 
 import time

@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from rushlight.trainer.spoken import HeldOutAnswers
 
 _MAY_CHANGE: Final = ("out", "keep", "export", "track")
+_MAY_CHANGE_IN: Final = {"steps": ("row_tokens",), "machine": ("recompute",)}  # memory and time, not what is learned
 _DEFAULT_ROW: Final = 1024  # tokens
 _READERS: Final[dict[str, Callable[..., list[Any]]]] = {
     "supervised": read_lessons, "dpo": read_pairs, "orpo": read_pairs, "kto": read_labels,
@@ -144,6 +145,8 @@ def train(
     )
     dtype = chosen.dtype if chosen else _dtype(config, device)
     row_tokens = chosen.row_tokens if chosen else config.steps.row_tokens or max(_DEFAULT_ROW, longest)
+    if config.steps.row_tokens:  # lowered since the checkpoint, where memory ran out
+        row_tokens = min(row_tokens, config.steps.row_tokens)
     backend = choose_backend(config, device)
     _tell(watch, "Loading")
     import torch
@@ -154,7 +157,8 @@ def train(
     torch.set_num_threads(n_threads)
     products.use(products.best())  # what is tried while it is loaded is held against exact figures
     loaded = backend.load(base_folder(places), config, device, dtype)
-    if (out / START).exists() and not found:  # else the checkpoint has them, trained further
+    has_start = (out / START).exists()
+    if has_start:  # also where a checkpoint has them, trained further: the reference is what they were
         take_start(loaded.model, out / START, config)
     training = Training(loaded, recipe, config, out, row_tokens=row_tokens, n_threads=n_threads, crew=crew)
     lines = [line for line in read_metrics(out / "metrics.jsonl") if state and line.get("step", 0) <= state.step]
@@ -162,8 +166,8 @@ def train(
     used = chosen.products if chosen else ""
     with tracking(config, out, lines) if is_first else nullcontext() as tracker, products.using(used):
         is_ready = refer(
-            out, recipe, training.look_at_base, row_tokens=row_tokens, alone=loaded.packing == "alone",
-            share=config.steps.share, watch=watch, crew=crew,
+            out, recipe, training.look if has_start else training.look_at_base, row_tokens=row_tokens,
+            alone=loaded.packing == "alone", share=config.steps.share, watch=watch, crew=crew,
         )  # fmt: skip
         if found:
             training.go_on(found[-1])
@@ -256,13 +260,17 @@ def _begin(config: TrainConfig, places: Places, *, resume: bool, owner: str) -> 
         if not has_begun:
             _begin_anew(places, asked, owner)
             return
-        changed = [key for key in asked if key not in _MAY_CHANGE and asked[key] != before.get(key, asked[key])]
+        then = {**asked, **before}
+        changed = [key for key in asked if key not in _MAY_CHANGE and _kept(key, asked) != _kept(key, then)]
         if changed:
             raise Error(
                 f"Cannot go on with {out.name}: {', '.join(changed)} of the config was changed since it began.",
-                "Only [keep], [export] and [track] may change; begin a new run under another `out`.",
+                "Only [keep], [export], [track], steps.row_tokens and machine.recompute may change; begin a new run "
+                "under another `out`.",
                 kind="bad-config",
             )
+        if any(asked[key] != then[key] for key in _MAY_CHANGE_IN):
+            (out / "plan.json").unlink(missing_ok=True)  # it tells the memory of other rows
         _note(out, config=asked, owner=owner)
         return
     if out.exists() and any(not one.name.startswith(".") for one in out.iterdir()):
@@ -277,6 +285,12 @@ def _begin(config: TrainConfig, places: Places, *, resume: bool, owner: str) -> 
         "start": "" if places.start is None else str(places.start), "began": began, "owner": owner,
         "versions": _versions(),
     })  # fmt: skip
+
+
+def _kept(key: str, said: dict[str, Any]) -> Any:
+    """What of a section of the config must stay as it is while a run lasts."""
+    section, free = said[key], _MAY_CHANGE_IN.get(key, ())
+    return {name: one for name, one in section.items() if name not in free} if isinstance(section, dict) else section
 
 
 def _begin_anew(places: Places, asked: dict[str, Any], owner: str) -> None:

@@ -18,6 +18,7 @@ from rushlight.assistant.chat.export_sharegpt import sharegpt_lines
 from rushlight.assistant.chat.transfer_reading import OnProgress
 from rushlight.assistant.chat.transfer_store import TransferStore
 from rushlight.assistant.models.staging import lock, sync_folder
+from rushlight.assistant.paths import with_home
 
 ExportFormat: TypeAlias = Literal["markdown", "json", "sharegpt"]
 EXPORT_FORMATS: tuple[ExportFormat, ...] = ("markdown", "json", "sharegpt")
@@ -79,7 +80,7 @@ def export_file(
 
     Raises `Error`, and has then written nothing under that name. `overwrite` replaces a file that is there.
     """
-    path = Path(path).expanduser().absolute()
+    path = with_home(path).absolute()
     export_format = export_format or format_of(path)
     source = TransferStore(conversations.store)
     ids = source.all_ids() if conversation_ids is None else list(conversation_ids)

@@ -21,6 +21,7 @@ from rushlight.assistant.chat.transfer import OWN_SOURCE, TransferConversation, 
 from rushlight.assistant.chat.transfer_field import Field, Place
 from rushlight.assistant.chat.transfer_reading import OnProgress, read_pieces
 from rushlight.assistant.chat.transfer_store import TransferStore
+from rushlight.assistant.paths import with_home
 
 _FORMATS: tuple[tuple[str, Callable[[dict[str, Any]], bool], Callable[[Field], TransferConversation]], ...] = (
     ("Rushlight", is_rushlight, read_rushlight),
@@ -73,7 +74,7 @@ def import_file(
     """
     return _Import(
         TransferStore(conversations.store),
-        Path(path).expanduser(),
+        with_home(path),
         folder,
         again,
         skip_broken,

@@ -104,6 +104,7 @@ class ChatSession:
         self._live = live
         self._on_progress = on_progress
         self._window = ContextWindow()
+        self._known: Engine | None = None  # was asked something earlier, and may have ended since
         self._stop = Stop()
         try:
             conversations.settle()  # what a crash left shows as such
@@ -235,7 +236,7 @@ class ChatSession:
         if continued is not None:
             path.append(continued)
 
-        live = self._serving(model, options)
+        live, known = self._serving(model, options), self._known
         engine, fitted = self._prepared(path, model, options, stop)
         self.context = fitted.use
         if fitted.use.left_out is not None:
@@ -248,7 +249,7 @@ class ChatSession:
         with Reply.begin(
             self.conversations, self.conversation_id, question_id, model.id, adapter, continued, started_s
         ) as reply:
-            for event in engine.generate(request, stop):
+            for event in self._generated(engine, request, model, options, stop, is_known=engine is known):
                 match event:
                     case TextDelta():
                         reply.add(event.text)
@@ -264,6 +265,36 @@ class ChatSession:
                         self._name_for_now(path)
                 yield event
                 yield from reply.flush_if_due()
+
+    def _generated(
+        self,
+        engine: Engine,
+        request: GenerateRequest,
+        model: "Model",
+        options: AskOptions,
+        stop: Stop,
+        *,
+        is_known: bool,
+    ) -> Iterator[Event]:
+        """The events of an answer; asked once more where the engine had ended since it was last used. What is asked may
+        have been counted long ago, so this may be the first to notice."""
+        said_anything = is_second = False
+        while True:
+            try:
+                for event in engine.generate(request, stop):
+                    said_anything = True
+                    yield event
+                return
+            except Error as err:
+                if err.kind not in GONE_SINCE:
+                    raise
+                self._app.forget(engine)  # the next answer opens another
+                is_worth_it = is_known or err.kind == "unloaded"  # one that was just loaded died of this very request
+                if said_anything or is_second or not is_worth_it:
+                    raise
+            is_second = True
+            engine = self._app.engine(model, options=options, stop=stop, on_progress=self._on_progress)
+            self._known = engine
 
     def _name_for_now(self, path: Sequence[Message]) -> None:
         """The first words as a title, until there is a better one."""
@@ -292,7 +323,9 @@ class ChatSession:
         while True:
             engine = self._app.engine(model, options=options, stop=stop, on_progress=self._on_progress)
             try:
-                return work(engine)
+                done = work(engine)
+                self._known = engine
+                return done
             except Error as err:
                 if err.kind not in GONE_SINCE:
                     raise

@@ -92,7 +92,7 @@ class Scheduler:
             if (
                 self.slots
                 and not self._news
-                and not self._works
+                and not self._can_work
                 and not any(slot.ticket.can_send() for slot in self.slots)
             ):
                 self._changed.wait(_HELD_S)
@@ -112,17 +112,24 @@ class Scheduler:
         if not slots:
             return
         self._loaded.adapters.activate(slots[0].adapters)
-        if len(self.slots) == 1 and slots[0].is_writing and len(slots[0].todo) == 1:
+        is_alone = len(self.slots) == 1 and not self._can_work
+        if is_alone and slots[0].is_writing and len(slots[0].todo) == 1:
             self._alone(slots[0])
         else:
             self._together(slots)
 
+    @property
+    def _can_work(self) -> bool:
+        """Whether each step does a piece of other work: one has begun, or there is a sequence for the next."""
+        return bool(self._works) and (self._is_working or len(self.slots) < self.n_slots)
+
     def _work_on(self) -> None:
         """A piece of the first of the other works, if there is a sequence for it."""
-        if not self._works or (not self._is_working and len(self.slots) >= self.n_slots):
+        if not self._can_work:
             return
         ticket, work = self._works[0]
         self._is_working = True
+        self._computing.clear_flag()  # of an answer that was stopped: this work was not
         try:
             self._working_with = next(work)
             return
@@ -130,8 +137,7 @@ class Scheduler:
             pass
         except Exception as err:
             if isinstance(err, Error) and err.kind == "stopped":
-                ticket.send(Usage(0, 0, 0, queue_s=time.monotonic() - ticket.received_at))
-                ticket.send(Finished("cancelled"))
+                _say_cancelled(ticket)
             else:
                 ticket.fail(err)
         self._works.popleft()
@@ -144,10 +150,15 @@ class Scheduler:
             gone = [entry for entry in self._ready if entry[0].is_cancelled]
             for entry in gone:
                 self._ready.remove(entry)
+            # The one that has begun looks itself, and gives its sequence back.
+            unbegun = [entry for entry in list(self._works)[self._is_working :] if entry[0].is_cancelled]
+            for waiting in unbegun:
+                self._works.remove(waiting)
         for ticket, prepared, _prepare_s in gone:
-            waited_s = time.monotonic() - ticket.received_at
-            ticket.send(Usage(len(prepared.token_ids), 0, 0, queue_s=waited_s))
-            ticket.send(Finished("cancelled"))
+            _say_cancelled(ticket, len(prepared.token_ids))
+            ticket.done()
+        for ticket, _work in unbegun:
+            _say_cancelled(ticket)
             ticket.done()
         for slot in [slot for slot in self._suspended if slot.ticket.is_cancelled]:
             self._suspended.remove(slot)
@@ -174,7 +185,7 @@ class Scheduler:
     def _has_room(self, n_tokens: int) -> bool:
         """Whether a new one would likely not have to make room again soon. Alone it may have everything."""
         if not self.slots:
-            return True
+            return not (self._is_working and self._suspended)  # who made room for other work waits for its end
         n_used = sum(len(slot.tokens) - slot.n_shared for slot in self.slots)
         return n_used + n_tokens + _AHEAD_TOKENS * (len(self.slots) + 1) <= self._loaded.context.n_ctx
 
@@ -311,7 +322,7 @@ class Scheduler:
         code = SUCCESS
         self._computing.clear_flag()
         try:
-            while not (self._news or self._works or flag.is_set()) and ticket.can_send() and len(todo) == 1:
+            while not (self._news or flag.is_set()) and ticket.can_send() and len(todo) == 1:
                 drafts = slot.draft(time.monotonic())
                 if drafts:
                     code = self._check_drafts(slot, drafts)
@@ -366,7 +377,7 @@ class Scheduler:
         if code == NO_ROOM:
             if loaded.memory.make_room():
                 return
-            if len(self.slots) > 1:
+            if len(self.slots) > 1 or self._is_working:
                 youngest = self.slots.pop()
                 assert youngest.prefix is not None
                 loaded.memory.suspend(youngest.prefix)
@@ -390,3 +401,9 @@ class Scheduler:
         if len(self.slots) <= 1:
             return self._loaded.context.n_batch  # it can be stopped inside
         return max(_LEAST_CHUNK, int(self._prompt_speed * (STALL_S if is_writing else _PIECE_S)))
+
+
+def _say_cancelled(ticket: Ticket, n_prompt_tokens: int = 0) -> None:
+    """The last words to somebody for whom nothing was written."""
+    ticket.send(Usage(n_prompt_tokens, 0, 0, queue_s=time.monotonic() - ticket.received_at))
+    ticket.send(Finished("cancelled"))

@@ -83,9 +83,13 @@ class Run:
 
     # --- orders ---------------------------------------------------------------------------------------------------
     def pause(self) -> None:
-        if self.asked in ("cancel", "end", "pause"):
+        if self.asked in ("cancel", "pause"):
             return
+        is_leaving = self.asked == "end"
         self.asked, self.was_asked = "pause", True
+        if is_leaving:  # it makes room, and is to stay away
+            self._set("pausing")
+            return
         if self.is_paused:  # it was to go on as soon as there was a place
             self._set("paused")
             return
@@ -96,6 +100,10 @@ class Run:
     def resume(self) -> None:
         """Go on, or wait for a place to do so. One that ends now all the same is started again by the runner."""
         if self.asked != "pause":
+            return
+        if self.made_room:  # it has heard that it is to end
+            self.asked = "end"
+            self._set("running")
             return
         self.asked = ""
         self._keep_patience()

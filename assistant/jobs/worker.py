@@ -118,7 +118,13 @@ def _run(kind: "JobKind", context: "JobContext", arguments: object, report: "Cal
         else:
             context.stop.check()
             report(event)
-    return wire.Result(result)
+    end = wire.Result(result)
+    n_bytes = len(wire.line(end))
+    if n_bytes <= wire.MAX_LINE_BYTES:
+        return end
+    # It would not be heard, and the job be taken for dead and done again.
+    report(Notice("result", f"What came of it is too long to be kept ({n_bytes:,} bytes)."))
+    return wire.Result({"too_long": n_bytes})
 
 
 def _own(paths: Paths, job_id: str) -> FileLock:

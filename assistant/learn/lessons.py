@@ -6,6 +6,7 @@ A change of examples makes a new version of the lesson; what stood in an earlier
 import json
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from typing import Any, TypeAlias
 
 import msgspec
@@ -63,6 +64,10 @@ class LessonBook:
                 (lesson_id, name, kind, scope, form, json.dumps(dict(source or {})), now),
             )
         return self.find(lesson_id)
+
+    def together(self) -> AbstractContextManager[None]:
+        """Several changes as one: all of them, or none."""
+        return self._store.writing()
 
     def free_name(self, wanted: str) -> str:
         """`wanted`, or with a number where it is taken."""
@@ -152,7 +157,7 @@ class LessonBook:
         known = self._keys(lesson)
         fresh: dict[str, Draft] = {}
         for draft in drafts:
-            kept = _checked(draft)
+            kept = as_stored(draft)
             if kept.key not in known:
                 fresh.setdefault(kept.key, kept)
         if not fresh:
@@ -172,7 +177,7 @@ class LessonBook:
             number, version = self._next(lesson)
             self._end(number, old.id, version)
             origins = draft.origins or old.draft.origins
-            kept = msgspec.structs.replace(_checked(draft), origins=origins)
+            kept = msgspec.structs.replace(as_stored(draft), origins=origins)
             self._insert(number, old.id, kept, version, old.cluster, old.part, old.left_out)
         return self.find(lesson.id)
 
@@ -184,6 +189,17 @@ class LessonBook:
                 if one.left_out != left_out:
                     self._end(number, one.id, version)
                     self._insert(number, one.id, one.draft, version, one.cluster, one.part, left_out)
+        return self.find(lesson.id)
+
+    def note(self, lesson: Lesson, examples: Iterable[Example]) -> Lesson:
+        """These examples with what is known of them and whether they are left out, as it is given here."""
+        with self._store.writing():
+            number, version = self._next(lesson)
+            for one in examples:
+                old = self.example(lesson, one.id)
+                draft = msgspec.structs.replace(old.draft, more=one.draft.more)
+                self._end(number, old.id, version)
+                self._insert(number, old.id, draft, version, old.cluster, old.part, one.left_out)
         return self.find(lesson.id)
 
     def example(self, lesson: Lesson, name: str) -> Example:
@@ -205,9 +221,14 @@ class LessonBook:
 
     # --- the split ----------------------------------------------------------------------------------------------------
     def split(self, lesson: Lesson, *, share: float = 0.1, most: int = 200, seed: int = 0) -> Lesson:
-        """Set a part apart by meaning, once: alike examples never lie on both sides. A split lesson stays as it is."""
+        """Set a part apart by meaning, once: alike examples never lie on both sides. A split lesson stays as it is, but
+        for examples that were left out then and are learned again: they get their place now."""
         if lesson.is_split:
-            return lesson
+            if any(not one.part and not one.left_out for one in self.examples(lesson)):
+                with self._store.writing():
+                    self._next(lesson)  # a run of before did not learn them
+                    self._place(self.find(lesson.id))
+            return self.find(lesson.id)
         examples = [one for one in self.examples(lesson) if not one.left_out]
         clusters = clusters_of([one.draft for one in examples])
         held_out = held_out_clusters(clusters, share=share, most=most, seed=seed)
@@ -315,13 +336,24 @@ class LessonBook:
 
 
 def training_lines(examples: Iterable[Example]) -> Iterator[str]:
-    """Examples as the trainer reads them, a chat a line: of pairs the better answer, of ratings those that are good."""
+    """Examples as the trainer reads them, a chat a line: of pairs the better answer, of ratings those that are good.
+
+    Where one answer was judged, that one alone is learned: an earlier reply of the same chat, which the user may have
+    thought bad, is read and not trained. Of chats that were brought from a file every answer is learned.
+    """
     for one in examples:
         if one.left_out or one.draft.good is False:
             continue
         turns = [{"role": turn.role, "content": turn.content} for turn in one.draft.prompt]
-        turns.append({"role": "assistant", "content": one.draft.answer})
-        yield json.dumps({"messages": turns}, ensure_ascii=False)
+        answer = [{"role": "assistant", "content": one.draft.answer}]
+        if _is_judged(one.draft):
+            yield json.dumps({"prompt": turns, "completion": answer}, ensure_ascii=False)
+        else:
+            yield json.dumps({"messages": turns + answer}, ensure_ascii=False)
+
+
+def _is_judged(draft: Draft) -> bool:
+    return draft.shape != "answer" or any(origin.kind == "conversation" for origin in draft.origins)
 
 
 def _lesson(row: Sequence[Any]) -> Lesson:
@@ -337,8 +369,8 @@ def _origins_of(rows: Iterable[Sequence[Any]]) -> tuple[Origin, ...]:
     return tuple(Origin(*row) for row in rows)
 
 
-def _checked(draft: Draft) -> Draft:
-    """Texts that can be stored, and something to learn."""
+def as_stored(draft: Draft) -> Draft:
+    """The draft with texts that can be stored, and something to learn; an `Error` where there is nothing."""
     if not draft.answer.strip():
         raise Error("An example has no answer, so there is nothing to learn from it.", kind="bad-example")
     if not draft.prompt:

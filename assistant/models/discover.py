@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from rushlight.assistant.models.split import split_name
+from rushlight.assistant.paths import with_home
 
 _MAX_DEPTH = 8
 _MAX_ENTRIES = 200_000  # per program; more than any model folder holds
@@ -82,9 +83,7 @@ def known_places(search_folders: str = "") -> tuple[Place, ...]:
             Place("gpt4all", local / "nomic.ai/GPT4All"),
             Place("llama.cpp", local / "llama.cpp"),
         ]
-    places += [
-        Place("folder", Path(folder).expanduser()) for folder in search_folders.split(os.pathsep) if folder.strip()
-    ]
+    places += [Place("folder", with_home(folder)) for folder in search_folders.split(os.pathsep) if folder.strip()]
     return tuple(places)
 
 

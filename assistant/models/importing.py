@@ -21,6 +21,7 @@ from rushlight.assistant.models.model import Model, ModelFile, check_id
 from rushlight.assistant.models.naming import file_names, id_of, publisher_and_model
 from rushlight.assistant.models.split import all_parts, check_parts
 from rushlight.assistant.models.verify import OK, fingerprint, hash_file, look
+from rushlight.assistant.paths import with_home
 from rushlight.quant.gguf_check import check
 from rushlight.quant.gguf_values import GgufFile
 from rushlight.quant.proof_file import proof_path, read_proof, refuse_failed, write_proof
@@ -86,7 +87,7 @@ class _Import:
         self.catalogue, self.how, self.stop, self.on_progress = catalogue, how, stop, on_progress
         self.root = catalogue.paths.models
         self.alias, self.known_sha256 = alias, known_sha256
-        self.given = Path(source).expanduser().absolute()
+        self.given = with_home(source).absolute()
         if model_id:
             check_id(model_id)
         if alias:

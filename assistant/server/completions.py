@@ -58,8 +58,7 @@ async def completions(service: Service, request: Request) -> Response:
     pieces = _pieces(service, exchange, body, prompts)
     head = _Head(exchange)
     if body.stream:
-        wants_usage = bool(body.stream_options and body.stream_options.include_usage)
-        return EventStream(exchange, _stream(pieces, head, wants_usage), failed, refusing(request))
+        return EventStream(exchange, _stream(pieces, head, body), failed, refusing(request))
     try:
         return json_response(await _whole(pieces, head, body))
     finally:
@@ -264,9 +263,10 @@ def _empty(choice: int, wants_logprobs: bool) -> dict[str, Any]:
     return {"index": choice, "text": "", "logprobs": logprobs, "finish_reason": "stop"}
 
 
-async def _stream(pieces: AsyncIterator[Piece], head: _Head, wants_usage: bool) -> AsyncIterator[bytes]:
+async def _stream(pieces: AsyncIterator[Piece], head: _Head, body: CompletionsBody) -> AsyncIterator[bytes]:
     totals = Totals()
     seen: set[int] = set()
+    wants_logprobs = _n_top(body) >= 0
 
     def chunk(choice: int, text: str, reason: str | None, logprobs: dict[str, Any] | None) -> bytes:
         one = {"index": choice, "text": text, "logprobs": logprobs, "finish_reason": reason}
@@ -275,15 +275,17 @@ async def _stream(pieces: AsyncIterator[Piece], head: _Head, wants_usage: bool) 
     async for piece in pieces:
         match piece:
             case Text():
-                is_first = piece.choice not in seen
+                is_prompt = bool(body.echo) and piece.choice not in seen
                 seen.add(piece.choice)
-                logprobs = head.logprobs(piece.choice, piece.logprobs, is_first) if piece.logprobs else None
+                logprobs = None
+                if wants_logprobs and piece.logprobs:
+                    logprobs = head.logprobs(piece.choice, piece.logprobs, is_prompt)
                 yield chunk(piece.choice, piece.text, None, logprobs)
             case Ended():
                 _add(totals, piece.usage)
                 yield chunk(piece.choice, "", piece.reason, None)
             case _:
                 pass
-    if wants_usage:
+    if body.stream_options and body.stream_options.include_usage:
         yield event({**head.of(), "choices": [], "usage": usage_of(totals)})
     yield event("[DONE]")

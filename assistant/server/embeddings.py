@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 
 from fastapi import Request
 from msgspec import Meta, Struct
+from msgspec.structs import replace
 from starlette.responses import Response
 
 from rushlight import Error, Stop
@@ -23,6 +24,7 @@ from rushlight.assistant.server.service import Exchange, Loading, Service
 from rushlight.assistant.server.templates import is_cross_encoder
 
 MAX_TEXTS = 2048
+_AT_ONCE = 256  # asked of the engine: the vectors of all of them would not fit into one of its messages
 
 
 class EmbeddingsBody(Struct, kw_only=True):
@@ -71,11 +73,23 @@ async def _embed(service: Service, exchange: Exchange, name: str, ask: EmbedRequ
                 kind="not-supported",
                 param="model",
             )
-        yield EngineUse(app, named.model, stop, loading, embeddings=True).embed(ask)
+        engine = EngineUse(app, named.model, stop, loading, embeddings=True)
+        begins = range(0, len(ask.texts), _AT_ONCE)
+        yield joined([engine.embed(replace(ask, texts=ask.texts[at : at + _AT_ONCE])) for at in begins])
 
     async for found in service.ask(exchange, name, work):
         return found
     raise Error("The server is ending.", kind="stopped")
+
+
+def joined(parts: Sequence[Embeddings]) -> Embeddings:
+    """What was asked in several pieces, as if it had been asked at once."""
+    vectors: list[tuple[float, ...]] = []
+    truncated: list[int] = []
+    for part in parts:
+        truncated += [len(vectors) + index for index in part.truncated]
+        vectors += part.vectors
+    return Embeddings(tuple(vectors), sum(part.n_tokens for part in parts), tuple(truncated))
 
 
 def _texts(given: str | list[Any]) -> tuple[str, ...]:

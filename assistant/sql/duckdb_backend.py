@@ -14,7 +14,7 @@ from typing import Any
 from rushlight import Error
 from rushlight.assistant.sql import limits
 from rushlight.assistant.sql.parameters import with_marks
-from rushlight.assistant.sql.profile import gathered, looked_at
+from rushlight.assistant.sql.profile import LAST_ROWS, LOOKED_ROWS, counting, gathered, is_cut, looked_at
 from rushlight.assistant.sql.protocol import Ended, Profiled, Run
 from rushlight.assistant.sql.schema_read import quoted
 from rushlight.assistant.sql.sending import Sender, plain_cell
@@ -32,7 +32,6 @@ _CONFIG = {
 }
 _READING = {"SELECT", "EXPLAIN"}
 _BATCH = 1_000
-_LOOKED_ROWS = 20_000
 _MAX_TABLES = 2_000
 
 
@@ -56,18 +55,25 @@ class DuckdbBackend:
             raise self._explained(failure, seconds) from failure
 
     def profile(self, seconds: float) -> Profiled:
-        def look(table: Table, column: Column, share: float) -> tuple[Column, list[str], bool] | None:
-            name = quoted(column.name)
-            sql = (
-                f"SELECT v, count(*) AS n FROM (SELECT {name} AS v FROM {quoted(table.name)} LIMIT {_LOOKED_ROWS}) "
-                f"WHERE v IS NOT NULL AND length(v::VARCHAR) <= 4000 GROUP BY v ORDER BY n DESC, v LIMIT {_LOOKED_ROWS}"
-            )
+        def counted(column: Column, rows: str, share: float) -> list[Any] | None:
+            sql = counting(quoted(column.name), rows, "::VARCHAR") + ", v"
             try:
                 with self._within(max(0.01, share)):
-                    rows = self._db.execute(sql).fetchall()
+                    found = self._db.execute(sql).fetchall()
             except (self._duckdb.Error, MemoryError):
                 return None
-            return looked_at(column, [(plain_cell(value), n) for value, n in rows])
+            return [(plain_cell(value), n, n_held) for value, n, n_held in found]
+
+        def look(table: Table, column: Column, share: float) -> tuple[Column, list[str], bool] | None:
+            place = quoted(table.name)
+            rows = counted(column, f"{place} LIMIT {LOOKED_ROWS + 1}", share)
+            if rows is None:
+                return None
+            last: list[Any] | None = None
+            if is_cut(rows) and table.n_rows:
+                first = max(0, table.n_rows - LAST_ROWS)
+                last = counted(column, f"{place} LIMIT {LAST_ROWS} OFFSET {first}", share / 2)
+            return looked_at(column, rows, last or ())
 
         return gathered(self.schema, look, seconds)
 

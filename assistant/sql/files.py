@@ -13,14 +13,14 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from rushlight import Error, Stop
-from rushlight.assistant.paths import private_folder
+from rushlight.assistant.paths import private_folder, with_home
 from rushlight.assistant.sql import limits
 from rushlight.assistant.sql.addresses import address_source, is_address
 from rushlight.assistant.sql.process import SqlProcess
 from rushlight.assistant.sql.protocol import Import, Imported
 from rushlight.assistant.sql.values import Source
 
-IMPORTER = 1  # raise it when the importer makes other tables of the same file
+IMPORTER = 2  # raise it when the importer makes other tables of the same file
 _HASHED_WHOLE = 512 * 1024 * 1024
 _MAX_IMPORT_BYTES = 2_000_000_000
 _IMPORT_S = 300.0
@@ -43,7 +43,7 @@ def find_sources(paths: Iterable[str | Path], cache: Path, stop: Stop | None = N
         if is_address(str(given)):
             found.append(address_source(str(given)))
             continue
-        path = Path(given).expanduser()
+        path = with_home(given)
         source = _source(path.absolute(), str(given), cache, {one.name for one in found}, stop)
         found.append(source)
     if not found:

@@ -12,8 +12,8 @@ _SEPARATORS = ",;\t|"
 _MAX_CELL = 10_000_000
 
 
-def read_csv(path: str, notes: list[str]) -> tuple[list[str], Iterable[list[str]]]:
-    """(names, rows). Rows are read while they are asked for."""
+def read_csv(path: str, notes: list[str]) -> tuple[list[str], Iterable[list[str]], str]:
+    """(names, rows, what parts the cells). Rows are read while they are asked for."""
     csv.field_size_limit(_MAX_CELL)
     with open(path, "rb") as file:  # noqa: PTH123
         head = file.read(_LOOK_BYTES)
@@ -31,13 +31,13 @@ def read_csv(path: str, notes: list[str]) -> tuple[list[str], Iterable[list[str]
     rows = _rows(path, encoding, separator)
     first = next(rows, None)
     if first is None:
-        return [], []
+        return [], [], separator
     second = next(rows, None)
     rest = _chain(second, rows)
     if _names_columns(first, second):
-        return first, rest
+        return first, rest, separator
     notes.append("The first row was not taken for names; columns are column_1, column_2 and so on.")
-    return [f"column_{i}" for i in range(1, len(first) + 1)], _chain(first, rest)
+    return [f"column_{i}" for i in range(1, len(first) + 1)], _chain(first, rest), separator
 
 
 def _rows(path: str, encoding: str, separator: str) -> Iterator[list[str]]:

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 _INTEGER = re.compile(r"[+-]?(?:0|[1-9]\d{0,17})\Z")
 _REAL = re.compile(r"[+-]?(?:\d{1,15}\.\d{1,15}|\d{1,15}(?:\.\d{1,15})?[eE][+-]?\d{1,3})\Z")
+_THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2}(?:,\d{3}){1,5}\Z")
 _COMMA = re.compile(r"[+-]?\d{1,3}(?:\.\d{3})*,\d{1,10}\Z|[+-]?\d{1,15},\d{1,10}\Z")
 _GERMAN_DATE = re.compile(r"(\d{1,2})\.(\d{1,2})\.(\d{4})\Z")
 _MAX_TEXT = 10_000_000
@@ -19,15 +20,20 @@ class Kind(NamedTuple):
     """What a column holds, and how its texts become that."""
 
     declared: str
-    reading: str = ""  # integer, real, comma, date, or as it is
+    reading: str = ""  # integer, real, thousands, comma, date, or as it is
     note: str = ""
 
 
 class Guesser:
-    """Looks at rows and tells what each column holds; a column of texts is numbers only if all of them are."""
+    """Looks at rows and tells what each column holds; a column of texts is numbers only if all of them are.
 
-    def __init__(self, n_columns: int) -> None:
-        self._fits: list[set[str]] = [{"integer", "real", "comma", "date"} for _ in range(n_columns)]
+    1,234 may be a thousand or one and a bit. Programs that write decimals with commas part cells by other signs: where
+    the `separator` is a comma, it is a thousand.
+    """
+
+    def __init__(self, n_columns: int, separator: str = "") -> None:
+        readings = {"integer", "real", "comma", "date"} | ({"thousands"} if separator == "," else set())
+        self._fits: list[set[str]] = [set(readings) for _ in range(n_columns)]
         self._native: list[set[str]] = [set() for _ in range(n_columns)]
 
     def look(self, row: Sequence[Any]) -> None:
@@ -47,6 +53,8 @@ class Guesser:
                 fits.discard("integer")
                 if not _REAL.match(text):
                     fits.discard("real")
+                if not _THOUSANDS.match(text):
+                    fits.discard("thousands")
                 if not _COMMA.match(text):
                     fits.discard("comma")
             if "date" in fits and not _german_date(text):
@@ -63,6 +71,8 @@ class Guesser:
                 return Kind("INTEGER", "integer")
             if "real" in fits:
                 return Kind("REAL", "real")
+            if "thousands" in fits:
+                return Kind("INTEGER", "thousands", "commas were read as parting thousands")
             if "comma" in fits:
                 return Kind("REAL", "comma", "decimal commas were read as such")
             if "date" in fits:
@@ -107,6 +117,8 @@ def convert(cell: Any, kind: Kind) -> Any:
             return int(text)
         if kind.reading in ("integer", "real") and (_REAL.match(text) or _INTEGER.match(text)):
             return float(text)
+        if kind.reading == "thousands" and (_THOUSANDS.match(text) or _INTEGER.match(text)):
+            return int(text.replace(",", ""))
         if kind.reading == "comma" and (_COMMA.match(text) or _INTEGER.match(text)):
             return float(text.replace(".", "").replace(",", "."))
         if kind.reading == "date":

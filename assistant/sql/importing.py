@@ -33,8 +33,8 @@ def import_file(order: Import) -> tuple[str, ...]:
         db.execute("PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA temp_store = 2")
         taken: set[str] = set()
         n_tables = 0
-        for name, header, rows in _tables(order, notes):
-            n_tables += _fill(db, _free(name, taken), header, rows, notes)
+        for name, header, rows, separator in _tables(order, notes):
+            n_tables += _fill(db, _free(name, taken), header, rows, separator, notes)
         db.close()
     except (apsw.FullError, apsw.IOError) as failure:
         raise Error(
@@ -64,27 +64,30 @@ def _settle(copy: Path) -> tuple[str, ...]:
     return ("Another program has this database open, or was killed; its state at this moment is shown.",)
 
 
-def _tables(order: Import, notes: list[str]) -> Iterator[tuple[str, list[str], Iterable[Row]]]:
+def _tables(order: Import, notes: list[str]) -> Iterator[tuple[str, list[str], Iterable[Row], str]]:
+    """(name, names of columns, rows, what parts the cells, where something does)."""
     if order.kind == "csv":
         from rushlight.assistant.sql.import_csv import read_csv
 
         yield order.table, *read_csv(order.path, notes)
     elif order.kind == "parquet":
-        yield order.table, *_read_parquet(order.path)
+        yield order.table, *_read_parquet(order.path), ""
     elif order.kind == "excel":
         yield from _read_excel(order, notes)
     else:
         raise Error(f"Files of the kind {order.kind} cannot be imported.", kind="bad-request")
 
 
-def _fill(db: apsw.Connection, name: str, header: list[str], rows: Iterable[Row], notes: list[str]) -> bool:
+def _fill(
+    db: apsw.Connection, name: str, header: list[str], rows: Iterable[Row], separator: str, notes: list[str]
+) -> bool:
     """One table; False where it had neither names nor rows."""
     if not header:
         return False
     if len(header) > MAX_COLUMNS:
         raise Error(f"The table {name} has {len(header)} columns; {MAX_COLUMNS} are allowed.", kind="too-many-columns")
     names, comments = clean_names(header)
-    guesser = Guesser(len(names))
+    guesser = Guesser(len(names), separator)
     waiting: list[Row] = []
     source = iter(rows)
     for row in source:
@@ -160,7 +163,7 @@ def _read_parquet(path: str) -> tuple[list[str], Iterable[Row]]:
     return header, rows()
 
 
-def _read_excel(order: Import, notes: list[str]) -> Iterator[tuple[str, list[str], Iterable[Row]]]:
+def _read_excel(order: Import, notes: list[str]) -> Iterator[tuple[str, list[str], Iterable[Row], str]]:
     try:
         import python_calamine as calamine
     except ImportError as err:
@@ -176,7 +179,7 @@ def _read_excel(order: Import, notes: list[str]) -> Iterator[tuple[str, list[str
             rows = iter(book.get_sheet_by_name(name).to_python(skip_empty_area=True))
             header = next((row for row in rows if any(cell != "" for cell in row)), None)
             if header is not None:
-                yield (name if len(names) > 1 else order.table), [str(cell) for cell in header], rows
+                yield (name if len(names) > 1 else order.table), [str(cell) for cell in header], rows, ""
     except Error:
         raise
     except Exception as err:  # calamine's errors, and Rust's panics for files that it did not expect

@@ -11,7 +11,7 @@ from rushlight.assistant.paths import private_folder
 from rushlight.assistant.sql.protocol import Profiled
 from rushlight.assistant.sql.values import Source
 
-VERSION = 2  # raise it when a profile holds other things
+VERSION = 3  # raise it when a profile holds other things
 _MAX_BYTES = 64 * 1024 * 1024
 
 

@@ -17,7 +17,7 @@ from rushlight import Error
 from rushlight.assistant.sql import limits
 from rushlight.assistant.sql.addresses import Address, parse_address
 from rushlight.assistant.sql.functions import unknown_function
-from rushlight.assistant.sql.profile import gathered, looked_at
+from rushlight.assistant.sql.profile import LAST_ROWS, LOOKED_ROWS, counting, gathered, is_cut, looked_at
 from rushlight.assistant.sql.protocol import Ended, Profiled, Run
 from rushlight.assistant.sql.schema_read import quoted
 from rushlight.assistant.sql.sending import Sender, plain_cell
@@ -25,7 +25,6 @@ from rushlight.assistant.sql.values import Column, Key, Schema, Source, Table
 
 _CONNECT_S = 10
 _BATCH = 500
-_LOOKED_ROWS = 20_000
 _MAX_TABLES = 2_000
 _POWERS = """
     SELECT rolsuper OR rolbypassrls OR rolcreatedb OR rolcreaterole
@@ -103,20 +102,28 @@ class PostgresqlBackend:
             raise self._explained(failure, seconds) from failure
 
     def profile(self, seconds: float) -> Profiled:
-        def look(table: Table, column: Column, share: float) -> tuple[Column, list[str], bool] | None:
-            name = quoted(column.name)
-            sql = (
-                f"SELECT v, count(*) AS n FROM (SELECT {name} AS v FROM {quoted(table.name)} LIMIT {_LOOKED_ROWS}) s "
-                f"WHERE v IS NOT NULL AND length(v::text) <= 4000 GROUP BY v ORDER BY n DESC LIMIT {_LOOKED_ROWS}"
-            )
+        def counted(column: Column, rows: str, share: float) -> list[Any] | None:
             try:
                 self._begin(max(0.01, share))
-                rows = self._run(sql)
+                found = self._run(counting(quoted(column.name), rows, "::text"))
             except self._failures:  # such as a type that cannot be grouped
                 return None
             finally:
                 self._end()
-            return looked_at(column, [(plain_cell(value), n) for value, n in rows])
+            return [(plain_cell(value), n, n_held) for value, n, n_held in found]
+
+        def look(table: Table, column: Column, share: float) -> tuple[Column, list[str], bool] | None:
+            place = quoted(table.name)
+            rows = counted(column, f"{place} LIMIT {LOOKED_ROWS + 1}", share)
+            if rows is None:
+                return None
+            last: list[Any] | None = None
+            if is_cut(rows) and table.n_rows and not table.is_view:
+                # Pages from everywhere: new rows stand where old ones were, not at the end.
+                percent = min(100.0, 100 * LAST_ROWS / table.n_rows)
+                sample = f"{place} TABLESAMPLE SYSTEM ({percent:.9f}) LIMIT {LOOKED_ROWS}"
+                last = counted(column, sample, share / 2)
+            return looked_at(column, rows, last or ())
 
         return gathered(self.schema, look, seconds)
 

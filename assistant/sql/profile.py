@@ -1,6 +1,7 @@
 """Looks at the values of every column: what they are, which are frequent, which texts there are. Runs in the worker.
 
-Bounded in rows, values and time; a column that was not reached keeps what its declaration says.
+Bounded in rows, values and time; a column that was not reached keeps what its declaration says. Of a long table the
+beginning is looked at and some rows behind it: enough to know values, not to know that there are no others.
 """
 
 import re
@@ -17,7 +18,8 @@ from rushlight.assistant.sql.protocol import Profiled, Values
 from rushlight.assistant.sql.schema_read import place_of, quoted, read_schema
 from rushlight.assistant.sql.values import Column, Schema, Table
 
-_ROWS = 20_000  # of a table that are looked at
+LOOKED_ROWS = 20_000  # of a table that are looked at
+LAST_ROWS = 5_000  # and of what follows, where it is longer
 _VALUES = 2_000  # distinct texts of a column that are kept for looking up
 _ALL_VALUES = 60_000  # in all columns together
 _VALUE_CHARS = 80
@@ -57,33 +59,54 @@ def gathered(schema: Schema, look: Look, seconds: float) -> Profiled:
             looked, texts, complete = found
             columns.append(looked)
             if texts and left > 0:
-                texts = texts[:left]
-                left -= len(texts)
-                values.append(Values(table.source, table.name, column.name, tuple(texts), complete))
+                kept = tuple(texts[:left])
+                left -= len(kept)
+                complete = complete and len(kept) == len(texts)
+                values.append(Values(table.source, table.name, column.name, kept, complete))
         tables.append(msgspec.structs.replace(table, columns=tuple(columns)))
     return Profiled(Schema(tuple(tables), schema.notes), tuple(values))
 
 
 def _look(guard: Guard, table: Table, column: Column, seconds: float) -> tuple[Column, list[str], bool] | None:
-    name = quoted(column.name)
+    name, place = quoted(column.name), place_of(guard, table)
     guard.begin(max(0.01, seconds))
     try:
-        rows = list(
-            guard.db.execute(
-                f"SELECT v, count(*) AS n FROM (SELECT {name} AS v FROM {place_of(guard, table)} LIMIT {_ROWS}) "
-                f"WHERE v IS NOT NULL AND length(v) <= 4000 GROUP BY v ORDER BY n DESC LIMIT {_ROWS}"
-            )
-        )
+        rows = list(guard.db.execute(counting(name, f"{place} LIMIT {LOOKED_ROWS + 1}")))
     except (apsw.Error, UnicodeDecodeError, MemoryError):
         return None
-    return looked_at(column, rows)
+    last: list[Any] = []
+    if is_cut(rows):
+        try:
+            last = list(guard.db.execute(counting(name, f"{place} ORDER BY rowid DESC LIMIT {LAST_ROWS}")))
+        except (apsw.Error, UnicodeDecodeError, MemoryError):
+            pass  # a view has no rowid; or the time is over
+    return looked_at(column, rows, last)
 
 
-def looked_at(column: Column, rows: Sequence[Any]) -> tuple[Column, list[str], bool]:
-    """The column with what (value, how often) tells of it; its texts; whether those are all."""
+def counting(name: str, rows: str, cast: str = "") -> str:
+    """A query of (value, in how many rows, in how many of them it is no NULL), the most frequent first. Values too
+    long to be looked at count with the NULLs."""
+    return (
+        f"SELECT v, count(*) AS n, count(held) AS n_held FROM (SELECT CASE WHEN length({name}{cast}) <= 4000 "
+        f"THEN {name} END AS v, CASE WHEN {name} IS NOT NULL THEN 1 END AS held FROM {rows}) s "
+        f"GROUP BY v ORDER BY n DESC"
+    )
+
+
+def is_cut(rows: Sequence[Any]) -> bool:
+    """Whether the table goes on behind the rows that were counted."""
+    n_counted = sum(int(n) for _, n, _ in rows)
+    return n_counted > LOOKED_ROWS
+
+
+def looked_at(column: Column, rows: Sequence[Any], last: Sequence[Any] = ()) -> tuple[Column, list[str], bool]:
+    """The column with what the answer to `counting` tells of it, and that for what lies behind; its texts; whether
+    those are all."""
     counts: Counter[Any] = Counter()
-    for value, n in rows:
-        counts[value] += n
+    for value, n, _ in (*rows, *last):
+        if value is not None:
+            counts[value] += n
+    n_too_long = sum(n_held for value, _, n_held in rows if value is None)
     plain = [value for value in counts if not isinstance(value, bytes)]
     holds = _holds(counts)
     numbers = [value for value in plain if isinstance(value, (int, float))]
@@ -98,7 +121,8 @@ def looked_at(column: Column, rows: Sequence[Any]) -> tuple[Column, list[str], b
         high=max(ordered) if ordered else None,
     )
     kept = texts[:_VALUES] if holds in ("text", "mixed") else []
-    return looked, kept, len(kept) == len([v for v in plain if isinstance(v, str)])
+    are_all = not is_cut(rows) and not n_too_long and len(kept) == len([v for v in plain if isinstance(v, str)])
+    return looked, kept, are_all
 
 
 def _shown(value: object) -> str:

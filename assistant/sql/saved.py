@@ -8,7 +8,6 @@ print(rerun(saved, app.paths, saved.find("visits"), {"year": "2024"}).result.row
 import json
 import time
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -17,7 +16,7 @@ from msgspec import Struct
 from rushlight import Error
 from rushlight.assistant.chat.ids import new_id
 from rushlight.assistant.chat.text_rules import one_line, storable
-from rushlight.assistant.paths import Paths
+from rushlight.assistant.paths import Paths, with_home
 from rushlight.assistant.sql import charts, limits
 from rushlight.assistant.sql.addresses import is_address
 from rushlight.assistant.sql.database import Database, open_database
@@ -209,7 +208,7 @@ def rerun(
 def _files(database: Database) -> tuple[str, ...]:
     """Where they are: whole paths, and the addresses of servers as they are."""
     places = (source.path for source in database.sources)
-    return tuple(one if is_address(one) else str(Path(one).expanduser().absolute()) for one in places)
+    return tuple(one if is_address(one) else str(with_home(one).absolute()) for one in places)
 
 
 def plain_name(name: str) -> str:

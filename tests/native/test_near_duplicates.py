@@ -49,6 +49,11 @@ def _exact_pairs(texts: list[str | bytes | None], likeness: Likeness) -> set[tup
     return found
 
 
+def test_no_texts_have_no_clusters() -> None:
+    for columns in ([], [text_column([])], [text_column([]), text_column([])]):
+        assert find_clusters(columns).shape == (0,) and find_pairs(columns).shape == (0, 2)
+
+
 @pytest.mark.parametrize("seed", range(6))
 def test_clusters_and_pairs_equal_plain_python(seed: int) -> None:
     texts = [*_corpus(120, seed), None, "", " \n", "one", "ONE"]

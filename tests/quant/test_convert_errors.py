@@ -1,6 +1,7 @@
 """What conversion refuses, in words; and that nothing half-made is left."""
 
 import json
+import os
 import struct
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from rushlight.quant.convert.to_gguf import convert
 from rushlight.quant.rows import Array
 from rushlight.quant.safetensors_file import SafetensorsFile, write_safetensors
 from rushlight.quant.unpack import unpack
-from rushlight.quant.whole_file import remove_leftovers, whole_file, whole_folder
+from rushlight.quant.whole_file import remove_leftovers, whole_file, whole_folder, work_folder
 
 
 @pytest.fixture
@@ -143,6 +144,25 @@ def test_leftovers_of_dead_processes_go(tmp_path: Path) -> None:
     assert remove_leftovers(tmp_path) == 1
     assert not gone.exists()
     assert ours.exists()
+
+
+def test_a_work_folder_goes_and_those_of_dead_processes_with_it(tmp_path: Path) -> None:
+    names = ("work.4194999", f"work.{os.getpid()}", "model.gguf.4194999")
+    dead, living, other = (tmp_path / f".{name}-0123abcd.partial" for name in names)
+    for one in (dead, living, other):
+        one.mkdir()
+        (one / "large").write_bytes(b"half")
+    with work_folder(tmp_path, "work") as folder:
+        assert folder.parent == tmp_path and not dead.exists()
+        assert living.exists() and other.exists()
+        assert remove_leftovers(tmp_path) == 1 and not other.exists()
+        (folder / "file").write_bytes(b"new")
+    assert list(tmp_path.iterdir()) == [living]
+    with pytest.raises(ValueError, match="no"), work_folder(tmp_path, "work"):
+        raise ValueError("no")
+    assert list(tmp_path.iterdir()) == [living]
+    with pytest.raises(Error, match="No such file"), work_folder(tmp_path / "nowhere", "work"):
+        pass
 
 
 def test_a_full_disk_is_told_in_words(tmp_path: Path, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,6 +2,8 @@
 
 import json
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -165,7 +167,30 @@ def test_adapters_are_proved_both_ways(tiny_gguf: Path, gguf_builder: Any, tmp_p
     (tmp_path / "peft" / "adapter_config.json").write_text(json.dumps(settings))
     wrong = prove_adapter(again, tmp_path / "peft", tiny_gguf)
     assert wrong.failures and "is not what its source adds" in wrong.failures[0]
-    assert sorted(path.name for path in tmp_path.iterdir() if path.name.startswith("rushlight-proof")) == []
+    assert [path.name for path in tmp_path.iterdir() if "rushlight-proof" in path.name] == []
+
+
+_KILLED_PROOF = """
+import os, sys
+from pathlib import Path
+from rushlight.quant import adapter_proof
+adapter_proof._answers = lambda *_: os._exit(9)
+adapter_proof.prove_adapter(*map(Path, sys.argv[1:]))
+"""
+
+
+def test_what_a_killed_proof_has_left_goes_with_the_next(tiny_gguf: Path, gguf_builder: Any, tmp_path: Path) -> None:
+    lora = gguf_builder.tiny_lora_gguf(tmp_path / "lora.gguf")
+    adapter_to_peft(lora, tiny_gguf, tmp_path / "peft")
+
+    def left() -> list[str]:
+        return [path.name for path in tmp_path.iterdir() if "rushlight-proof" in path.name]
+
+    given = [str(one) for one in (tmp_path / "peft", lora, tiny_gguf)]
+    assert subprocess.run([sys.executable, "-c", _KILLED_PROOF, *given], timeout=120).returncode == 9
+    assert len(left()) == 1
+    assert prove_adapter(tmp_path / "peft", lora, tiny_gguf).state == "passed"
+    assert left() == []
 
 
 def test_the_limits_grow_as_types_shrink() -> None:

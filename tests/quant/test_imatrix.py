@@ -1,6 +1,7 @@
 """Importance matrices: collected as a numpy forward pass would, read and written in both forms, damage refused."""
 
 import struct
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -27,6 +28,15 @@ def test_every_weight_of_the_layers_is_seen(matrix: imatrix.ImportanceMatrix, ti
     assert set(matrix.entries) == matrices - {"token_embd.weight"}
     assert matrix.n_chunks == 4
     assert {int(entry.counts[0]) for entry in matrix.entries.values()} == {4 * 64}
+
+
+def test_every_part_of_a_split_model_is_seen(make_split: Callable[..., list[Path]]) -> None:
+    parts = make_split(7)
+    assert len(parts) == 3
+    with GgufTensors(parts[0]) as opened:
+        matrices = {name for name, tensor in opened.tensors.items() if len(tensor.shape) == 2}
+    matrix = imatrix.collect(parts[0], TEXT, n_ctx=64, most_windows=1)
+    assert len(matrices) == 16 and set(matrix.entries) == matrices - {"token_embd.weight"}
 
 
 def test_first_layer_equals_numpy(tiny_gguf: Path) -> None:

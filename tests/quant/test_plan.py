@@ -1,6 +1,7 @@
 """Plans: never over the budget, as good as trying everything, and better than one type for all of the same size."""
 
 import itertools
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 from rushlight import Error
 from rushlight.quant import plan, quantize
 from rushlight.quant.gguf_check import check
+from rushlight.quant.gguf_tensors import GgufTensors
 from rushlight.quant.plan import Choice, choose
 
 TEXT = "the capital of France is Paris and the world is a user of words " * 30
@@ -80,3 +82,14 @@ def test_a_plan_of_a_model_is_made_and_kept_to(gguf_builder: "object", tmp_path:
     made = quantize.make(model, tmp_path / "planned.gguf", "Q4_K_M", types=found.types)
     assert made.size_bytes <= budget
     assert sorted(path.name for path in tmp_path.iterdir()) == ["m.gguf", "planned.gguf"]
+
+
+def test_a_plan_of_a_split_model_is_for_all_its_parts(make_split: Callable[..., list[Path]], tmp_path: Path) -> None:
+    parts = make_split(5, n_embd=256, n_ff=512, n_layers=1)
+    assert len(parts) == 3
+    with GgufTensors(parts[0]) as opened:
+        matrices = {name for name, tensor in opened.tensors.items() if len(tensor.shape) == 2}
+    found = plan.make_plan(parts[0], TEXT, 600_000, n_ctx=64, most_windows=1, folder=tmp_path)
+    assert len(matrices) == 9 and set(found.types) == matrices
+    made = quantize.make(parts[0], tmp_path / "planned.gguf", "Q4_K_M", types=found.types)
+    assert made.size_bytes <= found.size_bytes <= 600_000

@@ -73,6 +73,24 @@ def test_by_ggml_it_is_llama_cpps_file(
             assert np.array_equal(whole(tensor), whole(other.tensors[name])), name
 
 
+def test_all_parts_of_a_split_model_are_quantized(make_split: Callable[..., list[Path]], tmp_path: Path) -> None:
+    parts = make_split(7, n_embd=256, n_ff=512)
+    assert len(parts) == 3
+    with GgufTensors(parts[0]) as opened:
+        names = set(opened.tensors)
+        matrices = {name for name, tensor in opened.tensors.items() if len(tensor.shape) == 2}
+    assert len(names) == 21 and len(matrices) == 16
+    for mixture in ("Q8_0", "Q4_K"):
+        types = quantize.types_of(parts[0], mixture)
+        assert set(types) == names and {types[name] for name in matrices} == {mixture}
+    made = quantize.make(parts[0], tmp_path / "out.gguf", "Q8_0")
+    found = {tensor.name: tensor.type_name for tensor in check(made.path).tensors}
+    assert set(found) == names and {found[name] for name in matrices} == {"Q8_0"}
+    assert abs(quantize.size_of(parts[0], made.types) - made.size_bytes) <= 256  # a key more, those of the split less
+    with ggml.RunningModel(made.path, n_ctx=64) as running:
+        assert np.isfinite(running.logits(running.tokenize(TEXT)[:64])).all()
+
+
 def test_error_feedback_makes_a_file_that_runs(wide: Path, tmp_path: Path) -> None:
     target = tmp_path / "fed.gguf"
     types = ggml.mixture_types(wide, "Q4_K_M")

@@ -1,6 +1,7 @@
 """Folded scales: the model stays the same whatever they are; AWQ's never make a place worse; no torch is said."""
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 
@@ -11,6 +12,7 @@ from rushlight import Error
 from rushlight.quant import awq, ggml, quantize, smoothquant
 from rushlight.quant.export_proof import prove_file
 from rushlight.quant.gguf_check import check
+from rushlight.quant.gguf_tensors import GgufTensors
 from rushlight.quant.gguf_write import Value
 from rushlight.quant.imatrix import collect
 from rushlight.quant.moments import Moments, collect_moments
@@ -97,6 +99,20 @@ def test_scales_are_kept_whole_and_of_their_model(gguf_builder: ModuleType, tmp_
     assert kept_scaling(kept, other) is None
     kept.write_bytes(kept.read_bytes()[:-200])
     assert kept_scaling(kept, model) is None
+
+
+def test_scales_of_a_split_model_are_those_of_all_its_parts(
+    make_split: Callable[..., list[Path]], tmp_path: Path
+) -> None:
+    model, *others = make_split(7)
+    assert len(others) == 2
+    with GgufTensors(model) as opened:
+        known = places(opened.file, [tensor.info for tensor in opened.tensors.values()])
+    assert len(known) == 8
+    scaling = Scaling({one.name: np.full(one.n_channels, 2, np.float32) for one in known}, known)
+    keep_scaling(tmp_path / "scales.npz", scaling)
+    found = kept_scaling(tmp_path / "scales.npz", model)
+    assert found is not None and set(found.scales) == set(scaling.scales)
 
 
 def test_other_architectures_are_refused() -> None:

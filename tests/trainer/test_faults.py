@@ -149,6 +149,37 @@ def test_memory_that_runs_out_keeps_the_steps_before(places: Places, monkeypatch
     assert learned(places, "lora") == learned(whole, "lora")
 
 
+def test_what_is_lowered_where_memory_ran_out_may_change(places: Places, monkeypatch: pytest.MonkeyPatch) -> None:
+    from rushlight.trainer import loop
+
+    prepare(config(), places, render=render)
+    losses_of, n_calls = loop.losses_of, 0
+
+    def greedy(*args: Any, **kwargs: Any) -> Any:
+        nonlocal n_calls
+        n_calls += 1
+        if n_calls == 3:
+            raise MemoryError
+        return losses_of(*args, **kwargs)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(loop, "losses_of", greedy)
+        with pytest.raises(Error, match="memory is used up at step 3") as caught:
+            train(config(), places)
+    assert "machine.recompute = true" in caught.value.hint and "--resume" in caught.value.hint
+    (places.out / "plan.json").write_text("{}")
+    steps = {"batch": 4, "rate": 1e-2, "most": 4}
+    lowered = config(steps={**steps, "row_tokens": 64}, machine={"threads": 1, "device": "cpu", "recompute": True})
+    with pytest.raises(Error, match="Cannot go on with run: steps of the config") as caught:
+        prepare(config(steps={**steps, "batch": 8, "row_tokens": 64}), places, render=render, resume=True)
+    assert "steps.row_tokens" in caught.value.hint and (places.out / "plan.json").exists()
+    prepare(lowered, places, render=render, resume=True)
+    assert not (places.out / "plan.json").exists(), "it tells how much memory the longer rows take"
+    outcome = train(lowered, places)
+    assert outcome["step"] == 4 and outcome["row_tokens"] == 64
+    assert checkpoint.read_state(checkpoint.checkpoints(places.out)[-1]).row_tokens == 64
+
+
 def test_a_damaged_checkpoint_is_named_and_the_one_before_it_taken(places: Places) -> None:
     said = config(steps={"batch": 4, "rate": 1e-2, "most": 6})
     whole = beside(places, "whole")

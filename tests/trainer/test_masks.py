@@ -1,5 +1,6 @@
 """Which tokens are trained: the assistant's and the one that ends its turn, by every chat format there is."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,8 @@ from rushlight.assistant.engine.template import compile_template
 from rushlight.quant.unpack import unpack
 from rushlight.trainer.data.masks import TextTokenizer, masked, masked_text, read_tokenizer, shown
 from rushlight.trainer.data.template import ChatTemplate
+from rushlight.trainer.examples import make_examples
+from rushlight.trainer.lessons import read_lessons
 
 CHAT = [
     {"role": "system", "content": "Be kind."},
@@ -113,6 +116,40 @@ def test_a_template_that_forgets_thoughts_makes_a_text_for_each_answer() -> None
     assert [trained_texts(text) for text in texts] == [["<think>hm</think>one<|im_end|>"],
                                                        ["<think>ha</think>two<|im_end|>"]]  # fmt: skip
     assert "hm" not in texts[1]
+
+
+@pytest.mark.parametrize("forgets", [False, True])
+def test_an_answer_of_the_prompt_is_read_and_not_trained(forgets: bool, tmp_path: Path) -> None:
+    written = "m.content.split('</think>')[-1] if m.role == 'assistant' and not loop.last else m.content"
+    template = (
+        "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ " + written + " }}<|im_end|>\n{% endfor %}"
+        "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
+    )
+    before = "<think>hm</think>bad" if forgets else "bad"
+    prompt = [
+        {"role": "user", "content": "1?"},
+        {"role": "assistant", "content": before},
+        {"role": "user", "content": "2?"},
+    ]
+    lines = [
+        {"prompt": prompt, "completion": [{"role": "assistant", "content": "good"}]},
+        {"messages": [*prompt, {"role": "assistant", "content": "good"}]},
+    ]
+    (tmp_path / "a.jsonl").write_text("\n".join(map(json.dumps, lines)))
+    lessons = read_lessons([tmp_path / "a.jsonl"])
+    assert [one.n_before for one in lessons] == [1, 0]
+    tokenizer = byte_tokenizer()
+    written_by = chat_template(template, tokenizer)
+    found = [
+        make_examples([lesson], [], tokenizer, written_by, max_tokens=500, too_long="refuse").train
+        for lesson in lessons
+    ]
+    learned, whole = ([text for one in made for text in trained_texts(shown(one, tokenizer))] for made in found)
+    assert learned == ["good<|im_end|>"]
+    assert whole == [f"{before}<|im_end|>", "good<|im_end|>"]
+    with pytest.raises(Error, match="no message of the assistant"):
+        (tmp_path / "b.jsonl").write_text(json.dumps({"prompt": prompt[:2], "completion": prompt[2:]}))
+        read_lessons([tmp_path / "b.jsonl"])
 
 
 def test_many_chats_are_rendered_as_each_alone() -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from rushlight import Error
 from rushlight.assistant.engine.template import compile_template
 from rushlight.trainer.config import checked
 from rushlight.trainer.export import export
@@ -63,3 +64,25 @@ def test_activations_computed_twice_are_the_same(make_gguf: Callable[..., Path],
     once = trained(make_gguf, tmp_path, "lora", machine=machine)[2]
     twice = trained(make_gguf, tmp_path, "lora", machine={**machine, "recompute": True})[2]
     assert once == twice
+
+
+def test_of_a_model_that_sees_only_the_language_is_trained() -> None:
+    import transformers
+
+    from rushlight.trainer.backends.peft import _with_adapter
+    from rushlight.trainer.plan.shape import shape_of
+
+    sizes = {"hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 1, "num_attention_heads": 2}
+    text = {**sizes, "num_key_value_heads": 1, "head_dim": 16, "vocab_size": 64, "max_position_embeddings": 64}
+    settings = transformers.Gemma3Config(
+        text_config=text, vision_config={**sizes, "image_size": 28, "patch_size": 14}, mm_tokens_per_image=4
+    )
+    said: dict[str, Any] = {"model": "m", "out": "o", "data": {"train": ["d"]}}
+    model = _with_adapter(transformers.Gemma3ForConditionalGeneration(settings), checked(said))
+    trained = {name: weight for name, weight in model.named_parameters() if weight.requires_grad}
+    assert len(trained) == 2 * 7 and all(".language_model." in name for name in trained)
+    assert shape_of(settings, checked(said)).n_trained == sum(weight.numel() for weight in trained.values())
+    with pytest.raises(Error, match="Cannot train fc1"):
+        _with_adapter(
+            transformers.Gemma3ForConditionalGeneration(settings), checked({**said, "adapter": {"modules": ["fc1"]}})
+        )

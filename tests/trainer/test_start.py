@@ -105,3 +105,30 @@ def test_what_does_not_fit_is_refused(first: Places, tmp_path: Path) -> None:
         train(config(), damaged)
     with pytest.raises(Error, match="goes on from the matrices of LoRA"):
         checked({"model": "m", "out": "o", "method": "dora", "data": {"train": ["d"]}, "adapter": {"start": "a"}})
+
+
+@pytest.mark.parametrize("recipe", ["dpo", "kto"])
+def test_preferences_are_held_against_where_it_begins(recipe: str, first: Places, tmp_path: Path) -> None:
+    """Not against the model without the adapter; also where a run that goes on has to ask again."""
+    from safetensors.numpy import load_file
+
+    data = tmp_path / "pairs.jsonl"
+    lines = [{"prompt": f"{i}?", "chosen": f"{i + 1}!", "rejected": f"It is {i}."} for i in range(12)]
+    data.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    said = checked({
+        "model": "m", "out": "o", "recipe": recipe, "data": {"train": ["d"]}, "adapter": {"rank": 4, "alpha": 8.0},
+        "steps": {"batch": 12, "rate": 1e-9, "epochs": 99, "most": 2, "row_tokens": 256},
+        "machine": {"threads": 1, "device": "cpu"}, "keep": {"every": 1},
+    })  # fmt: skip
+    places = Places(first.model, (data,), (), tmp_path / recipe, first.out / "adapter")
+    prepare(said, places, render=render)
+    assert train(said, places, Watch(should_pause=(places.out / "checkpoints").exists))["step"] == 1
+    line = json.loads((places.out / "metrics.jsonl").read_text().splitlines()[0])
+    assert abs(line["reward_chosen"]) < 1e-4 and abs(line["margin"]) < 1e-4
+
+    kept = load_file(places.out / "reference.safetensors")
+    (places.out / "reference.safetensors").unlink()
+    prepare(said, places, render=render, resume=True)
+    assert train(said, places)["state"] == "done"
+    again = load_file(places.out / "reference.safetensors")
+    assert all(abs(again[name] - one).max() < 1e-3 for name, one in kept.items())

@@ -168,6 +168,15 @@ def test_attached_files_go_with_one_message(answering: Any, inside: Any, tmp_pat
     assert inside("chat", "-a", str(tmp_path / "missing"), stdin=b"x\n")[0] == 1
 
 
+def test_a_home_that_nobody_has_is_a_path_like_any_other(answering: Any, inside: Any) -> None:
+    answering(["ok"])
+    code, out, err = inside("chat", stdin=b"/attach ~nobody-of-this-name/a.txt\nHello\n")
+    assert code == 1 and out == "ok\n" and "a.txt cannot be attached" in err
+    for verb in ("chat", "ask"):
+        code, _, err = inside(verb, "-a", "~nobody-of-this-name/a.txt", stdin=b"Hello\n")
+        assert code == 1 and "a.txt cannot be attached" in err and "has a fault" not in err
+
+
 def test_what_was_left_out_is_said_once_and_can_be_listed(answering: Any, inside: Any) -> None:
     cast = answering([TextDelta("word " * 30), Usage(300, 0, 30), Finished("stop")])
     # the fake counts no messages

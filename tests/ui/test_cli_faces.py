@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from rushlight import Error
+from rushlight.assistant.app import open_app
 from rushlight.ui.cli.faces import has_display, open_terminal_app
 
 
@@ -43,6 +44,28 @@ def test_without_a_display_the_window_says_so(rushlight: Callable[..., Any]) -> 
     done = rushlight("gui", env={"DISPLAY": "", "WAYLAND_DISPLAY": "", "QT_QPA_PLATFORM": ""})
     assert done.returncode == 1
     assert "no display" in done.stderr and "rushlight tui" in done.stderr
+
+
+def test_the_window_is_told_the_whole_id_of_the_conversation(
+    inside: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with open_app() as app:
+        meant = app.conversations.create(title="Candles")
+    opened: list[list[str]] = []
+
+    def main(argv: list[str]) -> int:
+        opened.append(argv)
+        return 0
+
+    monkeypatch.setattr("rushlight.ui.cli.faces.has_display", lambda: True)
+    monkeypatch.setattr("rushlight.ui.gui.main.main", main)
+    for name in (meant.id[-6:], "Candles", "last"):
+        assert inside("gui", name)[0] == 0
+    assert opened == [["--conversation", meant.id]] * 3
+    monkeypatch.setattr("rushlight.ui.cli.faces.has_display", lambda: False)
+    code, _, err = inside("gui", "nothing-like-it")
+    assert code == 1 and "nothing-like-it" in err and "no display" not in err
+    assert len(opened) == 3
 
 
 def test_without_a_terminal_the_terminal_app_says_so() -> None:

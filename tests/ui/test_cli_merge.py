@@ -19,7 +19,7 @@ def test_two_files_become_one(
     config.write_text('method = "slerp"\nout = "c.gguf"\n[[models]]\nmodel = "a.gguf"\n[[models]]\nmodel = "b.gguf"\n')
     assert run(["merge", str(config), "--plan", "--json"]) == 0
     plan = json.loads(capsys.readouterr().out)
-    assert plan["architecture"] == "LlamaForCausalLM" and plan["tokenizer"] == "a.gguf"
+    assert plan["architecture"] == "LlamaForCausalLM" and plan["tokenizer"] == "a.gguf" and plan["kind"] == "model"
     assert not (tmp_path / "c.gguf").exists()
     assert run(["merge", str(config), "--set", "dtype=F32", "--set", "t=0.25", "--json"]) == 0
     made = json.loads(capsys.readouterr().out)
@@ -37,3 +37,22 @@ def test_what_is_wrong_is_said_before_anything_is_made(
     config.write_text('method = "linear"\nout = "c"\n[[models]]\nmodel = "nowhere.gguf"\n')
     assert run(["merge", str(config)]) == 1
     assert "nowhere.gguf" in capsys.readouterr().err
+
+
+def test_the_plan_of_adapters_is_json_too(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], no_host_left: None
+) -> None:
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "adapter_config.json").write_text("{}")
+    config = tmp_path / "merge.toml"
+    config.write_text('method = "linear"\nout = "c"\n[[models]]\nmodel = "a"\n[[models]]\nmodel = "b"\n')
+    assert run(["merge", str(config), "--plan", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == {
+        "kind": "adapter",
+        "method": "linear",
+        "out": str(tmp_path / "c"),
+        "models": {"a": str(tmp_path / "a"), "b": str(tmp_path / "b")},
+    }
+    assert run(["merge", str(config), "--plan"]) == 0
+    assert "Adapters: 2 go in, by linear" in capsys.readouterr().out

@@ -1,10 +1,14 @@
 """`rushlight train` before anything is started: every problem of a config, its files and its names at once."""
 
+import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from rushlight import Error
+from rushlight.ui.cli.main import run
+from rushlight.ui.cli.output import print_json
 from rushlight.ui.cli.train import _arguments
 
 
@@ -52,6 +56,24 @@ def test_a_run_that_is_there_is_gone_on_with_by_name(tmp_path: Path, tiny_gguf: 
     assert _arguments(config, (), resume=True, only_plan=False)["out"] == str(tmp_path / "run")
     told = _arguments(config, (), resume=False, only_plan=True)
     assert told["only_plan"] and told["train"] == [str(tmp_path / "data.jsonl")]
+
+
+def test_a_plan_that_does_not_fit_ends_with_1_as_json_too(
+    tmp_path: Path, tiny_gguf: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "data.jsonl").touch()
+    config = write(tmp_path / "a.toml", f'model = "{tiny_gguf}"\nout = "run"\n[data]\ntrain = ["data.jsonl"]\n')
+    made: dict[str, Any] = {"fits": False, "total_bytes": 9}
+
+    def job(kind: str, arguments: Any, show: Any, *, background: bool, as_json: bool) -> int:
+        print_json(made) if as_json else show(made)
+        return 0
+
+    monkeypatch.setattr("rushlight.ui.cli.train.run_job", job)
+    assert run(["train", str(config), "--plan", "--json"]) == 1
+    assert json.loads(capsys.readouterr().out) == made
+    made["fits"] = True
+    assert run(["train", str(config), "--plan", "--json"]) == 0
 
 
 def test_without_the_extra_it_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,5 +1,6 @@
 """The job that hands an adapter out: every form of it, what is refused, and that weights are really added up."""
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from rushlight.quant.adapters import gguf_products
 from rushlight.quant.gguf_tensors import GgufTensors
 from rushlight.quant.rows import whole
 from rushlight.quant.safetensors_file import SafetensorsFile
-from rushlight.ui.work.teach_export import KIND, ExportArguments
+from rushlight.ui.work.teach_export import KIND, ExportArguments, _Export
 
 
 @pytest.fixture
@@ -87,6 +88,33 @@ def test_a_merged_file_is_quantized_and_proven(app: App, adapter: Adapter, tmp_p
     assert "serves" in {one["name"] for one in made["proof"]["checks"]}, "it answers as base and adapter do"
     made = run(app, tmp_path, form="folder", target=str(tmp_path / "whole"), prove=True)
     assert made["proof"]["state"] == "passed" and (tmp_path / "whole.proof.json").exists()
+
+
+@pytest.mark.parametrize("form", ["peft", "gguf", "folder"])
+def test_one_that_is_killed_while_it_is_proven_goes_on_with_the_proof(
+    form: str, app: App, adapter: Adapter, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    saved: list[str] = []
+    target = tmp_path / "out"
+
+    def again() -> Any:
+        context = JobContext(
+            app, "job1", tmp_path / "job", Stop(), checkpoint=saved[-1] if saved else None,
+            tell=lambda _event: None, save=saved.append, further=lambda: None,
+        )  # fmt: skip
+        asked = ExportArguments(adapter="mine", form=form, target=str(target), n_threads=1)  # type: ignore[arg-type]
+        return list(KIND.run(context, asked))[-1]
+
+    with monkeypatch.context() as broken:
+        broken.setattr(_Export, f"_{form}_proof", lambda _self: (_ for _ in ()).throw(RuntimeError("the power")))
+        with pytest.raises(RuntimeError, match="the power"):
+            again()
+    assert target.exists()
+    if form == "gguf":
+        shutil.rmtree(tmp_path / "job" / "export")  # and what it was made of is gone too
+    made = again()
+    assert isinstance(made, JobResult) and made.value["proof"]["state"] == "passed"
+    assert not (tmp_path / "job" / "export").exists()
 
 
 def test_what_is_refused(app: App, adapter: Adapter, tmp_path: Path) -> None:

@@ -5,14 +5,20 @@ QLoRA: Dettmers et al. 2023 (2305.14314).
 """
 
 import os
+import re
 import warnings
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from rushlight import Error
 from rushlight.trainer.backends.backend import Loaded
 from rushlight.trainer.backends.packages import need_packages
 from rushlight.trainer.config import TrainConfig
+
+# The parts of a model that see or hear. Texts never pass through them, and GGUF keeps them in a file of their own.
+_NOT_LANGUAGE: Final = (
+    r"(?:.*\.)?(?:vision_tower|vision_model|visual|audio_tower|multi_modal_projector|embed_vision|embed_audio)(?:\..*)?"
+)
 
 
 class PeftBackend:
@@ -122,7 +128,8 @@ def _with_adapter(model: Any, config: TrainConfig) -> Any:
     from peft import LoraConfig, get_peft_model
 
     wanted = config.adapter
-    known = {name.rpartition(".")[2] for name, module in model.named_modules() if _is_linear(module)}
+    linear = [name for name, module in model.named_modules() if _is_linear(module)]
+    known = {name.rpartition(".")[2] for name in linear if is_language(name)}
     unknown = [name for name in wanted.modules if name not in known]
     if unknown:
         raise Error(
@@ -138,11 +145,17 @@ def _with_adapter(model: Any, config: TrainConfig) -> Any:
         use_rslora=config.method == "rslora",
         use_dora=config.method == "dora",
         target_modules=list(wanted.modules) or "all-linear",
+        exclude_modules=None if all(map(is_language, linear)) else _NOT_LANGUAGE,
         task_type="CAUSAL_LM",
     )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         return get_peft_model(model, settings)
+
+
+def is_language(module: str) -> bool:
+    """Whether a module of this name belongs to the part of a model that texts pass through."""
+    return re.fullmatch(_NOT_LANGUAGE, module) is None
 
 
 def _is_linear(module: Any) -> bool:

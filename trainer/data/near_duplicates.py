@@ -76,6 +76,8 @@ def _find(
     likeness.check()
     threads = n_threads or min(os.cpu_count() or 1, 64)
     n = sum(column.n for column in columns)
+    if n == 0:  # the kernels tell the number of permutations from that of the texts
+        return np.empty(0, np.int64), np.empty((0, 2), np.int64)
     signatures = np.empty((n, likeness.n_permutations), np.uint32)
     fingerprints = np.empty(n, np.uint64)
     total = sum(int(column.offsets[column.first + column.n] - column.offsets[column.first]) for column in columns)

@@ -1,8 +1,8 @@
 """Writes records as JSONL or Parquet: whole under the final name, or not at all."""
 
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -40,18 +40,30 @@ class RecordWriter:
                         "Write to a .parquet file instead.", kind="bad-data") from None  # fmt: skip
 
     def _flush(self) -> None:
+        # Not by Table.from_pylist: it takes the fields of the first row, or of a schema, and drops all others.
         pyarrow, parquet = arrow()
+        names = list(dict.fromkeys(name for row in self._rows for name in row))
         try:
             if self._parquet is None:
-                table = pyarrow.Table.from_pylist(self._rows)
+                table = pyarrow.Table.from_pydict(self._columns(names))
                 self._parquet = parquet.ParquetWriter(self._file, table.schema)
             else:
-                table = pyarrow.Table.from_pylist(self._rows, schema=self._parquet.schema)
+                schema = self._parquet.schema
+                columns = self._columns(schema.names)
+                lost = [name for name in names if name not in columns]
+                lost += [one.name for one in schema if pyarrow.types.is_nested(one.type)
+                         and not _holds(one.type, pyarrow.array(columns[one.name]).type)]  # fmt: skip
+                if lost:
+                    raise ValueError(f"{lost[0]!r} is a new field, or has new ones in it")
+                table = pyarrow.Table.from_pydict(columns, schema=schema)
             self._parquet.write_table(table)
         except (pyarrow.ArrowException, ValueError, TypeError) as error:
             raise Error(f"The rows up to {self.n_rows} do not fit one table: {str(error)[:200]}.",
                         "Write to a .jsonl file instead.", kind="bad-data") from None  # fmt: skip
         self._rows = []
+
+    def _columns(self, names: Iterable[str]) -> dict[str, list[Any]]:
+        return {name: [row.get(name) for row in self._rows] for name in names}
 
     def finish(self) -> None:
         if self._is_parquet and (self._rows or self._parquet is None):
@@ -63,7 +75,20 @@ class RecordWriter:
             os.fsync(self._file.fileno())
 
     def close(self) -> None:
+        if self._parquet is not None:
+            with suppress(Exception):  # not closed yet after an error: it would write its end when it is collected
+                self._parquet.close()
         self._file.close()
+
+
+def _holds(kept: Any, found: Any) -> bool:
+    """Whether a column of the type `kept` has a place for every field in values of the type `found`."""
+    types = arrow()[0].types
+    if types.is_list(kept) and types.is_list(found):
+        return _holds(kept.value_type, found.value_type)
+    if types.is_struct(kept) and types.is_struct(found):
+        return all(kept.get_field_index(one.name) >= 0 and _holds(kept.field(one.name).type, one.type) for one in found)
+    return True  # of other kind, or not: pyarrow says so when it converts the values
 
 
 def checked_out(path: Path) -> Path:

@@ -43,7 +43,7 @@ def _valid(reference: Any, answer: str) -> float:
 BUILT_IN: Final[dict[str, Score]] = {
     "exact": _exact,
     "contains": _contains,
-    "choice": _exact,  # the answer is the likeliest of the choices
+    "choice": lambda reference, answer: float(answer in _listed(reference)),  # one of the choices, letter by letter
     "checks": lambda reference, answer: float(followed(answer, reference)),
     "schema": _valid,
     "answers": lambda _reference, answer: float(not refuses(answer)),

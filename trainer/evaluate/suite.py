@@ -153,6 +153,10 @@ def _checked(item: Item) -> Item:
         raise ValueError(f"max_tokens must lie between 1 and 16384, found {item.max_tokens}")
     if item.scorer == "choice" and len(item.choices) < 2:
         raise ValueError("a choice needs at least two choices")
+    if item.scorer == "choice":
+        right = item.reference if isinstance(item.reference, list | tuple) else [item.reference]
+        if not {str(one) for one in right} & set(item.choices):
+            raise ValueError("the reference of a choice must be one of its choices, letter by letter")
     return item
 
 

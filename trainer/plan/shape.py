@@ -10,6 +10,7 @@ from typing import Any, Final
 import torch
 
 from rushlight import Error
+from rushlight.trainer.backends.peft import is_language
 from rushlight.trainer.config import TrainConfig
 
 _NF4: Final = 0.5 + 1 / 64 + 4 / (64 * 256)  # bytes a weight: two in a byte, a scale for 64, a scale of 256 scales
@@ -60,7 +61,8 @@ def shape_of(settings: Any, config: TrainConfig) -> Shape:
     n_weights = sum(one.numel() for one in model.parameters())
     linear = {name: one for name, one in model.named_modules() if is_linear(one) and one is not head}
     wanted = set(config.adapter.modules)
-    chosen = [one for name, one in linear.items() if not wanted or name.rpartition(".")[2] in wanted]
+    chosen = [one for name, one in linear.items()
+              if is_language(name) and (not wanted or name.rpartition(".")[2] in wanted)]  # fmt: skip
     n_trained = n_weights
     if config.method != "full":
         per_output = 1 if config.method == "dora" else 0

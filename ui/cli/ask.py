@@ -243,8 +243,9 @@ def _read_files(files: tuple[str, ...]) -> "list[NewAttachment]":
     if not files:
         return []
     from rushlight.assistant.chat.attachments import read_attachments
+    from rushlight.assistant.paths import with_home
 
-    return read_attachments([Path(name).expanduser() for name in files])
+    return read_attachments([with_home(name) for name in files])
 
 
 def _with_files(prompt: str, attachments: "list[NewAttachment]") -> str:

@@ -1,7 +1,5 @@
 """`rushlight chat`: a conversation in the terminal, kept as it happens."""
 
-from pathlib import Path
-
 import click
 
 from rushlight.ui.cli import chat_options
@@ -47,12 +45,13 @@ def chat(
     pairs: tuple[tuple[str, str], ...],
     show_reasoning: bool,
 ) -> int:
+    from rushlight.assistant.paths import with_home
     from rushlight.ui.cli.chat_loop import Wishes, run_chat
 
     return run_chat(
         Wishes(model, system, dict(pairs)),
         preset=preset,
         continued=continued,
-        files=[Path(name).expanduser() for name in files],
+        files=[with_home(name) for name in files],
         show_reasoning=show_reasoning,
     )

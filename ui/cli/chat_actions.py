@@ -5,10 +5,10 @@ Knows the loop and the app; reads and prints through the loop's reader and `outp
 
 from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rushlight import Error, Stop
+from rushlight.assistant.paths import with_home
 from rushlight.ui.cli import chat_views
 from rushlight.ui.cli.chat_commands import COMMANDS, Command, number_of
 from rushlight.ui.cli.chat_input import QUOTES
@@ -159,7 +159,7 @@ def _attach(loop: "ChatLoop", argument: str) -> None:
         return
     if len(argument) > 1 and argument[0] == argument[-1] and argument[0] in "'\"":
         argument = argument[1:-1]  # as terminals paste a file that is dropped on them
-    loop.attach([Path(argument).expanduser()])
+    loop.attach([with_home(argument)])
     one = loop.files[-1]
     say(text("{name} goes with the next message ({count} characters).", name=one.name, count=f"{len(one.text):,}"))
 

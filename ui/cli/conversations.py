@@ -2,7 +2,6 @@
 
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -182,6 +181,7 @@ def search(words: Sequence[str], folder: str, limit: int, as_json: bool) -> int:
 @_AS_JSON
 def export(names: Sequence[str], every: bool, export_format: Any, branches: bool, force: bool, as_json: bool) -> int:
     from rushlight.assistant.chat.exporting import export_file, export_pieces
+    from rushlight.assistant.paths import with_home
     from rushlight.assistant.safety.plain import plain_stream
     from rushlight.ui.cli.interrupt import InterruptStops
 
@@ -203,7 +203,7 @@ def export(names: Sequence[str], every: bool, export_format: Any, branches: bool
                     return 0
                 report = export_file(
                     app.conversations,
-                    Path(file),
+                    with_home(file).absolute(),
                     chosen,
                     export_format,
                     all_branches=branches,
@@ -253,21 +253,22 @@ def export(names: Sequence[str], every: bool, export_format: Any, branches: bool
 @_AS_JSON
 def import_(file: str, folder: str, again: bool, skip_broken: bool, background: bool, as_json: bool) -> int:
     from rushlight.assistant.chat.importing import import_file
+    from rushlight.assistant.paths import with_home
     from rushlight.ui.cli.interrupt import InterruptStops
 
+    path = with_home(file).absolute()
     with _app() as app:
         if background:
             from rushlight.ui.cli.job_views import print_started
 
-            path = str(Path(file).expanduser().absolute())
-            arguments = {"path": path, "folder": folder, "again": again, "skip_broken": skip_broken}
+            arguments = {"path": str(path), "folder": folder, "again": again, "skip_broken": skip_broken}
             return print_started(app.jobs.start("conversation-import", arguments), as_json)
         line, stop = ProgressLine(), Stop()
         with InterruptStops(stop):
             try:
                 report = import_file(
                     app.conversations,
-                    Path(file),
+                    path,
                     folder=folder,
                     again=again,
                     skip_broken=skip_broken,

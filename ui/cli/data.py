@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from rushlight.assistant.paths import with_home
 from rushlight.ui.cli.output import print_table, say, size_text, tell
 from rushlight.ui.cli.quant_jobs import absolute, run_job
 from rushlight.ui.cli.quant_jobs import as_json as _AS_JSON
@@ -53,7 +54,7 @@ _MODEL = click.option(
 
 
 def _absolute(path: Path | None) -> str:
-    return "" if path is None else str(path.expanduser().absolute())
+    return "" if path is None else str(with_home(path).absolute())
 
 
 def _alike(command: Callable[..., int]) -> Callable[..., int]:
@@ -219,7 +220,7 @@ def _run(
 ) -> int:
     arguments = {
         "step": step, "paths": absolute(paths), "settings": dict(settings),
-        "out": "" if out is None else str(out.expanduser().absolute()),
+        "out": "" if out is None else str(with_home(out).absolute()),
     }  # fmt: skip
     return run_job("data", arguments, show_result, background=background, as_json=as_json)
 

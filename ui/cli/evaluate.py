@@ -5,6 +5,7 @@ from typing import Any
 
 import click
 
+from rushlight.assistant.paths import with_home
 from rushlight.ui.cli.output import print_json, print_table
 from rushlight.ui.cli.quant_jobs import as_json as _as_json
 from rushlight.ui.cli.quant_jobs import background as _background
@@ -62,7 +63,7 @@ def evaluate(
         if judge:
             judge = app.model(judge).id
     arguments = {
-        "adapter": adapter.name, "suite": "" if suite is None else str(suite.expanduser().absolute()), "judge": judge,
+        "adapter": adapter.name, "suite": "" if suite is None else str(with_home(suite).absolute()), "judge": judge,
         "guards": not no_guards, "n_threads": n_threads,
     }  # fmt: skip
     passed: list[bool] = []
@@ -95,7 +96,7 @@ def _tasks(name: str, tasks: str, include: Path | None, limit: int, *, backgroun
                 raise unknown from None
     arguments = {
         **named, "tasks": [one.strip() for one in tasks.split(",") if one.strip()], "limit": limit,
-        "include": "" if include is None else str(include.expanduser().absolute()),
+        "include": "" if include is None else str(with_home(include).absolute()),
     }  # fmt: skip
     return run_job("evaluate-tasks", arguments, _show_tasks, background=background, as_json=as_json)
 

@@ -98,6 +98,14 @@ def gui(conversation: str | None) -> int:
       $ rushlight gui &
     Ctrl+K finds everything, Ctrl+/ lists the keys.
     """
+    arguments: list[str] = []
+    if conversation:
+        from rushlight.assistant.paths import find_paths
+        from rushlight.ui.cli.find_conversation import find_conversation
+        from rushlight.ui.desk.background import open_face_app
+
+        with open_face_app(find_paths()) as app:
+            arguments = ["--conversation", find_conversation(app.conversations, conversation).id]
     if not has_display():
         raise Error(
             text("There is no display to open a window on."),
@@ -106,4 +114,4 @@ def gui(conversation: str | None) -> int:
         )
     from rushlight.ui.gui.main import main
 
-    return main(["--conversation", conversation] if conversation else [])
+    return main(arguments)

@@ -5,6 +5,7 @@ from typing import Any
 
 import click
 
+from rushlight.assistant.paths import with_home
 from rushlight.ui.cli.output import print_json, print_table, say, size_text, tell
 from rushlight.ui.cli.quant_jobs import as_json as _as_json
 from rushlight.ui.cli.quant_jobs import background as _background
@@ -48,9 +49,9 @@ def merge(config: Path, changes: tuple[str, ...], only_plan: bool, background: b
     from rushlight.trainer.merge.config import read_config
 
     said = read_config(config, changes)
-    here = config.expanduser().absolute().parent
+    here = with_home(config).absolute().parent
     paths = {name: _path(name, here) for name in said.names()}
-    out = Path(said.out).expanduser()
+    out = with_home(said.out)
     out = out if out.is_absolute() else here / out
     if only_plan:
         return _show_plan(said, paths, out, as_json)
@@ -64,7 +65,7 @@ def merge(config: Path, changes: tuple[str, ...], only_plan: bool, background: b
 
 def _path(name: str, here: Path) -> Path:
     """A path beside the config file, or any other, or a model of the catalogue."""
-    beside = here / Path(name).expanduser()
+    beside = here / with_home(name)
     return beside if beside.exists() else model_path(name)
 
 
@@ -82,12 +83,16 @@ def _show_plan(said: Any, paths: dict[str, Path], out: Path, as_json: bool) -> i
     from rushlight.trainer.merge.adapters import are_adapters
     from rushlight.trainer.merge.merge import plan
 
+    places = {"out": str(out), "models": {name: str(path) for name, path in paths.items()}}
     if are_adapters([paths[one.model] for one in said.models]):
-        say(text("Adapters: {n} go in, by {method}, to {path}.", n=len(said.models), method=said.method, path=out))
+        if as_json:
+            print_json({"kind": "adapter", "method": said.method, **places})
+        else:
+            say(text("Adapters: {n} go in, by {method}, to {path}.", n=len(said.models), method=said.method, path=out))
         return 0
     made = plan(said, paths, out)
     if as_json:
-        print_json({**asdict(made), "out": str(out), "models": {name: str(path) for name, path in paths.items()}})
+        print_json({"kind": "model", **asdict(made), **places})
         return 0
     for notice in made.notices:
         tell(text(notice))

@@ -1,11 +1,11 @@
 """`rushlight models import`, `find`, `download` and `downloads`: how model files come into the catalogue."""
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from rushlight import Error
+from rushlight.assistant.paths import with_home
 from rushlight.ui.cli.models_use import AS_JSON, opened_app, progress
 from rushlight.ui.cli.output import print_json, print_table, say, size_text, tell
 from rushlight.ui.words import text
@@ -42,7 +42,7 @@ def import_(
     from rushlight.assistant.models.importing import import_model
 
     with opened_app() as app, progress() as (stop, on_progress):
-        path = Path(source)
+        path = with_home(source).absolute()
         if from_app:
             from rushlight.assistant.models.discover import find_reference
 
@@ -50,7 +50,7 @@ def import_(
             path, how = found.path, how or "in-place"
             alias = alias or _free_alias(app, found.name)
         if background:
-            arguments = {"path": str(path.expanduser().absolute()), "how": how or "copy", "model_id": model_id,
+            arguments = {"path": str(path.absolute()), "how": how or "copy", "model_id": model_id,
                          "alias": alias}  # fmt: skip
             return _start_job(app, "model-import", arguments, as_json)
         imported = import_model(

@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from rushlight import Error
+from rushlight.assistant.paths import with_home
 from rushlight.ui.cli.output import print_json, print_table, say, size_text
 from rushlight.ui.cli.quant_jobs import as_json as _AS_JSON
 from rushlight.ui.cli.quant_jobs import background as _BACKGROUND
@@ -62,9 +63,9 @@ def convert(
     folder: Path, target: Path | None, type_name: str, name: str, mmproj: bool, no_proof: bool, n_threads: int,
     background: bool, as_json: bool,
 ) -> int:  # fmt: skip
-    folder = folder.expanduser().absolute()
+    folder = with_home(folder).absolute()
     beginning = "mmproj-" if mmproj else ""
-    target = (target or Path(f"{beginning}{folder.name}.{type_name}.gguf")).expanduser().absolute()
+    target = with_home(target or Path(f"{beginning}{folder.name}.{type_name}.gguf")).absolute()
 
     def show(made: dict[str, Any]) -> None:
         say(made_line(made["path"], made["architecture"], made["type"], size_bytes=made["size_bytes"],
@@ -101,7 +102,7 @@ def unpack(
     file: str, target: Path | None, dtype: str, no_proof: bool, n_threads: int, background: bool, as_json: bool
 ) -> int:
     path = model_path(file)
-    target = (target or Path(path.name.removesuffix(".gguf"))).expanduser().absolute()
+    target = with_home(target or Path(path.name.removesuffix(".gguf"))).absolute()
 
     def show(made: dict[str, Any]) -> None:
         count = text("{n} tensors", n=made["tensors"])
@@ -131,8 +132,8 @@ def adapter(
         say(made_line(made["path"], made["architecture"], count, proof=made["proof"]))
 
     arguments = {
-        "source": str(source.expanduser().absolute()), "base": str(model_path(base)),
-        "target": str(target.expanduser().absolute()), "prove": not no_proof, "n_threads": n_threads,
+        "source": str(with_home(source).absolute()), "base": str(model_path(base)),
+        "target": str(with_home(target).absolute()), "prove": not no_proof, "n_threads": n_threads,
     }  # fmt: skip
     return run_job("quant-adapter", arguments, show, background=background, as_json=as_json)
 

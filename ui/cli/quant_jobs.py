@@ -12,6 +12,7 @@ from typing import Any
 import click
 
 from rushlight import Error, Stop
+from rushlight.assistant.paths import with_home
 from rushlight.ui.cli.output import ProgressLine, print_json, size_text, tell
 from rushlight.ui.words import text
 
@@ -59,7 +60,7 @@ class Amount(click.ParamType):  # type: ignore[type-arg]  # generic only in newe
 
 def model_path(name: str) -> Path:
     """A file or folder of that name, or else the file of the model that the catalogue calls so."""
-    path = Path(name).expanduser()
+    path = with_home(name)
     if path.exists():
         return path.absolute()
     from rushlight.assistant.app import open_app
@@ -77,7 +78,7 @@ def model_path(name: str) -> Path:
 
 
 def absolute(paths: tuple[Path, ...]) -> list[str]:
-    return [str(path.expanduser().absolute()) for path in paths]
+    return [str(with_home(path).absolute()) for path in paths]
 
 
 def run_job(

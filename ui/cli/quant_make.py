@@ -5,6 +5,7 @@ from typing import Any
 
 import click
 
+from rushlight.assistant.paths import with_home
 from rushlight.ui.cli.output import print_table, say, size_text
 from rushlight.ui.cli.quant_jobs import (
     Amount,
@@ -83,7 +84,7 @@ def calibrate(
                  tokens=f"{made['tokens']:,}", text=made["text"], n=made["tensors"]))  # fmt: skip
 
     arguments = {
-        "model": str(path), "target": str(target.expanduser().absolute()), "texts": absolute(texts), "chats": chats,
+        "model": str(path), "target": str(with_home(target).absolute()), "texts": absolute(texts), "chats": chats,
         "documents": absolute(documents),
         "n_tokens": n_tokens, "old_form": old_form, "n_threads": n_threads,
     }  # fmt: skip
@@ -133,7 +134,7 @@ def make(
     path = model_path(model)
     type_name = type_name.upper()
     stem = path.name.removesuffix(".gguf")
-    target = (target or Path(f"{stem}.{type_name or 'plan'}.gguf")).expanduser().absolute()
+    target = with_home(target or Path(f"{stem}.{type_name or 'plan'}.gguf")).absolute()
     if target == path:
         raise click.UsageError(text("The file to make is the model itself: give another one with --out."))
 
@@ -186,7 +187,7 @@ def plan(
     if sum(bool(one) for one in (size_bytes, card_bytes, like)) != 1:
         raise click.UsageError(text("Give one of --size, --card and --like."))
     path = model_path(model)
-    target = (target or Path(f"{path.name.removesuffix('.gguf')}.plan.json")).expanduser().absolute()
+    target = with_home(target or Path(f"{path.name.removesuffix('.gguf')}.plan.json")).absolute()
 
     def show(made: dict[str, Any]) -> None:
         say(text("{path}  {size} of {allowed} allowed, expected divergence {kl}", path=shown(made["path"]),
@@ -234,7 +235,7 @@ def compare(
         "reference": str(model_path(model)), "others": [str(model_path(file)) for file in files],
         "texts": absolute(texts), "chats": chats, "documents": absolute(documents), "n_tokens": n_tokens,
         "speed": not no_speed, "with_llama": with_llama,
-        "plot": "" if plot is None else str(plot.expanduser().absolute()), "n_threads": n_threads,
+        "plot": "" if plot is None else str(with_home(plot).absolute()), "n_threads": n_threads,
     }  # fmt: skip
     return run_job("quant-compare", arguments, _show_comparison, background=background, as_json=as_json)
 

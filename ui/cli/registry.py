@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from rushlight.assistant.paths import with_home
 from rushlight.ui.cli.output import print_json, say
 from rushlight.ui.cli.registry_compare import compare
 from rushlight.ui.cli.registry_export import export
@@ -200,7 +201,7 @@ def add(file: Path, base: str, scope: str, name: str, licence: str, as_json: boo
     from rushlight.ui.cli.registry_views import adapter_json
 
     with _app() as app:
-        model, path = app.catalogue.find(base), file.expanduser().absolute()
+        model, path = app.catalogue.find(base), with_home(file).absolute()
         run = app.registry.run_that_made(digest_of(path))
         adapter = app.registry.add_adapter(
             NewAdapter(

@@ -6,6 +6,7 @@ from typing import Any
 import click
 
 from rushlight import Error
+from rushlight.assistant.paths import with_home
 from rushlight.ui.cli.output import size_text
 from rushlight.ui.cli.quant_jobs import as_json as _as_json
 from rushlight.ui.cli.quant_jobs import background as _background
@@ -46,7 +47,7 @@ def export(
     with open_app() as app:
         name = app.registry.find(name).name
     arguments = {
-        "adapter": name, "form": form, "target": str(target.expanduser().absolute()), "type_name": type_name.upper(),
+        "adapter": name, "form": form, "target": str(with_home(target).absolute()), "type_name": type_name.upper(),
         "replace": replace, "prove": not no_proof, "n_threads": n_threads,
     }  # fmt: skip
     return run_job("adapter-export", arguments, _show, background=background, as_json=as_json)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from rushlight import Error
+from rushlight.assistant.paths import with_home
 from rushlight.ui.cli.output import is_terminal, print_json, tell
 from rushlight.ui.cli.quant_jobs import as_json as _as_json
 from rushlight.ui.cli.quant_jobs import background as _background
@@ -88,10 +89,10 @@ def database(
 
     if suite is not None:
         read_questions(suite)  # what is wrong with it is told before an hour of work
-    files = [str(one.expanduser().absolute()) for one in (file, *others)]
+    files = [str(with_home(one).absolute()) for one in (file, *others)]
     arguments = {
         "kind": "database", "files": files, "minutes": minutes, "examples": examples, "seed": seed, "promote": promote,
-        "name": name, "suite": "" if suite is None else str(suite.expanduser().absolute()),
+        "name": name, "suite": "" if suite is None else str(with_home(suite).absolute()),
         "practised": practised, "settings": settings_of(changes),
     }  # fmt: skip
 
@@ -181,7 +182,7 @@ def file_(
     if any(not sign for _, sign, _ in pairs):
         raise click.UsageError(text("--column takes FIELD=NAME, such as prompt=question."))
     mapped = {field: value for field, _, value in pairs}
-    paths = [one.expanduser().absolute() for one in files]
+    paths = [with_home(one).absolute() for one in files]
     lesson = ImportedLesson(paths, columns=mapped)
     arguments = {
         "kind": "imported", "files": [str(path) for path in paths], "columns": mapped, "minutes": minutes,

@@ -5,7 +5,8 @@ from typing import Any
 
 import click
 
-from rushlight.ui.cli.output import print_table, say, size_text
+from rushlight.assistant.paths import with_home
+from rushlight.ui.cli.output import print_json, print_table, say, size_text
 from rushlight.ui.cli.quant_jobs import as_json as _as_json
 from rushlight.ui.cli.quant_jobs import background as _background
 from rushlight.ui.cli.quant_jobs import made_line, model_path, run_job, shown
@@ -51,9 +52,13 @@ def train(
     def show(made: dict[str, Any]) -> None:
         nonlocal fits
         fits = made["fits"]
-        show_plan(made)
+        if as_json:
+            print_json(made)
+        else:
+            show_plan(made)
 
-    return run_job("train", arguments, show, background=background, as_json=as_json) or int(not fits)
+    code = run_job("train", arguments, show, background=background, as_json=as_json and background)
+    return code or int(not fits)
 
 
 def _arguments(config: Path, changes: tuple[str, ...], *, resume: bool, only_plan: bool) -> dict[str, Any]:
@@ -64,7 +69,7 @@ def _arguments(config: Path, changes: tuple[str, ...], *, resume: bool, only_pla
     from rushlight.trainer.typed import read_toml
     from rushlight.ui.work.train_files import beside, file_problems
 
-    here, read = config.expanduser().absolute().parent, read_toml(config, changes)
+    here, read = with_home(config).absolute().parent, read_toml(config, changes)
     said = checked(read, config.name, file_problems(read, here, writes=not only_plan, resume=resume))
     model = beside(said.model, here)
     return {

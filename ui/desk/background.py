@@ -99,6 +99,7 @@ class Background:
         self._all: list[_Lane] = [self._reads]
         self._clock = _Clock()
         self._watchers: list[Callable[[], None]] = []
+        self._enders: list[Callable[[], None]] = []
         self._watch_thread: threading.Thread | None = None
         self._watch_end = threading.Event()
 
@@ -212,8 +213,21 @@ class Background:
         timer.start()
         return running
 
+    def at_end(self, function: Callable[[], None]) -> Callable[[], None]:
+        """`function` when `close` begins: the short work that it asks for is still done. Returns what takes it back."""
+        self._enders.append(function)
+
+        def forget() -> None:
+            if function in self._enders:
+                self._enders.remove(function)
+
+        return forget
+
     def close(self) -> None:
         """Stop everything; short work that was asked for is finished first. Waits five seconds at most."""
+        enders, self._enders = self._enders, []
+        for ender in enders:
+            ender()
         self._is_closing = True
         self._watchers.clear()
         self._watch_end.set()

@@ -4,7 +4,7 @@ Knows the app's session and the events of an answer; knows no widget.
 """
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal, TypeAlias, assert_never
 
@@ -20,7 +20,7 @@ from rushlight.assistant.events import (
 )
 from rushlight.ui.desk.chat_view import Activity
 from rushlight.ui.desk.turn import Turn
-from rushlight.ui.desk.turns import read_turns, statistics_from
+from rushlight.ui.desk.turns import n_used_of, read_turns, statistics_from
 
 if TYPE_CHECKING:
     from rushlight import Stop
@@ -92,6 +92,14 @@ def _context_from(use: "ContextUse") -> Context:
     return Context(use.n_used, use.n_total, shown)
 
 
+def context_of(answer: "Answer | None", turns: Sequence[Turn]) -> Context | None:
+    """What the context holds as far as it is known: what the answer says, else the last one of the path."""
+    if answer is not None and answer.context is not None:
+        return answer.context
+    n_used = n_used_of(turns)
+    return None if n_used is None else Context(n_used, 0)
+
+
 @dataclass
 class Answer:
     """What has come of an answer. `take` puts in what its thread said and returns what is new to draw."""
@@ -144,6 +152,21 @@ class Answer:
         if self.reply is not None:
             self.reply = replace(self.reply, text=self.reply.text + grown, reasoning=self.reply.reasoning + thought)
         return begun, grown, thought
+
+    def within(self, turns: tuple[Turn, ...]) -> tuple[Turn, ...]:
+        """The stored path with the reply as it is here, which the store has a moment later; thumb and correction are
+        the store's."""
+        live = self.reply
+        if live is None or not turns or turns[-1].id != live.id:
+            return turns
+        self.reply = replace(
+            turns[-1],
+            text=live.text,
+            reasoning=live.reasoning,
+            is_being_written=live.is_being_written,
+            statistics=live.statistics,
+        )
+        return (*turns[:-1], self.reply)
 
     def progress(self, progress: Progress) -> None:
         """Loading the model, or reading the prompt."""

@@ -13,21 +13,21 @@ from typing import TYPE_CHECKING, Any
 from rushlight import Error
 from rushlight.ui.desk import chat_judgements as judgements
 from rushlight.ui.desk.background import Background, Running
-from rushlight.ui.desk.chat_answer import Answer, Context
+from rushlight.ui.desk.chat_answer import Context, context_of
 from rushlight.ui.desk.chat_blind import Pairing, seen
 from rushlight.ui.desk.chat_comparing import Comparing
 from rushlight.ui.desk.chat_draft import Draft
 from rushlight.ui.desk.chat_line import Line
 from rushlight.ui.desk.chat_problems import problem_from
-from rushlight.ui.desk.chat_view import ChatState, ChatView, Queued
+from rushlight.ui.desk.chat_view import ChatState, ChatView, GoneChatView, Queued
 from rushlight.ui.desk.chat_wishes import WishKeeper
 from rushlight.ui.desk.turn import Thumb, Turn
-from rushlight.ui.desk.turns import Chosen, Opened, n_used_of, read_chosen, read_opened, read_turns
+from rushlight.ui.desk.turns import Chosen, Opened, ended_early, read_chosen, read_opened, read_turns
 from rushlight.ui.words import text
 
 if TYPE_CHECKING:
     from rushlight.assistant.app import App
-    from rushlight.assistant.chat.conversation import Conversation, NewAttachment
+    from rushlight.assistant.chat.conversation import Conversation
 
 _CODE = re.compile(r"^(?P<fence>`{3,}|~{3,})[^\n]*\n(?P<code>.*?)^(?P=fence)[`~]*\s*$", re.MULTILINE | re.DOTALL)
 
@@ -45,17 +45,22 @@ class ChatDesk(Comparing):
         self._line = Line(background, self, None)
         self._lines = [self._line]  # the one that is shown, and those in which something is on its way
         self._wishes = WishKeeper(background, self._wished, self._fail)
-        self._attachments: tuple[NewAttachment, ...] = ()
         self._undo: tuple[str, judgements.Undo] | None = None
         self._draft = Draft(background, self._fail)
         self._opening: Running | None = None
         self._typed_ahead: list[str] = []  # sent into the conversation that is being opened
         self._end_watch = background.watch(self._on_change)
+        self._end_keeping = background.at_end(self._keep_queues)
 
     def close(self) -> None:
-        """Keep the draft; answers are stopped by the background's own end."""
+        """The page goes: keep the draft. Answers go on, and what waits is sent, until the background's own end."""
         self._end_watch()
         self._draft.save()
+        self._view = GoneChatView()
+        self.on_opened = lambda _id: None
+        self.on_list_changed = lambda: None
+        if all(one.is_quiet for one in self._lines) and not self._typed_ahead:
+            self._end_keeping()
 
     # --- what is shown ------------------------------------------------------------------------------------------
     def open(self, conversation_id: str | None, message_id: str | None = None) -> None:
@@ -77,18 +82,16 @@ class ChatDesk(Comparing):
         def show(found: "tuple[Opened | None, Chosen, str]") -> None:
             opened, chosen, draft = found
             self._show_line(conversation_id)
-            self._attachments, self._undo = (), None
+            self._undo = None
             self.state = ChatState()
             self._wishes.belongs_to(opened.conversation if opened else None, chosen)
             answer = self._line.answer
             turns = opened.turns if opened else ()
-            if answer is not None and answer.reply is not None and turns and turns[-1].id == answer.reply.id:
-                turns = (*turns[:-1], answer.reply)
-            self.turns = turns
+            self.turns = turns = answer.within(turns) if answer is not None else turns
             self._view.show_turns(turns)
             self._draft.belongs_to(conversation_id, draft)
             self._view.set_composer(draft)
-            self._tell(title=opened.conversation.title if opened else "", context=_context_of(answer, turns))
+            self._tell(title=opened.conversation.title if opened else "", context=context_of(answer, turns))
             self.on_opened(conversation_id)
             self._begin_wanted()
             ahead, self._typed_ahead = self._typed_ahead, []
@@ -108,21 +111,27 @@ class ChatDesk(Comparing):
     # --- what is said -------------------------------------------------------------------------------------------
     def send(self, written: str) -> None:
         """Store it with the waiting attachments and let the model answer; while it answers, queue it."""
-        if not written.strip() and not self._attachments:
+        line = self._line
+        if not written.strip() and not line.attachments:
             return
         if self._opening is not None and not self._opening.is_over:
             self._typed_ahead.append(written)
             return
-        queued, self._attachments, self._undo = Queued(written, self._attachments), (), None
-        self._draft.forget()
+        queued, line.attachments, self._undo = Queued(written, line.attachments), (), None
+        if line.is_busy:
+            self._draft.clear()
+        else:
+            self._draft.forget()
         self.state = replace(self.state, problem=None, notice="")
-        self._line.send(queued, self._wishes.wishes)
+        line.send(queued, self._wishes.wishes)
         self._tell()
 
-    def edit(self, turn_id: str, written: str) -> None:
-        """Another version of what the user wrote, and its answer."""
-        if self._may_change() and written.strip():
-            self._line.edit(turn_id, written)
+    def edit(self, turn_id: str, written: str) -> bool:
+        """Another version of what the user wrote, and its answer. False: it cannot be changed now."""
+        if not written.strip() or not self._may_change():
+            return False
+        self._line.edit(turn_id, written)
+        return True
 
     def regenerate(self, turn_id: str | None = None) -> None:
         """Another version of a reply (None: of the last one), or an answer to a message that has none."""
@@ -222,25 +231,28 @@ class ChatDesk(Comparing):
 
     # --- what goes with a message -------------------------------------------------------------------------------
     def attach(self, paths: Sequence[Path]) -> None:
-        """Text files for the next message."""
-        from rushlight.assistant.chat.attachments import read_attachments
+        """Text files for the next message of this conversation, also where another one is shown by then."""
+        line = self._line
 
-        def attached(new: "list[NewAttachment]") -> None:
-            self._attachments = (*self._attachments, *new)
-            self._tell(problem=None)
+        def attached(err: Error | None) -> None:
+            if err is not None:
+                self._fail(err)
+            elif line is self._line:
+                self._tell(problem=None)
 
-        self._background.task(lambda _app, _stop: read_attachments(paths), attached, self._fail)
+        line.attach(paths, attached)
 
     def detach(self, index: int) -> None:
         """Not that one."""
-        self._attachments = (*self._attachments[:index], *self._attachments[index + 1 :])
+        kept = self._line.attachments
+        self._line.attachments = (*kept[:index], *kept[index + 1 :])
         self._tell()
 
     def unqueue(self, index: int) -> None:
         """Back into the composer, with its attachments."""
         if 0 <= index < len(self._line.queue):
             queued = self._line.queue.pop(index)
-            self._attachments = (*queued.attachments, *self._attachments)
+            self._line.attachments = (*queued.attachments, *self._line.attachments)
             written = queued.text if not self._draft.text.strip() else f"{queued.text}\n{self._draft.text}"
             self._view.set_composer(written)
             self.set_draft(written)
@@ -340,7 +352,7 @@ class ChatDesk(Comparing):
     # --- what a line has to say (LinePage) ----------------------------------------------------------------------
     def line_shows(self, line: Line, turns: tuple[Turn, ...]) -> None:
         if line is self._line:
-            self._show(turns)
+            self._show(turns if line.answer is None else line.answer.within(turns))
 
     def line_has_begun(self, line: Line) -> None:
         self.on_list_changed()
@@ -369,7 +381,7 @@ class ChatDesk(Comparing):
         if title is not None or not line.is_busy:
             self.on_list_changed()
         if line is not self._line:
-            if not line.is_busy and not line.queue and not line.rivals and line in self._lines:
+            if line.is_quiet and not line.rivals and line in self._lines:
                 self._lines.remove(line)
         elif title is not None:
             self._tell(title=title)
@@ -382,11 +394,11 @@ class ChatDesk(Comparing):
 
     def line_notes(self, line: Line, said: str, turns: tuple[Turn, ...] = ()) -> None:
         if line is self._line:
-            self._tell(notice=said, context=_context_of(None, turns))
+            self._tell(notice=said, context=context_of(None, turns))
 
     def line_returns(self, line: Line, queued: Queued) -> None:
+        line.attachments = (*queued.attachments, *line.attachments)
         if line is self._line:
-            self._attachments = (*queued.attachments, *self._attachments)
             self._view.set_composer(queued.text)
             self._draft.type(queued.text)
         else:  # nobody looks at it: it is there as the draft when somebody does
@@ -399,16 +411,20 @@ class ChatDesk(Comparing):
         return self._line.conversation_id
 
     def _show_line(self, conversation_id: str | None) -> None:
-        """The line of that conversation, if something is on its way in it; else a quiet one."""
+        """The line of that conversation, if something is on its way in it or waits; else a quiet one."""
         self._lines = [
-            one for one in self._lines if one.is_busy or one.queue or (one.rivals and one.conversation_id is not None)
+            one for one in self._lines if not one.is_quiet or (one.rivals and one.conversation_id is not None)
         ]
-        for one in self._lines:
-            if conversation_id is not None and one.conversation_id == conversation_id:
-                self._line = one
-                return
-        self._line = Line(self._background, self, conversation_id)
-        self._lines.append(self._line)
+        found = [one for one in self._lines if one.conversation_id == conversation_id]
+        if conversation_id is None:  # what is on its way becomes a conversation of its own
+            found = [one for one in found if not one.is_busy and not one.queue]
+        if found:
+            self._line = found[0]
+        else:
+            self._line = Line(self._background, self, conversation_id)
+            self._lines.append(self._line)
+        if conversation_id is None:
+            self._line.rivals = None
 
     def _turn(self, turn_id: str | None) -> Turn | None:
         if turn_id is None:
@@ -467,6 +483,12 @@ class ChatDesk(Comparing):
 
         self._background.read(lambda app: read_opened(app, conversation_id), changed, failed)
 
+    def _keep_queues(self) -> None:
+        """The program ends."""
+        self._draft.save()
+        for line in self._lines:
+            line.keep_queue()
+
     def _judge(self, what: str, work: "Callable[[App], judgements.Undo | None]") -> None:
         line = self._line
         conversation_id = line.known_id()
@@ -513,9 +535,9 @@ class ChatDesk(Comparing):
             progress_fraction=None,
             tokens_per_s=0.0,
             queue=tuple(self._line.queue),
-            attachments=self._attachments,
+            attachments=self._line.attachments,
             undo=self._undo[0] if self._undo else "",
-            can_continue=not self._line.is_busy and last is not None and _ended_early(last),
+            can_continue=not self._line.is_busy and last is not None and ended_early(last),
         )
         if answer is not None:
             state = replace(
@@ -558,18 +580,3 @@ def _with_pairing(state: ChatState, pairing: Pairing) -> ChatState:
         progress_what=pairing.progress.what,
         progress_fraction=pairing.progress.fraction,
     )
-
-
-def _ended_early(turn: Turn) -> bool:
-    return (
-        turn.role == "assistant"
-        and not turn.is_being_written
-        and (turn.state != "complete" or turn.finish_reason == "length")
-    )
-
-
-def _context_of(answer: Answer | None, turns: Sequence[Turn]) -> Context | None:
-    if answer is not None and answer.context is not None:
-        return answer.context
-    n_used = n_used_of(turns)
-    return None if n_used is None else Context(n_used, 0)

@@ -42,6 +42,11 @@ class Draft:
         self._end_timer()
         self.text = self._stored = ""
 
+    def clear(self) -> None:
+        """It waits in the queue: the store forgets it now, since nothing is stored in its place yet."""
+        self.text = ""
+        self.save()
+
     def save(self) -> None:
         """Now."""
         self._end_timer()

@@ -5,6 +5,7 @@ conversation is shown. Knows the background and the store's conversations; knows
 """
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 from rushlight import Error
@@ -20,6 +21,7 @@ from rushlight.ui.words import text
 if TYPE_CHECKING:
     from rushlight import Progress
     from rushlight.assistant.app import App
+    from rushlight.assistant.chat.conversation import NewAttachment
     from rushlight.assistant.registry.blind import Ballot, BlindPair
     from rushlight.ui.desk.chat_wishes import Wishes
 
@@ -59,6 +61,7 @@ class Line:
     def __init__(self, background: Background, page: LinePage, conversation_id: str | None) -> None:
         self.conversation_id = conversation_id
         self.queue: list[Queued] = []
+        self.attachments: tuple[NewAttachment, ...] = ()  # for the next message
         self.answer: Answer | None = None
         self.again: Callable[[], None] | None = None
         self.rivals: Rivals | None = None
@@ -66,12 +69,18 @@ class Line:
         self._background = background
         self._page = page
         self._is_storing = False
+        self._n_attaching = 0
         self._titling: Running | None = None
 
     @property
     def is_busy(self) -> bool:
         """Something is on its way: the path may not be changed otherwise."""
         return self._is_storing or self.answer is not None or self.pairing is not None
+
+    @property
+    def is_quiet(self) -> bool:
+        """Nothing is on its way and nothing waits: what the store has is all of it."""
+        return not (self.is_busy or self.queue or self.attachments or self._n_attaching)
 
     # --- what the user does -------------------------------------------------------------------------------------
     def send(self, queued: Queued, wishes: "Wishes") -> None:
@@ -85,6 +94,34 @@ class Line:
         """The next of the queue, if nothing is on its way."""
         if self.queue and not self.is_busy:
             self._store(self.queue.pop(0), None)
+
+    def keep_queue(self) -> None:
+        """The program ends: what waits is the draft when somebody looks again, before what was being typed."""
+        conversation_id, words = self.conversation_id, [one.text for one in self.queue if one.text.strip()]
+        self.queue.clear()
+
+        def keep(app: "App") -> None:
+            typed = app.conversations.draft(conversation_id)
+            app.conversations.save_draft(conversation_id, "\n".join([*words, *([typed] if typed else [])]))
+
+        if words:
+            self._background.read(keep, failed=lambda _err: None)
+
+    def attach(self, paths: Sequence[Path], then: Callable[[Error | None], None]) -> None:
+        """Text files for the next message; `then` when they were read, or could not be."""
+        from rushlight.assistant.chat.attachments import read_attachments
+
+        def attached(new: "list[NewAttachment]") -> None:
+            self._n_attaching -= 1
+            self.attachments = (*self.attachments, *new)
+            then(None)
+
+        def failed(err: Error) -> None:
+            self._n_attaching -= 1
+            then(err)
+
+        self._n_attaching += 1
+        self._background.task(lambda _app, _stop: read_attachments(paths), attached, failed)
 
     def edit(self, message_id: str, written: str) -> None:
         """Another version of what the user wrote, and its answer."""

@@ -88,6 +88,28 @@ class ChatView(Protocol):
         """Put this into the composer: a draft that was kept, a message to be edited, one taken from the queue."""
 
 
+class GoneChatView:
+    """The view of a page that is not there any more: its answers go on, and nothing is drawn."""
+
+    def show_turns(self, turns: Sequence[Turn]) -> None:
+        pass
+
+    def add_turn(self, turn: Turn) -> None:
+        pass
+
+    def change_turn(self, turn: Turn) -> None:
+        pass
+
+    def grow_turn(self, turn_id: str, text: str, reasoning: str) -> None:
+        pass
+
+    def show_state(self, state: ChatState) -> None:
+        pass
+
+    def set_composer(self, text: str) -> None:
+        pass
+
+
 @dataclass
 class RecordingChatView:
     """A view that writes down what it is told, for tests."""

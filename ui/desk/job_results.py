@@ -36,9 +36,10 @@ def result_text(job: Job) -> str:
         known = _number(job.result.get("known"))
         if known:
             parts.append(plural("{count} was here already", "{count} were here already", known))
-        left_out = job.result.get("skipped")
-        if isinstance(left_out, list) and left_out:
-            parts.append(plural("{count} left out", "{count} left out", len(left_out)))
+        left_out = job.result.get("skipped")  # of many only the first are named
+        n_left_out = _number(job.result.get("n_skipped")) or (len(left_out) if isinstance(left_out, list) else 0)
+        if n_left_out:
+            parts.append(plural("{count} left out", "{count} left out", n_left_out))
         return " · ".join(parts)
     return ""
 

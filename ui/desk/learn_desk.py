@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from rushlight import Error
+from rushlight.assistant.paths import with_home
 from rushlight.assistant.safety.plain import plain_line
 from rushlight.ui.desk.background import Background
 from rushlight.ui.desk.learn_history import toggled
@@ -208,7 +209,7 @@ class LearnDesk:
         self, name: str, form: ExportForm, target: Path, type_name: str = "", *, replace_it: bool = False
     ) -> None:
         """Hand it out, as a job; `replace_it`: over a file of that name, which was asked."""
-        arguments = {"adapter": name, "form": form, "target": str(target.expanduser().absolute()),
+        arguments = {"adapter": name, "form": form, "target": str(with_home(target).absolute()),
                      "type_name": type_name if form == "gguf" else "", "replace": replace_it}  # fmt: skip
         self._order(lambda app: app.jobs.start(EXPORT, arguments))
 

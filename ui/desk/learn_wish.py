@@ -5,10 +5,10 @@ Remembered per face. Knows the background and no widget; the desk of learning be
 
 from collections.abc import Callable
 from dataclasses import asdict, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, get_args
 
 from rushlight import Error, Progress
+from rushlight.assistant.paths import with_home
 from rushlight.assistant.safety.plain import plain, plain_line
 from rushlight.ui.desk.background import Background, Running
 from rushlight.ui.desk.learn_forecast import Forecast, forecast_of
@@ -87,7 +87,7 @@ class WishPart:
         from rushlight.ui.work.teach_settings import read_settings
 
         wish = self.wish
-        files = [str(Path(one).expanduser().absolute()) for one in wish.files] if wish.kind != "feedback" else []
+        files = [str(with_home(one).absolute()) for one in wish.files] if wish.kind != "feedback" else []
         is_imported = wish.kind == "imported" and not wish.lesson
         more = {
             "lesson": wish.lesson,
@@ -161,7 +161,7 @@ class WishPart:
         def work(_app: "App") -> FilesRow:
             from rushlight.assistant.learn.kinds.columns import look_at
 
-            found = look_at([Path(one).expanduser().absolute() for one in wish.files], dict(wish.columns))
+            found = look_at([with_home(one).absolute() for one in wish.files], dict(wish.columns))
             return FilesRow(
                 tuple(ColumnRow(one.name, tuple(map(plain_line, one.samples)), one.field)
                       for one in found.columns if one.name),

@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, get_args
 
 from rushlight import Error
+from rushlight.assistant.jobs.job import OVER, STATES
 from rushlight.assistant.safety.plain import plain_line
 from rushlight.ui.desk.background import Background, Running
-from rushlight.ui.desk.quant_reading import Found, beside_of, forecast, look, types_of
+from rushlight.ui.desk.quant_reading import COMPARED, MADE, PROVEN, Found, beside_of, forecast, look, types_of
 from rushlight.ui.desk.quant_values import (
     Forecast,
     Method,
@@ -23,11 +24,14 @@ from rushlight.ui.desk.quant_values import (
     TypeRow,
     Wish,
 )
+from rushlight.ui.words import text
 
 if TYPE_CHECKING:
     from rushlight.assistant.app import App
     from rushlight.assistant.jobs.job import Job
 
+_UNFINISHED = tuple(state for state in STATES if state not in OVER)
+_MOST_UNFINISHED = 10_000
 _FOLDER = ".made"  # in the models folder: what is being made, and what its proof has kept out of the catalogue
 
 
@@ -53,6 +57,7 @@ class QuantDesk:
         self._working_out: Running | None = None
         self._worked_out: set[tuple[str, int, int]] = set()  # asked for, also where it failed
         self._problem: Error | None = None
+        self._starting: set[str] = set()  # what is being begun; the same is not begun a second time meanwhile
         self._is_reading = self._is_stale = self._follows = self._is_closed = False
         self._end_watch = background.watch(self._follow)
         self.state = QuantState(wish=self._wish)
@@ -125,10 +130,11 @@ class QuantDesk:
             # Beside the models, so that taking it in is a rename.
             folder = app.paths.models / _FOLDER
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            target = folder / f"{_stem(source)}.{name}.gguf"
-            return app.jobs.start("quant-smaller", {**arguments, "target": str(target.absolute())})
+            target = str((folder / f"{_stem(source)}.{name}.gguf").absolute())
+            _refuse_second(app, MADE, "target", target)
+            return app.jobs.start(MADE, {**arguments, "target": target})
 
-        self._start(start)
+        self._start(MADE, start)
 
     def compare(self, paths: Sequence[str] = ()) -> None:
         """Begin the comparison of these with the model they were made of; all that are there, if none is named."""
@@ -144,13 +150,19 @@ class QuantDesk:
             "chats": wish.text == "chats",
             "with_llama": True,
         }
-        self._start(lambda app: app.jobs.start("quant-compare", arguments))
+        self._start(COMPARED, lambda app: app.jobs.start(COMPARED, arguments))
 
     def prove(self, path: str) -> None:
         """Hold it against its source once more."""
         source = self.state.source
-        if source is not None and path:
-            self._start(lambda app: app.jobs.start("quant-proof", {"path": path, "source": source.path}))
+        if source is None or not path:
+            return
+
+        def start(app: "App") -> "Job":
+            _refuse_second(app, PROVEN, "path", path)
+            return app.jobs.start(PROVEN, {"path": path, "source": source.path})
+
+        self._start(f"{PROVEN} {path}", start)
 
     def discard(self, job_id: str) -> None:
         """A file that was not taken in, as its proof failed: delete it, and forget that it was made."""
@@ -173,14 +185,25 @@ class QuantDesk:
         self._show()
 
     # --- inside -------------------------------------------------------------------------------------------------
-    def _start(self, start: "Callable[[App], Job]") -> None:
+    def _start(self, what: str, start: "Callable[[App], Job]") -> None:
+        if what in self._starting:
+            return
+
         def started(job: "Job") -> None:
+            self._starting.discard(what)
             self._problem = None
             self.on_job(job)
             self.refresh()
+            self._show()
 
+        def failed(err: Error) -> None:
+            self._starting.discard(what)
+            self._refused(err)
+
+        self._starting.add(what)
         # A task: starting a job may have to start the process that runs it.
-        self._background.task(lambda app, _stop: start(app), started, self._refused)
+        self._background.task(lambda app, _stop: start(app), started, failed)
+        self._show()
 
     def _follow(self) -> None:
         if self._follows:
@@ -255,12 +278,24 @@ class QuantDesk:
             compared_text=found.compared_text if found is not None else "",
             is_loading=found is None,
             is_forecasting=self._working_out is not None,
+            is_starting=MADE in self._starting,
             problem=plain_line(self._problem.message) if self._problem is not None else "",
             hint=plain_line(self._problem.hint or "") if self._problem is not None else "",
         )
         if state != self.state and not self._is_closed:
             self.state = state
             self._view.show(state)
+
+
+def _refuse_second(app: "App", kind: str, key: str, path: str) -> None:
+    """Two jobs at one file would write over each other. Raises `Error(kind="job-runs")`."""
+    for job in app.jobs.list(states=_UNFINISHED, limit=_MOST_UNFINISHED):
+        if job.kind == kind and job.arguments.get(key) == path:
+            raise Error(
+                text("There is a job at this file already: {title}.", title=plain_line(job.title)),
+                hint=text("Wait for it, or cancel it on the jobs page."),
+                kind="job-runs",
+            )
 
 
 def _read_wish(kept: Any) -> Wish:

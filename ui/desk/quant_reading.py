@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from rushlight.assistant.jobs.job import Job, JobState
     from rushlight.assistant.models.memory import Memory
 
-MADE, COMPARED = "quant-smaller", "quant-compare"
-KINDS = (MADE, COMPARED, "quant-proof")
+MADE, COMPARED, PROVEN = "quant-smaller", "quant-compare", "quant-proof"
+KINDS = (MADE, COMPARED, PROVEN)
 _DONE: tuple["JobState", ...] = ("done",)
 _MIB = 1024 * 1024
 _MOST_JOBS = 500

@@ -114,6 +114,7 @@ class QuantState:
     compared_text: str = ""  # "over 8,192 positions of chats"
     is_loading: bool = True
     is_forecasting: bool = False
+    is_starting: bool = False  # the job that makes it is being begun
     problem: str = ""
     hint: str = ""
 
@@ -123,4 +124,5 @@ class QuantState:
 
     @property
     def can_make(self) -> bool:
-        return self.source is not None and bool(self.forecast.sentence) and not self.forecast.problem
+        is_known = self.source is not None and bool(self.forecast.sentence) and not self.forecast.problem
+        return is_known and not self.is_starting

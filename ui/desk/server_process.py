@@ -12,7 +12,7 @@ from pathlib import Path
 
 from rushlight import Error, Stop
 from rushlight.assistant.host.spawn import own_command
-from rushlight.assistant.paths import Paths, private_folder
+from rushlight.assistant.paths import Paths, private_folder, with_home
 from rushlight.assistant.server.leash import GO, STAY
 from rushlight.assistant.server.running import RunningServer, running_servers
 from rushlight.ui.desk.server_values import ServerPlan
@@ -125,7 +125,7 @@ def begin(paths: Paths, plan: ServerPlan, stop: Stop) -> tuple[ServerProcess, Ru
 
 def socket_file(plan: ServerPlan) -> Path:
     """The absolute path of the socket; what is written without a folder lies in the user's home."""
-    return Path.home() / Path(plan.socket_path).expanduser()
+    return Path.home() / with_home(plan.socket_path)
 
 
 def _said(log: Path) -> Error | str:

@@ -5,10 +5,10 @@ The part of the SQL desk that knows no questions. Nothing here waits. Knows no w
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from rushlight import Error, Progress, Stop
+from rushlight.assistant.paths import with_home
 from rushlight.assistant.safety.plain import plain_line
 from rushlight.ui.desk import sql_work as work
 from rushlight.ui.desk.background import Background, Running
@@ -269,7 +269,7 @@ def _place(given: str) -> str:
     """A file by its whole path; the address of a server as it is."""
     from rushlight.assistant.sql.addresses import is_address
 
-    return given if is_address(given) else str(Path(given).expanduser().absolute())
+    return given if is_address(given) else str(with_home(given).absolute())
 
 
 def _progress_words(what: str) -> str:

@@ -134,6 +134,15 @@ def statistics_from(usage: "Usage", first_token_s: float = 0.0) -> Statistics:
     )
 
 
+def ended_early(turn: Turn) -> bool:
+    """Whether it is a reply that one may go on with: stopped, failed, or cut."""
+    return (
+        turn.role == "assistant"
+        and not turn.is_being_written
+        and (turn.state != "complete" or turn.finish_reason == "length")
+    )
+
+
 def n_used_of(turns: Sequence[Turn]) -> int | None:
     """What the last answer says that the context holds; None where nothing was answered yet."""
     for turn in reversed(turns):

@@ -79,6 +79,7 @@ class RushlightTerminal(App[None]):
         self._pages: dict[str, Widget] = {}
         self._page = "chat"
         self._panel: Panel | None = None
+        self._waiting_panels: list[Panel] = []
         self._side_wanted = True
         self._is_wide = True
         self._chat_page = ChatPage(id="chat")
@@ -193,12 +194,21 @@ class RushlightTerminal(App[None]):
         self._main.mount(panel, after=self._pages_box)
         self.call_after_refresh(panel.take_focus)
 
+    def ask_later(self, panel: Panel) -> None:
+        if self._panel is not None and self._panel.is_written_in:
+            self._waiting_panels.append(panel)
+        else:
+            self.ask(panel)
+
     @on(Panel.Closed)
     def _panel_closed(self, message: Panel.Closed) -> None:
         message.stop()
         if message.panel is self._panel:
             self._panel = None
-            self._take_focus()
+            if self._waiting_panels:
+                self.ask(self._waiting_panels.pop(0))
+            else:
+                self._take_focus()
         message.panel.remove()
 
     def tell(self, said: str, meaning: str = "muted") -> None:
@@ -239,6 +249,7 @@ class RushlightTerminal(App[None]):
 
     def open_conversation(self, conversation_id: str | None, message_id: str | None = None) -> None:
         self.show_page("chat")
+        self.deeds.end_edit()
         self.chat.open(conversation_id, message_id)
         if not self._is_wide:
             self.side.display = False

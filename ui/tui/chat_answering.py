@@ -56,7 +56,7 @@ class ChatAnswering:
                 self.frame.tell(text("There is no preset yet: /save-preset NAME makes one."))
                 return
             panel = ChoicePanel(text("Use which preset?"), [row(one, one) for one in names], self.desk.use_preset)
-            self.frame.ask(panel)
+            self.frame.ask_later(panel)
 
         self.frame.background.read(lambda app: [one.name for one in app.presets.list()], found)
 

@@ -4,10 +4,10 @@ Turns keys into calls of `ChatDesk` and `ConversationList`; draws nothing itself
 """
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rushlight import Error
+from rushlight.assistant.paths import with_home
 from rushlight.assistant.safety.plain import plain_line
 from rushlight.ui.desk.actions import action
 from rushlight.ui.desk.turn import Turn
@@ -37,6 +37,7 @@ class ChatDeeds:
         self._answering = ChatAnswering(frame, desk)
         self.comparing = ChatComparing(frame, page, desk)
         self._editing = ""  # the message that the composer holds for editing
+        self._kept = ""  # what stood in the composer before that
         self._deeds: dict[str, Deed] = {
             "chat.new": lambda: frame.open_conversation(None),
             "chat.rename": self._rename,
@@ -96,6 +97,16 @@ class ChatDeeds:
         if not self._editing:
             self.desk.set_draft(written)
 
+    def filled(self) -> None:
+        """The desk puts another text into the composer: nothing is edited there any more."""
+        self._editing = self._kept = ""
+
+    def end_edit(self) -> None:
+        """What stood in the composer before the edit stands there again."""
+        if self._editing:
+            kept, self._editing, self._kept = self._kept, "", ""
+            self.page.composer.write(kept)
+
     def problem_action(self, number: int) -> None:
         """F6, F7 ...: what the shown problem offers."""
         problem = self.desk.state.problem
@@ -105,8 +116,11 @@ class ChatDeeds:
     # --- sending ------------------------------------------------------------------------------------------------
     def send(self, written: str) -> None:
         """Enter in the composer: a message, an edited one, or a command."""
-        asked = None if self._editing else asked_database(written, self.frame.remembered)
-        command = None if self._editing else parse(written)
+        if self._editing:
+            if not written.strip() or self.desk.edit(self._editing, written):
+                self.end_edit()
+            return
+        asked, command = asked_database(written, self.frame.remembered), parse(written)
         if asked is not None or command is not None:
             self.page.composer.write("")
             self.desk.set_draft("")
@@ -115,16 +129,12 @@ class ChatDeeds:
             elif command is not None:
                 self.command(command)
             return
-        if not self._editing and looks_like_command(written):
+        if looks_like_command(written):
             said = text("There is no command {name}. A blank before it sends it as it is.", name=written.strip()[:40])
             self.frame.tell(said, "bad")
             return
-        editing, self._editing = self._editing, ""
         self.page.composer.write("")
-        if editing:
-            self.desk.edit(editing, written)
-        else:
-            self.desk.send(written)
+        self.desk.send(written)
 
     def command_taken(self, name: str) -> None:
         """A command was completed; one that takes nothing is done at once."""
@@ -143,7 +153,7 @@ class ChatDeeds:
         elif words and command.name == "system":
             self.desk.set_system(words)
         elif words and command.name == "attach":
-            self.desk.attach([Path(words.strip('"')).expanduser()])
+            self.desk.attach([with_home(words.strip('"'))])
         elif words and command.name == "export":
             self._export_to(words)
         elif words and command.name == "model":
@@ -223,8 +233,9 @@ class ChatDeeds:
             self._edit(mine)
 
     def _edit(self, turn: Turn) -> None:
-        self._editing = turn.id
+        kept = self._kept if self._editing else self.page.composer.text
         self.page.set_composer(turn.text)
+        self._editing, self._kept = turn.id, kept
         self.page.composer.focus()
         self.frame.tell(text("Editing your message: Enter sends another version of it, Esc leaves it as it was."))
 
@@ -255,8 +266,7 @@ class ChatDeeds:
         if page.composer.close_offers():
             return
         if self._editing:
-            self._editing = ""
-            page.composer.write("")
+            self.end_edit()
         elif state.activity in ("loading", "reading", "answering"):
             self.desk.stop()
         elif state.problem is not None or state.notice:
@@ -333,7 +343,7 @@ class ChatDeeds:
     def _export_to(self, named: str) -> None:
         if self._known() is None or not named.strip():
             return
-        path = Path(named.strip()).expanduser()
+        path = with_home(named.strip())
         form = {".json": "json", ".jsonl": "sharegpt"}.get(path.suffix.lower(), "markdown")
         self.desk.export(path.absolute(), form)
 

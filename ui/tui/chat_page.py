@@ -13,6 +13,7 @@ from textual.containers import Vertical
 from textual.content import Content
 from textual.widgets import Static
 
+from rushlight.assistant.paths import with_home
 from rushlight.assistant.safety.plain import plain, plain_line
 from rushlight.ui.desk.actions import action
 from rushlight.ui.desk.chat_adapters import chip_text, rivals_text
@@ -118,6 +119,7 @@ class ChatPage(Vertical):
         self.deeds.comparing.state_changed(state)
 
     def set_composer(self, text: str) -> None:
+        self.deeds.filled()
         typed = "" if self._was_filled else self.composer.text  # by somebody quick, before the first chat was there
         self._was_filled = True
         if typed and not text:
@@ -273,7 +275,7 @@ class ChatPage(Vertical):
             self.composer.replace_trigger(trigger, f'@"{name}' if " " in name else f"@{name}")
         elif event.key.startswith("file:"):
             self.composer.replace_trigger(trigger, "")
-            self.deeds.desk.attach([Path(event.key.removeprefix("file:")).expanduser()])
+            self.deeds.desk.attach([with_home(event.key.removeprefix("file:"))])
 
     @on(Composer.Sent)
     def _sent(self, event: Composer.Sent) -> None:

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TypeAlias
 
+from rushlight.assistant.paths import with_home
+
 TriggerKind: TypeAlias = Literal["/", "@", "#"]
 
 _COMMAND = re.compile(r"/[A-Za-z-]*")
@@ -43,7 +45,7 @@ def trigger_at(text: str, cursor: int) -> Trigger | None:
 def files_for(word: str, folder: Path) -> list[str]:
     """Files and folders that `word` may become, folders with a slash; seen from `folder`. Never fails."""
     head, tail = os.path.split(word)
-    where = Path(head).expanduser() if head else folder
+    where = with_home(head) if head else folder
     if not where.is_absolute():
         where = folder / where
     found = []

@@ -24,6 +24,9 @@ class Frame(Protocol):
     def ask(self, panel: "Panel") -> None:
         """Show a panel below the page; another one that was there is closed."""
 
+    def ask_later(self, panel: "Panel") -> None:
+        """A panel that comes by itself, when work is done: it waits while somebody writes in another one."""
+
     def tell(self, said: str, meaning: str = "muted") -> None:
         """A line at the bottom for some seconds."""
 

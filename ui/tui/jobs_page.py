@@ -114,7 +114,9 @@ class JobsPage(Vertical):
             case "first":
                 jobs.set_priority(job.id, max((one.job.priority for one in jobs.state.rows), default=0) + 1)
             case "log":
-                jobs.log(job.id, lambda log: self.frame.ask(ReadPanel(job.title, log or text("The log is empty."))))
+                jobs.log(
+                    job.id, lambda log: self.frame.ask_later(ReadPanel(job.title, log or text("The log is empty.")))
+                )
             case _:
                 self.frame.tell(text("That cannot be done with this job now."))
 

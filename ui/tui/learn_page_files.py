@@ -13,6 +13,7 @@ from textual.binding import Binding, BindingType
 from textual.content import Content
 from textual.widgets import Input, Static
 
+from rushlight.assistant.paths import with_home
 from rushlight.assistant.safety.plain import plain_line
 from rushlight.ui.tui.completion import files_for
 from rushlight.ui.tui.panel import Panel
@@ -28,6 +29,7 @@ _MOST_ROWS = 8
 class FilePanel(Panel):
     """on_file gets a path that is a file."""
 
+    is_written_in = True
     DEFAULT_CSS = "FilePanel RowList { max-height: 8; }"
     BINDINGS: ClassVar[list[BindingType]] = [Binding("tab", "complete", show=False, priority=True)]
 
@@ -134,16 +136,16 @@ def _keys() -> str:
 def _kind(named: str) -> tuple[str, Path]:
     """What it is, "" for nothing, and where."""
     try:
-        path = Path(named).expanduser().absolute()
+        path = with_home(named).absolute()
         return ("file" if path.is_file() else "folder" if path.is_dir() else ""), path
-    except (OSError, ValueError, RuntimeError):  # no such user's home, no name at all
+    except (OSError, ValueError):  # no name at all
         return "", Path(named)
 
 
 def _offers_for(word: str) -> list[str]:
     try:
         return files_for(word, Path.cwd())
-    except (OSError, ValueError, RuntimeError):
+    except (OSError, ValueError):
         return []
 
 

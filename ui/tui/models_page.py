@@ -189,10 +189,10 @@ class ModelsPage(Vertical):
             self.frame.tell(f"✗ {state.problem} {state.hint}", "bad")
         elif state.rows:
             said = text("How fast {model} is here", model=state.label)
-            self.frame.ask(ReadPanel(said, "\n".join(bench_lines(state))))
+            self.frame.ask_later(ReadPanel(said, "\n".join(bench_lines(state))))
 
     def _show_load_plan(self, plan: PlanRow) -> None:
-        self.frame.ask(ReadPanel(plain_line(plan.label), "\n".join((plan.sentence, *plan.lines))))
+        self.frame.ask_later(ReadPanel(plain_line(plan.label), "\n".join((plan.sentence, *plan.lines))))
 
     def _decide(self, plan: PlanRow) -> None:
         """Loading it would cost something."""
@@ -213,7 +213,7 @@ class ModelsPage(Vertical):
 
         panel = ChoicePanel("\n".join((plain_line(plan.label), plan.sentence, *plan.lines[:2])), rows, decided)
         panel.on_closed = self.frame.models.leave_plan
-        self.frame.ask(panel)
+        self.frame.ask_later(panel)
 
     def _make_smaller(self, model_id: str) -> None:
         self.frame.remembered.set("quant_model", model_id)  # which that page looks at when it is gone to
@@ -236,14 +236,14 @@ class ModelsPage(Vertical):
             placeholder="context=8192 kv_type=q8_0 gpu_layers=20 keep_alive_s=-1",
             hint=text("name=value, with blanks between · empty: as the settings have it · Enter · Esc"),
         )
-        self.frame.ask(panel)
+        self.frame.ask_later(panel)
 
     def _show_card(self, card: ModelCard) -> None:
         lines = [f"{plain_line(label)}: {plain_line(value)}" for label, value in card.facts]
         lines += [f"{name}: {value} ({text('of the file') if origin == 'file' else text('yours')})"
                   for name, value, origin in card.sampling]  # fmt: skip
         lines += [plain(one) for one in card.notices]
-        self.frame.ask(ReadPanel(plain_line(card.row.label), "\n".join(lines)))
+        self.frame.ask_later(ReadPanel(plain_line(card.row.label), "\n".join(lines)))
 
     def _ask_sampler(self, card: ModelCard) -> None:
         known = " ".join(f"{name}={value}" for name, value, origin in card.sampling if origin == "user")
@@ -262,7 +262,7 @@ class ModelsPage(Vertical):
             placeholder="temperature=0.7 top_p=0.9",
             hint=text("name=value, with blanks between · empty: those of the file · Enter · Esc"),
         )
-        self.frame.ask(panel)
+        self.frame.ask_later(panel)
 
     def _ask_file(self) -> None:
         panel = path_panel(
@@ -307,7 +307,7 @@ class ModelsPage(Vertical):
             host=plain_line(plan.origin),
             free=size_text(plan.free_bytes),
         )
-        self.frame.ask(ChoicePanel(said, rows, self._download, choose=chosen))
+        self.frame.ask_later(ChoicePanel(said, rows, self._download, choose=chosen))
 
     def _download(self, reference: str) -> None:
         self.frame.models.download(reference)
@@ -316,7 +316,7 @@ class ModelsPage(Vertical):
         if not found:
             self.frame.tell(text("No model of another program was found on this disk."))
             return
-        self.frame.ask(ChoicePanel(text("Use which of these?"), found_rows(found), self._take_in))
+        self.frame.ask_later(ChoicePanel(text("Use which of these?"), found_rows(found), self._take_in))
 
     def _take_in(self, path: str) -> None:
         self.frame.models.import_file(Path(path), how="in-place")

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 class Palette(ChoicePanel):
     """The search over everything."""
 
+    is_written_in = True
     DEFAULT_CSS = "Palette { max-height: 80%; } Palette RowList { max-height: 30; }"
 
     def __init__(self, frame: "Frame", finder: "Finder") -> None:

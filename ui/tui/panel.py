@@ -15,6 +15,7 @@ from textual.content import Content
 from textual.message import Message
 from textual.widgets import Input, Static
 
+from rushlight.assistant.paths import with_home
 from rushlight.assistant.safety.plain import plain, plain_line
 from rushlight.ui.tui.row_list import ListRow, RowList
 from rushlight.ui.tui.steady import Area
@@ -26,6 +27,7 @@ _SHORT = 8  # rows that are seen at once and need no narrowing
 class Panel(Vertical):
     """A heading, what is asked, and a line that says which keys do what."""
 
+    is_written_in: ClassVar[bool] = False  # words would be lost if another panel came in its place
     DEFAULT_CSS = """
     Panel { height: auto; max-height: 60%; background: $side; border-top: solid $accent; padding: 0 1; }
     Panel > .panel-title { color: $accent; text-style: bold; height: auto; max-height: 4; }
@@ -71,6 +73,8 @@ class Panel(Vertical):
 
 class LinePanel(Panel):
     """One line is asked for. `on_change` hears it as it is typed."""
+
+    is_written_in = True
 
     def __init__(
         self,
@@ -120,7 +124,7 @@ def path_panel(title: str, on_path: Callable[[Path], None], *, placeholder: str 
     def done(named: str) -> None:
         named = named.strip().strip("'\"")
         if named:
-            on_path(Path(named).expanduser())
+            on_path(with_home(named))
 
     return LinePanel(title, done, placeholder=placeholder, hint=hint)
 
@@ -128,6 +132,7 @@ def path_panel(title: str, on_path: Callable[[Path], None], *, placeholder: str 
 class TextPanel(Panel):
     """A text of several lines is asked for."""
 
+    is_written_in = True
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+s,f10", "done", show=False, priority=True),
     ]

@@ -10,6 +10,7 @@ from textual.containers import Vertical
 from textual.content import Content
 from textual.widgets import Static
 
+from rushlight.assistant.paths import with_home
 from rushlight.assistant.safety.plain import plain_line
 from rushlight.ui.desk.actions import actions
 from rushlight.ui.desk.figures import context_text, size_text
@@ -106,7 +107,7 @@ class QuantizePage(Vertical):
         match action_id.removeprefix("quantize."):
             case "make" if state.can_make:
                 self.desk.make()
-            case "make":
+            case "make" if not state.is_starting:
                 self.frame.tell(state.forecast.problem or text("There is nothing to make yet."), "bad")
             case "compare" if state.made:
                 self.desk.compare()
@@ -204,9 +205,7 @@ class QuantizePage(Vertical):
 
     def _ask_files(self) -> None:
         def typed(words: str) -> None:
-            from pathlib import Path
-
-            files = tuple(str(Path(one.strip()).expanduser().absolute()) for one in words.split(",") if one.strip())
+            files = tuple(str(with_home(one.strip()).absolute()) for one in words.split(",") if one.strip())
             self.desk.want(files=files)
 
         self.frame.ask(

@@ -121,7 +121,7 @@ class ServerPage(Vertical):
             case "copy-example":
                 desk.example(lambda line: self.frame.copy(line, text("a line for the shell")))
             case "token":
-                desk.token(lambda token: self.frame.ask(ReadPanel(text("The server's token"), token)))
+                desk.token(lambda token: self.frame.ask_later(ReadPanel(text("The server's token"), token)))
             case "copy-token":
                 desk.token(lambda token: self.frame.copy(token, text("the server's token")))
             case "renew-token":

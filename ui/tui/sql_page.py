@@ -3,7 +3,6 @@
 import shlex
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from textual import on
@@ -13,6 +12,7 @@ from textual.containers import Vertical
 from textual.content import Content
 from textual.widgets import Static
 
+from rushlight.assistant.paths import with_home
 from rushlight.assistant.safety.plain import plain_line
 from rushlight.assistant.sql.addresses import is_address
 from rushlight.ui.desk.actions import actions
@@ -251,28 +251,43 @@ class SqlPage(Vertical):
                 files = [words.strip()]
             if files:
                 self._turn(saved=False)
-                then([one if is_address(one) else str(Path(one).expanduser()) for one in files])
+                then([one if is_address(one) else str(with_home(one)) for one in files])
 
         hint = text("Several with blanks between, or quotes around names with blanks · Enter: open · Esc: leave")
         self.frame.ask(LinePanel(text("Which databases, spreadsheets or CSV files?"), typed, hint=hint))
 
-    def _ask_question(self) -> None:
+    def _ask_question(self, typed: str = "") -> None:
         placeholder = text("How many … are there?") if not self.desk.state.thread else text("only 2024")
-        self.frame.ask(LinePanel(text("What do you want to know?"), self._asked, placeholder=placeholder))
+        title = text("What do you want to know?")
+        self.frame.ask(LinePanel(title, self._asked, value=typed, placeholder=placeholder))
 
     def _asked(self, question: str) -> None:
+        if question.strip() and self._must_wait():
+            self._ask_question(question)
+            return
         self._shows_tables = False
         self.desk.ask(question)
 
-    def _ask_statement(self) -> None:
+    def _ask_statement(self, written: str = "") -> None:
         shown, hint = self.desk.state.shown, text("Ctrl+S: run it · Esc: leave")
 
         def typed(sql: str) -> None:
+            if sql.strip() and self._must_wait():
+                self._ask_statement(sql)
+                return
             self._shows_tables = False
             self.desk.look_at_parameters(sql)
             self.desk.run(sql)
 
-        self.frame.ask(TextPanel(text("The statement"), typed, value=shown.sql if shown is not None else "", hint=hint))
+        value = written or (shown.sql if shown is not None else "")
+        self.frame.ask(TextPanel(text("The statement"), typed, value=value, hint=hint))
+
+    def _must_wait(self) -> bool:
+        """Whether something runs, which is told: what was typed stays where it is until that is over."""
+        if self.desk.state.busy in ("", "opening"):
+            return False
+        self.frame.tell(text("Wait for the answer, or stop it first."))
+        return True
 
     def _ask_table(self) -> None:
         rows = [row(one.place, plain_line(one.name)) for one in narrowed(self.desk.state.tables, "")]
@@ -334,7 +349,7 @@ class SqlPage(Vertical):
         hint = text(".csv, .tsv, .md or .parquet for all rows, .svg for the chart · Enter: write · Esc: leave")
 
         def typed(words: str) -> None:
-            path = Path(words.strip().strip("'\"")).expanduser()
+            path = with_home(words.strip().strip("'\""))
             if not words.strip():
                 return
             if path.exists():

@@ -10,11 +10,13 @@ from rushlight import Error, Stop
 from rushlight.assistant.ask_options import AskOptions
 from rushlight.assistant.engine.request import Grammar, LoraUse, Message, ScoreRequest, TokenizeRequest
 from rushlight.assistant.events import TextDelta, Usage
+from rushlight.assistant.with_engine import with_engine
 from rushlight.trainer.evaluate.answerer import Answer
 from rushlight.trainer.evaluate.suite import Item
 
 if TYPE_CHECKING:
     from rushlight.assistant.app import App
+    from rushlight.assistant.engine.engine import Engine
     from rushlight.assistant.models.model import Model
     from rushlight.assistant.sql.database import Database
 
@@ -50,7 +52,9 @@ class ChatAnswerer:
         return Answer("".join(parts).strip(), n_tokens, time.monotonic() - began)
 
     def likelihoods(self, item: Item, stop: Stop) -> list[float]:
-        engine = self._app.engine(self._model)
+        return with_engine(self._app, self._model, lambda engine: self._likelihoods(engine, item, stop), stop=stop)
+
+    def _likelihoods(self, engine: "Engine", item: Item, stop: Stop) -> list[float]:
         prompt = engine.tokenize(
             TokenizeRequest(messages=tuple(Message(turn.role, turn.content) for turn in item.turns))
         )

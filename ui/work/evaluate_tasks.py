@@ -12,9 +12,11 @@ import msgspec
 from rushlight import Progress, Stop
 from rushlight.assistant.engine.request import LoraUse
 from rushlight.assistant.jobs.kind import JobContext, JobEvent, JobResult, PauseBy
+from rushlight.assistant.with_engine import with_engine
 
 if TYPE_CHECKING:
     from rushlight.assistant.app import App
+    from rushlight.assistant.engine.engine import Engine
     from rushlight.assistant.models.model import Model
 
 
@@ -91,15 +93,20 @@ class EngineTexts:
         from rushlight.assistant.events import TextDelta
 
         request = GenerateRequest(prompt=prompt, max_tokens=max_tokens, stop=tuple(stops)[:16], lora=self._lora)
-        events = self._app.engine(self._model).generate(request, self._stop)
-        said = "".join(event.text for event in events if isinstance(event, TextDelta))
+
+        def said(engine: "Engine") -> str:
+            events = engine.generate(request, self._stop)
+            return "".join(event.text for event in events if isinstance(event, TextDelta))
+
+        text = with_engine(self._app, self._model, said, stop=self._stop)
         self._stop.check()
-        return said
+        return text
 
     def _ids(self, text: str) -> tuple[int, ...]:
         from rushlight.assistant.engine.request import TokenizeRequest
 
-        return self._app.engine(self._model).tokenize(TokenizeRequest(text=text, add_special=True))
+        request = TokenizeRequest(text=text, add_special=True)
+        return with_engine(self._app, self._model, lambda engine: engine.tokenize(request), stop=self._stop)
 
     def _scored(self, token_ids: tuple[int, ...]) -> Any:
         from rushlight.assistant.engine.request import ScoreRequest
@@ -107,7 +114,9 @@ class EngineTexts:
         if len(token_ids) < 2:
             return ()
         request = ScoreRequest(token_ids=token_ids, logprobs=1, lora=self._lora)
-        return self._app.engine(self._model).score(request, self._stop).tokens
+        return with_engine(
+            self._app, self._model, lambda engine: engine.score(request, self._stop), stop=self._stop
+        ).tokens  # fmt: skip
 
 
 KIND = EvaluateTasksKind()

@@ -245,13 +245,17 @@ class _Steps(KeptSteps):
         return teaching.sql_answer_seconds(self._context, self._model, [self._context.folder / _DATABASES / first], own)
 
     def _before(self) -> float | None:
-        """What was practised until then has answered of the same questions, if that is known."""
-        start = str(self._done["examples"].get("start", ""))
-        adapter = next((one for one in self._app.registry.adapters(PRACTICE) if one.name == start), None)
-        known = None if adapter is None else self._app.registry.evaluation(adapter)
-        if known is None or known.suite != self._done["questions"]["suite"]:
-            return None
-        return float(known.report["own"]["candidate"])
+        """What was practised until then, or serves, has answered of the same questions, if that is known: the better
+        of both. One that begins with nothing must reach what serves too."""
+        registry, start = self._app.registry, str(self._done["examples"].get("start", ""))
+        serving = registry.promoted(PRACTICE, self._model.sha256)
+        names = {start, "" if serving is None else serving.name}
+        known = [registry.evaluation(one) for one in registry.adapters(PRACTICE) if one.name in names]
+        suite = self._done["questions"]["suite"]
+        return max(
+            (float(one.report["own"]["candidate"]) for one in known if one is not None and one.suite == suite),
+            default=None,
+        )
 
     def _times(self) -> int:
         """How often it has practised: another time it meets other databases, in another order."""

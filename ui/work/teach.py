@@ -22,6 +22,7 @@ from rushlight.assistant.learn.example import Example, Lesson, content_hash
 from rushlight.assistant.learn.kinds.kind import LessonKind, Watch, make_lesson
 from rushlight.assistant.learn.lessons import LessonBook
 from rushlight.ui.work.kept_steps import KeptSteps
+from rushlight.ui.work.lesson_news import feedback_lesson, with_news
 from rushlight.ui.work.served import n_asked_of_it
 from rushlight.ui.work.teach_start import (
     begin_with,
@@ -58,6 +59,7 @@ class TeachArguments(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw
     settings: dict[str, Any] = {}  # of the training, by names such as "adapter.rank"
 
 
+_MADE: Final = "made"  # the step that makes a new lesson; its time is the lesson's
 _STOPPED: Final = "stopped.json"  # how far one had come that was cancelled
 _START: Final = "start"  # the adapter that is gone on from, as a PEFT folder
 
@@ -112,22 +114,27 @@ class _Steps(KeptSteps):
 
     # --- steps --------------------------------------------------------------------------------------------------------
     def make(self) -> None:
-        """The lesson, with its held-out part set apart."""
+        """The lesson, with its held-out part set apart. A new one is kept by itself first, so that what fails or is
+        killed behind it makes no second one."""
         from rushlight.ui.work import teaching
 
+        given = self._arguments
+        watch = Watch(self._context.stop, self._context.tell)
+        if given.go_on and not given.lesson:
+            raise Error("A lesson that is new has no adapter to go on from.", "Name a lesson that was taught: "
+                        "rushlight teach again LESSON --go-on", kind="nothing-to-go-on")  # fmt: skip
+        if not given.lesson and "lesson" not in self._done:
+            with self._step(_MADE) as made:
+                if made is not None:
+                    with self._kind() as kind:
+                        made["id"] = make_lesson(self._book, kind, watch, name=given.name).id
         with self._step("lesson") as step:
             if step is None:
                 return
-            given = self._arguments
-            watch = Watch(self._context.stop, self._context.tell)
-            if given.go_on and not given.lesson:
-                raise Error("A lesson that is new has no adapter to go on from.", "Name a lesson that was taught: "
-                            "rushlight teach again LESSON --go-on", kind="nothing-to-go-on")  # fmt: skip
             if given.lesson:
-                lesson = self._with_news(self._book.find(given.lesson), watch)
+                lesson = with_news(self._app, self._book.find(given.lesson), watch)
             else:
-                with self._kind() as kind:
-                    lesson = make_lesson(self._book, kind, watch, name=given.name)
+                lesson = self._book.find(self._done[_MADE]["id"])
             share, most = teaching.held_out_part(lesson.kind)
             lesson = self._book.split(lesson, share=share, most=most)
             run = f"{self._app.paths.runs / lesson.id}-{self._context.job_id[-6:]}"
@@ -275,6 +282,13 @@ class _Steps(KeptSteps):
         }  # fmt: skip
 
     # --- inside -------------------------------------------------------------------------------------------------------
+    def _seconds(self) -> dict[str, float]:
+        found = super()._seconds()
+        made_s = found.pop(_MADE, 0.0)
+        if made_s:
+            found["lesson"] = found.get("lesson", 0.0) + made_s
+        return found
+
     def _lesson(self) -> Lesson:
         return self._book.find(self._done["lesson"]["id"])
 
@@ -298,21 +312,6 @@ class _Steps(KeptSteps):
                 kind="lesson-too-small",
             )
         return items
-
-    def _with_news(self, lesson: Lesson, watch: Watch) -> Lesson:
-        """With what was accepted or judged since the lesson was made."""
-        if lesson.kind == "feedback":
-            with self._kind() as kind:
-                return self._book.add(lesson, kind.drafts(watch))[0]
-        if lesson.kind == "database":
-            from rushlight.assistant.learn.kinds.database import DatabaseLesson
-            from rushlight.assistant.sql.database import open_database
-            from rushlight.assistant.sql.memory import SqlMemory
-
-            with open_database(lesson.source["databases"], self._app.paths) as database:
-                accepted = DatabaseLesson(database, SqlMemory(self._app.store), n=0, form=lesson.form)
-                return self._book.add(lesson, accepted.drafts(watch))[0]
-        return lesson
 
     def _kind(self) -> "AbstractContextManager[LessonKind]":
         return kind_of(self._app, self._arguments)
@@ -375,10 +374,10 @@ def _stopped(context: JobContext) -> dict[str, Any]:
     try:
         state = json.loads((context.folder / _STOPPED).read_bytes())
         done = dict(state["done"])
-        LessonBook(context.app.store).find(done["lesson"]["id"])
+        LessonBook(context.app.store).find(done["lesson" if "lesson" in done else _MADE]["id"])
         has_files = (context.folder / "train.jsonl").exists() and (context.folder / "suite.jsonl").exists()
-        has_files = has_files and ("start" not in done["lesson"] or (context.folder / _START).is_dir())
-        has_run = Path(done["lesson"]["run"]).is_dir() or state.get("inner") is None
+        has_files = has_files and ("start" not in done.get("lesson", {}) or (context.folder / _START).is_dir())
+        has_run = state.get("inner") is None or Path(done["lesson"]["run"]).is_dir()
     except (OSError, ValueError, KeyError, TypeError, Error):
         return {}
     return {"done": done, "inner": state.get("inner")} if has_run and (has_files or "plan" not in done) else {}
@@ -388,9 +387,7 @@ def _stopped(context: JobContext) -> dict[str, Any]:
 def kind_of(app: "App", given: TeachArguments) -> Iterator[LessonKind]:
     """What a new lesson is made of."""
     if given.kind == "feedback":
-        from rushlight.assistant.learn.kinds.feedback import FeedbackLesson
-
-        yield FeedbackLesson(app.conversations, app.feedback, system=app.settings.text("chat.system_prompt"))
+        yield feedback_lesson(app)
     elif given.kind == "imported":
         from rushlight.assistant.learn.kinds.imported import ImportedLesson
 

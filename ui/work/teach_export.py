@@ -1,7 +1,7 @@
 """The job that hands an adapter out: as its own file, for PEFT, or added into its model's weights, as GGUF or folder.
 
-It writes beside its target and has no checkpoint before that is whole; it pauses by waiting. Never into 4 bits: weights
-are added up in 16 bits and quantized afterwards.
+It writes beside its target and has no checkpoint before that is whole, and another once it is proven; it pauses by
+waiting. Never into 4 bits: weights are added up in 16 bits and quantized afterwards.
 """
 
 import shutil
@@ -56,6 +56,9 @@ class ExportKind:
             yield from work.warnings()
             state = work.make()
             context.save_checkpoint(state)
+        if "failed" not in state:
+            state |= work.prove()
+            context.save_checkpoint(state)
         shutil.rmtree(work.folder, ignore_errors=True)
         if state["failed"]:
             yield Notice("failed-proof", state["failed"])
@@ -67,7 +70,7 @@ class ExportKind:
 
 
 class _Export:
-    """One export; `make` is its steps in order."""
+    """One export: `make` writes it whole, `prove` holds it against what it was made of."""
 
     def __init__(self, context: JobContext, arguments: ExportArguments) -> None:
         self.context, self.given, self.app = context, arguments, context.app
@@ -101,22 +104,34 @@ class _Export:
             yield Notice("requantized", f"{base.id} is quantized itself ({kind}); what that lost stays lost.")
 
     def make(self) -> dict[str, Any]:
+        """The target, whole; what of it is known without a proof."""
         shutil.rmtree(self.folder, ignore_errors=True)
         self.folder.mkdir(parents=True)
-        proof, made = {"adapter": self._copy, "peft": self._peft, "gguf": self._gguf, "folder": self._merged}[
-            self.given.form
-        ]()
-        notice = quant_parts.proof_notice(proof)
+        forms = {"adapter": self._copy, "peft": self._peft, "gguf": self._gguf, "folder": self._merged}
+        made = forms[self.given.form]()
         return {
             "path": str(self.target), "adapter": self.adapter.name, "form": self.given.form, **made,
-            "size_bytes": _size(self.target), "licence": self.adapter.licence, "proof": quant_parts.proof_json(proof),
-            "failed": "" if notice is None else notice.text,
+            "size_bytes": _size(self.target), "licence": self.adapter.licence,
         }  # fmt: skip
 
+    def prove(self) -> dict[str, Any]:
+        """The proof of a target that is whole; what is needed for it beside that is made again where it is gone."""
+        from rushlight.quant.proof_file import read_proof
+
+        self.folder.mkdir(parents=True, exist_ok=True)
+        proof: Proof | None = None
+        if self.given.form == "adapter":
+            proof = read_proof(self.adapter.path)
+        elif self.given.prove:
+            proofs = {"peft": self._peft_proof, "gguf": self._gguf_proof, "folder": self._folder_proof}
+            proof = proofs[self.given.form]()
+        notice = quant_parts.proof_notice(proof)
+        return {"proof": quant_parts.proof_json(proof), "failed": "" if notice is None else notice.text}
+
     # --- forms --------------------------------------------------------------------------------------------------------
-    def _copy(self) -> "tuple[Proof | None, dict[str, Any]]":
+    def _copy(self) -> dict[str, Any]:
         """The adapter's own file, byte for byte, with the proof that lies beside it."""
-        from rushlight.quant.proof_file import proof_path, read_proof
+        from rushlight.quant.proof_file import proof_path
         from rushlight.quant.whole_file import whole_file
 
         source = self.adapter.path
@@ -126,60 +141,81 @@ class _Export:
         proof_path(self.target).unlink(missing_ok=True)  # of an earlier file of that name
         if proof_path(source).exists():
             shutil.copyfile(proof_path(source), proof_path(self.target))
-        return read_proof(source), {}
+        return {}
 
-    def _peft(self) -> "tuple[Proof | None, dict[str, Any]]":
-        from rushlight.quant.adapter_proof import prove_adapter
+    def _peft(self) -> dict[str, Any]:
         from rushlight.quant.adapters import adapter_to_peft
 
-        base = self._base().path
-        made = adapter_to_peft(self.adapter.path, base, self.target, stop=self.context.stop)
-        proof = None
-        if self.given.prove:
-            proof = prove_adapter(
-                self.target, self.adapter.path, base, n_threads=self.n_threads, stop=self.context.stop,
-                on_progress=self.context.tell,
-            )  # fmt: skip
-        return proof, {"ranks": list(made.ranks)}
+        made = adapter_to_peft(self.adapter.path, self._base().path, self.target, stop=self.context.stop)
+        return {"ranks": list(made.ranks)}
 
-    def _merged(self) -> "tuple[Proof | None, dict[str, Any]]":
-        """The folder; the file that llama.cpp makes of it is held against it, and against base and adapter."""
+    def _peft_proof(self) -> "Proof":
+        from rushlight.quant.adapter_proof import prove_adapter
+
+        return prove_adapter(
+            self.target, self.adapter.path, self._base().path, n_threads=self.n_threads, stop=self.context.stop,
+            on_progress=self.context.tell,
+        )  # fmt: skip
+
+    def _merged(self) -> dict[str, Any]:
+        return {"type": self._merge(self.target)}
+
+    def _folder_proof(self) -> "Proof":
+        """The file that llama.cpp makes of the folder is held against it, and against base and adapter."""
         from dataclasses import replace
 
         from rushlight.quant.convert.to_gguf import convert
         from rushlight.quant.proof_file import digest_of, write_proof
 
-        dtype = self._merge(self.target)
-        if not self.given.prove:
-            return None, {"type": dtype}
+        dtype = self._sum_type()
         whole = self.folder / f"{self.target.name}-{dtype}.gguf"
         convert(self.target, whole, dtype, name=self.target.name, **self._more())
         proof = self._proven(whole, self.target, self._serves(whole))
         size, digest = digest_of(self.target, self.context.stop)
         proof = replace(proof, file=self.target.name, size_bytes=size, sha256=digest, source=self.adapter.name)
         write_proof(self.target, proof)
-        return proof, {"type": dtype}
+        return proof
 
-    def _gguf(self) -> "tuple[Proof | None, dict[str, Any]]":
+    def _gguf(self) -> dict[str, Any]:
         from rushlight.quant import quantize
-        from rushlight.quant.convert.to_gguf import convert
         from rushlight.quant.proof_file import proof_path
 
-        merged = self.folder / "merged"
-        dtype = self._merge(merged)
-        wanted = self.given.type_name.upper() or dtype
+        wanted = self._wanted()
         if wanted not in _PLAIN:
             quantize.file_type_of(wanted)
-        whole = self.target if wanted in _PLAIN else self.folder / f"{self.target.stem}-{dtype}.gguf"
-        convert(merged, whole, wanted if wanted in _PLAIN else dtype, name=self.target.stem, **self._more())
-        serves = self._serves(whole) if self.given.prove else None
-        source = merged
-        if wanted not in _PLAIN:
-            shutil.rmtree(merged)
-            quantize.make(whole, self.target, wanted, n_threads=self.n_threads, **self._more())
-            source = whole
+        source = self._source()
+        if wanted in _PLAIN:
+            self._converted(self.target, wanted)
+        else:
+            quantize.make(source, self.target, wanted, n_threads=self.n_threads, **self._more())
         proof_path(self.target).unlink(missing_ok=True)
-        return None if serves is None else self._proven(self.target, source, serves), {"type": wanted}
+        return {"type": wanted}
+
+    def _gguf_proof(self) -> "Proof":
+        source = self._source()
+        return self._proven(self.target, source, self._serves(self.target if source.is_dir() else source))
+
+    def _wanted(self) -> str:
+        return self.given.type_name.upper() or self._sum_type()
+
+    def _source(self) -> Path:
+        """What the file is made of: the merged folder, or the file of that in 16 bits where it is quantized."""
+        merged, dtype = self.folder / "merged", self._sum_type()
+        whole = self.folder / f"{self.target.stem}-{dtype}.gguf"
+        if whole.exists():
+            return whole
+        if not merged.exists():
+            self._merge(merged)
+        if self._wanted() in _PLAIN:
+            return merged
+        self._converted(whole, dtype)
+        shutil.rmtree(merged)  # both would lie beside the quantized file
+        return whole
+
+    def _converted(self, target: Path, dtype: str) -> None:
+        from rushlight.quant.convert.to_gguf import convert
+
+        convert(self.folder / "merged", target, dtype, name=self.target.stem, **self._more())
 
     # --- inside -------------------------------------------------------------------------------------------------------
     def _more(self) -> dict[str, Any]:
@@ -219,21 +255,29 @@ class _Export:
     def _merge(self, target: Path) -> str:
         """The adapter added into its base's weights, as the new folder `target`; the type of these."""
         from rushlight.quant.adapters import adapter_to_peft
-        from rushlight.quant.export_proof import mixture_of
         from rushlight.quant.gguf_check import check
         from rushlight.quant.unpack import unpack
         from rushlight.trainer.merged_adapter import merge_adapter
 
         base = self._base().path
         file = check(base)
-        dtype = "BF16" if mixture_of(file) == "BF16" else "F16"
+        dtype = self._sum_type()
         self._need_room(2 * sum(one.n_elements for one in file.tensors), target)
         unpacked, adapter = self.folder / "base", self.folder / "adapter"
+        for left in (unpacked, adapter):  # by one that was killed
+            shutil.rmtree(left, ignore_errors=True)
         unpack(base, unpacked, dtype, **self._more())
         adapter_to_peft(self.adapter.path, base, adapter, stop=self.context.stop)
         merge_adapter(unpacked, adapter, target, dtype, **self._more())
         shutil.rmtree(unpacked)
         return dtype
+
+    def _sum_type(self) -> str:
+        """The type of the weights that are added up."""
+        from rushlight.quant.export_proof import mixture_of
+        from rushlight.quant.gguf_check import check
+
+        return "BF16" if mixture_of(check(self._base().path)) == "BF16" else "F16"
 
     def _need_room(self, model_bytes: int, target: Path) -> None:
         """The unpacked base, the merged folder, and a file of 16 bits lie beside each other for a while."""

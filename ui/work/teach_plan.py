@@ -12,6 +12,7 @@ from rushlight.assistant.jobs.kind import JobContext, JobEvent, JobResult, Pause
 from rushlight.assistant.learn.example import Draft, Example, Lesson
 from rushlight.assistant.learn.kinds.kind import Watch
 from rushlight.assistant.learn.lessons import LessonBook
+from rushlight.ui.work.lesson_news import check_tables
 from rushlight.ui.work.served import n_asked_of_it
 from rushlight.ui.work.teach import TeachArguments, beside_lesson, kind_of, trained
 from rushlight.ui.work.teach_start import begin_with
@@ -93,6 +94,11 @@ def _looked_at(context: JobContext, given: TeachArguments) -> tuple[Lesson, list
     if given.lesson:
         book = LessonBook(context.app.store)
         lesson = book.find(given.lesson)
+        if lesson.kind == "database":
+            from rushlight.assistant.sql.database import open_database
+
+            with open_database(lesson.source["databases"], context.app.paths) as database:
+                check_tables(lesson, database)
         examples = book.examples(lesson)
         return lesson, examples if lesson.is_split else _split(lesson.kind, [one.draft for one in examples])
     with kind_of(context.app, given) as kind:

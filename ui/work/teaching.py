@@ -38,6 +38,7 @@ _TRIED_QUESTIONS: Final = 3
 _TRIED_QUERIES: Final = 8  # from all over the suite: of the first ones some are short
 EXPORT_S: Final = 60.0  # the training's own trial, export and its proof, on a machine that does nothing else
 _CHAT_MOST: Final = 40  # held-out items of a chat's lesson
+_ANSWER_TOKENS: Final = 200  # of the model's own answer, where an example has no worse one
 _VALIDATED: Final = 16  # held-out examples whose loss is followed while it trains
 _LOOKS: Final = 4  # times, the end with it
 _ANSWERED: Final = 2  # of those examples, for people to see what becomes of their answers
@@ -267,18 +268,24 @@ def own_items(path: Path) -> "list[Item]":
 
 
 def chat_items(context: JobContext, model: "Model", examples: Sequence[Example]) -> "list[Item]":
-    """Two answers to choose from by likelihood: the lesson's, and the worse one of a pair or else the model's own."""
+    """Two answers to choose from by likelihood: the lesson's, and the worse one of a pair or else the model's own. They
+    are asked behind as much of the chat as the model can read; what is too long even so is not asked."""
     from rushlight.trainer.evaluate.suite import Item, Turn
     from rushlight.ui.work.answerers import ChatAnswerer
+    from rushlight.ui.work.fitting import fitting_turns
 
     found: list[Item] = []
     answerer = ChatAnswerer(context.app, model)
     for example in [one for one in examples if one.draft.good is not False][:_CHAT_MOST]:
         draft = example.draft
-        turns = tuple(Turn(turn.role, turn.content) for turn in draft.prompt)
+        answers, room = ([draft.answer, draft.rejected], 0) if draft.rejected else ([draft.answer], _ANSWER_TOKENS)
+        kept = fitting_turns(context.app, model, draft.prompt, answers=answers, room=room, stop=context.stop)
+        if not kept:
+            continue
+        turns = tuple(Turn(turn.role, turn.content) for turn in kept)
         worse = draft.rejected
         if not worse:
-            asked = Item(id=example.id, prompt=turns, scorer="exact", max_tokens=200)
+            asked = Item(id=example.id, prompt=turns, scorer="exact", max_tokens=_ANSWER_TOKENS)
             worse = answerer.answer(asked, context.stop).text
         if worse.strip() and worse.strip() != draft.answer.strip():
             found.append(

@@ -5,10 +5,12 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from rushlight.assistant.paths import with_home
+
 
 def beside(name: str, here: Path) -> Path:
     """A path as a config file in the folder `here` means it."""
-    path = Path(name).expanduser()
+    path = with_home(name)
     return path if path.is_absolute() else here / path
 
 
@@ -20,7 +22,7 @@ def file_problems(said: Mapping[str, Any], here: Path, *, writes: bool, resume: 
         isinstance(model, str)
         and _is_path(model)
         and not beside(model, here).exists()
-        and not Path(model).expanduser().exists()
+        and not with_home(model).exists()
     ):
         found.append(f"model: there is no file {model}")
     if isinstance(data, Mapping):

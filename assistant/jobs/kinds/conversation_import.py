@@ -13,6 +13,8 @@ from rushlight.assistant.chat.importing import ImportReport, import_file
 from rushlight.assistant.events import Notice
 from rushlight.assistant.jobs.kind import JobContext, JobEvent, JobResult, PauseBy
 
+_MOST_NAMED = 1_000  # of an export of a hundred thousand: a result has a mebibyte
+
 
 class ConversationImport(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What `rushlight conversations import` is told."""
@@ -51,7 +53,7 @@ class ConversationImportKind:
 
 
 def report_json(report: ImportReport) -> dict[str, object]:
-    """What an import came to, as the result of a job and under --json."""
+    """What an import came to, as the result of a job: all is counted, the first of it is named."""
     return {
         "formats": list(report.formats),
         "imported": report.n_conversations,
@@ -60,8 +62,11 @@ def report_json(report: ImportReport) -> dict[str, object]:
         "known": report.n_known,
         "empty": report.n_empty,
         "missing_files": report.n_missing_files,
-        "skipped": [{"number": one.number, "title": one.title, "reason": one.reason} for one in report.skipped],
-        "conversations": list(report.conversation_ids),
+        "n_skipped": len(report.skipped),
+        "skipped": [
+            {"number": one.number, "title": one.title, "reason": one.reason} for one in report.skipped[:_MOST_NAMED]
+        ],
+        "conversations": list(report.conversation_ids[:_MOST_NAMED]),
     }
 
 

@@ -52,14 +52,11 @@ def make_lesson(book: LessonBook, kind: LessonKind, watch: Watch | None = None, 
     if not drafts:
         raise Error(f"There is nothing to learn from yet: {kind.title} has no examples.", kind.hint,
                     kind="nothing-to-learn")  # fmt: skip
-    lesson = book.create(
-        name or book.free_name(kind.title), kind.name, scope=kind.scope, form=kind.form, source=kind.source
-    )
-    try:
+    with book.together():
+        lesson = book.create(
+            name or book.free_name(kind.title), kind.name, scope=kind.scope, form=kind.form, source=kind.source
+        )
         lesson, _ = book.add(lesson, drafts)
-    except BaseException:
-        book.remove(lesson)
-        raise
     return lesson
 
 

@@ -197,6 +197,44 @@ def test_an_engine_that_has_ended_since_is_opened_again(chat: Chat, word_engine:
     assert caught.value.kind == "unloaded"
 
 
+def test_an_engine_that_has_ended_since_is_opened_again_for_another_version(chat: Chat, word_engine: Any) -> None:
+    """What is asked was counted already: the first that notices is who wants the answer."""
+
+    class Ending(word_engine):  # type: ignore[misc]
+        is_gone = False
+
+        def generate(self, request: Any, stop: Stop) -> Iterator[Any]:
+            if self.is_gone:
+                raise Error("The host ended.", kind="host-ended")
+            yield from super().generate(request, stop)
+
+    first, second = Ending(), Ending(["Anew"])
+    session = chat(engine=[first, second, Ending(["Later"])])
+    list(session.send("Q"))
+    first.is_gone = True
+    assert said(session.regenerate()) == "Anew"
+    assert (last(session).content, last(session).state) == ("Anew", "complete")
+    assert session._app.forgotten == [first]  # type: ignore[attr-defined]
+    second.is_gone = True
+    assert said(session.regenerate()) == "Later"
+    session = chat(engine=[first, Ending(["Later"])])
+    with pytest.raises(Error) as caught:  # it was not there before: it ended because of what was asked
+        list(session.send("Q"))
+    assert caught.value.kind == "host-ended" and last(session).state == "failed"
+    assert said(session.regenerate()) == "Later"
+
+
+def test_an_engine_that_ends_in_the_middle_is_not_asked_again_but_another_next_time(
+    chat: Chat, word_engine: Any
+) -> None:
+    dying = word_engine([TextDelta("one"), Error("The engine died.", kind="worker-died")])
+    session = chat(engine=[dying, word_engine(["two"])])
+    with pytest.raises(Error):
+        list(session.send("Q"))
+    assert (last(session).content, last(session).state) == ("one", "failed")
+    assert said(session.regenerate()) == "two"
+
+
 def test_regenerate_makes_a_sibling(chat: Chat, conversations: Conversations) -> None:
     session = chat()
     list(session.send("one"))

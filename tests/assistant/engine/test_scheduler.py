@@ -12,12 +12,15 @@ import pytest
 from msgspec.structs import replace
 
 from rushlight import Error, Progress
+from rushlight.assistant.engine import score
+from rushlight.assistant.engine.llama import SUCCESS
 from rushlight.assistant.engine.load import Loaded, load
+from rushlight.assistant.engine.lora import AdapterSet
 from rushlight.assistant.engine.prepare import prepare
-from rushlight.assistant.engine.request import GenerateRequest, Grammar, LoadSettings, LoraUse, Sampling
+from rushlight.assistant.engine.request import GenerateRequest, Grammar, LoadSettings, LoraUse, Sampling, ScoreRequest
 from rushlight.assistant.engine.scheduler import Scheduler
 from rushlight.assistant.engine.template_process import TemplateProcess
-from rushlight.assistant.events import Event, Finished, TextDelta, Usage
+from rushlight.assistant.events import Event, Finished, Scores, TextDelta, Usage
 
 NEAR_TIE = 0.02  # of two log-probabilities: the cache holds 16-bit numbers, and sums depend on where the cells lie
 
@@ -30,11 +33,11 @@ class Asker:
         self.received_at = time.monotonic()
         self.is_cancelled = False
         self.is_slow = False
-        self.events: list[Event] = []
+        self.events: list[Event | Scores] = []
         self.error: Exception | None = None
         self.n_done = 0
 
-    def send(self, event: Event) -> None:
+    def send(self, event: Event | Scores) -> None:
         assert not self.n_done
         self.events.append(event)
 
@@ -93,6 +96,13 @@ def fresh(tiny: Loaded) -> Loaded:
 def ask(scheduler: Scheduler, loaded: Loaded, request: GenerateRequest) -> Asker:
     asker = Asker(request)
     scheduler.submit(asker, prepare(loaded, request))
+    return asker
+
+
+def ask_score(scheduler: Scheduler, loaded: Loaded, n_tokens: int) -> Asker:
+    asker = Asker(GenerateRequest())
+    request = ScoreRequest(token_ids=tuple(range(20, 20 + n_tokens)))
+    scheduler.submit_work(asker, score.Scoring(loaded, request, asker).steps(scheduler.adapters_in_use))
     return asker
 
 
@@ -458,4 +468,108 @@ def test_from_many_threads(fresh: Loaded) -> None:
     for thread in threads:
         thread.join()
     assert len(askers) == 60 and all(asker.n_done == 1 and asker.error is None for asker in askers)
+    check_memory(fresh)
+
+
+# --- beside other work ----------------------------------------------------------------------------------------------
+def test_an_answer_and_other_work_take_turns(fresh: Loaded, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(score, "_CHUNK", 4)  # 40 pieces
+    request = GenerateRequest(token_ids=(30, 40, 50), max_tokens=60, logprobs=2)
+    reference = alone(fresh, request)
+    scheduler = Scheduler(fresh)
+    by_itself = ask_score(scheduler, fresh, 160)
+    finish(scheduler)
+    fresh.memory.clear()
+    writer = ask(scheduler, fresh, request)
+    scheduler.step()
+    scorer = ask_score(scheduler, fresh, 160)
+    n_tokens = []
+    while not scorer.n_done:
+        n_tokens.append(len(scheduler.slots[0].tokens))
+        scheduler.step()
+    assert n_tokens == list(range(n_tokens[0], n_tokens[0] + 40))  # a token after each piece
+    finish(scheduler)
+    same_answer(reference, writer)
+    wanted, found = by_itself.events[-1], scorer.events[-1]
+    assert isinstance(wanted, Scores) and isinstance(found, Scores) and len(found.tokens) == 160
+    for one, other in zip(wanted.tokens, found.tokens, strict=True):
+        assert abs(one.logprob - other.logprob) < NEAR_TIE
+    check_memory(fresh)
+
+
+def test_with_one_slot_other_work_waits_for_the_end_of_the_answer(tiny_gguf: Path) -> None:
+    loaded = open_model(tiny_gguf, n_slots=1)
+    scheduler = Scheduler(loaded)
+    first = ask(scheduler, loaded, GenerateRequest(token_ids=(30, 40, 50), max_tokens=20, logprobs=2))
+    scheduler.step()
+    scorer, unwanted = ask_score(scheduler, loaded, 80), ask_score(scheduler, loaded, 80)
+    second = ask(scheduler, loaded, GenerateRequest(token_ids=(60, 70), max_tokens=5))
+    scheduler.cancel(unwanted)
+    scheduler.step()
+    assert unwanted.n_done == 1 and unwanted.reason == "cancelled"
+    finish(scheduler)
+    assert first.reason == "length" and second.n_done == 1 and second.error is None
+    assert isinstance(scorer.events[-1], Scores) and scorer.n_done == 1
+    check_memory(loaded)
+    loaded.close()
+
+
+def test_other_work_that_waits_for_its_turn_is_cancelled_at_once(fresh: Loaded) -> None:
+    scheduler = Scheduler(fresh)
+    begun, waiting, last = (ask_score(scheduler, fresh, 120) for _ in range(3))
+    scheduler.step()
+    for one in (waiting, begun):
+        scheduler.cancel(one)
+        scheduler.step()
+        assert one.n_done == 1 and one.reason == "cancelled" and one.usage.n_prompt_tokens == 0
+    finish(scheduler)
+    assert isinstance(last.events[-1], Scores)
+    check_memory(fresh)
+
+
+def test_what_stopped_an_answer_does_not_stop_other_work(fresh: Loaded) -> None:
+    scheduler = Scheduler(fresh)
+    stopped = Asker(GenerateRequest(token_ids=(20,) * 30))
+    scheduler._computing._slots = (_slot(stopped),)
+    scheduler.cancel(stopped)
+    assert fresh.flag.is_set()
+    scheduler._computing._slots = ()
+    scorer = ask_score(scheduler, fresh, 40)
+    finish(scheduler)
+    assert isinstance(scorer.events[-1], Scores)
+
+
+def _holding(loaded: Loaded, n_pieces: int, n_more: int) -> Iterator[AdapterSet]:
+    """Other work that fills 30 cells with each piece, and holds them for some steps more."""
+    prefix = loaded.memory.open((77,) * 30, (), use_cache=False).prefix
+    try:
+        for i in range(n_pieces + n_more):
+            if i < n_pieces:
+                loaded.context.start_batch()
+                loaded.context.add((77,) * 30, prefix.sequence, len(prefix.token_ids), 1)
+                assert loaded.context.decode_batch() == SUCCESS
+                prefix.extend((77,) * 30)
+            yield ()
+    finally:
+        prefix.clear()
+        loaded.memory.close(prefix)
+
+
+def test_an_answer_for_which_other_work_leaves_no_room_goes_on_after_it(fresh: Loaded) -> None:
+    never = Sampling(logit_bias=tuple((token_id, -100.0) for token_id in fresh.vocabulary.eog_ids))
+    request = GenerateRequest(token_ids=(33,) * 40, max_tokens=150, logprobs=2, sampling=never)
+    reference = alone(fresh, request)
+    fresh.memory.clear()
+    scheduler = Scheduler(fresh)
+    writer = ask(scheduler, fresh, request)
+    scheduler.step()
+    holder = Asker(GenerateRequest())
+    scheduler.submit_work(holder, _holding(fresh, 4, 150))
+    n_suspended = 0
+    while not scheduler.is_idle:
+        scheduler.step()
+        n_suspended += len(scheduler._suspended)
+    assert n_suspended > 0 and holder.error is None
+    same_answer(reference, writer)
+    assert writer.reason == "length"
     check_memory(fresh)

@@ -18,7 +18,7 @@ from rushlight.assistant.jobs.kind import FakeKind, JobContext, JobEvent, JobRes
 
 
 class Puppet(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    does: str = "count"  # count, sleep, die, fail, bug, print, exit
+    does: str = "count"  # count, sleep, die, fail, bug, print, exit, tell
     steps: int = 3
     step_s: float = 0.0
     die_at: tuple[int, ...] = ()  # after these steps, once each
@@ -53,6 +53,9 @@ class PuppetKind:
             case "exit":
                 print("the last words", flush=True)
                 os._exit(3)
+            case "tell":  # more than anybody keeps
+                yield JobResult({"words": "x" * 2_000_000})
+                return
             case "fail":
                 raise Error("It cannot be done.", hint="Do something else.", kind="puppet")
             case "bug":

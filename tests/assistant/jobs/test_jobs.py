@@ -55,6 +55,13 @@ def test_a_job_is_done_in_the_background(jobs: Jobs, reach: Reach) -> None:
     assert "Done." in jobs.log(job.id) and jobs.log(job.id, tail_lines=1).endswith("Done.")
 
 
+def test_a_result_that_is_too_long_is_left_out_and_the_job_is_done_once(jobs: Jobs, reach: Reach) -> None:
+    done = reach(jobs.start("puppet-exit", {"does": "tell"}), "done", "failed")
+    assert done.state == "done" and done.n_restarts == 0
+    assert list(done.result) == ["too_long"] and done.result["too_long"] > 2_000_000
+    assert any("too long to be kept" in notice for notice in done.notices)
+
+
 def test_follow_tells_every_state_and_ends(jobs: Jobs) -> None:
     job = jobs.start("puppet-exit", {"steps": 50, "step_s": 0.05})
     seen = list(jobs.follow(job.id))

@@ -9,8 +9,10 @@ from pathlib import Path
 import pytest
 
 from rushlight.assistant.app import App
+from rushlight.assistant.chat.importing import ImportReport, Skipped
 from rushlight.assistant.jobs.job import Job
 from rushlight.assistant.jobs.jobs import Jobs
+from rushlight.assistant.jobs.kinds.conversation_import import report_json
 from rushlight.assistant.models import staging
 
 Reach = Callable[..., Job]
@@ -97,6 +99,16 @@ def test_conversations_are_imported(app: App, jobs: Jobs, reach: Reach, chats: P
     again = reach(jobs.start("conversation-import", {"path": str(chats)}), "done")
     assert (again.result["imported"], again.result["known"]) == (0, 40)
     assert len(app.conversations.list(limit=100)) == 40
+
+
+def test_of_a_large_import_all_is_counted_and_the_first_are_named() -> None:
+    skipped = tuple(Skipped(number, "A title", "The message 7 has no author.") for number in range(1, 50_001))
+    ids = tuple(f"0190-{number:032}" for number in range(50_000))
+    result = report_json(ImportReport(("ChatGPT",), 49_000, 1_000, 100_000, 0, 0, 0, skipped, ids))
+    assert (result["imported"], result["continued"], result["n_skipped"]) == (49_000, 1_000, 50_000)
+    assert result["conversations"] == list(ids[:1_000])
+    assert [one["number"] for one in result["skipped"]] == list(range(1, 1_001))  # type: ignore[attr-defined]
+    assert len(json.dumps(result)) < 500_000
 
 
 def test_a_broken_export_imports_nothing_or_what_it_can(app: App, jobs: Jobs, reach: Reach, chats: Path) -> None:

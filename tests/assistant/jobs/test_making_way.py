@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from rushlight.assistant.app import App
+from rushlight.assistant.jobs import runner
 from rushlight.assistant.jobs.job import Job
 from rushlight.assistant.jobs.jobs import Jobs
 from rushlight.assistant.jobs.stopping import JobStop
@@ -26,6 +27,19 @@ def server_of(app: App) -> Any:
 def answer(app: App, busy: bool) -> None:
     server = server_of(app)
     server.loop.call_soon(lambda: server.jobs.make_way(busy))
+
+
+def begin(jobs: Jobs) -> Job:
+    """A job that is at work on its first step, and hears nothing until that is done."""
+    job = jobs.start("puppet-way", {"steps": 2, "step_s": 1.6})
+    while not jobs.get(job.id).notices:
+        assert not jobs.get(job.id).is_over, jobs.log(job.id)
+    return job
+
+
+def need_its_memory(app: App, job: Job) -> None:
+    service = server_of(app).jobs
+    service._loop.call_soon(lambda: service._runner._runs[job.id].make_room())
 
 
 def steps_in(jobs: Jobs, job: Job, seconds: float) -> float:
@@ -60,6 +74,28 @@ def test_a_kind_that_needs_longer_to_a_pause_point_is_not_killed(jobs: Jobs, rea
     jobs.resume(job.id)
     done = reach(job, "done")
     assert done.n_restarts == 0 and "Began at 0." in done.notices
+
+
+def test_one_that_makes_room_can_be_paused_meanwhile(app: App, jobs: Jobs, reach: Reach) -> None:
+    job = begin(jobs)
+    need_its_memory(app, job)
+    assert jobs.pause(job.id).state in ("pausing", "paused")
+    reach(job, "paused")
+    assert "Its memory is needed" in jobs.log(job.id)
+    jobs.resume(job.id)
+    assert reach(job, "done").n_restarts == 0
+
+
+def test_one_that_makes_room_leaves_also_where_a_pause_is_taken_back(
+    app: App, jobs: Jobs, reach: Reach, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runner, "_ROOM_S", 0.1)
+    job = begin(jobs)
+    need_its_memory(app, job)
+    jobs.pause(job.id)
+    assert jobs.resume(job.id).state in ("running", "waiting")
+    assert reach(job, "done").n_restarts == 0
+    assert jobs.log(job.id).count("Started as process") == 2, "it has given its memory back in between"
 
 
 def test_waiting_ends_with_the_stop() -> None:

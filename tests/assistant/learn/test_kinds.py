@@ -10,6 +10,7 @@ from rushlight import Error, Stop
 from rushlight.assistant.chat.conversations import Conversations
 from rushlight.assistant.chat.feedback import FeedbackBook
 from rushlight.assistant.learn.example import Draft, Turn
+from rushlight.assistant.learn.judgements import follow_judgements
 from rushlight.assistant.learn.kinds.feedback import FeedbackLesson
 from rushlight.assistant.learn.kinds.imported import ImportedLesson
 from rushlight.assistant.learn.kinds.kind import FakeLesson, Watch, make_lesson
@@ -82,6 +83,33 @@ def test_the_branch_that_was_gone_on_with_is_concluded_to_be_better(talk: Talk) 
     assert talk.drafts(concluded=False) == []
     talk.conversations.append(conversation, replies[0], "user", "This one too")  # now both were gone on with
     assert talk.drafts() == []
+
+
+def test_a_lesson_follows_what_the_user_takes_back(talk: Talk, store: Store) -> None:
+    book = LessonBook(store)
+    replies = [talk.ask(f"Question {at}", f"Answer {at}")[0] for at in range(4)]
+    for reply in replies:
+        talk.feedback.thumb(reply, "up")
+    lesson = make_lesson(book, FeedbackLesson(talk.conversations, talk.feedback))
+    ids = {one.draft.answer: one.id for one in book.examples(lesson)}
+
+    def now() -> list[str]:
+        drafts = talk.drafts()
+        found, _ = book.add(book.find(lesson.id), drafts)
+        found = follow_judgements(book, talk.feedback, found, drafts)
+        return [one.draft.answer for one in book.examples(found) if not one.left_out and one.draft.good]
+
+    assert now() == [f"Answer {at}" for at in range(4)] and book.find(lesson.id).version == lesson.version
+    talk.feedback.thumb(replies[1], "down")
+    talk.feedback.withdraw(talk.feedback.of(replies[2])[0].id)
+    assert now() == ["Answer 0", "Answer 3"]
+    talk.feedback.thumb(replies[1], "up")  # meant again, in another judgement
+    assert now() == ["Answer 0", "Answer 1", "Answer 3"]
+    book.leave_out(book.find(lesson.id), [ids["Answer 2"]], False)
+    book.leave_out(book.find(lesson.id), [ids["Answer 0"]])
+    assert now() == ["Answer 1", "Answer 2", "Answer 3"], "what the user decided about an example stays decided"
+    talk.conversations.delete(talk.conversations.message(replies[3]).conversation_id)
+    assert now() == ["Answer 1", "Answer 2", "Answer 3"], "in the trash is not taken back: the lesson is stale"
 
 
 def test_what_is_in_the_trash_is_not_learned(talk: Talk) -> None:

@@ -129,7 +129,22 @@ def test_the_trainer_reads_chats_and_no_bad_ratings(book: LessonBook) -> None:
             draft("pair", "better", shape="pair", rejected="worse"),
             draft("bad", "b", shape="rating", good=False),
             draft("good", "g", shape="rating", good=True),
+            Draft(prompt=(Turn("user", "file"),), answer="all", origins=(Origin("file", "f", "1"),)),
         ],
     )
-    lines = [json.loads(line)["messages"] for line in training_lines(book.examples(lesson))]
-    assert [[turn["content"] for turn in one] for one in lines] == [["pair", "better"], ["good", "g"]]
+    *judged, of_a_file = [json.loads(line) for line in training_lines(book.examples(lesson))]
+    found = [[turn["content"] for turn in one["prompt"] + one["completion"]] for one in judged]
+    assert found == [["pair", "better"], ["good", "g"]], "one answer was judged, so that one is learned"
+    assert [turn["content"] for turn in of_a_file["messages"]] == ["file", "all"]
+
+
+def test_what_was_left_out_before_the_split_gets_its_place_when_it_comes_back(book: LessonBook) -> None:
+    words = ("amber", "birch", "cedar", "delta", "ember", "fjord", "grove", "heath", "inlet", "larch", "oak", "pine")
+    lesson, _ = book.add(book.create("F", "imported", scope="chat"), [draft(word) for word in words])
+    first = book.examples(lesson)[0]
+    lesson = book.split(book.leave_out(lesson, [first.id]), share=0.2)
+    assert book.split(lesson) == lesson, "nothing changes where nothing came back"
+    version = lesson.version
+    lesson = book.split(book.leave_out(lesson, [first.id], False))
+    assert book.example(lesson, first.id).part == "train" and lesson.version > version + 1
+    assert not any(not one.part for one in book.examples(lesson))

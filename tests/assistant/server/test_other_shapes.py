@@ -7,8 +7,10 @@ from typing import Any
 
 import pytest
 
-from rushlight.assistant.engine.request import Message
-from rushlight.assistant.events import Finished, ReasoningDelta, TextDelta, TokenLogprob
+from rushlight import Error, Stop
+from rushlight.assistant.engine.request import EmbedRequest, Message
+from rushlight.assistant.events import Embeddings, Finished, ReasoningDelta, TextDelta, TokenLogprob
+from rushlight.assistant.server.embeddings import joined
 
 CALL = "<tool_call>"
 SCHEMA = {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}
@@ -66,6 +68,24 @@ def test_a_stream_of_completions(serve: Callable[..., Any]) -> None:
     assert events[-1] == "[DONE]"
 
 
+def test_logprobs_of_a_stream_are_those_that_were_asked_for(serve: Callable[..., Any]) -> None:
+    said = [TextDelta(text, (TokenLogprob(5, text, -0.5, ((5, text, -0.5),)),)) for text in "de"]
+
+    def streamed(**fields: Any) -> list[Any]:
+        body = {"prompt": "abc", "max_tokens": 2, **fields}
+        events = serve(said).events("/v1/completions", body)
+        return [event["choices"][0]["logprobs"] for event in events[:-2]]  # without the end and its mark
+
+    written = streamed(logprobs=1)
+    assert [one["token_logprobs"] for one in written] == [[-0.5], [-0.5]]
+    assert [one["top_logprobs"] for one in written] == [[{"d": -0.5}], [{"e": -0.5}]]
+    assert [one["text_offset"] for one in written] == [[0], [1]]
+    echoed = streamed(logprobs=1, echo=True)
+    assert [one["token_logprobs"] for one in echoed] == [[None, -1.0, -1.0], [-0.5], [-0.5]]
+    assert [one["text_offset"] for one in echoed] == [[0, 1, 2], [3], [4]]
+    assert streamed(echo=True) == [None, None, None]
+
+
 @pytest.mark.parametrize(
     "fields",
     [{"prompt": []}, {"prompt": [1, "a"]}, {"prompt": [[]]}, {"prompt": [-1]}, {"prompt": 5}, {"prompt": [True]},
@@ -88,6 +108,29 @@ def test_embeddings(serve: Callable[..., Any]) -> None:
     assert list(numbers) == [2.0, 1.0, 1.0]
     short = served.post("/v1/embeddings", {"input": "aaaa", "dimensions": 2}).json()["data"][0]["embedding"]
     assert short == pytest.approx([2**-0.5, 2**-0.5])
+
+
+def test_many_texts_are_asked_in_pieces(serve: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    served = serve()
+    embed, asked = served.engine.embed, list[int]()
+
+    def embed_few(request: EmbedRequest, stop: Stop) -> Embeddings:
+        asked.append(len(request.texts))
+        if len(request.texts) > 256:
+            raise Error("A message between Rushlight's processes is too long.", kind="bad-frame")
+        return embed(request, stop)
+
+    monkeypatch.setattr(served.engine, "embed", embed_few)
+    body = served.post("/v1/embeddings", {"input": ["a" * (i % 7 + 1) + f" {i}" for i in range(600)]}).json()
+    assert asked == [256, 256, 88]
+    assert [one["index"] for one in body["data"]] == list(range(600))
+    assert [one["embedding"][1] for one in body["data"]] == [float(i % 7 + 1) for i in range(600)]
+    assert body["usage"] == {"prompt_tokens": 1200, "total_tokens": 1200}
+
+
+def test_pieces_of_embeddings_are_joined() -> None:
+    one, other = Embeddings(((1.0,), (2.0,)), 5, (1,)), Embeddings(((3.0,), (4.0,)), 6, (0, 1))
+    assert joined([one, other]) == Embeddings(((1.0,), (2.0,), (3.0,), (4.0,)), 11, (1, 2, 3))
 
 
 @pytest.mark.parametrize(

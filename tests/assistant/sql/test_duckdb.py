@@ -61,6 +61,17 @@ def test_its_schema_is_read(shop: Database) -> None:
     assert any(values.column == "name" and "Ada" in values.values for values in known.values)
 
 
+def test_late_values_of_a_long_table_are_known_but_not_as_all_there_are(tmp_path: Path) -> None:
+    path = tmp_path / "orders.duckdb"
+    db = duckdb.connect(str(path))
+    db.execute("CREATE TABLE orders AS SELECT if(i < 30000, 'closed', 'open') AS status FROM range(30010) t(i)")
+    db.execute("CREATE TABLE size AS SELECT if(i < 19999, NULL, 'small') AS size FROM range(20000) t(i)")
+    db.close()
+    with Database(find_sources([path], tmp_path)) as database:
+        held = {one.column: (set(one.values), one.complete) for one in database.known().values}
+    assert held == {"status": ({"closed", "open"}, False), "size": ({"small"}, True)}
+
+
 def test_rows_are_plain_cells(shop: Database) -> None:
     (row,) = shop.run(
         "SELECT since, sold, total, parts, vip FROM sale JOIN customer USING (customer_id) WHERE id = 1"

@@ -48,6 +48,8 @@ def test_a_csv_file(tmp_path: Path) -> None:
     ("text", "encoding", "rows"),
     [
         ("a;b\n1,5;01.02.2024\n1.234,25;15.12.2023\n", "utf-8", ((1.5, "2024-02-01"), (1234.25, "2023-12-15"))),
+        ("a;b\n1,5;x\n1,234;y\n", "utf-8", ((1.5, "x"), (1.234, "y"))),
+        ("a\tb\n1,234\tx\n", "utf-8", ((1.234, "x"),)),
         ("a\tb\nÄ\tü\n", "utf-8-sig", (("Ä", "ü"),)),
         ("a|b\nÄ|ü\n", "cp1252", (("Ä", "ü"),)),
         ("a,b\n漢,字\n", "utf-16", (("漢", "字"),)),
@@ -63,6 +65,18 @@ def test_csv_files_of_other_programs(
     path.write_bytes(text.encode(encoding))
     with opened(path) as database:
         assert database.run("SELECT * FROM t").rows == rows
+
+
+def test_commas_of_a_file_of_commas_part_thousands(tmp_path: Path) -> None:
+    path = tmp_path / "pop.csv"
+    path.write_text('city,pop,share,level\nA,"1,234","0,125","-1,234,567"\nB,"12,500","1,5",0\nC,999,2,\n')
+    with opened(path) as database:
+        assert database.run("SELECT * FROM pop").rows == (
+            ("A", 1234, 0.125, -1234567), ("B", 12500, 1.5, 0), ("C", 999, 2.0, None),
+        )  # fmt: skip
+        types = {name: column.type for name, column in columns_of(database, "pop").items()}
+        assert types == {"city": "TEXT", "pop": "INTEGER", "share": "REAL", "level": "INTEGER"}
+        assert "pop.pop: commas were read as parting thousands." in database.sources[0].notes
 
 
 def test_a_parquet_file(tmp_path: Path) -> None:

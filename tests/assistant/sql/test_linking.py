@@ -38,6 +38,28 @@ def test_a_value_finds_its_column(suite_known: Callable[[str], Profiled]) -> Non
     assert "Oslo" in linked.values["patient.city"]
 
 
+def test_late_values_of_a_long_table_are_known_but_not_as_all_there_are(tmp_path: Path) -> None:
+    path = tmp_path / "orders.db"
+    db = apsw.Connection(str(path))
+    db.execute("CREATE TABLE long (id INTEGER PRIMARY KEY, status TEXT, size TEXT)")
+    db.execute("CREATE TABLE whole (id INTEGER PRIMARY KEY, size TEXT, letter TEXT)")
+    with db:
+        rows = [("closed", None)] * 30_000 + [("open", "small")] * 10
+        db.executemany("INSERT INTO long (status, size) VALUES (?, ?)", rows)
+        letters = [(None, None)] * 19_998 + [("small", "Dear all"), ("large", "word " * 1000)]
+        db.executemany("INSERT INTO whole (size, letter) VALUES (?, ?)", letters)
+        db.execute("CREATE VIEW seen AS SELECT status FROM long")
+    db.close()
+    held = {f"{one.table}.{one.column}": (set(one.values), one.complete) for one in known_of(path).values}
+    assert held == {
+        "long.status": ({"closed", "open"}, False),
+        "long.size": ({"small"}, False),
+        "whole.size": ({"small", "large"}, True),
+        "whole.letter": ({"Dear all"}, False),
+        "seen.status": ({"closed"}, False),  # a view has no end to look at
+    }
+
+
 def test_words_find_their_columns_whatever_their_form() -> None:
     assert stem("categories") == stem("category") and stem("tickets") == stem("ticket")
     assert stem("specialties") == stem("specialty")

@@ -1,6 +1,7 @@
 """Adapters made by PEFT: its logits against llama.cpp's with our file, and the way back."""
 
 import json
+import shutil
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -9,11 +10,13 @@ import numpy as np
 import pytest
 
 from rushlight import Error
-from rushlight.quant.adapters import adapter_to_gguf, adapter_to_peft
+from rushlight.quant.adapter_proof import prove_adapter
+from rushlight.quant.adapters import adapter_to_gguf, adapter_to_peft, gguf_products
 from rushlight.quant.convert.to_gguf import convert
 from rushlight.quant.gguf_check import check
 from rushlight.quant.rows import whole
 from rushlight.quant.safetensors_file import SafetensorsFile
+from rushlight.trainer.merged_adapter import merge_adapter
 
 pytestmark = pytest.mark.torch
 
@@ -111,3 +114,61 @@ def test_an_adapter_of_another_model_is_refused(tmp_path: Path, hf_builder: Modu
     folder = hf_builder.save(tmp_path / "hf", hf_builder.generator("llama"))
     with pytest.raises(Error, match="has no place in GGUF's llama"):
         adapter_to_gguf(tmp_path / "adapter", folder, tmp_path / "adapter.gguf")
+
+
+def test_the_layers_of_a_model_that_sees_are_found(tmp_path: Path, hf_builder: ModuleType) -> None:
+    """Gemma 3 with eyes has them under `language_model`."""
+    from safetensors.torch import load_file, save_file
+
+    model = hf_builder.generator("gemma3")
+    folder = hf_builder.save(tmp_path / "hf", model)
+    convert(folder, tmp_path / "base.gguf", "F32", name="Tiny")
+    settings = {"target_modules": ["q_proj", "down_proj"], "alpha_pattern": {"q_proj": 32}}
+    adapted(hf_builder, model, **settings).save_pretrained(tmp_path / "plain", save_embedding_layers=False)
+    seeing = tmp_path / "seeing"
+    seeing.mkdir()
+    shutil.copyfile(tmp_path / "plain" / "adapter_config.json", seeing / "adapter_config.json")
+    weights = load_file(tmp_path / "plain" / "adapter_model.safetensors")
+    before, after = "base_model.model.model.layers.", "base_model.model.model.language_model.layers."
+    assert all(name.startswith(before) for name in weights)
+    save_file({name.replace(before, after): one for name, one in weights.items()}, seeing / "adapter_model.safetensors")
+
+    made = [adapter_to_gguf(tmp_path / name, folder, tmp_path / f"{name}.gguf") for name in ("plain", "seeing")]
+    expected, found = (gguf_products(one.path) for one in made)
+    assert made[1].n_matrices == 16 and set(found) == set(expected)
+    for name, (a, b, factor) in expected.items():
+        assert factor == found[name][2]
+        np.testing.assert_array_equal(a, found[name][0])
+        np.testing.assert_array_equal(b, found[name][1])
+    proof = prove_adapter(made[1].path, seeing, tmp_path / "base.gguf")
+    assert next(one for one in proof.checks if one.name == "weights").passed
+
+
+@pytest.mark.parametrize("prefix", ["transformer.", ""])
+@pytest.mark.parametrize("use_dora", [False, True])
+def test_what_lies_on_its_side_is_merged_as_peft_merges_it(
+    use_dora: bool, prefix: str, tmp_path: Path, hf_builder: ModuleType
+) -> None:
+    """GPT-2: matrices are (inputs, outputs), and the checkpoint may lack what the model puts before each name."""
+    from safetensors.torch import load_file, save_file
+
+    model = hf_builder.generator("gpt2")
+    saved = hf_builder.save(tmp_path / "saved", model)
+    folder = shutil.copytree(saved, tmp_path / "hf", ignore=shutil.ignore_patterns("*.safetensors"))
+    before = load_file(saved / "model.safetensors")
+    assert all(name.startswith("transformer.") for name in before)
+    stored = {prefix + name.removeprefix("transformer."): one.clone() for name, one in before.items()}
+    save_file(stored, folder / "model.safetensors", metadata={"format": "pt"})
+    settings = {"target_modules": ["c_attn", "c_fc"], "fan_in_fan_out": True, "use_dora": use_dora}
+    made = adapted(hf_builder, model, **settings)  # the lengths of DoRA are random too
+    made.save_pretrained(tmp_path / "adapter", save_embedding_layers=False)
+    merge_adapter(folder, tmp_path / "adapter", tmp_path / "merged", "F32")
+
+    expected = made.merge_and_unload().state_dict()
+    found = load_file(tmp_path / "merged" / "model.safetensors")
+    assert set(found) == set(stored)
+    for name, one in found.items():
+        wanted = expected["transformer." + name.removeprefix(prefix)]
+        assert float((one - wanted).abs().max()) < 1e-5, name
+    changed = [name for name, one in found.items() if float((one - stored[name]).abs().max()) > 1e-2]
+    assert len(changed) == 6 and all(name.endswith(("c_attn.weight", "c_fc.weight")) for name in changed)

@@ -13,6 +13,7 @@ from rushlight.trainer.data.html_text import html_text
 from rushlight.trainer.data.read import read_records
 from rushlight.trainer.data.reading import Watch
 from rushlight.trainer.data.steps import step_of
+from rushlight.trainer.data.write import writing
 
 
 def _jsonl(path: Path, rows: list[dict[str, Any]]) -> Path:
@@ -118,6 +119,41 @@ def test_a_split_keeps_clusters_together(tmp_path: Path) -> None:
     with pytest.raises(Error, match="one cluster"):
         _run("split", [same], tmp_path / "never")
     assert not (tmp_path / "never").exists()
+
+
+def test_an_empty_data_set_has_no_doubles_and_no_parts(tmp_path: Path) -> None:
+    source = _jsonl(tmp_path / "a.jsonl", [])
+    made = _run("dedup", [source], tmp_path / "out.jsonl")
+    assert (made["records"], made["written"], made["clusters"], made["doubles"], made["largest"]) == (0, 0, 0, 0, 0)
+    assert _rows(tmp_path / "out.jsonl") == []
+    with pytest.raises(Error, match="0 records cannot be split"):
+        _run("split", [source], tmp_path / "never")
+    assert not (tmp_path / "never").exists()
+
+
+def test_parquet_keeps_the_fields_of_every_row(tmp_path: Path) -> None:
+    pytest.importorskip("pyarrow")
+    rows = [{"text": "a"}, {"text": "b", "source": "web", "more": {"x": 1}}]
+    with writing(tmp_path / "a.parquet") as writer:
+        for row in rows * 600:
+            writer.add(row)
+    assert _rows(tmp_path / "a.parquet") == [{"text": "a", "source": None, "more": None}, rows[1]] * 600
+
+
+@pytest.mark.parametrize(
+    ("late", "name"), [({"source": "web"}, "source"), ({"said": [{"role": "user", "name": "x"}]}, "said")]
+)
+def test_a_field_that_comes_too_late_for_parquet_is_told(late: dict[str, Any], name: str, tmp_path: Path) -> None:
+    pytest.importorskip("pyarrow")
+    row = {"text": "a", "said": [{"role": "user"}]}
+    with (
+        pytest.raises(Error, match=f"rows up to 1001 do not fit one table: '{name}'") as caught,
+        writing(tmp_path / "a.parquet") as writer,
+    ):
+        for one in [*[row] * 1000, row | late]:
+            writer.add(one)
+    assert ".jsonl" in caught.value.hint and caught.value.kind == "bad-data"
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_redact_reaches_every_string(tmp_path: Path) -> None:

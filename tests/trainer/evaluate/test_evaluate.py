@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from rushlight import Error, Stop
 from rushlight.quant.proof_file import ADAPTER, Check, Proof, digest_of, write_proof
@@ -143,6 +144,17 @@ def test_choices_are_the_likeliest(tmp_path: Path) -> None:
         chosen, FakeAnswerer(lambda _one: "a"), FakeAnswerer(lambda _one: "b"), keep=tmp_path / "k", sides="x"
     )
     assert [(one.base.score, one.candidate.score) for one in rows] == [(0.0, 1.0)] * 3
+
+
+def test_choices_that_differ_in_form_alone_are_told_apart(tmp_path: Path) -> None:
+    items = [Item(id="c", prompt="?", scorer="choice", reference="oslo", choices=("oslo", "Oslo."))]
+    form = parse_suite(suite_bytes("form", items), "x")
+    (row,) = run_suite(
+        form, FakeAnswerer(lambda _one: "Oslo."), FakeAnswerer(lambda _one: "oslo"), keep=tmp_path / "k", sides="x"
+    )
+    assert (row.base.score, row.candidate.score) == (0.0, 1.0)
+    with pytest.raises(Error, match="must be one of its choices"):
+        parse_suite(suite_bytes("form", [replace(items[0], reference="OSLO")]), "x")
 
 
 def test_a_scorer_that_is_not_there_is_told_before_anything_is_asked(tmp_path: Path) -> None:

@@ -192,3 +192,17 @@ def test_settings_that_change_hold_for_the_next_work(
     background.read(lambda app: app.settings.number("engine.context"), found.append)
     pump(lambda: len(found) == 2)
     assert found[1] == 1234 != found[0]
+
+
+def test_what_is_asked_for_when_it_ends_is_still_done(open_desk_app: Callable[[], App]) -> None:
+    background = Background(open_desk_app, lambda _call: None)
+    done: list[str] = []
+
+    def last() -> None:
+        background.read(lambda _app: done.append("asked for at the end"))
+
+    background.at_end(last)
+    forget = background.at_end(lambda: done.append("taken back"))
+    forget()
+    background.close()
+    assert done == ["asked for at the end"]

@@ -385,3 +385,101 @@ def test_nothing_is_lost_when_another_conversation_is_opened_at_once(
 
     pump(lambda: texts() == [["another chat"], ["first", "waits for its turn"]])
     pump(lambda: desk.state.activity == "idle" and not desk.state.queue)
+
+
+def test_judging_while_a_reply_is_written_keeps_its_words(
+    desk: ChatDesk, view: RecordingChatView, fake_engine: GatedEngine, pump: Pump
+) -> None:
+    _ask(desk, fake_engine, pump)
+    earlier = desk.turns[-1].id
+    desk.send("And then?")
+    fake_engine.say(2)
+    pump(lambda: _texts(view)[3:] == ["word0 word1 "])
+    desk.rate(earlier, "up")
+    pump(lambda: view.turns[1].thumb == "up")
+    assert _texts(view)[3] == "word0 word1 " and view.turns[3].is_being_written
+    fake_engine.say(1)
+    pump(lambda: _texts(view)[3] == "word0 word1 word2 ")
+    desk.undo()
+    pump(lambda: view.turns[1].thumb == "")
+    assert _texts(view)[3] == "word0 word1 word2 " and view.turns == list(desk.turns)
+    fake_engine.say(1)
+    pump(lambda: desk.state.activity == "idle")
+    assert _texts(view)[3] == "word0 word1 word2 word3 "
+
+
+def test_what_is_queued_is_no_draft_any_more(
+    desk: ChatDesk, view: RecordingChatView, fake_engine: GatedEngine, pump: Pump, desk_app: App
+) -> None:
+    desk.send("one")
+    fake_engine.say(1)
+    pump(lambda: _texts(view)[1:] == ["word0 "])
+    conversation_id = desk.state.conversation_id
+    desk.set_draft("two")
+    pump(lambda: desk_app.conversations.draft(conversation_id) == "two")
+    desk.send("two")
+    pump(lambda: desk_app.conversations.draft(conversation_id) == "")
+    assert [one.text for one in desk.state.queue] == ["two"]
+    fake_engine.say(7)
+    pump(lambda: len(view.turns) == 4 and desk.state.activity == "idle")
+
+
+def test_what_waits_is_the_draft_when_the_program_ends(
+    desk: ChatDesk, view: RecordingChatView, fake_engine: GatedEngine, pump: Pump, background: Background, desk_app: App
+) -> None:
+    desk.send("one")
+    fake_engine.say(1)
+    pump(lambda: _texts(view)[1:] == ["word0 "])
+    first = str(desk.state.conversation_id)
+    desk.send("two")
+    desk.send("three")
+    desk.set_draft("half a thought")
+    desk.open(None)
+    pump(lambda: desk.state.conversation_id is None)
+    desk.set_draft("for a new one")
+    desk.close()
+    background.close()
+    assert desk_app.conversations.draft(first) == "two\nthree\nhalf a thought"
+    assert desk_app.conversations.draft(None) == "for a new one"
+    assert [one.content for one in desk_app.conversations.path(first) if one.role == "user"] == ["one"]
+
+
+def test_a_page_that_is_closed_draws_nothing_and_sends_what_waits(
+    background: Background, desk_model: Model, fake_engine: GatedEngine, pump: Pump, desk_app: App
+) -> None:
+    view, opened = RecordingChatView(), list[str | None]()
+    desk = ChatDesk(background, view)
+    desk.on_opened = opened.append
+    desk.open(None)
+    pump(lambda: desk.state.model)
+    desk.send("one")
+    fake_engine.say(1)
+    pump(lambda: _texts(view)[1:] == ["word0 "])
+    desk.send("two")
+    conversation_id = str(desk.state.conversation_id)
+    desk.close()
+    calls, n_opened = list(view.calls), len(opened)
+    fake_engine.is_open = True
+    whole = "word0 word1 word2 word3 "
+    pump(lambda: [one.content for one in desk_app.conversations.path(conversation_id)] == ["one", whole, "two", whole])
+    assert view.calls == calls and len(opened) == n_opened
+    background.close()
+    assert desk_app.conversations.draft(conversation_id) == ""
+
+
+def test_attachments_wait_in_the_conversation_that_they_were_given_in(
+    desk: ChatDesk, fake_engine: GatedEngine, pump: Pump, tmp_path: Path
+) -> None:
+    (tmp_path / "notes.md").write_text("remember the milk")
+    _ask(desk, fake_engine, pump)
+    first = desk.state.conversation_id
+    desk.attach([tmp_path / "notes.md"])
+    desk.open(None)  # before the file was read
+    pump(lambda: desk.state.conversation_id is None and any(one.attachments for one in desk._lines))
+    assert desk.state.attachments == ()
+    for _ in range(2):  # and again, as by a search that leads into the same chat
+        desk.open(first)
+        pump(lambda: desk._opening is not None and desk._opening.is_over)
+        assert [one.name for one in desk.state.attachments] == ["notes.md"]
+    _ask(desk, fake_engine, pump, "What?")
+    assert desk.turns[2].attachments == (("notes.md", 17),) and desk.state.attachments == ()

@@ -120,6 +120,38 @@ def test_a_wish_becomes_a_job_and_is_remembered(
     assert _read_wish(Remembered(own_home / "window.json").get("quant_wish", {})) == desk.state.wish
 
 
+def test_what_is_being_made_is_not_begun_again(
+    desk: QuantDesk, desk_app: App, desk_model: Model, pump: Pump, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started: list[str] = []
+
+    def start(self: Any, kind: str, arguments: Any) -> Any:
+        started.append(kind)
+        records = JobRecords(desk_app.store)
+        job = records.insert(kind, f"A job of {kind}", dict(arguments), 0)
+        records.change(job.id, {"state": "paused"})  # so that no host is started for it
+        return records.get(job.id)
+
+    monkeypatch.setattr("rushlight.assistant.jobs.jobs.Jobs.start", start)
+    desk.refresh()
+    pump(lambda: desk.state.can_make)
+    desk.make()
+    assert desk.state.is_starting and not desk.state.can_make
+    desk.make()  # pressed twice
+    pump(lambda: desk.state.can_make)
+    assert started == ["quant-smaller"]
+    desk.make()  # once more, while the job is not over
+    pump(lambda: desk.state.problem)
+    assert "A job of quant-smaller" in desk.state.problem and desk.state.can_make
+    desk.dismiss()
+    desk.prove("/x/small.gguf")
+    desk.prove("/x/small.gguf")
+    pump(lambda: started == ["quant-smaller", "quant-proof"] and not desk._starting)
+    desk.prove("/x/small.gguf")
+    pump(lambda: desk.state.problem)
+    assert "A job of quant-proof" in desk.state.problem and len(started) == 2
+
+
 def test_what_was_made_and_how_it_compares(desk: QuantDesk, desk_app: App, desk_model: Model, pump: Pump) -> None:
     records = JobRecords(desk_app.store)
     path = str(desk_model.path.absolute())

@@ -305,6 +305,27 @@ def test_a_reply_is_corrected_beside_the_chat(page: ChatPage, say: Any, qtbot: A
     assert page.correction.isHidden()
 
 
+def test_words_of_a_correction_wait_until_they_are_saved_or_cancelled(
+    page: ChatPage, say: Any, qtbot: Any, frame: Any
+) -> None:
+    say("Hello")
+    frame.run_action("chat.correct")
+    editor = page.correction.editor
+    qtbot.waitUntil(editor.hasFocus)
+    editor.setPlainText("Good morning")
+    page.view.link.emit("https://example.org/")  # another panel takes the place
+    assert page.link.isVisible() and page.correction.isHidden()
+    frame.run_action("chat.correct")
+    assert page.correction.isVisible() and editor.toPlainText() == "Good morning"
+    assert page.correction.save_button.isEnabled()
+    page.correction.close_button.click()
+    frame.run_action("chat.correct")
+    assert editor.toPlainText() == "Good morning"
+    qtbot.keyClick(editor, Key.Key_Escape)
+    frame.run_action("chat.correct")
+    assert editor.toPlainText() == "Hello there" and not page.correction.save_button.isEnabled()
+
+
 def test_up_in_an_empty_field_edits_the_last_message(page: ChatPage, say: Any, qtbot: Any) -> None:
     say("Helo")
     field = page.composer.text
@@ -544,6 +565,27 @@ def test_commands_with_text_are_done_and_unknown_ones_are_not_sent(page: ChatPag
     qtbot.keyClick(field, Key.Key_Return)
     assert "Did you mean /regenerate?" in frame.told[-1][0]
     assert field.toPlainText() == "/regenrate" and not page.desk.turns
+
+
+def test_a_command_that_fills_the_field_is_not_cleared_away(
+    page: ChatPage, say: Any, qtbot: Any, fake_engine: HeldEngine, store: Any
+) -> None:
+    say("Hello")
+    field = page.composer.text
+    qtbot.keyClicks(field, "/edit-last")
+    page.composer.send_button.click()
+    assert page.composer.is_editing and field.toPlainText() == "Hello"
+    page.composer.leave_edit()
+    assert field.toPlainText() == ""
+    fake_engine.hold()
+    for written in ("First", "Second"):
+        qtbot.keyClicks(field, written)
+        qtbot.keyClick(field, Key.Key_Return)
+    qtbot.waitUntil(lambda: [one.text for one in page.desk.state.queue] == ["Second"])
+    qtbot.keyClicks(field, "/unqueue")
+    page.composer.send_button.click()
+    assert field.toPlainText() == "Second" and not page.desk.state.queue
+    qtbot.waitUntil(lambda: store.conversations.draft(page.desk.state.conversation_id) == "Second")
 
 
 # --- everything -----------------------------------------------------------------------------------------------------

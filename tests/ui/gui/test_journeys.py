@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QCoreApplication, QEvent, Qt
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
 
@@ -226,6 +226,32 @@ def test_the_model_is_switched_while_it_answers(
         assert chat.desk.turns[3].text == "From the other one." and chat.desk.turns[3].model == other.id
     finally:
         application.close()
+
+
+def test_a_window_that_is_closed_while_it_answers_answers_on(
+    window: Any, application: Application, chat: Any, qtbot: Any, fake_engine: Teller, store: App
+) -> None:
+    second = application.new_window()
+    page: Any = second.page()
+    qtbot.waitUntil(lambda: bool(page.desk.state.model))
+    fake_engine.is_held = True
+    fake_engine.say()
+    type_and_send(page, qtbot, "How do candles work?")
+    qtbot.waitUntil(lambda: len(page.desk.turns) == 2 and page.desk.turns[-1].text == "Candles ")
+    type_and_send(page, qtbot, "And lamps?")
+    conversation_id = page.desk.state.conversation_id
+    second.close()
+    QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)  # its widgets are gone
+    assert application.windows == [window]
+    fake_engine.is_held = False
+
+    def said() -> list[str]:
+        return [one.content for one in store.conversations.path(conversation_id)]
+
+    whole = "Candles burn wax."
+    qtbot.waitUntil(lambda: said() == ["How do candles work?", whole, "And lamps?", whole])
+    qtbot.wait(100)  # what is still on its way would call into what is gone
+    assert "went wrong" not in window.status_line.words.text()
 
 
 # --- a process that is killed ---------------------------------------------------------------------------------------

@@ -97,6 +97,90 @@ def test_edit_and_branch(perform: Perform, engine: Any, model: Model, assistant:
     assert len(assistant.conversations.list()) == 2
 
 
+def test_an_edit_stays_in_its_chat(perform: Perform, engine: Any, model: Model, assistant: App) -> None:
+    engine.says(["A red one."], ["A blue one."])
+
+    async def play(stage: Any) -> None:
+        composer = stage.app.deeds.page.composer
+        await stage.shows("What would you like to know?")
+        await stage.write("Which candle")
+        await stage.press("enter")
+        await stage.shows("A red one.", "212 tokens")
+        await stage.until(lambda: stage.app.chat.state.activity == "idle")
+        await stage.press("up")
+        await stage.until(lambda: composer.text == "Which candle")
+        await stage.press("ctrl+n")
+        await stage.until(lambda: stage.app.chat.state.conversation_id is None and composer.has_focus)
+        assert composer.text == ""
+        await stage.write("Which lamp")
+        await stage.press("enter")
+        await stage.shows("A blue one.", "Which lamp")
+        await stage.until(lambda: stage.app.chat.state.activity == "idle")
+
+    perform(play)
+    chats = [assistant.conversations.path(chat.id) for chat in assistant.conversations.list()]
+    asked = sorted([one.content for one in path if one.role == "user"] for path in chats)
+    assert asked == [["Which candle"], ["Which lamp"]]
+
+
+def test_an_edit_gives_back_what_was_being_written(perform: Perform, engine: Any, model: Model, assistant: App) -> None:
+    engine.says(["A red one."], ["Slowly", HOLD, " said."])
+
+    async def play(stage: Any) -> None:
+        page = stage.app.deeds.page
+
+        async def edit(expected: str) -> None:
+            await stage.press("shift+tab")
+            await stage.until(lambda: page.messages.has_focus)
+            await stage.press("up", "e")
+            await stage.until(lambda: page.composer.text == expected)
+
+        await stage.shows("What would you like to know?")
+        await stage.write("Which candle")
+        await stage.press("enter")
+        await stage.shows("A red one.", "212 tokens")
+        await stage.until(lambda: stage.app.chat.state.activity == "idle")
+        await stage.write("half a thought")
+        await edit("Which candle")
+        await stage.press("escape")
+        await stage.until(lambda: page.composer.text == "half a thought")
+        await edit("Which candle")
+        await stage.write(" is it")
+        await stage.press("enter")
+        await stage.shows("Which candle is it", "Slowly")
+        assert page.composer.text == "half a thought"
+        await edit("Which candle is it")
+        await stage.press("enter")  # not while it answers: nothing of it is lost
+        await stage.shows("Wait for the answer, or stop it first.")
+        assert page.composer.text == "Which candle is it"
+        await stage.press("escape")
+        await stage.until(lambda: page.composer.text == "half a thought")
+        engine.release.set()
+        await stage.shows("Slowly said.")
+        await stage.until(lambda: stage.app.chat.state.activity == "idle")
+
+    perform(play)
+    (chat,) = assistant.conversations.list()
+    assert assistant.conversations.draft(chat.id) == "half a thought"
+
+
+def test_a_home_that_nobody_has_is_a_path_like_any_other(perform: Perform, model: Model) -> None:
+    async def play(stage: Any) -> None:
+        await stage.shows("What would you like to know?")
+        await stage.write("/attach ~nobody-of-this-name/notes.txt")
+        await stage.press("enter")
+        await stage.shows("✗", "notes.txt cannot be attached")
+        await stage.press("alt+j")
+        await stage.shows("Open databases")
+        await stage.press("enter")
+        await stage.shows("Which databases")
+        await stage.write("~nobody-of-this-name/shop.db")
+        await stage.press("enter")
+        await stage.shows("✗", "shop.db")
+
+    perform(play, size=(140, 44))
+
+
 def test_search(perform: Perform, model: Model, assistant: App) -> None:
     for title, said in (("Candles", "beeswax burns slowly"), ("Lamps", "oil burns brightly")):
         conversation = assistant.conversations.create(title=title)

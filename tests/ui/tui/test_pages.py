@@ -10,7 +10,7 @@ from rushlight.assistant.app import App
 from rushlight.assistant.models.model import Model
 from rushlight.ui.desk.model_loading import PlanRow
 from rushlight.ui.desk.model_values import DownloadChoice, DownloadPlan, MemoryBar, MemoryPart
-from rushlight.ui.tui.panel import ReadPanel
+from rushlight.ui.tui.panel import ReadPanel, TextPanel
 
 Perform = Callable[..., None]
 
@@ -180,5 +180,34 @@ def test_two_kinds_of_plans_are_shown(perform: Perform, model: Model) -> None:
         await stage.shows("It fits once other is unloaded.", "Leave it")
         await stage.press("down", "enter")
         await stage.until(lambda: loaded == ["tiny"])
+
+    perform(play)
+
+
+def test_a_panel_that_comes_by_itself_waits_while_somebody_writes(perform: Perform, model: Model) -> None:
+    plan = PlanRow("tiny", "Tiny", "fits", "It fits into the memory that is free.", ())
+    kept: list[str] = []
+
+    async def play(stage: Any) -> None:
+        await stage.press("f2")
+        await stage.shows("Tiny-Llama")
+        page = stage.app._pages["models"]
+        await stage.press("n")
+        await stage.shows("Another name for")
+        await stage.write("little")
+        page._show_load_plan(plan)  # what was asked for before is found now
+        await stage.pilot.pause()
+        await stage.shows("Another name for", "little")
+        await stage.press("enter")
+        await stage.shows("It fits into the memory that is free.")
+        await stage.press("escape")
+        await stage.until(lambda: stage.app._panel is None)
+        stage.app.ask(TextPanel("How should it have been?", kept.append, value="Paris"))
+        await stage.until(lambda: stage.app._panel.has_focus_within)
+        page._show_load_plan(plan)
+        await stage.write(" is in France")
+        await stage.press("ctrl+s")
+        await stage.shows("It fits into the memory that is free.")
+        assert kept == ["Paris is in France"] and isinstance(stage.app._panel, ReadPanel)
 
     perform(play)

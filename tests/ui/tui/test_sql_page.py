@@ -1,5 +1,6 @@
 """The SQL page of the terminal app: files, questions, statements, rows and charts by keys; hostile cells are texts."""
 
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -163,3 +164,44 @@ def test_statements_tables_and_exports_by_keys(
         await stage.shows("Tables")
 
     perform(play, size=(120, 44))
+
+
+def test_a_question_that_is_typed_while_one_runs_stays_in_its_field(
+    perform: Callable[..., None], model: Model, shop: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    may_go_on = threading.Event()
+
+    def write(*_given: Any) -> str:
+        may_go_on.wait(10)
+        return SQL
+
+    monkeypatch.setattr(writing.Writer, "write", write)
+    asked: list[str] = []
+
+    async def play(stage: Any) -> None:
+        await stage.press("alt+j")
+        await stage.shows("Open databases")
+        desk = stage.app._pages["sql"].desk
+        desk.open([str(shop)])
+        await stage.shows("customer_id, name, city, since")
+        await stage.press("a")
+        await stage.shows("What do you want to know?")
+        await stage.write("How many customers are there per city?")
+        await stage.press("enter")
+        await stage.until(lambda: desk.state.busy == "asking" and stage.app._panel is None)
+        await stage.press("a")
+        await stage.shows("What do you want to know?")
+        await stage.write("And since when?")
+        await stage.press("enter")
+        await stage.shows("Wait for the answer, or stop it first.", "And since when?")
+        may_go_on.set()
+        await stage.shows("GROUP BY customer.city", "And since when?")
+        await stage.until(lambda: not desk.state.busy)
+        desk.ask = asked.append
+        await stage.press("enter")
+        await stage.until(lambda: asked == ["And since when?"])
+
+    try:
+        perform(play, size=(120, 44))
+    finally:
+        may_go_on.set()

@@ -74,6 +74,7 @@ def test_files(tmp_path: Path) -> None:
     assert files_for("", tmp_path) == ["notes/", "Node.md"]
     assert files_for("nowhere/x", tmp_path) == []
     assert files_for("\0", tmp_path) == []
+    assert files_for("~nobody-of-this-name/x", tmp_path) == []
 
 
 def test_matching_puts_beginnings_first() -> None:

@@ -33,6 +33,7 @@ class Commanding:
             return True, ""
         command = command_with_text(written)
         if command is not None:
+            self._desk.set_draft("")
             if command.name == "system":
                 self._desk.set_system(command.argument)
             elif command.name == "model":
@@ -47,6 +48,7 @@ class Commanding:
             return False, ""
         by_name = {command_name(id_): id_ for id_, _ in self._commands()}
         if name in by_name:
+            self._desk.set_draft("")  # before it is run: it may put something else into the field
             self._run(by_name[name])
             return True, ""
         near = difflib.get_close_matches(name, by_name, n=1)

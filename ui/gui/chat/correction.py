@@ -23,6 +23,7 @@ class CorrectionPanel(Panel):
         super().__init__(theme, text("Correct this reply"), parent)
         self.turn_id = ""
         self._before = ""
+        self._unsaved: dict[str, str] = {}  # words by turn, for when the panel was put away by something else
         meaning = label(
             text(
                 "Write the reply as it should have been. It is kept beside the original as an example to learn from; "
@@ -33,12 +34,12 @@ class CorrectionPanel(Panel):
         )
         self.editor = _Editor(self)
         self.editor.saved.connect(self.save)
-        self.editor.left.connect(self.close_panel)
+        self.editor.left.connect(self.cancel)
         self.save_button = button(text("Save correction"), self.save, "primary")
         self.save_button.setToolTip(text("Ctrl+Enter"))
         row = QHBoxLayout()
         row.addStretch(1)
-        row.addWidget(button(text("Cancel"), self.close_panel, "ghost"))
+        row.addWidget(button(text("Cancel"), self.cancel, "ghost"))
         row.addWidget(self.save_button)
         self.body.addWidget(meaning)
         self.body.addWidget(self.editor, 1)
@@ -48,10 +49,10 @@ class CorrectionPanel(Panel):
         self._size()
 
     def open_for(self, turn_id: str, reply: str) -> None:
-        """Begin with `reply`. What was typed for the same turn and not saved stays."""
+        """Begin with `reply`, or with what was typed for this turn and neither saved nor cancelled."""
         if not self.is_open or self.turn_id != turn_id:
             self.turn_id, self._before = turn_id, reply
-            self.editor.setPlainText(reply)
+            self.editor.setPlainText(self._unsaved.get(turn_id, reply))
         self._look()
         self.show()
         self.editor.setFocus(Qt.FocusReason.OtherFocusReason)
@@ -61,10 +62,19 @@ class CorrectionPanel(Panel):
         if not self.save_button.isEnabled():
             return
         self.saved.emit(self.turn_id, written)
+        self.cancel()
+
+    def cancel(self) -> None:
+        """What was typed is not wanted, or was saved."""
+        self._unsaved.pop(self.turn_id, None)
         self.close_panel()
 
     def _look(self) -> None:
         written = self.editor.toPlainText()
+        if self.is_open and written != self._before:
+            self._unsaved[self.turn_id] = written
+        elif self.is_open:
+            self._unsaved.pop(self.turn_id, None)
         self.save_button.setEnabled(bool(written.strip()) and written != self._before)
 
     def _size(self) -> None:

@@ -202,14 +202,12 @@ class ChatPage(ChatParts):
 
     # --- inside: doing ------------------------------------------------------------------------------------------
     def _send(self, written: str) -> None:
+        self.composer.clear()  # before a command is run: it may put something else there
         was_command, wrong = self._commanding.take(written)
         if wrong:
+            self.composer.text.set_text(written)
             self.frame.tell(wrong, "bad")
-            return
-        self.composer.clear()
-        if was_command:
-            self.desk.set_draft("")
-        else:
+        elif not was_command:
             self.desk.send(written)
 
     def _databases(self) -> Sequence[tuple[str, str]]:
@@ -220,6 +218,7 @@ class ChatPage(ChatParts):
         """/sql, or a message that names a database: answered on the page of databases."""
         asked = asked_of(written, Recent(self.frame.remembered).rows(()))
         if asked is not None:
+            self.desk.set_draft("")
             show_item(self.frame, "sql", "\0".join((*asked.paths, asked.question)))
         return asked is not None
 
