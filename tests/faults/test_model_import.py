@@ -80,11 +80,18 @@ def finish(child: "subprocess.Popen[bytes]") -> tuple[int, bytes, bytes]:
 
 
 def timed(folder: Path, source: Path, how: str) -> float:
-    """Seconds that an import takes from where it is ready to begin: from there on kills are counted."""
-    child = start(folder / "timed", source, how)
-    begun = time.monotonic()
-    assert finish(child)[0] == 0
-    return time.monotonic() - begun
+    """Seconds that an import takes from where it is ready to begin to its last word: from there on kills are counted.
+    The shortest of three, for a machine that halts now and then."""
+    content, found = source.read_bytes(), []
+    for number in range(3):
+        source.write_bytes(content)
+        child = start(folder / f"timed{number}", source, how)
+        begun = time.monotonic()
+        assert child.stdout is not None and child.stdout.readline() == b"done\n"
+        found.append(time.monotonic() - begun)
+        assert finish(child)[0] == 0
+    source.write_bytes(content)
+    return min(found)
 
 
 def named(data: Path) -> list[Path]:

@@ -6,6 +6,7 @@ it pauses by ending, and begins anew when it is resumed.
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -35,24 +36,29 @@ class ConversationImportKind:
         return f"Import {Path(arguments.path).name}"
 
     def run(self, context: JobContext, arguments: ConversationImport) -> Iterator[JobEvent]:
-        report = import_file(
-            context.app.conversations,
-            Path(arguments.path),
-            folder=arguments.folder,
-            again=arguments.again,
-            skip_broken=arguments.skip_broken,
-            stop=context.stop,
-            on_progress=context.tell,
-        )
-        for one in report.skipped:
-            yield Notice("left-out", f"Left out: number {one.number}, “{one.title}”: {one.reason}")
-        yield JobResult(report_json(report))
+        kept = context.checkpoint  # of one that was halted behind its transaction: nothing is imported twice
+        if kept is None:
+            kept = report_json(
+                import_file(
+                    context.app.conversations,
+                    Path(arguments.path),
+                    folder=arguments.folder,
+                    again=arguments.again,
+                    skip_broken=arguments.skip_broken,
+                    stop=context.stop,
+                    on_progress=context.tell,
+                )
+            )
+            context.save_checkpoint(kept)
+        for one in kept["skipped"]:
+            yield Notice("left-out", f"Left out: number {one['number']}, “{one['title']}”: {one['reason']}")
+        yield JobResult(kept)
 
     def clean(self, context: JobContext, arguments: ConversationImport, *, for_good: bool) -> None:
         """The transaction was undone, and the file read so far had no name."""
 
 
-def report_json(report: ImportReport) -> dict[str, object]:
+def report_json(report: ImportReport) -> dict[str, Any]:
     """What an import came to, as the result of a job: all is counted, the first of it is named."""
     return {
         "formats": list(report.formats),

@@ -3,16 +3,19 @@
 import hashlib
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from rushlight import Stop
 from rushlight.assistant.app import App
 from rushlight.assistant.chat.importing import ImportReport, Skipped
+from rushlight.assistant.events import Notice
 from rushlight.assistant.jobs.job import Job
 from rushlight.assistant.jobs.jobs import Jobs
-from rushlight.assistant.jobs.kinds.conversation_import import report_json
+from rushlight.assistant.jobs.kind import JobContext, JobEvent, JobResult
+from rushlight.assistant.jobs.kinds.conversation_import import KIND, ConversationImport, report_json
 from rushlight.assistant.models import staging
 
 Reach = Callable[..., Job]
@@ -107,8 +110,26 @@ def test_of_a_large_import_all_is_counted_and_the_first_are_named() -> None:
     result = report_json(ImportReport(("ChatGPT",), 49_000, 1_000, 100_000, 0, 0, 0, skipped, ids))
     assert (result["imported"], result["continued"], result["n_skipped"]) == (49_000, 1_000, 50_000)
     assert result["conversations"] == list(ids[:1_000])
-    assert [one["number"] for one in result["skipped"]] == list(range(1, 1_001))  # type: ignore[attr-defined]
+    assert [one["number"] for one in result["skipped"]] == list(range(1, 1_001))
     assert len(json.dumps(result)) < 500_000
+
+
+def test_one_that_is_halted_behind_its_transaction_imports_nothing_twice(app: App, chats: Path, tmp_path: Path) -> None:
+    with chats.open("a") as file:
+        file.write('{"messages": 7}\n')
+    saved: list[str] = []
+
+    def run() -> Iterator[JobEvent]:
+        context = JobContext(
+            app, "job1", tmp_path, Stop(), checkpoint=saved[-1] if saved else None, tell=lambda _event: None,
+            save=saved.append, further=lambda: None,
+        )  # fmt: skip
+        return KIND.run(context, ConversationImport(str(chats), again=True, skip_broken=True))
+
+    assert isinstance(next(run()), Notice)
+    *_, last = run()
+    assert isinstance(last, JobResult) and last.value["imported"] == 40 and last.value["n_skipped"] == 1
+    assert len(app.conversations.list(limit=100)) == 40
 
 
 def test_a_broken_export_imports_nothing_or_what_it_can(app: App, jobs: Jobs, reach: Reach, chats: Path) -> None:
