@@ -37,10 +37,14 @@ def _as_meant(example: Example, feedback: FeedbackBook, meant: set[str]) -> Exam
 
 
 def _is_withdrawn(feedback: FeedbackBook, judgement: object) -> bool:
-    """Whether the user took it back; one that went with its conversation was not taken back."""
+    """Whether the user took it back, and has not said the same again. One that went with its conversation was not
+    taken back."""
     if not isinstance(judgement, str):
         return False
     try:
-        return feedback.find(judgement).withdrawn_at is not None
+        found = feedback.find(judgement)
     except Error:
         return False
+    said = (found.kind, found.rejected_id, found.text)
+    standing = [(one.kind, one.rejected_id, one.text) for one in feedback.of(found.message_id)]
+    return found.withdrawn_at is not None and said not in standing

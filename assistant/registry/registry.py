@@ -68,13 +68,14 @@ class Registry:
 
     def add_adapter(self, new: NewAdapter) -> Adapter:
         """Take a GGUF adapter in as a candidate: its file and its proof are copied. The same file under the same name
-        again is the adapter that is there already, and so is that of the same run where no name is given. Raises
+        again is the adapter that is there already, and so is a candidate of the same run where no name is given. Raises
         `Error` for a file that is no adapter of a llama.cpp model, whose proof failed, or whose name is taken."""
         check_scope(new.scope)
         digest = digest_of(new.file)
         if new.run_id and not new.name:
             for one in rows.read_adapters(self._store, self._folder, "WHERE a.run_id = ?", (new.run_id,)):
-                if (one.sha256, one.scope) == (digest, new.scope):
+                is_whole = one.state == "candidate" and one.path.is_file() and digest_of(one.path) == digest
+                if is_whole and one.scope == new.scope:
                     return one
         name = new.name or free_name(self._folder, new.scope, self._taken_names())
         known = rows.read_adapters(self._store, self._folder, "WHERE a.name = ?", (name,))

@@ -144,7 +144,7 @@ def _apart(known: Profiled, places: list[str]) -> list[str]:
         for key in keys_of(table, known.schema.tables)
         for one, other in zip(key.columns, key.to_columns, strict=False)
     }
-    held = {f"{one.table}.{one.column}": frozenset(one.values) for one in known.values if one.complete}
+    held = {f"{one.table}.{one.column}": frozenset(one.values) for one in known.values if known.holds_all_seen(one)}
 
     def alike(one: str, other: str) -> bool:
         if (one, other) in same or (other, one) in same:

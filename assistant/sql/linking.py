@@ -247,7 +247,7 @@ def _coded(known: Profiled, stems: set[str]) -> list[tuple[str, str]]:
     """(column, code) for the codes whose words are in the question: -- A active, X cancelled."""
     found = []
     for held in known.values:
-        if not held.complete or len(held.values) > _MOST_CODES:
+        if len(held.values) > _MOST_CODES or not known.holds_all_seen(held):
             continue
         table = known.schema.table(f"{held.source}.{held.table}")
         column = table.column(held.column) if table is not None else None
@@ -376,7 +376,7 @@ def _values(known: Profiled, kept: set[str], found: tuple[tuple[str, str], ...])
         if left and value not in values.setdefault(place, []):
             values[place].append(value)
             left -= 1
-    few = [one for one in known.values if one.complete and len(one.values) <= _FEW]
+    few = [one for one in known.values if len(one.values) <= _FEW and known.holds_all_seen(one)]
     for column in sorted(few, key=lambda one: len(one.values)):
         place = f"{column.table}.{column.column}"
         if place in kept:

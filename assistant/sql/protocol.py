@@ -66,6 +66,13 @@ class Profiled(Struct, frozen=True):
     schema: Schema
     values: tuple[Values, ...]
 
+    def holds_all_seen(self, held: Values) -> bool:
+        """Whether its texts are all that were seen, so that they can be offered as a choice; a long table may hold
+        others behind the rows that were looked at."""
+        table = self.schema.table(f"{held.source}.{held.table}")
+        column = table.column(held.column) if table is not None else None
+        return held.complete or (column is not None and column.n_distinct == len(held.values))
+
 
 class OpenCopy(Struct, frozen=True):
     """First message, in place of `Open`: a copy of a database, made to be tried on. Answered with `Opened`."""

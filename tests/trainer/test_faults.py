@@ -151,6 +151,7 @@ def test_memory_that_runs_out_keeps_the_steps_before(places: Places, monkeypatch
 
 def test_what_is_lowered_where_memory_ran_out_may_change(places: Places, monkeypatch: pytest.MonkeyPatch) -> None:
     from rushlight.trainer import loop
+    from rushlight.trainer.plan.of_run import plan_run
 
     prepare(config(), places, render=render)
     losses_of, n_calls = loop.losses_of, 0
@@ -173,6 +174,10 @@ def test_what_is_lowered_where_memory_ran_out_may_change(places: Places, monkeyp
     with pytest.raises(Error, match="Cannot go on with run: steps of the config") as caught:
         prepare(config(steps={**steps, "batch": 8, "row_tokens": 64}), places, render=render, resume=True)
     assert "steps.row_tokens" in caught.value.hint and (places.out / "plan.json").exists()
+    alone = config(steps=steps, machine={"threads": 1, "device": "cpu", "recompute": True})
+    prepare(alone, places, render=render, resume=True)
+    plan, state = plan_run(alone, places), checkpoint.read_state(checkpoint.checkpoints(places.out)[-1])
+    assert (plan.row_tokens, plan.dtype) == (state.row_tokens, state.dtype), "it goes on in the rows it has begun with"
     prepare(lowered, places, render=render, resume=True)
     assert not (places.out / "plan.json").exists(), "it tells how much memory the longer rows take"
     outcome = train(lowered, places)

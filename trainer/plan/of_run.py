@@ -40,9 +40,25 @@ def plan_run(config: TrainConfig, places: Places) -> Plan:
     """The plan of a run that is prepared; made once, and then kept in its folder."""
     found = read_plan(places.out)
     if found is None:
-        found = _plan(config, base_folder(places), places.out / "examples.safetensors", places.out)
+        found = _plan(
+            _as_begun(config, places.out), base_folder(places), places.out / "examples.safetensors", places.out
+        )
         checkpoint.write_json(places.out / NAME, msgspec.to_builtins(found))
     return found
+
+
+def _as_begun(config: TrainConfig, out: Path) -> TrainConfig:
+    """With the rows and the numbers of the checkpoint that it goes on from, where there is one: see `trainer.run`."""
+    kept = checkpoint.checkpoints(out)
+    if not kept:
+        return config
+    state = checkpoint.read_state(kept[-1])
+    rows = min(state.row_tokens, config.steps.row_tokens or state.row_tokens)
+    return msgspec.structs.replace(
+        config,
+        steps=msgspec.structs.replace(config.steps, row_tokens=rows),
+        machine=msgspec.structs.replace(config.machine, dtype=state.dtype),
+    )
 
 
 def _plan(config: TrainConfig, base: Path, examples: Path, place: Path) -> Plan:

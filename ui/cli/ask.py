@@ -38,7 +38,9 @@ Options for -o (all from the sampler, then the engine):
   dry_penalty_last_n dry_sequence_breakers mirostat mirostat_tau
   mirostat_eta temperature_range temperature_exponent min_keep logit_bias
   max_tokens reasoning cache_prompt adapter adapter_strength
-  context batch threads gpu_layers kv_type flash_attention""")
+  draft_tokens draft_model
+  context batch threads gpu_layers kv_type flash_attention slots kv_ram_mib
+  keep_alive_s""")
 
 
 @click.command(

@@ -81,7 +81,7 @@ def _print_practised(made: dict[str, Any]) -> None:
                  model=made["base"]))  # fmt: skip
     elif before is not None and made["report"]["own"]["candidate"] < before:
         say(text("{start} answered {before} % of the same questions rightly, which this one does not reach.",
-                 start=made["start"], before=round(100 * before)))  # fmt: skip
+                 start=made.get("rival") or made["start"], before=round(100 * before)))  # fmt: skip
     elif made["passed"]:
         say(text("To let it answer where nobody taught {model} the database: rushlight registry promote {adapter}",
                  adapter=made["adapter"], model=made["base"]))  # fmt: skip

@@ -51,6 +51,7 @@ class ChatDesk(Comparing):
         self._typed_ahead: list[str] = []  # sent into the conversation that is being opened
         self._end_watch = background.watch(self._on_change)
         self._end_keeping = background.at_end(self._keep_queues)
+        self._is_closed = False
 
     def close(self) -> None:
         """The page goes: keep the draft. Answers go on, and what waits is sent, until the background's own end."""
@@ -59,8 +60,8 @@ class ChatDesk(Comparing):
         self._view = GoneChatView()
         self.on_opened = lambda _id: None
         self.on_list_changed = lambda: None
-        if all(one.is_quiet for one in self._lines) and not self._typed_ahead:
-            self._end_keeping()
+        self._is_closed = True
+        self._forget_if_done()
 
     # --- what is shown ------------------------------------------------------------------------------------------
     def open(self, conversation_id: str | None, message_id: str | None = None) -> None:
@@ -387,10 +388,12 @@ class ChatDesk(Comparing):
             self._tell(title=title)
         else:
             self._tell()
+        self._forget_if_done()
 
     def line_failed(self, line: Line, err: Error) -> None:
         if line is self._line:
             self._fail(err)
+        self._forget_if_done()
 
     def line_notes(self, line: Line, said: str, turns: tuple[Turn, ...] = ()) -> None:
         if line is self._line:
@@ -482,6 +485,11 @@ class ChatDesk(Comparing):
                 self.open(None)
 
         self._background.read(lambda app: read_opened(app, conversation_id), changed, failed)
+
+    def _forget_if_done(self) -> None:
+        """Of a page that is gone nothing is kept at the end, where nothing of it waits any more."""
+        if self._is_closed and not self._typed_ahead and not any(one.is_busy or one.queue for one in self._lines):
+            self._end_keeping()
 
     def _keep_queues(self) -> None:
         """The program ends."""

@@ -272,7 +272,7 @@ class SqlPage(Vertical):
         shown, hint = self.desk.state.shown, text("Ctrl+S: run it · Esc: leave")
 
         def typed(sql: str) -> None:
-            if sql.strip() and self._must_wait():
+            if sql.strip() and self._must_wait("opening"):
                 self._ask_statement(sql)
                 return
             self._shows_tables = False
@@ -282,11 +282,13 @@ class SqlPage(Vertical):
         value = written or (shown.sql if shown is not None else "")
         self.frame.ask(TextPanel(text("The statement"), typed, value=value, hint=hint))
 
-    def _must_wait(self) -> bool:
-        """Whether something runs, which is told: what was typed stays where it is until that is over."""
-        if self.desk.state.busy in ("", "opening"):
+    def _must_wait(self, *more: str) -> bool:
+        """Whether something runs, which is told: what was typed stays where it is until that is over. A question waits
+        by itself while files are opened, a statement does not."""
+        busy = self.desk.state.busy
+        if not busy or (busy == "opening" and busy not in more):
             return False
-        self.frame.tell(text("Wait for the answer, or stop it first."))
+        self.frame.tell(text("Opening…") if busy == "opening" else text("Wait for the answer, or stop it first."))
         return True
 
     def _ask_table(self) -> None:

@@ -3,6 +3,7 @@
 Knows the loaded model's way of counting; stores nothing.
 """
 
+import bisect
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -30,11 +31,17 @@ def fitting_turns(
     def fit(engine: "Engine") -> tuple[Turn, ...]:
         sizes = [len(engine.tokenize(TokenizeRequest(text=one))) for one in answers]
         limit = n_ctx - max([min(room, n_ctx // 4), *sizes])
-        for kept in _shorter(turns):
+
+        def fits(kept: tuple[Turn, ...]) -> bool:
+            stop.check()
             messages = tuple(Message(turn.role, turn.content) for turn in kept)
-            if len(engine.tokenize(TokenizeRequest(messages=messages))) <= limit:
-                return kept
-        return ()
+            return len(engine.tokenize(TokenizeRequest(messages=messages))) <= limit
+
+        choices = _shorter(turns)
+        if fits(choices[0]):
+            return choices[0]
+        at = bisect.bisect_left(choices, True, lo=1, key=fits)  # what begins later is shorter
+        return choices[at] if at < len(choices) else ()
 
     return with_engine(app, model, fit, stop=stop)
 

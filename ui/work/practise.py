@@ -205,15 +205,17 @@ class _Steps(KeptSteps):
 
         with self._step("promote") as step:
             if step is not None:
-                name, report, before = self._done["keep"]["adapter"], self._done["evaluate"]["report"], self._before()
+                name, report = self._done["keep"]["adapter"], self._done["evaluate"]["report"]
+                before, rival = self._before()
                 promotes, _ = promote_if_better(self._app, name, report, before, wished=self._arguments.promote)
-                step |= {"promoted": promotes, "before": before}
+                step |= {"promoted": promotes, "before": before, "rival": rival}
 
     def result(self) -> dict[str, Any]:
         trained, report = self._done["train"]["result"], dict(self._done["evaluate"]["report"])
         return {
             "report": report, "passed": bool(report["passed"]), "promoted": self._done["promote"]["promoted"],
-            "before": self._done["promote"]["before"],  # what was practised until then answered, of the same questions
+            # What was practised until then answered, of the same questions, and which adapter that is.
+            "before": self._done["promote"]["before"], "rival": self._done["promote"].get("rival", ""),
             "base": self._model.id, "adapter": self._done["keep"]["adapter"], "run": self._done["examples"]["run"],
             "start": self._done["examples"].get("start", ""),
             "plan": self._done["plan"], "outcome": trained["outcome"], "proof": trained["proof"],
@@ -244,17 +246,21 @@ class _Steps(KeptSteps):
         own = [one for one in items if Path(str(one.reference["database"])).name == first]
         return teaching.sql_answer_seconds(self._context, self._model, [self._context.folder / _DATABASES / first], own)
 
-    def _before(self) -> float | None:
-        """What was practised until then, or serves, has answered of the same questions, if that is known: the better
-        of both. One that begins with nothing must reach what serves too."""
+    def _before(self) -> tuple[float | None, str]:
+        """What was practised until then, or serves, has answered of the same questions, if that is known, and its name:
+        the better of both. One that begins with nothing must reach what serves too."""
         registry, start = self._app.registry, str(self._done["examples"].get("start", ""))
         serving = registry.promoted(PRACTICE, self._model.sha256)
         names = {start, "" if serving is None else serving.name}
-        known = [registry.evaluation(one) for one in registry.adapters(PRACTICE) if one.name in names]
+        known = [(registry.evaluation(one), one.name) for one in registry.adapters(PRACTICE) if one.name in names]
         suite = self._done["questions"]["suite"]
         return max(
-            (float(one.report["own"]["candidate"]) for one in known if one is not None and one.suite == suite),
-            default=None,
+            (
+                (float(one.report["own"]["candidate"]), name)
+                for one, name in known
+                if one is not None and one.suite == suite
+            ),
+            default=(None, ""),
         )
 
     def _times(self) -> int:

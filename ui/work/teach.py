@@ -116,14 +116,14 @@ class _Steps(KeptSteps):
     def make(self) -> None:
         """The lesson, with its held-out part set apart. A new one is kept by itself first, so that what fails or is
         killed behind it makes no second one."""
-        from rushlight.ui.work import teaching
-
         given = self._arguments
         watch = Watch(self._context.stop, self._context.tell)
         if given.go_on and not given.lesson:
             raise Error("A lesson that is new has no adapter to go on from.", "Name a lesson that was taught: "
                         "rushlight teach again LESSON --go-on", kind="nothing-to-go-on")  # fmt: skip
         if not given.lesson and "lesson" not in self._done:
+            if _MADE in self._done and all(one.id != self._done[_MADE]["id"] for one in self._book.list()):
+                del self._done[_MADE]  # it was removed meanwhile
             with self._step(_MADE) as made:
                 if made is not None:
                     with self._kind() as kind:
@@ -135,8 +135,7 @@ class _Steps(KeptSteps):
                 lesson = with_news(self._app, self._book.find(given.lesson), watch)
             else:
                 lesson = self._book.find(self._done[_MADE]["id"])
-            share, most = teaching.held_out_part(lesson.kind)
-            lesson = self._book.split(lesson, share=share, most=most)
+            lesson = self._split(lesson)
             run = f"{self._app.paths.runs / lesson.id}-{self._context.job_id[-6:]}"
             step |= {"id": lesson.id, "version": lesson.version, "run": run}
             start = self._begins_with(lesson)
@@ -145,6 +144,19 @@ class _Steps(KeptSteps):
                 n_before = sum(lesson.id in {use.lesson_id for use in one.lessons} for one in self._app.registry.runs())
                 step |= {"start": start.name, "n_before": n_before if given.go_on else 0,
                          "uses": msgspec.to_builtins(before)}  # fmt: skip
+
+    def _split(self, lesson: Lesson) -> Lesson:
+        from rushlight.ui.work import teaching
+
+        share, most = teaching.held_out_part(lesson.kind)
+        try:
+            return self._book.split(lesson, share=share, most=most)
+        except Error as err:
+            if err.kind == "lesson-too-small" and not self._arguments.lesson:
+                self._book.remove(lesson)  # tried again, it is made of all that there is by then
+                del self._done[_MADE]
+                self._save()
+            raise
 
     def plan(self) -> None:
         """The files of the run, how fast this machine is, and how the time is divided."""

@@ -4,12 +4,14 @@ The file is written by one transaction, in which it must not be halted: that wou
 it pauses by ending, and begins anew when it is resumed.
 """
 
+import contextlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
+from rushlight import Error
 from rushlight.assistant.chat.importing import ImportReport, import_file
 from rushlight.assistant.events import Notice
 from rushlight.assistant.jobs.kind import JobContext, JobEvent, JobResult, PauseBy
@@ -49,7 +51,8 @@ class ConversationImportKind:
                     on_progress=context.tell,
                 )
             )
-            context.save_checkpoint(kept)
+            with contextlib.suppress(Error):  # it is done: neither a stop nor a full disk undoes it now
+                context.save_checkpoint(kept)
         for one in kept["skipped"]:
             yield Notice("left-out", f"Left out: number {one['number']}, “{one['title']}”: {one['reason']}")
         yield JobResult(kept)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from rushlight import Stop
+from rushlight import Error, Stop
 from rushlight.assistant.app import App
 from rushlight.assistant.chat.importing import ImportReport, Skipped
 from rushlight.assistant.events import Notice
@@ -118,18 +118,34 @@ def test_one_that_is_halted_behind_its_transaction_imports_nothing_twice(app: Ap
     with chats.open("a") as file:
         file.write('{"messages": 7}\n')
     saved: list[str] = []
+    stop = Stop()
 
     def run() -> Iterator[JobEvent]:
         context = JobContext(
-            app, "job1", tmp_path, Stop(), checkpoint=saved[-1] if saved else None, tell=lambda _event: None,
+            app, "job1", tmp_path, stop, checkpoint=saved[-1] if saved else None, tell=lambda _event: None,
             save=saved.append, further=lambda: None,
         )  # fmt: skip
         return KIND.run(context, ConversationImport(str(chats), again=True, skip_broken=True))
 
     assert isinstance(next(run()), Notice)
+    stop.set()  # too late: it is done
     *_, last = run()
     assert isinstance(last, JobResult) and last.value["imported"] == 40 and last.value["n_skipped"] == 1
     assert len(app.conversations.list(limit=100)) == 40
+
+
+def test_a_stop_or_a_full_disk_behind_the_transaction_is_too_late(app: App, chats: Path, tmp_path: Path) -> None:
+    stop = Stop()
+
+    def full(_checkpoint: str) -> None:
+        stop.set()
+        raise Error("The disk is full.", kind="disk-full")
+
+    context = JobContext(
+        app, "job1", tmp_path, stop, checkpoint=None, tell=lambda _event: None, save=full, further=lambda: None
+    )
+    *_, last = KIND.run(context, ConversationImport(str(chats)))
+    assert isinstance(last, JobResult) and last.value["imported"] == 40
 
 
 def test_a_broken_export_imports_nothing_or_what_it_can(app: App, jobs: Jobs, reach: Reach, chats: Path) -> None:

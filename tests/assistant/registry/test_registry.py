@@ -144,6 +144,20 @@ def test_deleting_a_conversation_marks_what_learned_from_it(registry: Registry, 
     assert registry.promoted("chat") is not None  # marked, not taken away
 
 
+def test_an_adapter_of_a_run_is_taken_in_once_while_it_is_whole_and_a_candidate(
+    registry: Registry, adapter_file: Callable[..., Path]
+) -> None:
+    registry.add_run(NewRun("r1", "one", BASE, "tiny"))
+    new = NewAdapter(adapter_file(), "chat", BASE, "tiny", run_id="r1")
+    first = registry.add_adapter(new)
+    assert registry.add_adapter(new) == first
+    first.path.unlink()
+    second = registry.add_adapter(new)
+    assert second.name != first.name and second.path.is_file()
+    registry.retire(second.name)
+    assert registry.add_adapter(new).state == "candidate"
+
+
 def test_a_lesson_is_stale_until_what_was_deleted_is_left_out(store: Store) -> None:
     conversations, book = Conversations(store), LessonBook(store)
     chats = [conversations.create(name).id for name in ("kept", "deleted")]

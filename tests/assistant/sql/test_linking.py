@@ -60,6 +60,22 @@ def test_late_values_of_a_long_table_are_known_but_not_as_all_there_are(tmp_path
     }
 
 
+def test_codes_and_few_values_of_a_long_table_are_offered(tmp_path: Path) -> None:
+    path = tmp_path / "orders.db"
+    db = apsw.Connection(str(path))
+    db.execute("""CREATE TABLE orders (id INTEGER PRIMARY KEY,
+        state TEXT, -- A active, X cancelled
+        way TEXT)""")
+    with db:
+        rows = [("AX"[at % 7 == 0], ("by post", "collected")[at % 2]) for at in range(25_000)]
+        db.executemany("INSERT INTO orders (state, way) VALUES (?, ?)", rows)
+    db.close()
+    known = known_of(path)
+    assert not any(one.complete for one in known.values)
+    assert set(link(known, "How many orders are there?").values["orders.way"]) == {"by post", "collected"}
+    assert link(known, "How many cancelled orders are there?").values["orders.state"][0] == "X"
+
+
 def test_words_find_their_columns_whatever_their_form() -> None:
     assert stem("categories") == stem("category") and stem("tickets") == stem("ticket")
     assert stem("specialties") == stem("specialty")

@@ -463,6 +463,7 @@ def test_a_page_that_is_closed_draws_nothing_and_sends_what_waits(
     whole = "word0 word1 word2 word3 "
     pump(lambda: [one.content for one in desk_app.conversations.path(conversation_id)] == ["one", whole, "two", whole])
     assert view.calls == calls and len(opened) == n_opened
+    pump(lambda: not background._enders)  # nothing of it is left to be kept at the end
     background.close()
     assert desk_app.conversations.draft(conversation_id) == ""
 

@@ -26,6 +26,7 @@ from rushlight.ui.work.teach import KIND, TeachArguments
 from rushlight.ui.work.teach_plan import KIND as PLAN
 from rushlight.ui.work.teach_start import with_those_before
 
+WORDS = ("amber", "birch", "cedar", "delta", "ember", "fjord", "grove", "heath", "inlet", "larch", "oak", "pine")
 Begun = Callable[..., Any]
 Teach = Callable[..., dict[str, Any]]
 
@@ -230,6 +231,33 @@ def test_what_fails_behind_a_new_lesson_makes_no_second_one(
     made = taught(kept.context(), kind="database", files=[str(shop)], examples=64, name="mine")
     assert [one.name for one in LessonBook(app.store).list()] == ["mine"] == [made["lesson"]["name"]]
     assert set(made["seconds"]) == {"lesson", "plan", "train", "keep", "evaluate", "promote"}
+
+
+def test_a_lesson_that_was_too_small_is_made_of_what_there_is_when_it_is_tried_again(
+    app: App, begun: Begun, taught: Teach, trained: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def judge(*numbers: int) -> None:
+        for i in numbers:
+            conversation = app.conversations.create(system="")
+            user = app.conversations.append(conversation.id, None, "user", WORDS[i])
+            reply = app.conversations.append(conversation.id, user.id, "assistant", "Long talk")
+            FeedbackBook(app.conversations).correct(reply.id, "Short.")
+
+    monkeypatch.setattr("rushlight.ui.work.answerers.ChatAnswerer.likelihoods", lambda *_: [0.0, -1.0])
+    monkeypatch.setattr("rushlight.ui.work.evaluate._guards", lambda *_: [])
+    kept, book = begun("job"), LessonBook(app.store)
+    judge(0)
+    with pytest.raises(Error, match="cannot be split"):
+        taught(kept.context(), kind="feedback", examples=64)
+    assert not book.list()
+    judge(*range(1, len(WORDS)))
+    with monkeypatch.context() as broken:
+        broken.setattr(LessonBook, "split", lambda *_, **__: (_ for _ in ()).throw(Error("the power")))
+        with pytest.raises(Error, match="power"):
+            taught(kept.context(), kind="feedback", examples=64)
+    book.remove(book.list()[0])  # and made anew where somebody removed it meanwhile
+    made = taught(kept.context(), kind="feedback", examples=64)
+    assert made["lesson"]["examples"] == len(WORDS) and len(book.list()) == 1
 
 
 def test_an_adapter_that_was_kept_and_not_noted_is_the_same_one(
