@@ -11,6 +11,8 @@ from typing import Any, Literal
 import numpy as np
 
 from rushlight import Error, Progress, Stop
+from rushlight.quant.convert.config import read_json
+from rushlight.trainer.config import TrainConfig
 from rushlight.trainer.data.masks import TextTokenizer, Tokens, masked, masked_text, pieces, shown
 from rushlight.trainer.data.template import ChatTemplate, Rendered
 from rushlight.trainer.lessons import Lesson
@@ -18,6 +20,7 @@ from rushlight.trainer.lessons import Lesson
 _SHOWN = 10
 _IN_PIECES = 3  # of those, also with which of their letters are trained
 _PIECE_CHARS = 1_500
+_LEARNED_POSITIONS = ("opt", "gpt_neo", "biogpt")  # kinds of models that call them max_position_embeddings
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,9 +74,9 @@ def make_examples(
         figures.append(count)
     if not sides[0]:
         raise Error(
-            f"There is nothing to learn: of {len(lessons):,} examples none has an answer within data.max_tokens = "
-            f"{max_tokens:,}.",
-            "Raise data.max_tokens.",
+            f"There is nothing to learn: of {len(lessons):,} examples none has an answer within its first "
+            f"{max_tokens:,} tokens: data.max_tokens, or the positions that the model has.",
+            "Raise data.max_tokens where the model has more positions.",
             kind="bad-data",
         )
     samples = [shown(one, tokenizer)[:4000] for one in sides[0][:_SHOWN]]
@@ -88,14 +91,25 @@ def in_pieces(side: Sequence[Tokens], tokenizer: TextTokenizer) -> list[list[tup
     return [[(text[:_PIECE_CHARS], flag) for text, flag in pieces(one, tokenizer)] for one in side[:_IN_PIECES]]
 
 
+def most_tokens(config: TrainConfig, base: Path) -> int:
+    """How many tokens an example may have: as the config says, and no more than the model in the folder `base` has
+    positions where it has learned each of them, as GPT-2 has."""
+    said = read_json(base / "config.json") if (base / "config.json").exists() else {}
+    name = "max_position_embeddings" if said.get("model_type") in _LEARNED_POSITIONS else "n_positions"
+    n_positions = said.get(name)
+    most = config.data.max_tokens
+    return min(most, n_positions) if isinstance(n_positions, int) and n_positions > 0 else most
+
+
 def cut(tokens: Tokens, max_tokens: int, too_long: Literal["cut", "leave-out", "refuse"], number: int) -> Tokens | None:
     """An example of at most `max_tokens` tokens; None where it is to be left out."""
     if len(tokens.ids) <= max_tokens:
         return tokens
     if too_long == "refuse":
         raise Error(
-            f"Example {number} has {len(tokens.ids):,} tokens, and data.max_tokens is {max_tokens:,}.",
-            'Raise data.max_tokens, or set data.too_long to "cut" or "leave-out".',
+            f"Example {number} has {len(tokens.ids):,} tokens, and {max_tokens:,} is the most: data.max_tokens, or the "
+            "positions that the model has.",
+            'Raise data.max_tokens where the model has more positions, or set data.too_long to "cut" or "leave-out".',
             kind="bad-data",
         )
     return Tokens(tokens.ids[:max_tokens], tokens.trained[:max_tokens]) if too_long == "cut" else None

@@ -119,12 +119,11 @@ def _share(line: bytes) -> float:
 
 def _lesson(said: dict[str, Any], share: float) -> Lesson | str:
     """The example in a line, or what is wrong with it."""
+    tools = said.get("tools") or None
     if "messages" in said:
-        problem = chat_problem(said["messages"])
-        tools = said.get("tools")
-        if problem is None and tools is not None and not isinstance(tools, list):
-            problem = "tools must be a list"
-        return problem or Lesson(said["messages"], tools or None, "", share)
+        messages = without_nulls(said["messages"])
+        problem = chat_problem(messages) or tools_problem(said)
+        return problem or Lesson(messages, tools, "", share)
     if "prompt" in said and "completion" in said:
         prompt, completion = said["prompt"], said["completion"]
         before, after = as_messages(prompt, "user"), as_messages(completion, "assistant")
@@ -133,7 +132,8 @@ def _lesson(said: dict[str, Any], share: float) -> Lesson | str:
         problem = chat_problem([*before, *after])
         if problem is None and not n_answers(after):
             problem = "completion has no message of the assistant: there is nothing to learn"
-        return problem or Lesson([*before, *after], None, "", share, n_answers(before))
+        problem = problem or tools_problem(said)
+        return problem or Lesson([*before, *after], tools, "", share, n_answers(before))
     if "text" in said:
         if not isinstance(said["text"], str) or not said["text"].strip():
             return "text must be a text that is not empty"
@@ -146,8 +146,26 @@ def keys_of(said: dict[str, Any]) -> str:
 
 
 def as_messages(value: Any, role: str) -> Any:
-    """A text as a message of that role; anything else as it is."""
-    return [{"role": role, "content": value}] if isinstance(value, str) else value
+    """A text as a message of that role; anything else as it is, but for keys of messages that are null."""
+    return [{"role": role, "content": value}] if isinstance(value, str) else without_nulls(value)
+
+
+def without_nulls(messages: Any) -> Any:
+    """Messages without keys that are null, but for `content`: templates ask whether a key is there, and tables have
+    every key in every message."""
+    if not isinstance(messages, list):
+        return messages
+    return [
+        {key: value for key, value in one.items() if value is not None or key == "content"}
+        if isinstance(one, dict)
+        else one
+        for one in messages
+    ]
+
+
+def tools_problem(said: dict[str, Any]) -> str | None:
+    """What is wrong with the tools of a line, if anything is."""
+    return None if isinstance(said.get("tools"), list | None) else "tools must be a list"
 
 
 def n_answers(messages: Sequence[dict[str, Any]]) -> int:

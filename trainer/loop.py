@@ -6,11 +6,11 @@ step depends on the weights, AdamW's moments, the number of the step and the cou
 
 import math
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 import torch
 
@@ -28,6 +28,12 @@ from rushlight.trainer.schedule import n_steps_of, rate_at, seed_at
 from rushlight.trainer.scoring import losses_of
 from rushlight.trainer.spoken import LEAST_S, SHARE, HeldOutAnswers
 from rushlight.trainer.steps_in_time import StepsInTime
+
+# What a line of the metrics has beside the figures of its recipe.
+_OF_THE_LOOP: Final = frozenset({
+    "step", "loss", "rate", "gradient", "trained_tokens", "tokens", "computed_tokens", "rows", "seconds",
+    "trained_tokens_per_s", "held_out", "answers",
+})  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,14 +78,18 @@ class Training:
         self._should_pause: Callable[[], bool] = lambda: False
         self._make_way: Callable[[], None] = lambda: None
 
-    def go_on(self, folder: Path) -> None:
-        """Take up the training where the checkpoint in `folder` left it."""
+    def go_on(self, folder: Path, lines: Sequence[Mapping[str, Any]] = ()) -> None:
+        """Take up the training where the checkpoint in `folder` left it; `lines` are the metrics until there."""
         state = checkpoint.read_state(folder)
         checkpoint.load(folder, self._weights, self._optimizer)
         self._step, self._metrics_bytes = state.step, state.metrics_bytes
         self._trained_tokens, self._seconds = state.trained_tokens, state.seconds
         self.n_steps = state.n_steps or self.n_steps
         self._pace = self._paced(self._config, self._recipe.n_examples)
+        for line in lines:  # where no step is left to be made, its outcome is theirs
+            self._loss = line.get("loss", self._loss)
+            self._held_out = line.get("held_out", self._held_out)
+            self._figures |= {name: value for name, value in line.items() if name not in _OF_THE_LOOP}
 
     def _paced(self, config: TrainConfig, n_examples: int) -> StepsInTime | None:
         """Several processes look at clocks of their own, so theirs has as many steps as were planned."""

@@ -68,9 +68,10 @@ def make_preferences(
         figures.append(count)
     if not sides[0]:
         raise Error(
-            f"There is nothing to learn: of {len(preferences):,} examples none has answers within data.max_tokens = "
-            f"{max_tokens:,}, or those of each pair are the same.",
-            "Raise data.max_tokens, or give pairs that differ.",
+            f"There is nothing to learn: of {len(preferences):,} examples none has answers within their first "
+            f"{max_tokens:,} tokens (data.max_tokens, or the positions that the model has), or those of each pair are "
+            "the same.",
+            "Raise data.max_tokens where the model has more positions, or give pairs that differ.",
             kind="bad-data",
         )
     longest = max(len(one.ids) for one in sides[0])

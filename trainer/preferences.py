@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from rushlight import Stop
-from rushlight.trainer.lessons import Chat, as_messages, chat_problem, keys_of, read_lines
+from rushlight.trainer.lessons import Chat, as_messages, chat_problem, keys_of, read_lines, tools_problem, without_nulls
 
 _PAIRS: Final = '{"prompt", "chosen", "rejected"}, or {"chosen", "rejected"} with two chats that begin alike'
 _LABELS: Final = '{"prompt", "completion", "label"} or {"messages", "label"} with true or false; or a pair: '
@@ -72,10 +72,10 @@ def _label(said: dict[str, Any], share: float) -> Preference | str:
     if not isinstance(said["label"], bool):
         return f"label must be true or false, found {str(said['label'])[:40]}"
     if "messages" in said:
-        problem = chat_problem(said["messages"])
+        messages = without_nulls(said["messages"])
+        problem = chat_problem(messages)
         if problem is not None:
             return problem
-        messages = said["messages"]
         if messages[-1]["role"] != "assistant":
             return "the last message must be the assistant's: the label is about it"
         prompt, answer = messages[:-1], messages[-1:]
@@ -95,12 +95,12 @@ def _checked(said: dict[str, Any], prompt: Any, answers: dict[str, Any], good: t
             return f"{name}: {problem}"
         if answer[0]["role"] != "assistant" or answer[-1]["role"] != "assistant":
             return f"{name} must begin and end with a message of the assistant"
-    tools = said.get("tools")
-    if tools is not None and not isinstance(tools, list):
-        return "tools must be a list"
+    problem = tools_problem(said)
+    if problem is not None:
+        return problem
     digest = hashlib.sha256(json.dumps(prompt, sort_keys=True).encode()).digest()
     share = int.from_bytes(digest[:8], "big") / 2**64
-    return Preference(prompt, tuple(answers.values()), good, tools or None, share)
+    return Preference(prompt, tuple(answers.values()), good, said.get("tools") or None, share)
 
 
 def _is_whole(chat: Any) -> bool:

@@ -31,7 +31,7 @@ from rushlight.trainer import checkpoint
 from rushlight.trainer.config import TrainConfig
 from rushlight.trainer.data.masks import read_tokenizer
 from rushlight.trainer.data.template import ChatTemplate, Render
-from rushlight.trainer.examples import Examples, load_examples, make_examples, save_examples
+from rushlight.trainer.examples import Examples, load_examples, make_examples, most_tokens, save_examples
 from rushlight.trainer.lessons import read_lessons
 from rushlight.trainer.metrics import read_metrics
 from rushlight.trainer.plan.kept import read_plan
@@ -134,7 +134,7 @@ def train(
 
     found = checkpoint.checkpoints(out)
     state = checkpoint.read_state(found[-1]) if found else None
-    recipe, longest = choose_recipe(config, out / "examples.safetensors")
+    recipe, longest = choose_recipe(config, out / "examples.safetensors", base_folder(places))
     device = choose_device(config)
     chosen = state or read_plan(out)
     n_threads = (
@@ -170,7 +170,7 @@ def train(
             alone=loaded.packing == "alone", share=config.steps.share, watch=watch, crew=crew,
         )  # fmt: skip
         if found:
-            training.go_on(found[-1])
+            training.go_on(found[-1], lines)
         outcome = training.run(
             should_pause=watch.should_pause if is_ready else lambda: True, stop=watch.stop,
             on_progress=watch.on_progress, on_checkpoint=watch.on_checkpoint,
@@ -340,10 +340,10 @@ def examples_of(
                 kind="bad-data",
             )
     text = template or tokenizer.template
-    chat = ChatTemplate(text, render, tokenizer.variables, tokenizer.control) if text else None
+    chat = ChatTemplate(text, render, tokenizer.variables, tokenizer.control, tokenizer.markup) if text else None
     make: Callable[..., Examples] = make_examples if config.recipe == "supervised" else make_preferences
     made = make(
-        lessons, held_out, tokenizer, chat, max_tokens=config.data.max_tokens, too_long=config.data.too_long,
+        lessons, held_out, tokenizer, chat, max_tokens=most_tokens(config, base), too_long=config.data.too_long,
         stop=watch.stop, on_progress=watch.on_progress,
     )  # fmt: skip
     return replace(made, report={**made.report, "template": "given" if template else "of the model" if text else ""})

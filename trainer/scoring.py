@@ -27,4 +27,6 @@ def losses_of(model: Any, pack: Pack, layout: Layout, *, dense: bool = False, he
     if head is not None and not torch.is_autocast_enabled(device.type):
         return head.losses(head.body(**more).last_hidden_state[0].index_select(0, places), targets)
     logits = model(logits_to_keep=places, **more).logits[0]
+    if len(logits) != len(places):  # unsloth's models know a count of last tokens only, and give them all for places
+        logits = logits.index_select(0, places)
     return functional.cross_entropy(logits.float(), targets, reduction="none")

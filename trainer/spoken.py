@@ -34,7 +34,8 @@ class HeldOutAnswers:
         found = []
         for one in self.examples:
             first = int(np.argmax(one.trained))
-            if not one.trained.any() or first == 0:
+            n_begin = int(self.tokenizer.begin_id is not None)  # a token that asks nothing
+            if not one.trained.any() or first <= n_begin:
                 continue
             said, is_whole = greedy(model, one.ids[:first], self.tokenizer.end_ids, end)
             if not said and not is_whole:
@@ -53,7 +54,7 @@ class HeldOutAnswers:
     def _asked(self, ids: Any) -> str:
         """The last turn of a prompt, without what the template puts around it."""
         whole: str = self.tokenizer.model.decode([int(one) for one in ids], skip_special_tokens=False)
-        marks = sorted(self.tokenizer.control, key=len, reverse=True)
+        marks = sorted((*self.tokenizer.control, *self.tokenizer.markup), key=len, reverse=True)
         turns = re.split("|".join(map(re.escape, marks)), whole) if marks else [whole]
         turns = [turn for turn in turns if turn.strip()]
         if len(turns) > 1 and len(turns[-1].split()) <= 1:  # the head of the answer to come

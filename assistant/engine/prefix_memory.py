@@ -84,6 +84,10 @@ class PrefixMemory:
         number, n_parked = self._best_parked(wanted, computed_with) if use_cache else (-1, 0)
         n_best = max(n_idle, n_running, n_parked)
         restored = self._restored(key, wanted, computed_with, n_best) if key and use_cache else None
+        if restored is None and key and use_cache and self.disk is not None:
+            # Trying may have parked an idle sequence, or given up a parked one, to make room.
+            idle, n_idle = self._best_idle(wanted, computed_with)
+            number, n_parked = self._best_parked(wanted, computed_with)
         if restored is not None:
             opened = restored
         elif n_parked > max(n_idle, n_running) + LEAST_TOKENS:

@@ -4,7 +4,7 @@ Everything here may take a while or fail, and happens before the request takes p
 engine's thread. Knows templates, grammars and vocabularies; knows no context.
 """
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -13,7 +13,7 @@ from rushlight.assistant.engine.chain import Stage
 from rushlight.assistant.engine.load import Loaded
 from rushlight.assistant.engine.prompt import build_prompt
 from rushlight.assistant.engine.reasoning import ReasoningTags
-from rushlight.assistant.engine.request import GenerateRequest, TokenizeRequest
+from rushlight.assistant.engine.request import GenerateRequest, Grammar, TokenizeRequest
 from rushlight.assistant.engine.sampling import check, check_tokenize, stages
 from rushlight.assistant.events import Notice
 
@@ -50,6 +50,8 @@ def prepare(loaded: Loaded, request: GenerateRequest) -> Prepared:
 
         constraint = compile_grammar(request.grammar, loaded.grammar_tokenizer)
     token_ids, notices, tags, is_reasoning = _prompt(loaded, request)
+    if request.grammar is not None and not _can_close(request.grammar, tags):
+        is_reasoning = False  # all that it lets through is the answer
     _check_length(loaded, token_ids)
     chain_stages = stages(
         request.sampling,
@@ -83,6 +85,30 @@ def visible_pieces(loaded: Loaded, tags: ReasoningTags | None) -> dict[int, byte
         for token_id in vocabulary.special_ids
         if (text := loaded.model.token_text(token_id)) and text in marks
     }
+
+
+def stop_tokens(loaded: Loaded, stop: Sequence[str], visible: Container[int]) -> dict[int, str]:
+    """Control tokens that are stop strings, such as the mark of a tool call: they are not rendered, so no text shows
+    them. Those that are `visible` to the splitter, marks of reasoning, are its own.
+    """
+    vocabulary = loaded.vocabulary
+    wanted = vocabulary.special_texts.intersection(stop)
+    if not wanted:
+        return {}
+    return {
+        token_id: text
+        for token_id in vocabulary.special_ids
+        if (text := loaded.model.token_text(token_id)) in wanted
+        and token_id not in visible
+        and not vocabulary.piece(token_id)  # others, such as <tool_call> of some models, are text and found there
+    }
+
+
+def _can_close(grammar: Grammar, tags: ReasoningTags | None) -> bool:
+    """Whether what the grammar lets through may end thoughts that the prompt opened. JSON never does: where it names
+    such a mark, that is content."""
+    closers = tags.closers if tags is not None else ()
+    return grammar.kind not in ("json", "json_schema") and any(closer in grammar.text for closer in closers)
 
 
 def _prompt(

@@ -9,6 +9,7 @@ letter removed or lowered) is found by rendering a second time with every such p
 control tokens differ, the second rendering is taken.
 """
 
+import hashlib
 import re
 import time
 from dataclasses import dataclass
@@ -36,6 +37,8 @@ from rushlight.assistant.events import Notice
 KNOWN_ROLES = frozenset({"system", "developer", "user", "assistant", "tool"})
 _RESERVED = frozenset({"messages", "tools", "add_generation_prompt", "bos_token", "eos_token"})
 _REASONING_KEYS = ("reasoning_content", "thinking", "reasoning")  # by which templates know earlier reasoning
+_NINE = re.compile(r"""id["']?\]?\s*\|\s*length\s*!=\s*9\b""")  # how templates check the ids of calls
+_NINE_FIT = re.compile("[A-Za-z0-9]{9}")
 
 
 class Vocabulary(Protocol):
@@ -266,10 +269,13 @@ def _turn(message: Message, template: str, tags: ReasoningTags | None) -> dict[s
     turn: dict[str, Any] = {"role": role, "content": clean(message.content)}
     if message.name:
         turn["name"] = message.name
-    if message.tool_call_id:
-        turn["tool_call_id"] = message.tool_call_id
+    call_id = message.tool_call_id
+    if call_id or role == "tool":  # a result that names no call has an id too, where the template wants one
+        call_id = _call_id(call_id, template)
+    if call_id:
+        turn["tool_call_id"] = call_id
     if message.tool_calls:
-        turn["tool_calls"] = _tool_calls(message.tool_calls)
+        turn["tool_calls"] = _tool_calls(message.tool_calls, template)
     if message.reasoning and not (tags is HARMONY and message.tool_calls and message.content):
         # gpt-oss' own template refuses a call that has both; the content is what the user saw.
         for key in _REASONING_KEYS:
@@ -298,7 +304,7 @@ def _tools(text: str) -> list[Any]:
     return tools
 
 
-def _tool_calls(text: str) -> list[dict[str, Any]]:
+def _tool_calls(text: str, template: str) -> list[dict[str, Any]]:
     """OpenAI's tool calls with the arguments, JSON in a string there, as the objects that templates want."""
     calls = _json(text, "tool calls")
     if not isinstance(calls, list):
@@ -323,12 +329,21 @@ def _tool_calls(text: str) -> list[dict[str, Any]]:
             arguments = decoded if isinstance(decoded, dict) else arguments
         out.append(
             {
-                "id": str(call.get("id") or ""),
+                "id": _call_id(str(call.get("id") or ""), template),
                 "type": "function",
                 "function": {"name": function["name"], "arguments": arguments},
             }
         )
     return out
+
+
+def _call_id(call_id: str, template: str) -> str:
+    """An id of a call as the template takes it: Mistral's refuse all but nine letters and digits. One that is not so
+    becomes the same nine at the call and at its result.
+    """
+    if _NINE.search(template) is None or _NINE_FIT.fullmatch(call_id):
+        return call_id
+    return hashlib.sha256(call_id.encode(errors="replace")).hexdigest()[:9]
 
 
 def _argument_objects(turn: dict[str, Any]) -> list[dict[str, Any]]:

@@ -86,6 +86,11 @@ class ReasoningSplitter:
         self._at_start = True  # nothing but white space and marks so far
         self._trim = self._thinking  # white space here belongs to a border
 
+    @property
+    def is_apart(self) -> bool:
+        """Inside reasoning or at one of its borders: what came last is no part of the answer."""
+        return self._thinking or self._trim
+
     def feed(self, text: str) -> list[TextDelta | ReasoningDelta]:
         if self._tags is None:
             return [TextDelta(text)] if text else []

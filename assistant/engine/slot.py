@@ -11,8 +11,6 @@ from collections.abc import Sequence
 from functools import cached_property
 from typing import Any, Protocol
 
-from msgspec.structs import replace
-
 from rushlight import Error
 from rushlight.assistant.engine.chain import Chain
 from rushlight.assistant.engine.draft_model import accept
@@ -20,12 +18,12 @@ from rushlight.assistant.engine.llama import damaged_error
 from rushlight.assistant.engine.load import Loaded
 from rushlight.assistant.engine.lora import AdapterSet
 from rushlight.assistant.engine.prefix import Prefix
-from rushlight.assistant.engine.prepare import Prepared, visible_pieces
+from rushlight.assistant.engine.prepare import Prepared, stop_tokens, visible_pieces
 from rushlight.assistant.engine.reasoning import ReasoningSplitter
 from rushlight.assistant.engine.sampling import needs_history, seed_number
 from rushlight.assistant.engine.speculate import SIZES, ModelRate, Speculator, can_speculate
-from rushlight.assistant.engine.stops import TextStream
-from rushlight.assistant.events import Beams, Event, Finished, Scores, TextDelta, TokenLogprob, Usage
+from rushlight.assistant.engine.stops import AnswerStream
+from rushlight.assistant.events import Beams, Event, Finished, Scores, TokenLogprob, Usage
 
 # A frame wakes the front process, which takes a core from ggml's threads: so about 45 frames a second, not one a token.
 FRAME_S = 0.022
@@ -72,13 +70,12 @@ class Slot:
         self._limit = room if request.max_tokens < 0 else min(room, request.max_tokens)
         self._n_most = context.n_batch - 1
         self._constraint = prepared.constraint
-        self._logprobs: list[TokenLogprob] = []
         self._forced: deque[int] = deque()  # what the grammar says must come next
         self._eog_ids = loaded.vocabulary.eog_ids
         self._pieces = visible_pieces(loaded, prepared.tags)
-        self._stream = TextStream(request.stop)
-        self._splitter = ReasoningSplitter(prepared.tags, prepared.is_reasoning)
-        self._text = ""
+        self._stop_tokens = stop_tokens(loaded, request.stop, self._pieces)
+        self._answer = AnswerStream(request.stop, ReasoningSplitter(prepared.tags, prepared.is_reasoning))
+        self._logprob: TokenLogprob | None = None  # of the token that was picked last
         self._next_frame = 0.0
         self._chain = Chain(loaded.model, prepared.stages)
         n_history = needs_history(prepared.stages)
@@ -186,18 +183,18 @@ class Slot:
             self._model_rate.note(len(drafts), n_accepted)
         self.n_drafted += len(drafts)
         self.n_accepted += n_accepted
-        if self._text and not self.reason and self._last_token >= self._next_frame:
-            self._say(self._splitter.feed(self._text))
-            self._text = ""
+        if self._answer.has_news and not self.reason and self._last_token >= self._next_frame:
+            for delta in self._answer.take():
+                self.ticket.send(delta)
             self._next_frame = self._last_token + frame_s
         return n_accepted
 
     def finish(self) -> None:
         """Say what was held back, what it cost, and how it ended."""
-        text = self._text + self._stream.finish()
-        self._say([*(self._splitter.feed(text) if text else ()), *self._splitter.close()])
-        if self._logprobs and not self._stream.stopped:  # of tokens without text of their own
-            self.ticket.send(TextDelta("", tuple(self._logprobs)))
+        for delta in self._answer.finish():
+            self.ticket.send(delta)
+        if self._answer.stopped and self.reason in ("stop", "length"):  # in what was held back, else it is known
+            self.reason, self._stop_string = "stop", self._answer.stopped
         now = time.monotonic()
         self.ticket.send(
             Usage(
@@ -227,23 +224,18 @@ class Slot:
             self.reason = "stop"
             return
         self._n_said += 1
+        logprob, self._logprob = self._logprob, None
+        if token_id in self._stop_tokens:
+            self.reason, self._stop_string = "stop", self._stop_tokens[token_id]
+            return
         piece = self._pieces.get(token_id)
         if piece is None:
             piece = self._pieces[token_id] = self._loaded.vocabulary.piece(token_id)
-        self._text += self._stream.feed(piece)
-        if self._stream.stopped or (self._constraint is not None and self._constraint.is_finished):
-            self.reason, self._stop_string = "stop", self._stream.stopped
+        self._answer.feed(piece, logprob)
+        if self._answer.stopped or (self._constraint is not None and self._constraint.is_finished):
+            self.reason, self._stop_string = "stop", self._answer.stopped
         elif self._n_said >= self._limit:
             self.reason = "length"
-
-    def _say(self, deltas: Sequence[Event]) -> None:
-        """The deltas, the first text among them with the log-probabilities gathered since the last."""
-        for delta in deltas:
-            if self._logprobs:
-                if isinstance(delta, TextDelta):
-                    delta = replace(delta, logprobs=tuple(self._logprobs))
-                self._logprobs.clear()  # those of reasoning are not part of the answer
-            self.ticket.send(delta)
 
     def _sample(self, row: int) -> int:
         """Pick the next token."""
@@ -288,5 +280,5 @@ class Slot:
         if n_top >= 0 and token_id not in self._eog_ids:
             from rushlight.assistant.engine.logprobs import token_logprobs
 
-            self._logprobs.append(token_logprobs(model_logits, token_id, n_top, self._loaded.vocabulary.piece))
+            self._logprob = token_logprobs(model_logits, token_id, n_top, self._loaded.vocabulary.piece)
         return token_id

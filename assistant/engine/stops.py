@@ -1,11 +1,15 @@
 """The answer's bytes as whole characters, up to a stop string.
 
 Tokens split characters and stop strings anywhere. `TextStream` hands out text as early as it is certain: a character
-once it is whole, and never a piece that could still become part of a stop string. Knows no tokens.
+once it is whole, and never a piece that could still become part of a stop string. `AnswerStream` does so with what a
+model says, apart from what it thinks. Knows no vocabulary.
 """
 
 import codecs
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+
+from rushlight.assistant.engine.reasoning import ReasoningSplitter
+from rushlight.assistant.events import ReasoningDelta, TextDelta, TokenLogprob
 
 
 class TextStream:
@@ -33,11 +37,11 @@ class TextStream:
 
     def feed(self, piece: bytes) -> str:
         """The text that has become certain with these bytes; "" after a stop string."""
-        return self._take(self._decoder.decode(piece))
+        return self.feed_text(self._decoder.decode(piece))
 
     def finish(self) -> str:
         """What was held back, at the end of the answer. An unfinished character becomes U+FFFD."""
-        text = self._take(self._decoder.decode(b"", final=True))
+        text = self.feed_text(self._decoder.decode(b"", final=True))
         if self.stopped:
             return text
         text += self._held
@@ -46,7 +50,8 @@ class TextStream:
             stop.n_matched = 0
         return text
 
-    def _take(self, new: str) -> str:
+    def feed_text(self, new: str) -> str:
+        """`feed` with text instead of bytes."""
         if self.stopped or not new:
             return ""
         if not self._stops:
@@ -91,3 +96,82 @@ class _Stop:
         n += self.text[n] == char
         self.n_matched = n
         return n == len(self.text)
+
+
+class AnswerStream:
+    """Bytes of tokens in, deltas out: thoughts, and the answer up to a stop string.
+
+    Stop strings are looked for in the answer only. One that the model thinks of ends nothing, nor does one in a mark of
+    its reasoning or in the white space beside it. A log-probability given with a token comes with the first text of
+    that token; those of thoughts, of marks and of what the stop string took away are dropped.
+    """
+
+    def __init__(self, stop_strings: Iterable[str], splitter: ReasoningSplitter) -> None:
+        self._characters = TextStream()
+        self._splitter = splitter
+        self._answer = TextStream(stop_strings)
+        self._n_heard = self._n_said = 0  # characters of the answer: that came in, that went out
+        self._waiting: list[tuple[int, TokenLogprob]] = []  # with how much of the answer came in before the token
+        self._deltas: list[TextDelta | ReasoningDelta] = []  # not taken yet
+
+    @property
+    def stopped(self) -> str:
+        """The stop string that was found; nothing may be fed after it."""
+        return self._answer.stopped
+
+    @property
+    def has_news(self) -> bool:
+        """There is something to take."""
+        return bool(self._deltas)
+
+    def feed(self, piece: bytes, logprob: TokenLogprob | None = None) -> None:
+        """The bytes of the next token."""
+        if logprob is not None:
+            self._waiting.append((self._n_heard, logprob))
+        self._hear(self._splitter.feed(self._characters.feed(piece)))
+        if self._waiting and self._splitter.is_apart:  # this token was thought, or is a mark
+            self._waiting = [one for one in self._waiting if one[0] < self._n_heard]
+
+    def take(self) -> list[TextDelta | ReasoningDelta]:
+        """What has become certain since the last time, neighbours of one kind as one."""
+        deltas, self._deltas = self._deltas, []
+        return deltas
+
+    def finish(self) -> list[TextDelta | ReasoningDelta]:
+        """The same with what was held back, at the end of the answer."""
+        if not self.stopped:
+            self._hear([*self._splitter.feed(self._characters.finish()), *self._splitter.close()])
+        if not self.stopped:
+            self._say(self._answer.finish())
+            if self._waiting:  # of tokens without text of their own
+                self._add(TextDelta("", tuple(logprob for _n_before, logprob in self._waiting)))
+        return self.take()
+
+    def _hear(self, deltas: Sequence[TextDelta | ReasoningDelta]) -> None:
+        for delta in deltas:
+            if isinstance(delta, ReasoningDelta):
+                self._add(delta)
+                continue
+            self._n_heard += len(delta.text)
+            self._say(self._answer.feed_text(delta.text))
+            if self.stopped:
+                return
+
+    def _say(self, text: str) -> None:
+        if not text:
+            return
+        self._n_said += len(text)
+        n = 0
+        while n < len(self._waiting) and self._waiting[n][0] < self._n_said:
+            n += 1
+        self._add(TextDelta(text, tuple(logprob for _n_before, logprob in self._waiting[:n])))
+        del self._waiting[:n]
+
+    def _add(self, delta: TextDelta | ReasoningDelta) -> None:
+        last = self._deltas[-1] if self._deltas else None
+        if isinstance(last, TextDelta) and isinstance(delta, TextDelta):
+            self._deltas[-1] = TextDelta(last.text + delta.text, last.logprobs + delta.logprobs)
+        elif isinstance(last, ReasoningDelta) and isinstance(delta, ReasoningDelta):
+            self._deltas[-1] = ReasoningDelta(last.text + delta.text)
+        else:
+            self._deltas.append(delta)

@@ -132,7 +132,8 @@ class Jobs:
             "state": "waiting", "ended_at": None, "message": "", "hint": "", "error_kind": "", "n_in_vain": 0,
             "notices": "[]", "result": "{}",
         }  # fmt: skip
-        if job.state == "cancelled":  # what it could have gone on from was removed
+        if job.state == "cancelled":  # what it could have gone on from is removed, or laid aside, first
+            self._wait_clean(job_id)
             again |= {"checkpoint": None, "what": "", "done": 0, "total": None, "unit": ""}
         if not self._records.change(job_id, again, only_in=(job.state,) if job.is_over else ()):
             job = self._records.get(job_id)
@@ -152,14 +153,18 @@ class Jobs:
 
     def remove(self, job_id: str) -> None:
         """Out of the history, with its log. Raises `Error(kind="job-not-over")` while it is not over."""
+        self._wait_clean(job_id)
+        self._records.remove(job_id)
+        remove_folder(self._paths, job_id)
+
+    def _wait_clean(self, job_id: str) -> None:
+        """Until the host has cleaned up after a job that is over, or a while has passed."""
         deadline_s = time.monotonic() + _CLEAN_S
         while self._records.get(job_id).is_over and self._records.needs_cleaning(job_id):
             self._attend()
             if time.monotonic() > deadline_s:
                 break  # it cannot be cleaned up; the next import or download knows its leftovers
             time.sleep(_AGAIN_S)
-        self._records.remove(job_id)
-        remove_folder(self._paths, job_id)
 
     def clear(self, states: Collection[JobState] = tuple(OVER)) -> int:
         """Remove all that is over; returns how many."""

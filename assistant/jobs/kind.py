@@ -72,7 +72,7 @@ class JobContext:
 
     def need_memory(self, main_bytes: int, card_bytes: int = 0) -> None:
         """Ask the host before taking much memory; returns when it is granted. Idle models are unloaded for it, what is
-        in use is waited for. It is given back when the process ends, or asked for anew with another amount.
+        in use is waited for. It is given back when the process ends, or asked for anew with another amount (0: none).
 
         A kind that knows beforehand has `memory_bytes(arguments)` instead. Raises `Error(kind="out-of-memory")`.
         """

@@ -136,7 +136,7 @@ def wilson(k: int, n: int) -> tuple[float, float]:
 def read_questions(path: Path) -> list[Question]:
     """Questions of one's own: {"question", "sql"} a line. All that is wrong is told at once."""
     try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
+        lines = path.read_text(encoding="utf-8-sig").split("\n")  # not splitlines: JSON may hold U+2028 as it is
     except OSError as error:
         raise Error(f"Cannot read {path}: {error.strerror}.", "Check the path.", kind="bad-file") from None
     except UnicodeDecodeError:

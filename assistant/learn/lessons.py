@@ -231,11 +231,13 @@ class LessonBook:
             return self.find(lesson.id)
         examples = [one for one in self.examples(lesson) if not one.left_out]
         clusters = clusters_of([one.draft for one in examples])
-        held_out = held_out_clusters(clusters, share=share, most=most, seed=seed)
-        if not held_out or len(held_out) == len(set(clusters)):
+        # Of a bad answer alone nothing is asked, so nothing can be proven by it.
+        asked = [cluster for one, cluster in zip(examples, clusters, strict=True) if one.draft.good is not False]
+        held_out = held_out_clusters(asked, share=share, most=most, seed=seed)
+        if not held_out or len(held_out) == len(set(asked)):
             raise Error(
-                f"{lesson.name} cannot be split: its {len(examples):,} examples have "
-                f"{len(set(clusters)):,} different meanings.",
+                f"{lesson.name} cannot be split: its {len(asked):,} examples have "
+                f"{len(set(asked)):,} different meanings.",
                 hint="Give more examples that differ; some are needed to see afterwards whether it was learned.",
                 kind="lesson-too-small",
             )

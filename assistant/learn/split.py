@@ -6,16 +6,23 @@ cluster lies on one side as a whole: a paraphrase of what was learned proves not
 
 import hashlib
 import re
+from array import array
 from collections.abc import Sequence
 from itertools import pairwise
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
 from rushlight.assistant.learn.example import Draft
 
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
 _WORD = re.compile(r"[^\W_]+")
 _ALIKE = 0.62  # cosine of words and pairs of words, rare ones heavier
-_BLOCK = 512
+_SIZE: Final = 4096  # places
+_BLOCK: Final = 4096  # texts that are held against one at once
+_NOTHING: Final = np.zeros(0, np.int64)
 
 
 def clusters_of(drafts: Sequence[Draft]) -> list[str]:
@@ -67,26 +74,75 @@ def _alike(texts: Sequence[str]) -> list[str]:
             i = parent[i]
         return i
 
-    vectors = _vectors(texts)
-    for start in range(0, len(texts), _BLOCK):
-        near = vectors[start : start + _BLOCK] @ vectors.T
-        for i, j in zip(*np.nonzero(near >= _ALIKE), strict=True):
-            a, b = root(start + int(i)), root(int(j))
-            if a != b:
-                parent[max(a, b)] = min(a, b)
+    rows = _Rows(texts)
+    among: dict[int, array[int]] = {}  # by place: the texts before, of whose prefix it is
+    for i in range(len(texts)):
+        prefix = rows.prefix(i)
+        found = [np.frombuffer(among[place], np.int32) for place in prefix if place in among]
+        if found:
+            before = np.unique(np.concatenate(found))
+            for j in before[rows.cosines(i, before) >= _ALIKE].tolist():
+                a, b = root(i), root(j)
+                if a != b:
+                    parent[max(a, b)] = min(a, b)
+        del found  # an array that is looked at cannot grow
+        for place in prefix:
+            among.setdefault(place, array("i")).append(i)
     return [texts[root(i)] for i in range(len(texts))]
 
 
-def _vectors(texts: Sequence[str]) -> "np.ndarray[tuple[int, int], np.dtype[np.float32]]":
-    """Words and pairs of words hashed into 4096 places, weighed by how rare they are, of length one."""
-    size = 4096
-    made = np.zeros((len(texts), size), np.float32)
-    for i, text in enumerate(texts):
-        words = text.split()
-        for feature in [*words, *(f"{a} {b}" for a, b in pairwise(words))]:
-            place = int.from_bytes(hashlib.blake2b(feature.encode("utf-8", "replace"), digest_size=4).digest()) % size
-            made[i, place] += 1.0
-    within = (made > 0).sum(axis=0)
-    made *= np.log(1.0 + (1 + len(texts)) / (0.5 + within)).astype(np.float32)
-    length = np.linalg.norm(made, axis=1, keepdims=True)
-    return np.asarray(made / np.maximum(length, 1e-9), np.float32)
+class _Rows:
+    """Words and pairs of words hashed into 4096 places, weighed by how rare they are; vectors of length one, of which
+    only what is not 0 is held."""
+
+    def __init__(self, texts: Sequence[str]) -> None:
+        counted = [_counted(text) for text in texts]
+        within = np.bincount(np.concatenate([places for places, _ in counted] or [_NOTHING]), minlength=_SIZE)
+        rarity = np.log(1.0 + (1 + len(texts)) / (0.5 + within)).astype(np.float32)
+        order = np.argsort(within, kind="stable")
+        rank = np.empty(_SIZE, np.int64)
+        rank[order] = np.arange(_SIZE)
+        self._places: list[NDArray[np.int64]] = []  # of each text, the rarest first
+        self._weights: list[NDArray[np.float32]] = []
+        for places, counts in counted:
+            by_rank = np.argsort(rank[places])
+            places, weights = places[by_rank], counts[by_rank] * rarity[places[by_rank]]
+            self._places.append(places)
+            self._weights.append(np.asarray(weights / max(float(np.linalg.norm(weights)), 1e-9), np.float32))
+        self._starts = np.concatenate([[0], np.cumsum([len(one) for one in self._places])]).astype(np.int64)
+        self._all_places = np.concatenate([*self._places, _NOTHING])
+        self._all_weights = np.concatenate([*self._weights, np.zeros(0, np.float32)])
+        self._dense = np.zeros(_SIZE, np.float32)
+
+    def prefix(self, i: int) -> list[int]:
+        """Its rarest places, as many as leave a vector shorter than `_ALIKE` behind them: with a text whose prefix has
+        none of them its cosine is less (the prefix filter of Bayardo, Ma and Srikant, WWW 2007)."""
+        left = np.sqrt(np.cumsum(self._weights[i][::-1] ** 2)[::-1])  # the length of what begins at each place
+        return [int(place) for place in self._places[i][left >= _ALIKE - 1e-5]]
+
+    def cosines(self, i: int, others: "NDArray[np.int32]") -> "NDArray[np.float32]":
+        """With each of the others. Shape (len(others),)."""
+        self._dense[self._places[i]] = self._weights[i]
+        made = np.concatenate([self._part(others[at : at + _BLOCK]) for at in range(0, len(others), _BLOCK)])
+        self._dense[self._places[i]] = 0.0
+        return made
+
+    def _part(self, others: "NDArray[np.int32]") -> "NDArray[np.float32]":
+        starts, ends = self._starts[others], self._starts[others + 1]
+        lengths = ends - starts
+        offsets = np.cumsum(lengths) - lengths
+        at = np.arange(int(lengths.sum())) + np.repeat(starts - offsets, lengths)
+        products = self._all_weights[at] * self._dense[self._all_places[at]]
+        return np.add.reduceat(products, offsets).astype(np.float32)
+
+
+def _counted(text: str) -> "tuple[NDArray[np.int64], NDArray[np.float32]]":
+    """(places, how often): of each word and each pair of words that follow each other."""
+    words = text.split()
+    features = [*words, *(f"{a} {b}" for a, b in pairwise(words))]
+    hashed = [
+        int.from_bytes(hashlib.blake2b(one.encode("utf-8", "replace"), digest_size=4).digest()) % _SIZE
+        for one in features
+    ]
+    places, counts = np.unique(np.asarray(hashed, np.int64), return_counts=True)
+    return places, counts.astype(np.float32)

@@ -80,6 +80,8 @@ class Registry:
         name = new.name or free_name(self._folder, new.scope, self._taken_names())
         known = rows.read_adapters(self._store, self._folder, "WHERE a.name = ?", (name,))
         if known and (known[0].sha256, known[0].scope) == (digest, new.scope):
+            if not known[0].path.is_file():  # it was deleted behind our back, and is given anew
+                take_in(new.file, self._folder, name, digest)
             return known[0]
         if known:
             raise Error(f"There is an adapter {name} already.", "Choose another name.", kind="name-taken")

@@ -189,19 +189,24 @@ async def _stream(
     yield event("[DONE]")
 
 
-def logprob_content(logprobs: Iterable[TokenLogprob]) -> list[dict[str, Any]]:
-    """Log-probabilities in the shape of chat completions."""
+def logprob_content(logprobs: Iterable[TokenLogprob], unknown: list[int] | None = None) -> list[dict[str, Any]]:
+    """Log-probabilities in the shape of chat completions. `unknown` stands for bytes that are not known."""
     return [
         {
             "token": one.text,
             "logprob": one.logprob,
-            "bytes": list(one.text.encode()),
+            "bytes": _bytes(one.text, unknown),
             "top_logprobs": [
-                {"token": text, "logprob": logprob, "bytes": list(text.encode())} for _id, text, logprob in one.top
+                {"token": text, "logprob": logprob, "bytes": _bytes(text, unknown)} for _id, text, logprob in one.top
             ],
         }
         for one in logprobs
     ]
+
+
+def _bytes(text: str, unknown: list[int] | None) -> list[int] | None:
+    # A part of a character reads as U+FFFD; its own bytes did not come along.
+    return unknown if "\ufffd" in text else list(text.encode())
 
 
 def usage_of(totals: Totals) -> dict[str, Any]:

@@ -262,8 +262,9 @@ class _Made:
                 return [*events, self._delta({"type": "thinking_delta", "thinking": piece.text})]
             case CallStarted():
                 block = {"type": "tool_use", "id": f"toolu_{piece.id[5:]}", "name": piece.name, "input": {}}
+                events = self._close_block()  # it reads the arguments of the call before
                 self._arguments = ""
-                return [*self._close_block(), *self._open_block(block)]
+                return [*events, *self._open_block(block)]
             case CallArguments():
                 self._arguments += piece.text
                 return [self._delta({"type": "input_json_delta", "partial_json": piece.text})]

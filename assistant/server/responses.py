@@ -15,7 +15,8 @@ from starlette.responses import Response
 
 from rushlight import Error
 from rushlight.assistant.engine.request import Message
-from rushlight.assistant.server.chat_completions import pieces_of, timings_of
+from rushlight.assistant.events import TokenLogprob
+from rushlight.assistant.server.chat_completions import logprob_content, pieces_of, timings_of
 from rushlight.assistant.server.chat_fields import (
     MAX_TOOLS,
     MAX_TOP_LOGPROBS,
@@ -296,7 +297,7 @@ class _Made:
         """The events of one piece."""
         match piece:
             case Text():
-                return self._text(piece.text)
+                return self._text(piece.text, piece.logprobs)
             case Thought():
                 return self._thought(piece.text)
             case CallStarted():
@@ -331,20 +332,23 @@ class _Made:
         told = self.response("failed", {"code": "server_error", "message": error["message"]})
         return event(self._event("response.failed", response=told), "response.failed")
 
-    def _text(self, text: str) -> list[dict[str, Any]]:
+    def _text(self, text: str, logprobs: tuple[TokenLogprob, ...] = ()) -> list[dict[str, Any]]:
         events: list[dict[str, Any]] = []
         if self._open is None or self._open["type"] != "message":
             item: dict[str, Any] = {"id": f"msg_{secrets.token_hex(16)}", "type": "message", "status": "in_progress",
                     "role": "assistant", "content": []}  # fmt: skip
             events += [*self._close_item(), *self._add_item(item)]
             part: dict[str, Any] = {"type": "output_text", "text": "", "annotations": [], "logprobs": []}
-            events.append(self._event("response.content_part.added", content_index=0, part=dict(part), **self._place()))
+            added = {**part, "logprobs": []}  # an event is written later, when the part has grown
+            events.append(self._event("response.content_part.added", content_index=0, part=added, **self._place()))
             item["content"] = [part]
         assert self._open is not None
+        told = logprob_content(logprobs, unknown=[])  # here it must be a list
         self._open["content"][0]["text"] += text
-        if text:
+        self._open["content"][0]["logprobs"] += told
+        if text or told:
             events.append(
-                self._event("response.output_text.delta", content_index=0, delta=text, logprobs=[], **self._place())
+                self._event("response.output_text.delta", content_index=0, delta=text, logprobs=told, **self._place())
             )
         return events
 
@@ -374,9 +378,8 @@ class _Made:
         events: list[dict[str, Any]] = []
         if item["type"] == "message":
             part = item["content"][0]
-            events.append(
-                self._event("response.output_text.done", content_index=0, text=part["text"], logprobs=[], **place)
-            )
+            text, told = part["text"], part["logprobs"]
+            events.append(self._event("response.output_text.done", content_index=0, text=text, logprobs=told, **place))
             events.append(self._event("response.content_part.done", content_index=0, part=part, **place))
         elif item["type"] == "function_call":
             events.append(

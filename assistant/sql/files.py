@@ -20,7 +20,7 @@ from rushlight.assistant.sql.process import SqlProcess
 from rushlight.assistant.sql.protocol import Import, Imported
 from rushlight.assistant.sql.values import Source
 
-IMPORTER = 2  # raise it when the importer makes other tables of the same file
+IMPORTER = 3  # raise it when the importer makes other tables of the same file
 _HASHED_WHOLE = 512 * 1024 * 1024
 _MAX_IMPORT_BYTES = 2_000_000_000
 _IMPORT_S = 300.0

@@ -1,15 +1,19 @@
 """Reads CSV files of any program: finds encoding, separator and whether the first row names the columns."""
 
+import codecs
 import csv
 import io
+import re
 from collections.abc import Iterable, Iterator
 from typing import IO
 
 from rushlight import Error
 
 _LOOK_BYTES = 64 * 1024
+_BLOCK_BYTES = 1024 * 1024
 _SEPARATORS = ",;\t|"
 _MAX_CELL = 10_000_000
+_YEAR = re.compile(r"(?:19|20)\d\d\Z")
 
 
 def read_csv(path: str, notes: list[str]) -> tuple[list[str], Iterable[list[str]], str]:
@@ -44,7 +48,7 @@ def _rows(path: str, encoding: str, separator: str) -> Iterator[list[str]]:
     try:
         with open(path, encoding=encoding, errors="replace", newline="") as file:  # noqa: PTH123
             for row in csv.reader(_without_nul(file), delimiter=separator):
-                if row:
+                if len(row) == 1 or any(cell.strip() for cell in row):  # of one column an empty cell is a row
                     yield row
     except csv.Error as err:
         raise Error(f"The file {path} cannot be read as CSV: {err}.", kind="file-damaged") from err
@@ -64,19 +68,14 @@ def _encoding(head: bytes, file: IO[bytes]) -> str:
         return "utf-16"
     if head.startswith(b"\xef\xbb\xbf"):
         return "utf-8-sig"
+    decoder, block = codecs.getincrementaldecoder("utf-8")(), head
     try:
-        for piece in _pieces(head, file):
-            piece.decode()
+        while block:
+            decoder.decode(block)
+            block = file.read(_BLOCK_BYTES)
     except UnicodeDecodeError:
         return "cp1252"
     return "utf-8"
-
-
-def _pieces(head: bytes, file: IO[bytes]) -> Iterator[bytes]:
-    """The first megabytes, cut at line ends."""
-    rest = head + file.read(4 * 1024 * 1024)
-    cut = rest.rfind(b"\n")
-    yield rest if cut < 0 or len(rest) < _LOOK_BYTES else rest[:cut]
 
 
 def _separator(sample: str) -> str:
@@ -100,10 +99,25 @@ def _separator(sample: str) -> str:
 
 
 def _names_columns(first: list[str], second: list[str] | None) -> bool:
-    """Names are different texts, none of them a number, at least where the next row has one."""
+    """Names are different texts, none of them a number, at least where the next row has one; or years behind a name."""
+    if _names_years([cell.strip() for cell in first], second):
+        return True
     if any(not cell.strip() for cell in first) or len({cell.strip().lower() for cell in first}) < len(first):
         return sum(bool(cell.strip()) for cell in first) > len(first) / 2 and not any(map(_is_number, first))
     return not any(map(_is_number, first))
+
+
+def _names_years(first: list[str], second: list[str] | None) -> bool:
+    """A country, 2022, 2023: a figure a year. Two years at least, since one may be when somebody was born."""
+    years = [cell for cell in first if _is_number(cell)]
+    return (
+        len(years) > 1
+        and bool(first[0])
+        and not _is_number(first[0])
+        and all(map(_YEAR.match, years))
+        and len({cell.lower() for cell in first}) == len(first)
+        and not set(years) & {cell.strip() for cell in second or ()}
+    )
 
 
 def _is_number(cell: str) -> bool:

@@ -177,13 +177,19 @@ def _read_excel(order: Import, notes: list[str]) -> Iterator[tuple[str, list[str
             notes.append(f"Only the first {MAX_SHEETS} of {len(names)} sheets are there.")
         for name in names[:MAX_SHEETS]:
             rows = iter(book.get_sheet_by_name(name).to_python(skip_empty_area=True))
-            header = next((row for row in rows if any(cell != "" for cell in row)), None)
+            filled = (row for row in rows if any(cell != "" for cell in row))
+            header = next(filled, None)
             if header is not None:
-                yield (name if len(names) > 1 else order.table), [str(cell) for cell in header], rows, ""
+                yield (name if len(names) > 1 else order.table), [_said(cell) for cell in header], filled, ""
     except Error:
         raise
     except Exception as err:  # calamine's errors, and Rust's panics for files that it did not expect
         raise _unreadable(order.path, "Excel", err) from err
+
+
+def _said(cell: Any) -> str:
+    """A cell of the header as it is seen: 2023, which a sheet holds as 2023.0."""
+    return str(int(cell)) if isinstance(cell, float) and cell.is_integer() else str(cell)
 
 
 def _unreadable(path: str, kind: str, err: BaseException) -> Error:

@@ -2,6 +2,7 @@
 
 STATEMENT_S = 1.5  # of one statement, unless the user gives it more
 MAX_STATEMENT_S = 600.0
+TRIED_S = 60.0  # of one that is run before it is kept, or was kept, where the user sees it run and can stop it
 LENGTH_BYTES = 10_000_000  # of one value: what stops randomblob(900000000), which no progress handler does
 SQL_BYTES = 100_000
 HEAP_BYTES = 110_000_000  # of SQLite itself

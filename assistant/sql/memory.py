@@ -16,8 +16,8 @@ from typing import Any
 from msgspec import Struct
 
 from rushlight import Error
-from rushlight.assistant.chat.ids import new_id
 from rushlight.assistant.chat.text_rules import storable
+from rushlight.assistant.sql import limits
 from rushlight.assistant.sql.alike import Alike, by_words, same_question, without_values
 from rushlight.assistant.sql.database import Database
 from rushlight.assistant.sql.explain import tables_of
@@ -30,6 +30,7 @@ MAX_QUESTION_CHARS = 2_000
 MAX_SQL_CHARS = 20_000
 _MOST = 4  # examples before a question
 _LEAST_ALIKE = 0.12
+_ID = 18  # digits
 _LOOKED_AT = 2_000  # pairs of one database, the newest
 _COLUMNS = "id, question, sql, database, schema_sha256, result_sha256, n_rows, source, created_at"
 _TEXT = re.compile(r"'((?:[^']|'')*)'")
@@ -65,14 +66,23 @@ class SqlMemory:
         )
         return tuple(Kept(*row) for row in rows)
 
-    def accept(self, database: Database, question: str, sql: str, source: str = "accepted") -> Kept:
-        """Keep the pair; the same question's older query gives way. A query that does not run is an `Error`."""
+    def accept(
+        self,
+        database: Database,
+        question: str,
+        sql: str,
+        source: str = "accepted",
+        *,
+        seconds: float = limits.STATEMENT_S,
+    ) -> Kept:
+        """Keep the pair; the same question's older query gives way. A query that does not run in these seconds is an
+        `Error`."""
         question, sql = storable(question, "The question").strip(), storable(sql, "The query").strip().rstrip(";")
         _bounded(question, sql)
-        result = database.run(sql)
+        result = database.run(sql, seconds=seconds)
         same, schema = same_question(question), schema_hash(database)
         kept = Kept(
-            new_id(),
+            self._id_of(schema, same, sql),
             question,
             sql,
             database.sources[0].name,
@@ -100,6 +110,13 @@ class SqlMemory:
                 ),
             )
         return kept
+
+    def _id_of(self, schema: str, same: str, sql: str) -> str:
+        """The same pair is the same source of whatever was taught from it, also where it comes again."""
+        rows: Sequence[Sequence[Any]] = self._store.rows(
+            "SELECT id FROM sql_examples WHERE schema_sha256 = ? AND same = ? AND sql = ?", (schema, same, sql)
+        )
+        return str(rows[0][0]) if rows else hashlib.sha256("\0".join((schema, same, sql)).encode()).hexdigest()[:_ID]
 
     def remove(self, database: Database, ids: Iterable[str]) -> int:
         """Forget these pairs, named by their ids or the beginnings of them. An unknown one is an `Error`."""

@@ -47,7 +47,7 @@ def refined(sql: str, question: str, known: Profiled) -> str | None:
         return written(tree.limit(int(match[1]))) if tree.args.get("order") and int(match[1]) else None
     if match := _SORT.match(said):
         return _sorted(tree, match[1], (match[2] or "").lower())
-    tables = _tables(tree, known)
+    tables = own_tables(tree, known)
     if tables is None:
         return None
     negated = _NOT.match(said)
@@ -59,7 +59,7 @@ def refined(sql: str, question: str, known: Profiled) -> str | None:
     return _with_value(tree, tables, known, rest, negated is not None)
 
 
-def _tables(tree: Any, known: Profiled) -> dict[str, str] | None:
+def own_tables(tree: Any, known: Profiled) -> dict[str, str] | None:
     """(name in the query -> table) of its own FROM; None where it reads from another query or two of one name."""
     from sqlglot import exp
 
@@ -88,22 +88,37 @@ def _with_year(tree: Any, tables: dict[str, str], known: Profiled, year: str) ->
     from sqlglot import exp
 
     dates = _date_columns(tables, known)
-    changed = False
-    for node in list(_own(tree)):
-        if isinstance(node, exp.Literal) and node.is_string and _DATE_YEAR.match(node.this):
-            column = _compared(node)
-            if column is not None and (column.table in tables or not column.table) and _is_date(column, dates):
-                node.set("this", _DATE_YEAR.sub(year, node.this, count=1))
-                changed = True
-    if changed:
+    said = [
+        node
+        for node in _own(tree)
+        if isinstance(node, exp.Literal) and node.is_string and _DATE_YEAR.match(node.this)
+        if (column := _compared(node)) is not None and (column.table in tables or not column.table)
+        if _is_one_of(column, dates)
+    ]
+    if said:
+        if not _is_one_year(said):
+            return None
+        for node in said:
+            node.set("this", _DATE_YEAR.sub(year, node.this, count=1))
         return written(tree)
+    if any(isinstance(node, exp.Column) and _is_one_of(node, dates) for node in _own(tree)):
+        return None  # something else is said of a date already
     if len(dates) > 1:
-        many = _many(tables, known)
+        many = many_side(tables, known)
         dates = [one for one in dates if one[0] == many]
     if len(dates) != 1:
         return None
     alias, column = dates[0]
     return written(tree.where(f"strftime('%Y', {name_of(alias)}.{name_of(column)}) = '{year}'", dialect="sqlite"))
+
+
+def _is_one_year(days: list[Any]) -> bool:
+    """Whether these speak of one and the same year, and of both of its ends where they speak of one."""
+    from sqlglot import exp
+
+    starts = any(isinstance(node.parent, (exp.GT, exp.GTE)) for node in days)
+    ends = any(isinstance(node.parent, (exp.LT, exp.LTE)) for node in days)
+    return starts == ends and len({node.this[:4] for node in days}) == 1
 
 
 def _date_columns(tables: dict[str, str], known: Profiled) -> list[tuple[str, str]]:
@@ -117,7 +132,7 @@ def _date_columns(tables: dict[str, str], known: Profiled) -> list[tuple[str, st
     ]
 
 
-def _many(tables: dict[str, str], known: Profiled) -> str:
+def many_side(tables: dict[str, str], known: Profiled) -> str:
     """The table that points to others and that none points to: each row of the join is one of its rows. "" for none."""
     named = {name.lower(): alias for alias, name in tables.items()}
     inside = [table for table in known.schema.tables if table.name.lower() in named]
@@ -126,9 +141,9 @@ def _many(tables: dict[str, str], known: Profiled) -> str:
     return found[0] if len(found) == 1 and len(inside) == len(tables) else ""
 
 
-def _is_date(column: Any, dates: list[tuple[str, str]]) -> bool:
+def _is_one_of(column: Any, places: list[tuple[str, str]]) -> bool:
     return any(
-        column.name.lower() == name.lower() and column.table.lower() in ("", alias.lower()) for alias, name in dates
+        column.name.lower() == name.lower() and column.table.lower() in ("", alias.lower()) for alias, name in places
     )
 
 
@@ -155,17 +170,20 @@ def _with_value(tree: Any, tables: dict[str, str], known: Profiled, said: str, n
     if not places:
         return None
     if not negated:
-        for node in _own(tree):
-            if isinstance(node, exp.EQ) and isinstance(node.expression, exp.Literal) and node.expression.is_string:
-                column = node.this
-                for alias, name, value in places:
-                    if (
-                        isinstance(column, exp.Column)
-                        and column.name.lower() == name.lower()
-                        and column.table.lower() in ("", alias.lower())
-                    ):
-                        node.set("expression", exp.Literal.string(value))
-                        return written(tree)
+        for alias, name, value in places:
+            compared = [
+                node
+                for node in _own(tree)
+                if isinstance(node, exp.Column) and _is_one_of(node, [(alias, name)])
+                if not isinstance(node.parent, exp.NEQ)
+            ]
+            if not compared:
+                continue
+            equal = compared[0].parent
+            if len(compared) > 1 or not isinstance(equal, exp.EQ) or not isinstance(equal.expression, exp.Literal):
+                return None  # IN, LIKE, OR: what the new value stands beside, the question does not say
+            equal.set("expression", exp.Literal.string(value))
+            return written(tree)
     if len(places) != 1:
         return None
     alias, name, value = places[0]

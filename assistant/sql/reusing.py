@@ -2,7 +2,7 @@
 
 "How many patients live in Oslo?" was accepted, so "How many patients live in Graz?" needs no model. A text is taken
 only where the column that it is compared with holds it; everything else in the question has to be the same, or the
-opposite, as oldest and youngest are.
+opposite, as oldest and youngest are. A span of years of which the question names one end is left to the model.
 """
 
 import re
@@ -34,7 +34,7 @@ def reused(pairs: Iterable[Pair], question: str, known: Profiled) -> tuple[Pair,
         if sql is not None:
             return pair, sql
     for pair in known_pairs:
-        for other in turned(Example(pair.question, pair.sql), asked):
+        for other in turned(Example(pair.question, pair.sql), asked, known):
             sql = other.sql if same_question(other.question) == asked else _for(other, asked, known)
             if sql is not None:
                 return pair, sql
@@ -47,7 +47,7 @@ def _for(pair: Example, asked: str, known: Profiled) -> str | None:
         return None
     literals = _literals(tree)
     slotted, values = _slotted(pair.question, [value for value, _ in literals])
-    if not values:
+    if not values or _is_half_a_span(pair.question, literals, values):
         return None
     parts = _SLOTS.split(same_question(slotted))
     pattern = "".join(rf"(?P<s{part}>.+?)" if i % 2 else re.escape(part) for i, part in enumerate(parts))
@@ -60,6 +60,23 @@ def _for(pair: Example, asked: str, known: Profiled) -> str | None:
         if not _put(literals, value, match[f"s{number}"], known, tree):
             return None
     return written(tree)
+
+
+def _is_half_a_span(question: str, literals: list[tuple[str, Any]], values: list[str]) -> bool:
+    """Whether one end of a span of years would stay where it is: that is in the query alone, or in neither."""
+    from sqlglot import exp
+
+    years = {said for said, _ in literals if _YEAR.match(said)}
+    used = years & set(values)
+    if used and used != years:
+        return True
+    for year in used:
+        parents = [node.parent for said, node in literals if said == year]
+        starts = any(isinstance(one, (exp.GT, exp.GTE)) for one in parents)
+        ends = any(isinstance(one, (exp.LT, exp.LTE)) for one in parents)
+        if starts != ends and re.search(rf"\b(?:in|during|of|for) (?:the year )?{year}\b", question, re.IGNORECASE):
+            return True  # all since then are those of that year only as long as there are no later ones
+    return False
 
 
 def _literals(tree: Any) -> list[tuple[str, Any]]:

@@ -88,8 +88,10 @@ class SqlSaved:
         parameters: Sequence[Parameter] = (),
         chart: str = "auto",
         replace: bool = False,
+        seconds: float = limits.STATEMENT_S,
     ) -> Saved:
-        """Keep it, after it was run once; `replace` one of this name. A query that does not run is an `Error`."""
+        """Keep it, after it was run once; `replace` one of this name. A query that does not run in these seconds is an
+        `Error`."""
         name = plain_name(name)
         sql = storable(sql, "The query").strip().rstrip("; \n\t")
         if not sql or len(sql) > MAX_SQL_CHARS:
@@ -99,7 +101,7 @@ class SqlSaved:
         made = parameters_of(sql, database.known().schema, parameters)
         whole = all(one.default is not None for one in made)
         values = bound(made, {} if whole else {one.name: _TRIAL[one.kind] for one in made if one.default is None})
-        result = database.run(sql, bindings=values)
+        result = database.run(sql, seconds=seconds, bindings=values)
         now = time.time()
         with self.store.writing():
             rows = self.store.rows("SELECT id, created_at FROM sql_saved WHERE name = ?", (name,))

@@ -121,6 +121,7 @@ def quoted(name: str) -> str:
 
 _LINE = re.compile(r"""^\s*(?:"((?:[^"]|"")+)"|`([^`]+)`|\[([^\]]+)\]|([^\W\d]\w*))""")
 _APART = re.compile(r",(?![^()]*\))")  # commas that stand in no brackets
+_CREATE = re.compile(r"\s*create\s+(?:temp|temporary|virtual|table)\b", re.IGNORECASE)  # and no column created_at
 _NO_COLUMN = {"primary", "foreign", "unique", "check", "constraint"}
 
 
@@ -130,7 +131,7 @@ def comments_of(sql: str) -> dict[str, str]:
     column = ""
     for line in sql[:200_000].splitlines():
         code, mark, comment = line.partition("--")
-        if "create" in code.lower()[:30]:
+        if _CREATE.match(code):
             code = code.partition("(")[2]
             column = ""
         last = [part for part in _APART.split(code) if part.strip()][-1:]  # of several the one before the comment

@@ -11,6 +11,8 @@ from typing import Any, TypeAlias
 from rushlight.assistant.sql.explain import parsed
 from rushlight.assistant.sql.plain_form import written
 from rushlight.assistant.sql.prompt import Example
+from rushlight.assistant.sql.protocol import Profiled
+from rushlight.assistant.sql.refining import many_side, own_tables
 
 _Words: TypeAlias = tuple[str, ...]
 _ORDERS: tuple[tuple[_Words, _Words], ...] = (  # what stands at one end of an order, and at the other
@@ -30,26 +32,27 @@ _FIGURES: dict[str, _Words] = {
     "MAX": ("highest", "maximum", "largest", "biggest"), "MIN": ("lowest", "minimum", "smallest"),
     "AVG": ("average", "mean"), "SUM": ("total", "summed"),
 }  # fmt: skip
+_OF_REPEATED = ("MAX", "MIN")  # which do not mind a row that a join repeats
 _SPANS: dict[str, _Words] = {"%Y": ("year",), "%Y-%m": ("month",)}
 _MOST_TURNS = 2
 _NEW_YEAR, _NEW_YEARS_EVE = "-01-01", "-12-31"
 
 
-def turned(pair: Example, asked: str) -> Iterator[Example]:
+def turned(pair: Example, asked: str, known: Profiled) -> Iterator[Example]:
     """What can be made of the pair by one turn or two that bring words of `asked` into it."""
     waiting, seen = [(pair, 0)], {pair.question}
     while waiting:
         one, n_turns = waiting.pop(0)
         if n_turns == _MOST_TURNS:
             continue
-        for other in _once(one, asked.casefold()):
+        for other in _once(one, asked.casefold(), known):
             if other.question not in seen:
                 seen.add(other.question)
                 waiting.append((other, n_turns + 1))
                 yield other
 
 
-def _once(pair: Example, asked: str) -> Iterator[Example]:
+def _once(pair: Example, asked: str, known: Profiled) -> Iterator[Example]:
     for words, turn in ((_ORDERS, _order_turned), (_COMPARED, _comparison_turned)):
         for one, other in words:
             for here, there in ((one, other), (other, one)):
@@ -57,7 +60,7 @@ def _once(pair: Example, asked: str) -> Iterator[Example]:
     for name, here in _FIGURES.items():
         for other_name, there in _FIGURES.items():
             if name != other_name:
-                yield from _changed(pair, asked, here, there, _figure(name, other_name))
+                yield from _changed(pair, asked, here, there, _figure(name, other_name, known))
     for span, here in _SPANS.items():
         for other_span, there in _SPANS.items():
             if span != other_span:
@@ -126,7 +129,7 @@ def _comparison_turned(tree: Any, question: str) -> bool:
     return True
 
 
-def _figure(name: str, other: str) -> Any:
+def _figure(name: str, other: str, known: Profiled) -> Any:
     """The only figure of the query, where it is of that kind, made one of the other."""
 
     def turn(tree: Any, question: str) -> bool:
@@ -136,10 +139,22 @@ def _figure(name: str, other: str) -> Any:
         found = list(tree.find_all(*kinds.values()))
         if len(found) != 1 or type(found[0]) is not kinds[name] or tree.find(exp.Limit, exp.Having, exp.Subquery):
             return False
+        if name in _OF_REPEATED and other not in _OF_REPEATED and not _counts_once(found[0], tree, known):
+            return False
         found[0].replace(kinds[other](this=found[0].this))
         return True
 
     return turn
+
+
+def _counts_once(figure: Any, tree: Any, known: Profiled) -> bool:
+    """Whether each row of its column stands once in what the query joins."""
+    from sqlglot import exp
+
+    if not tree.find(exp.Join):
+        return True
+    column, tables = figure.find(exp.Column), own_tables(tree, known)
+    return column is not None and tables is not None and column.table == many_side(tables, known) != ""
 
 
 def _span(other: str) -> Any:

@@ -120,6 +120,36 @@ def test_weights_that_cannot_be_written(places: Places, monkeypatch: pytest.Monk
     assert train(said, places)["step"] == 4
 
 
+@pytest.mark.parametrize("recipe", ["supervised", "orpo"])
+def test_a_result_that_is_written_later_is_told_as_it_was(
+    recipe: str, places: Places, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from rushlight.trainer.backends.peft import PeftBackend
+
+    pairs = [
+        {"prompt": f"{n}?", "completion": f"{n + 1}!", "chosen": f"{n + 1}!", "rejected": "No."} for n in range(24)
+    ]
+    places.train[0].write_text("".join(json.dumps(pair) + "\n" for pair in pairs))
+    said = config(recipe=recipe, data={"train": ["d"], "validate_share": 0.5})
+    whole = beside(places, "whole")
+    for one in (whole, places):
+        prepare(said, one, render=render)
+    wanted = train(said, whole)
+
+    def full(*_: object) -> None:
+        raise Error("Cannot write the result: no space is left.", "Make room.", kind="disk")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(PeftBackend, "save", full)
+        with pytest.raises(Error, match="no space is left"):
+            train(said, places)
+    found = train(said, places)
+    told = ("state", "step", "loss", "held_out", "figures", "trained_tokens")
+    assert {name: found[name] for name in told} == {name: wanted[name] for name in told}
+    assert wanted["held_out"] > 0 and bool(wanted["figures"]) == (recipe == "orpo")
+    assert learned(places, "lora") == learned(whole, "lora")
+
+
 def test_memory_that_runs_out_keeps_the_steps_before(places: Places, monkeypatch: pytest.MonkeyPatch) -> None:
     import torch
 

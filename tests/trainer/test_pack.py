@@ -124,6 +124,32 @@ def test_losses_and_gradients_of_packed_examples_are_those_of_each_alone(share: 
         assert float((ours.grad - theirs.grad).abs().max()) < 1e-5 * max(1.0, scale)
 
 
+@pytest.mark.torch
+def test_a_model_that_gives_the_logits_of_all_tokens_loses_the_same() -> None:
+    """Models of unsloth take no places to keep logits of."""
+    import torch
+
+    from rushlight.trainer import attention
+    from rushlight.trainer.scoring import losses_of
+
+    plain, other = tiny_model(), tiny_model()
+    forward = other.forward
+
+    def for_all_tokens(*args: Any, logits_to_keep: Any = 0, **more: Any) -> Any:
+        return forward(*args, **more)
+
+    other.forward = for_all_tokens
+    (pack,) = make_packs(lesson(3), 1024)
+    layout = attention.Layout(pack.segments)
+    with attention.attending(layout):
+        wanted, found = (losses_of(model, pack, layout) for model in (plain, other))
+        wanted.sum().backward()
+        found.sum().backward()
+    assert len(found) == pack.n_targets < pack.n_tokens and torch.allclose(found, wanted, atol=1e-5)
+    for ours, theirs in zip(other.parameters(), plain.parameters(), strict=True):
+        assert float((ours.grad - theirs.grad).abs().max()) < 1e-5 * max(1.0, float(theirs.grad.abs().max()))
+
+
 @pytest.mark.parametrize("multiple", [1, 7, 32])
 def test_a_longer_row_says_the_same(multiple: int) -> None:
     for pack in make_packs(lesson(4), 200):

@@ -64,6 +64,19 @@ def test_pairs_are_read_in_all_their_forms(tmp_path: Path) -> None:
     assert both[-1].prompt == [USER, GOOD, USER] and both[-1].answers == ([BAD],)
 
 
+def test_keys_of_messages_that_are_null_are_not_there(tmp_path: Path) -> None:
+    null: dict[str, Any] = {"tool_calls": None}
+    user, good, bad = ({**one, **null} for one in (USER, GOOD, BAD))
+    path = write(
+        tmp_path / "pairs.jsonl", {"chosen": [USER, good], "rejected": [user, bad]},
+        {"prompt": [user], "chosen": [good], "rejected": [bad]},
+    )  # fmt: skip
+    for one in read_pairs([path]):
+        assert (one.prompt, one.answers) == ([USER], ([GOOD], [BAD]))
+    (label,) = read_labels([write(tmp_path / "labels.jsonl", {"messages": [user, good], "label": True})])
+    assert (label.prompt, label.answers) == ([USER], ([GOOD],))
+
+
 def test_everything_that_is_wrong_with_preferences_is_told_at_once(tmp_path: Path) -> None:
     path = write(
         tmp_path / "pairs.jsonl",
@@ -135,6 +148,35 @@ def test_only_the_last_answer_is_trained_and_it_ends(make_gguf: Callable[..., Pa
     assert texts == ["Two.<|im_end|>", "Three, I think.<|im_end|>", "<|im_end|><|im_end|>", "x<|im_end|>"]
     assert made.train[2].ids.tolist().count(tokenizer.model.token_to_id("<|im_end|>")) == 2  # the template's own
     assert "»Two.<|im_end|>«" in made.report["samples"][0] and "rejected: " in made.report["samples"][0]
+
+
+@pytest.mark.torch
+def test_what_a_text_begins_with_stands_at_its_beginning_only(make_gguf: Callable[..., Path], tmp_path: Path) -> None:
+    from tokenizers import Tokenizer, processors
+
+    from rushlight.trainer.recipes.kto import Kto
+
+    unpack(make_gguf("tiny.gguf", quantization="Q8_0"), tmp_path / "model")
+    file, settings = (tmp_path / "model" / name for name in ("tokenizer.json", "tokenizer_config.json"))
+    begins = Tokenizer.from_file(str(file))
+    begins.post_processor = processors.TemplateProcessing(
+        single="<|endoftext|> $A", special_tokens=[("<|endoftext|>", 0)]
+    )
+    begins.save(str(file))
+    settings.write_text(json.dumps({**json.loads(settings.read_text()), "bos_token": "<|endoftext|>"}))
+    tokenizer = read_tokenizer(tmp_path / "model")
+    assert tokenizer.begin_id == 0
+    chat = ChatTemplate(tokenizer.template, render, tokenizer.variables, tokenizer.control)
+    path = write(tmp_path / "pairs.jsonl", *(
+        {"prompt": [USER, GOOD, said("user", f"{n}?")], "chosen": f"{n + 1}!", "rejected": "What?"} for n in range(4)
+    ))  # fmt: skip
+    pairs = make_preferences(read_pairs([path]), [], tokenizer, chat, max_tokens=200, too_long="refuse")
+    made = make_preferences(read_labels([path]), [], tokenizer, chat, max_tokens=200, too_long="refuse")
+    assert made.good is not None
+    swapped = [one for unit in Kto(made.train, made.good[0], circle=4).to_refer()["train"] for one in unit]
+    assert len(pairs.train) == 8 and len(swapped) == 16
+    for one in (*pairs.train, *swapped):
+        assert one.ids[0] == 0 and one.ids.tolist().count(0) == 1 and not one.trained[0] and one.n_trained
 
 
 def units(seed: int, size: int = 2) -> list[tuple[Tokens, ...]]:
@@ -325,6 +367,20 @@ def test_circles_of_kto_are_the_steps(places: Places) -> None:
         other = asked[before][0]
         assert swapped.ids[n:].tolist() == other.ids[int(np.argmax(other.trained)) :].tolist()
     assert all(len(one) > 1 for one in recipe.portions())
+
+
+@pytest.mark.torch
+def test_swapped_texts_of_kto_keep_to_the_positions_that_the_model_has(places: Places, tmp_path: Path) -> None:
+    from rushlight.trainer.recipes.choose import choose_recipe
+
+    config_ = config("kto")
+    prepare(config_, places, render=render)
+    (tmp_path / "base").mkdir()
+    (tmp_path / "base" / "config.json").write_text(json.dumps({"n_positions": 20}))
+    for base, most in ((places.out / "base", False), (tmp_path / "base", True)):
+        recipe, _ = choose_recipe(config_, places.out / "examples.safetensors", base)
+        lengths = [len(swapped.ids) for _, swapped in recipe.to_refer()["train"]]
+        assert (max(lengths) == 20) == most
 
 
 @pytest.mark.torch

@@ -10,6 +10,7 @@ import pytest
 from rushlight import Error
 from rushlight.assistant.engine.template import compile_template
 from rushlight.trainer.config import TrainConfig, checked
+from rushlight.trainer.examples import most_tokens
 from rushlight.trainer.run import Places, Watch, prepare, train
 
 pytestmark = pytest.mark.torch
@@ -107,6 +108,49 @@ def test_everything_that_is_wrong_with_the_data_is_told_at_once(places: Places, 
     for words in ("line 1: messages must be", "line 3: it is no JSON", "line 4: text must be", "line 5: no message",
                   "line 6: it is no UTF-8"):  # fmt: skip
         assert words in caught.value.message
+
+
+def tiny_gpt2(folder: Path, n_positions: int) -> Path:
+    """A GPT-2 with a token for each byte, in a folder."""
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers
+    from transformers import GPT2Config, GPT2LMHeadModel
+
+    letters = sorted(pre_tokenizers.ByteLevel.alphabet())
+    tokenizer = Tokenizer(models.BPE(vocab={letter: i for i, letter in enumerate(letters)}, merges=[]))
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    tokenizer.add_special_tokens(["<|endoftext|>"])
+    settings = GPT2Config(
+        vocab_size=257, n_positions=n_positions, n_embd=32, n_layer=1, n_head=2, bos_token_id=256, eos_token_id=256
+    )
+    GPT2LMHeadModel(settings).save_pretrained(folder)
+    tokenizer.save(str(folder / "tokenizer.json"))
+    (folder / "tokenizer_config.json").write_text(json.dumps({"eos_token": "<|endoftext|>"}))
+    return folder
+
+
+@pytest.mark.filterwarnings("ignore")  # of PEFT and transformers about GPT-2
+def test_no_example_has_more_tokens_than_the_model_has_positions(tmp_path: Path) -> None:
+    data = tmp_path / "texts.jsonl"
+    texts = ["x" * 60, "A short one.", "Another one.", "A third one."]
+    data.write_text("".join(json.dumps({"text": text}) + "\n" for text in texts))
+    places = Places(tiny_gpt2(tmp_path / "gpt2", 32), (data,), (), tmp_path / "run")
+    report = prepare(config(), places, render=render)
+    assert (report["train"]["examples"], report["train"]["cut"], report["longest"]) == (4, 1, 32)
+    assert train(config(), places)["state"] == "done"
+    refused = Places(places.model, (data,), (), tmp_path / "refused")
+    with pytest.raises(Error, match="Example 1 has 61 tokens, and 32 is the most"):
+        prepare(config(data={"too_long": "refuse"}), refused, render=render)
+
+
+def test_positions_limit_examples_where_each_is_learned(tmp_path: Path) -> None:
+    for settings, most in (
+        ({"model_type": "opt", "max_position_embeddings": 64}, 64),
+        ({"model_type": "llama", "max_position_embeddings": 64}, 2048),
+        ({"model_type": "gpt2", "n_positions": 4096}, 2048),
+    ):
+        (tmp_path / "config.json").write_text(json.dumps(settings))
+        assert most_tokens(config(), tmp_path) == most, settings
 
 
 def test_a_loss_that_is_no_number_is_an_error(places: Places) -> None:

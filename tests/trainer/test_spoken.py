@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -13,7 +14,7 @@ torch = pytest.importorskip("torch")
 
 from rushlight.quant.unpack import unpack  # noqa: E402
 from rushlight.trainer import attention  # noqa: E402
-from rushlight.trainer.data.masks import TextTokenizer, Tokens, read_tokenizer  # noqa: E402
+from rushlight.trainer.data.masks import TextTokenizer, Tokens, masked_text, read_tokenizer  # noqa: E402
 from rushlight.trainer.spoken import HeldOutAnswers, greedy  # noqa: E402
 
 pytestmark = pytest.mark.torch
@@ -86,6 +87,9 @@ def test_what_is_asked_wanted_and_said_is_told(make_gguf: Callable[..., Path], t
     asked = HeldOutAnswers([example], tokenizer)
     assert asked.look(Parrot(), 60.0) == [{"asked": "How many?", "wanted": "Seven", "said": "Eight", "whole": True}]
     assert asked.look(Parrot(), -1.0) == []
+    begins = replace(tokenizer, begin_id=0)
+    plain = HeldOutAnswers([masked_text("Nobody asks.", begins)], begins)
+    assert plain.look(None, 60.0) == [], "a text that is learned whole has nothing that could be asked"
 
 
 def _example(tokenizer: TextTokenizer, asked: str, answer: str) -> Tokens:

@@ -15,6 +15,7 @@ from rushlight import Error, Stop
 from rushlight.assistant.engine.request import LoadSettings
 from rushlight.assistant.events import Finished, Usage
 from rushlight.assistant.host.bench import Measured, Task, Variant, measure, variants
+from rushlight.ui.cli import bench
 from rushlight.ui.cli.bench_plot import draw
 
 
@@ -102,6 +103,31 @@ def test_bench_measures_a_model(rushlight: Any, tiny_model: Any, stopped_host: N
     assert second["problem"], "heads of 16 numbers do not fit into blocks of 32; the others are measured all the same"
     assert plot.read_text().startswith("<svg")
     assert json.loads(rushlight("models", "ps", "--json").stdout) == [], "it leaves nothing loaded"
+
+
+def test_a_plot_without_a_folder_is_refused_before_measuring(
+    inside: Any, tiny_model: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bench, "_measure", lambda *_: pytest.fail("it was measured"))
+    code, out, err = inside("bench", "tiny", "--plot", str(tmp_path / "none" / "speed.svg"))
+    assert (code, out) == (1, "") and f"there is no folder {tmp_path / 'none'}" in err
+
+
+def test_figures_are_shown_also_where_they_cannot_be_drawn(
+    inside: Any, tiny_model: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "plots"
+
+    def measured(*_: Any) -> Any:
+        folder.rmdir()  # meanwhile
+        return [Measured(Variant(1, "f16", "on"), 100.0, 10.0, 0.1, "CPU", 0)], False
+
+    monkeypatch.setattr(bench, "_measure", measured)
+    for words in ([], ["--json"]):
+        folder.mkdir()
+        code, out, err = inside("bench", "tiny", "--plot", str(folder / "speed.svg"), *words)
+        assert code == 1 and "speed.svg cannot be written" in err and "f16" in out
+    assert json.loads(out)["rows"][0]["tokens_per_s"] == 10.0
 
 
 def test_wrong_use_is_said(rushlight: Any, tiny_model: Any) -> None:

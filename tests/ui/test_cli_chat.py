@@ -122,6 +122,49 @@ def test_an_edit_that_changes_nothing_asks_nothing(answering: Any, inside: Any) 
     assert len(cast.engine.requests) == 1 and len(said()) == 2
 
 
+def test_the_end_of_the_input_ends_a_message_too(answering: Any, inside: Any) -> None:
+    answering(["ok"])
+    assert inside("chat", stdin=b'"""\nTwo\nlines\n') == (0, "ok\n", "")
+    assert said() == [("user", "Two\nlines"), ("assistant", "ok")]
+
+
+@pytest.mark.parametrize("command", ["/edit", "/correct"])
+def test_input_that_ends_in_a_command_changes_nothing(answering: Any, inside: Any, command: str) -> None:
+    answering(["ok"])
+    assert inside("chat", stdin=f"One\n{command}\n".encode()) == (1, "ok\nNothing was changed.\n", "")
+    assert said() == [("user", "One"), ("assistant", "ok")]
+
+
+def test_what_cannot_be_loaded_does_not_stay_with_the_conversation(
+    answering: Any, inside: Any, tiny_model: Model
+) -> None:
+    cast = answering(["ok"])
+    inside("chat", stdin=b"One\n")
+    before = _latest()
+    code, _, err = inside("chat", "-c", "-m", "nobody", "-o", "temperature", "0.5", stdin=b"Two\n")
+    assert code == 1 and "nobody" in err and _latest() == before
+
+    def refused(*_: Any) -> Any:
+        raise Error("There is no room for it.", kind="no-memory")
+
+    opens, cast.open_engine = cast.open_engine, refused
+    code, _, err = inside("chat", "-c", "-m", tiny_model.id, "-s", "Be brief.", "-o", "context", "64", stdin=b"Two\n")
+    assert code == 1 and "no room" in err and _latest() == before
+    cast.open_engine = opens
+    assert inside("chat", "-c", stdin=b"Three\n")[0] == 0
+    assert said() == [("user", "One"), ("assistant", "ok"), ("user", "Three"), ("assistant", "ok")]
+    assert inside("chat", "-c", "-m", "tiny", stdin=b"Four\n")[0] == 0
+    assert _latest()[0] == tiny_model.id, "the id, whatever name was given"
+
+
+def _latest() -> tuple[Any, ...]:
+    """What holds for the conversation that was used last."""
+    with open_app() as app:
+        latest = app.conversations.latest()
+    assert latest is not None
+    return latest.model, latest.system, dict(latest.options)
+
+
 def test_feedback(answering: Any, inside: Any) -> None:
     answering(["ok"])
     code, out, err = inside(
@@ -274,7 +317,8 @@ def test_what_cannot_be_begun_is_1(answering: Any, inside: Any, args: list[str])
 @pytest.mark.parametrize(
     ("typed", "message"),
     [("one line\n", "one line"), ('"""\na\n\nb\n"""\n', "a\n\nb"), ('"""a\nb"""\n', "a\nb"), ('"""a"""\n', "a"),
-     ("'\"' quoted\n", "'\"' quoted"), ("\n", ""), ("no end", "no end"), ('"""\n\n"""\n', ""), ('"""  \n"""\n', "")],
+     ("'\"' quoted\n", "'\"' quoted"), ("\n", ""), ("no end", "no end"), ('"""\n\n"""\n', ""), ('"""  \n"""\n', ""),
+     ('"""\na\nb\n', "a\nb"), ('"""a\n\nb', "a\n\nb"), ('"""\n', "")],
 )  # fmt: skip
 def test_messages_of_several_lines(typed: str, message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import io

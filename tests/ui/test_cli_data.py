@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from rushlight.ui.cli.data import _out
 from rushlight.ui.cli.main import run
 
 
@@ -32,6 +33,22 @@ def test_from_a_file_to_its_two_parts(tmp_path: Path, capsys: pytest.CaptureFixt
     assert shown.startswith("chats.jsonl, line 14:") and "\x1b" not in shown
     assert run(["data", "redact", str(source)]) == 1
     assert "is there already" in capsys.readouterr().err
+
+
+def test_what_is_made_of_the_folder_one_stands_in_lies_beside_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, no_host_left: None
+) -> None:
+    folder = tmp_path / "notes.2024"
+    folder.mkdir()
+    _chats(folder / "chats.jsonl")
+    monkeypatch.chdir(folder)
+    assert run(["data", "split", ".", "--share", "0.25"]) == 0
+    assert (tmp_path / "notes.2024-split" / "train.jsonl").exists()
+    assert _out((Path(),), None, "clean") == tmp_path / "notes.2024.clean.jsonl"
+    assert _out((Path("chats.jsonl"),), None, "clean") == folder / "chats.clean.jsonl"
+    (folder / "old").mkdir()
+    monkeypatch.chdir(folder / "old")
+    assert _out((Path(".."),), None, "clean") == tmp_path / "notes.2024.clean.jsonl"
 
 
 def test_a_bad_line_is_named_and_nothing_is_made(

@@ -1,7 +1,9 @@
 """`rushlight doctor`: a report that names what is there and fails only for what is needed."""
 
 import json
+import re
 import subprocess
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,7 @@ from rushlight.assistant.models.model import Model
 from rushlight.assistant.safety import sandbox_probe
 from rushlight.ui.cli import doctor_checks
 
+ROOT = Path(__file__).resolve().parents[2]
 NAMES = {"rushlight", "python", "platform", "processor", "libraries", "extras", "engine", "engine gpu", "native",
          "sandbox", "graphics", "memory", "disk", "data folder", "cache folder", "runtime folder", "settings", "host",
          "models", "default model"}  # fmt: skip
@@ -116,6 +119,31 @@ def test_no_sandbox_is_a_warning_that_says_why(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(sandbox_probe, "probe_landlock", lambda: missing)
     (check,) = doctor_checks.check_sandbox()
     assert check.state == "warn" and check.found == "bubblewrap: denied; Landlock: old kernel"
+
+
+def test_each_extra_is_known_by_what_it_brings() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    base = _names(project["dependencies"])
+    extras = {extra: _names(wanted) for extra, wanted in project["optional-dependencies"].items()}
+    assert set(doctor_checks._NEEDED) == base
+    assert set(doctor_checks._EXTRAS) == set(extras) - {"train-test", "freeze", "dev"}
+    for extra, name in doctor_checks._EXTRAS.items():
+        assert name in extras[extra] and name not in base, extra
+
+
+def _names(requirements: list[str]) -> set[str]:
+    return {re.split(r"[=<>!~;\[ ]", one)[0] for one in requirements}
+
+
+def test_installing_is_told_as_it_works_after_make_run() -> None:
+    """The program is .venv/bin/rushlight: another pip installs elsewhere, and `make` installs Rushlight itself."""
+    pages = [ROOT / "README.md", *(ROOT / "docs").rglob("*.md")]
+    told = [one for page in pages for one in re.findall(r'(\S*)pip install "rushlight\[', page.read_text())]
+    assert told and all(one.endswith(".venv/bin/") for one in told), told
+    alone = re.compile(r"pip install (-\S+ )*['\"]?rushlight(?!\[)")
+    assert [file.name for file in (ROOT / "ui" / "cli").rglob("*.py") if alone.search(file.read_text())] == []
+    targets = re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.M)
+    assert doctor_checks._again().endswith("make clean run") and {"clean", "run"} <= set(targets)
 
 
 @pytest.mark.model

@@ -4,19 +4,26 @@ Every verb that makes something is a job, with a process of its own: so one test
 """
 
 import json
+import signal
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 
-from rushlight import Error
+from rushlight import Error, Stop
+from rushlight.assistant import app as app_module
+from rushlight.assistant.app import open_app
+from rushlight.assistant.jobs.job import OVER
+from rushlight.assistant.jobs.jobs import Jobs
 from rushlight.quant import imatrix
 from rushlight.quant.gguf_tensors import GgufTensors
 from rushlight.quant.proof_file import Check, Proof, read_proof
 from rushlight.quant.rows import whole
+from rushlight.ui.cli import job_views, quant_jobs
 from rushlight.ui.cli.main import run
 
 Cli = Callable[..., tuple[int, str, str]]
@@ -159,6 +166,9 @@ def test_what_cannot_be_done_is_told(cli: Cli, tmp_path: Path, words: list[str],
         (["plan", "m.gguf", "--size", "much"], "'much' is no size"),
         (["make", "m.gguf", "--type", "Q4_0", "--out", "m.gguf"], "is the model itself"),
         (["make", "m.gguf", "--type", "Q4_0", "--for-my-use", "--text", "m.gguf"], "leave --text"),
+        (["make", "m.gguf", "--type", "Q4_0", "--text", "m.gguf"], "need --method gptq"),
+        (["make", "m.gguf", "--type", "Q4_0", "--documents", "m.gguf"], "need --method gptq"),
+        (["make", "m.gguf", "--type", "Q4_0", "--chats", "--method", "ggml"], "need --method gptq"),
     ],
 )
 def test_wrong_usage_starts_nothing(cli: Cli, tiny_gguf: Path, tmp_path: Path, words: list[str], said: str) -> None:
@@ -178,9 +188,63 @@ def test_it_goes_on_in_the_background(cli: Cli, tiny_gguf: Path, tmp_path: Path,
     assert (tmp_path / "hf.F16.gguf").exists()
 
 
+@pytest.mark.parametrize("words", [[], ["--background"]])
+def test_ctrl_c_while_a_job_is_started_ends_the_job(
+    cli: Cli, tiny_gguf: Path, stopped_host: Any, monkeypatch: pytest.MonkeyPatch, words: list[str]
+) -> None:
+    """It is stored before a host hears of it, and would be run with nobody looking."""
+    look, pressed = Jobs._look, []
+
+    def interrupted(jobs: Jobs) -> None:
+        if not pressed:
+            pressed.append(True)
+            signal.raise_signal(signal.SIGINT)
+        look(jobs)
+
+    monkeypatch.setattr(Jobs, "_look", interrupted)
+    code, out, err = cli("quant", "unpack", "--threads", "1", tiny_gguf, "--out", "hf", *words)
+    assert (code, out) == (130, "") and "Stopped. Nothing was left half-made." in err
+    with open_app() as app:
+        assert [job.state for job in app.jobs.list()] == ["cancelled"]
+
+
+@pytest.mark.parametrize(
+    ("states", "code", "told"),
+    [
+        (["waiting", "running", "cancelling", "cancelling", "cancelled"], 130, "Stopped. Nothing was left half-made."),
+        (["waiting", "running", "cancelling"], 130, "It is still being stopped."),
+        (["waiting", "running", "done"], 0, ""),
+    ],
+)
+def test_stopped_is_said_once_the_job_is_over(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, states: list[str], code: int, told: str
+) -> None:
+    """`states`: what the job is at each look; the last one stays."""
+
+    def look(*_: Any) -> Any:
+        state = states.pop(0) if len(states) > 1 else states[0]
+        return SimpleNamespace(id="06h14p0x2v9e3kq8my", state=state, is_over=state in OVER, notices=(), result={})
+
+    def cancel(*_: Any) -> Any:
+        job = look()
+        if job.is_over:
+            raise Error("It is over.", kind="job-over")
+        return job
+
+    def follow(_id: str, _stop: Stop) -> Any:
+        yield look()
+
+    jobs = SimpleNamespace(start=look, get=look, cancel=cancel, follow=follow)
+    monkeypatch.setattr(quant_jobs, "_CANCEL_S", 0.2)
+    monkeypatch.setattr(job_views, "progress_line", lambda _job: "")
+    monkeypatch.setattr(app_module, "open_app", lambda: nullcontext(SimpleNamespace(jobs=jobs)))
+    assert quant_jobs.run_job("quant-proof", {}, lambda _made: None, background=False, as_json=False) == code
+    err = capsys.readouterr().err
+    assert told in err and (err == "") == (told == "")
+
+
 def test_a_model_is_named_as_the_catalogue_names_it(inside: Any, tiny_gguf: Path) -> None:
     """Such names have a slash, as paths do."""
-    from rushlight.assistant.app import open_app
     from rushlight.ui.cli.quant_jobs import model_path
 
     assert inside("models", "import", "--in-place", "--id", "me/tiny@F32", str(tiny_gguf))[0] == 0

@@ -1,8 +1,10 @@
 """`rushlight registry` and `evaluate`, as people and scripts use them: tables, JSON, exit codes, blind votes."""
 
 import hashlib
+import io
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -12,9 +14,13 @@ from typing import Any
 
 import pytest
 
+from rushlight import Stop
 from rushlight.assistant.app import App, open_app
 from rushlight.assistant.models.importing import import_model
+from rushlight.assistant.registry.blind import BlindTrial
 from rushlight.assistant.registry.values import LessonUse, NewAdapter, NewRun, Source
+from rushlight.ui.cli import registry_compare
+from rushlight.ui.cli.output import tell
 
 Run = Callable[..., tuple[int, str, str]]
 
@@ -128,9 +134,32 @@ def test_two_answers_are_compared_blindly(rushlight: Run, filled: str, own_home:
     assert "1 vote:" in after
     code, out, err = rushlight("registry", "compare", "polite-1", "And now?", typed="s\n")
     assert code == 0 and "Skipped" in err and "1 vote:" in out
+    code, out, err = rushlight("registry", "compare", "polite-1", "What is a lamp?", "--base", "--json", typed="t\n")
+    assert code == 0 and json.loads(out)["n_tie"] == 1, "nothing but the votes"
+    assert "— A —" in err and "— B —" in err and "A was " in err
     logs = [one.read_text(errors="replace") for one in own_home.rglob("*.log*")]
     assert not any("polite" in log or ".gguf" in log for log in logs)  # of a host and a worker that both ran
     assert json.loads(rushlight("registry", "show", "polite-1", "--json")[1])["votes"]["n_adapter"] in (0, 1)
+
+
+def test_a_question_is_asked_where_the_result_does_not_go(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(registry_compare, "is_terminal", lambda _stream: True)
+    monkeypatch.setattr(sys, "stdin", io.StringIO("a\n"))
+    assert registry_compare._line("Which is better? ", tell) == "a"
+    out, err = capsys.readouterr()
+    assert (out, err) == ("", "Which is better? ")
+
+
+def test_ctrl_c_while_both_answer_is_130(inside: Any, filled: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(_trial: BlindTrial, _question: str, *, conversation_id: str, stop: Stop) -> None:
+        signal.raise_signal(signal.SIGINT)
+        stop.check()
+
+    monkeypatch.setattr(BlindTrial, "ask", interrupted)
+    for words in ([], ["--json"]):
+        assert inside("registry", "compare", "polite-1", "Hello?", "Once more?", *words) == (130, "", "")
 
 
 def test_a_job_evaluates_with_a_real_engine(rushlight: Run, filled: str, own_home: Path, tmp_path: Path) -> None:

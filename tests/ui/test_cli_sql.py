@@ -1,12 +1,16 @@
 """`rushlight sql` as people type it: open, schema, run, export, and what hostile cells do (nothing)."""
 
 import json
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import apsw
 import pytest
+
+from rushlight import Error
+from rushlight.ui.cli import sql_chart
 
 Cli = Callable[..., Any]
 
@@ -154,6 +158,53 @@ def test_ask_draws_a_chart_where_one_fits(cli: Cli, answering: Any, shop: Path, 
     answering(["SELECT COUNT(*) FROM customer"])
     found = json.loads(cli("sql", "ask", shop, "How many?", "--chart", tmp_path / "y.svg", "--json").out)
     assert found["chart"] is None and not (tmp_path / "y.svg").exists()
+
+
+def test_a_chart_that_cannot_be_written_is_told_before_a_model_is_asked(
+    cli: Cli, answering: Any, shop: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cast = answering(["SELECT COUNT(*) FROM customer"])
+    done = cli("sql", "ask", shop, "How many?", "--chart", tmp_path / "none" / "x.svg")
+    assert done.code == 1 and f"there is no folder {tmp_path / 'none'}" in done.err
+    monkeypatch.setitem(sys.modules, "PySide6", None)
+    done = cli("sql", "ask", shop, "How many?", "--chart", tmp_path / "x.png")
+    assert done.code == 1 and "drawn by the window's package" in done.err and "rushlight[gui]" in done.err
+    assert not cast.engine.requests
+
+
+def test_an_answer_is_told_also_where_its_chart_cannot_be_written(
+    cli: Cli, answering: Any, shop: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answering(["SELECT customer.name, SUM(purchase.total) FROM customer JOIN purchase USING (customer_id) GROUP BY 1"])
+
+    def refused(path: Path, *_: Any) -> str:
+        raise sql_chart.cannot_write(path, "No space left on device")
+
+    monkeypatch.setattr(sql_chart, "write_chart", refused)
+    words = ("sql", "ask", shop, "What did each customer spend?", "--free", "--chart", tmp_path / "x.svg")
+    done = cli(*words)
+    assert done.code == 1 and "Ada" in done.out and "No space left on device" in done.err
+    done = cli(*words, "--json")
+    found = json.loads(done.out)
+    assert done.code == 1 and found["rows"][0][0] == "Ada" and found["chart"] is None
+    assert "No space left on device" in done.err
+
+
+def test_an_answer_is_told_also_where_it_cannot_be_kept(
+    cli: Cli, answering: Any, shop: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answering(["SELECT COUNT(*) FROM customer"])
+    given: list[float] = []
+
+    def refused(*_: Any, seconds: float) -> None:
+        given.append(seconds)
+        raise Error("It took too long.", kind="sql-timeout")
+
+    monkeypatch.setattr("rushlight.assistant.sql.memory.SqlMemory.accept", refused)
+    words = ("sql", "ask", shop, "How many customers are there?", "--accept", "--seconds", 30, "--json")
+    done = cli(*words)
+    assert done.code == 1 and json.loads(done.out)["rows"] and "It took too long" in done.err
+    assert given == [60.0]
 
 
 def test_a_follow_up_keeps_the_thread(cli: Cli, answering: Any, shop: Path) -> None:

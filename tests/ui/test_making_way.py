@@ -2,14 +2,17 @@
 
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from rushlight import Progress, Stop
+from rushlight import Error, Progress, Stop
 from rushlight.assistant.app import open_app
+from rushlight.assistant.jobs.kind import JobContext
 from rushlight.ui.work.making_way import MakingWay, Others
+from rushlight.ui.work.train import KIND, TrainArguments
 
 
 class Context:
@@ -72,3 +75,30 @@ def test_what_others_use_is_a_share() -> None:
     others = Others()
     time.sleep(0.2)
     assert 0.0 <= others.share() <= 1.0
+
+
+def test_a_pause_that_is_taken_back_leads_to_no_export(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It was to stop and wrote its checkpoint; then it was to go on, before it had ended."""
+    said = SimpleNamespace(data=SimpleNamespace(template=""), model="m")
+    for place, value in {
+        "trainer.backends.packages.need_packages": lambda *_: None,
+        "trainer.backends.choose.choose_backend": lambda *_: SimpleNamespace(name="torch"),
+        "trainer.backends.choose.choose_device": lambda *_: "cpu",
+        "trainer.config.checked": lambda _config: said,
+        "trainer.run.prepare": lambda *_, **__: {},
+        "trainer.run.is_trained": lambda *_: True,
+        "trainer.run.train": lambda *_: {"state": "paused"},
+        "ui.work.train.template_text": lambda *_: "",
+        "ui.work.train._notices": lambda *_: [],
+        "ui.work.train._exports": lambda *_: pytest.fail("nothing is there that could be exported"),
+    }.items():
+        monkeypatch.setattr(f"rushlight.{place}", value)
+    arguments = TrainArguments({}, "/m", [], [], str(tmp_path / "out"))
+    with open_app(host="in-process") as app:
+        context = JobContext(
+            app, "job123456", tmp_path, Stop(), checkpoint=None, tell=lambda _event: None, save=lambda _text: None,
+            further=lambda: None,
+        )  # fmt: skip
+        with pytest.raises(Error) as ended:
+            list(KIND.run(context, arguments))
+    assert ended.value.kind == "stopped"

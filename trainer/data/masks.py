@@ -4,6 +4,7 @@ Masks are found by the places of letters in the rendered text, so that a token i
 answer. An answer always ends with a token at which generation stops: without one the model would never learn to stop.
 """
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,6 +26,10 @@ _ENDS: Final = (
     "<eos>",
 )  # fmt: skip
 _NO_END: Final = frozenset({"<|end_of_role|>"})
+_NAMED: Final = ("bos", "eos", "unk", "sep", "pad", "cls", "mask")
+_WEB_TAG: Final = re.compile(
+    r"</?(?:a|b|blockquote|br|caption|code|em|h[1-6]|hr|i|li|ol|p|pre|strong|sub|sup|table|tbody|td|tfoot|th|thead|tr|u|ul)>"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +54,8 @@ class TextTokenizer:
     control: tuple[str, ...]  # the texts of all control tokens
     template: str = ""  # the model's own chat template
     variables: dict[str, str] = field(default_factory=dict)
+    markup: tuple[str, ...] = ()  # the texts of tokens that the model says and nobody else may write: <think>
+    begin_id: int | None = None  # what a text begins with wherever it is served, if anything
 
     def encode(self, text: str) -> tuple[list[int], list[tuple[int, int]]]:
         found = self.model.encode(text, add_special_tokens=False)
@@ -76,7 +83,6 @@ def read_tokenizer(folder: Path) -> TextTokenizer:
         read_json(folder / name) if (folder / name).exists() else {}
         for name in ("tokenizer_config.json", "config.json", "generation_config.json")
     )
-    added = {token.content: number for number, token in model.get_added_tokens_decoder().items()}
     begin, end = (content_of(said.get(f"{name}_token")) or "" for name in ("bos", "eos"))
     ends = [model.token_to_id(text) for text in (*_ENDS, end) if text and text not in _NO_END]
     for source in (generation, config):
@@ -92,8 +98,37 @@ def read_tokenizer(folder: Path) -> TextTokenizer:
             "Set eos_token in tokenizer_config.json.",
             kind="bad-file",
         )
-    template = chat_templates(folder, said).get("", "")
-    return TextTokenizer(model, frozenset(end_ids), eos, tuple(added), template, {"bos_token": begin, "eos_token": end})
+    named = {content_of(said.get(f"{name}_token")) for name in _NAMED}
+    control, markup = [], []
+    for number, one in model.get_added_tokens_decoder().items():
+        # As in the GGUF file that is served: what ends a turn or has such a name is a control token in any case.
+        if one.special or number in end_ids or one.content in named:
+            control.append(one.content)
+        elif is_markup(one.content):
+            markup.append(one.content)
+    return TextTokenizer(
+        model, frozenset(end_ids), eos, tuple(control), chat_templates(folder, said).get("", ""),
+        {"bos_token": begin, "eos_token": end}, tuple(markup), _begin_id(model, begin, said),
+    )  # fmt: skip
+
+
+def is_markup(text: str) -> bool:
+    """Whether an added token that is no control token reads as markup, such as `<tool_call>`, rather than as text: by
+    the rule of the engine that serves the model (assistant/engine/control_text.py)."""
+    if not (len(text) > 2 and text[0] in "<[◁" and text[-1] in ">]▷" and any(c.isalpha() for c in text)):
+        return False
+    return _WEB_TAG.fullmatch(text) is None
+
+
+def _begin_id(model: Any, begin: str, said: dict[str, Any]) -> int | None:
+    """The token that a text begins with, where the tokenizer puts one there: by what it adds to texts, else by its
+    settings, as the GGUF file is made."""
+    first: int | None = model.token_to_id(begin) if begin else None
+    if first is None:
+        return None
+    adds = bool(model.num_special_tokens_to_add(False))
+    is_wanted = model.encode("").ids[:1] == [first] if adds else said.get("add_bos_token") is True
+    return first if is_wanted else None
 
 
 def masked(rendered: Rendered, tokenizer: TextTokenizer) -> Tokens:
@@ -124,7 +159,9 @@ def masked_text(text: str, tokenizer: TextTokenizer) -> Tokens:
     rendered = Rendered(text, (), _found(text, tokenizer.control))
     ids, _ = _encoded(rendered, tokenizer)
     ids.append(tokenizer.eos_id)
-    return Tokens(np.array(ids, np.int64), np.ones(len(ids), np.bool_))
+    trained = [True] * len(ids)
+    trained[0] = ids[0] != tokenizer.begin_id
+    return Tokens(np.array(ids, np.int64), np.array(trained, np.bool_))
 
 
 def _touches(place: tuple[int, int], start: int, stop: int) -> bool:
@@ -143,12 +180,13 @@ def _encoded(rendered: Rendered, tokenizer: TextTokenizer) -> tuple[list[int], l
             ids += found
             places += [(first + at, last + at) for first, last in offsets]
             at = cut
+    if tokenizer.begin_id is not None and ids[:1] != [tokenizer.begin_id]:  # most templates write it themselves
+        ids.insert(0, tokenizer.begin_id)
+        places.insert(0, (-1, -1))  # before the first letter: no answer's
     return ids, places
 
 
 def _found(text: str, control: Iterable[str]) -> tuple[tuple[int, int], ...]:
-    import re
-
     known = sorted((one for one in control if len(one) > 1), key=len, reverse=True)
     if not known:
         return ()

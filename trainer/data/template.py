@@ -1,7 +1,8 @@
 """Chats as a model's template writes them, and where in the text its answers stand.
 
 Templates come from strangers: they are rendered by whoever is given, in a process with limits. Control tokens count
-where the template writes them, and are plain letters where people wrote them: see `Rendered.plain`.
+where the template writes them, and are plain letters where people wrote them: see `Rendered.plain`. Markup such as
+`<think>` counts where the assistant says it, too: that is what the model is to say.
 """
 
 import re
@@ -24,17 +25,18 @@ class Rendered:
 
     text: str
     answers: tuple[tuple[int, int], ...]
-    plain: tuple[tuple[int, int], ...] = ()  # control tokens that people wrote: to be cut into letters
+    plain: tuple[tuple[int, int], ...] = ()  # such tokens that people wrote: to be cut into letters
 
 
 @dataclass(frozen=True, slots=True)
 class ChatTemplate:
-    """A chat template, its variables, and the texts of the control tokens."""
+    """A chat template, its variables, and the texts of the control tokens and of those that are markup."""
 
     text: str
     render: Render
     variables: Mapping[str, Any] = field(default_factory=dict)  # bos_token, eos_token
     control: tuple[str, ...] = ()
+    markup: tuple[str, ...] = ()
 
     def rendered(self, chats: Iterable[tuple[Chat, Sequence[Any] | None]]) -> Iterator[list[Rendered]]:
         """The texts of each (messages, tools): one, or one for each answer where a template writes the answers of
@@ -58,19 +60,23 @@ class _Scribe:
 
     def __init__(self, template: ChatTemplate) -> None:
         self._template = template
-        self._nonce = secrets.token_hex(12)  # parts control tokens in what people wrote, and is taken out again
+        self._nonce = secrets.token_hex(12)  # parts tokens in what people wrote, and is taken out again
         self._mark = secrets.token_hex(12)
-        found = sorted({text for text in template.control if len(text) > 1}, key=len, reverse=True)
-        self._control = re.compile("|".join(map(re.escape, found))) if found else None
+        self._control = _any_of(template.control)
+        self._foreign = _any_of((*template.control, *template.markup))  # to whoever is not the assistant
         self._joins: bool | None = None  # whether a loop around the template writes the same; unknown before the first
 
     def write(self, chats: Sequence[tuple[Chat, Sequence[Any] | None]]) -> Iterator[list[Rendered]]:
         jobs: list[_Job] = []
         for messages, tools in chats:
-            safe = [self._parted(message) for message in messages]
+            safe = [
+                self._parted(message, self._control if message.get("role") == "assistant" else self._foreign)
+                for message in messages
+            ]
+            told = self._parted(tools, self._foreign)
             for index in _answers(messages):
-                jobs += [(safe[:index], tools, True), (safe[:index], tools, False), (safe[: index + 1], tools, False)]
-            jobs.append((safe, tools, False))
+                jobs += [(safe[:index], told, True), (safe[:index], told, False), (safe[: index + 1], told, False)]
+            jobs.append((safe, told, False))
         texts = iter(self._texts(jobs))
         for messages, _ in chats:
             found = []
@@ -126,16 +132,16 @@ class _Scribe:
             return None
         return [part.removeprefix("\n") for part in parts[1::2]]
 
-    def _parted(self, value: Any) -> Any:
-        """`value` with every control token in it parted, so that the template's own can be told from it."""
+    def _parted(self, value: Any, tokens: re.Pattern[str] | None) -> Any:
+        """`value` with every one of these tokens in it parted, so that the template's own can be told from it."""
+        if tokens is None:
+            return value
         if isinstance(value, str):
-            if self._control is None:
-                return value
-            return self._control.sub(lambda match: match[0][0] + self._nonce + match[0][1:], value)
+            return tokens.sub(lambda match: match[0][0] + self._nonce + match[0][1:], value)
         if isinstance(value, Mapping):
-            return {key: self._parted(one) for key, one in value.items()}
+            return {key: self._parted(one, tokens) for key, one in value.items()}
         if isinstance(value, list | tuple):
-            return [self._parted(one) for one in value]
+            return [self._parted(one, tokens) for one in value]
         return value
 
     def _cleaned(self, text: str, answers: Sequence[tuple[int, int]]) -> Rendered:
@@ -153,10 +159,15 @@ class _Scribe:
             moved.append((start - n_before[0] * len(self._nonce), stop - n_before[1] * len(self._nonce)))
         plain = []
         for seam in seams:
-            match = self._control.match(clean, seam - 1) if self._control is not None else None
+            match = self._foreign.match(clean, seam - 1) if self._foreign is not None else None
             if match is not None:
                 plain.append(match.span())
         return Rendered(clean, tuple(moved), tuple(plain))
+
+
+def _any_of(texts: Iterable[str]) -> re.Pattern[str] | None:
+    known = sorted({text for text in texts if len(text) > 1}, key=len, reverse=True)
+    return re.compile("|".join(map(re.escape, known))) if known else None
 
 
 def _answers(messages: Chat) -> list[int]:

@@ -45,7 +45,7 @@ def _tensors(first: Source, other: Source) -> list[str]:
             more = f" and {len(names) - 1} more" if len(names) > 1 else ""
             found.append(f"{lacks.name} has no {names[0][:80]}{more}")
     shapes = [
-        f"{name[:80]} is {_shape(other.tensors[name].shape)} in {other.name}, {_shape(rows.shape)} in {first.name}"
+        f"{name[:80]} is {sizes(other.tensors[name].shape)} in {other.name}, {sizes(rows.shape)} in {first.name}"
         for name, rows in first.tensors.items()
         if name in other.tensors and other.tensors[name].shape != rows.shape
     ]
@@ -54,7 +54,8 @@ def _tensors(first: Source, other: Source) -> list[str]:
     return found + shapes
 
 
-def _shape(shape: tuple[int, ...]) -> str:
+def sizes(shape: tuple[int, ...]) -> str:
+    """A shape in words."""
     return " x ".join(str(size) for size in shape) or "a number"
 
 

@@ -72,7 +72,7 @@ def _plan(config: TrainConfig, base: Path, examples: Path, place: Path) -> Plan:
     from rushlight.trainer.recipes.choose import choose_recipe
 
     device = choose_device(config)
-    recipe, longest = choose_recipe(config, examples)
+    recipe, longest = choose_recipe(config, examples, base)
     torch.set_num_threads(config.machine.threads or usable_threads())
     try:
         return _of_all(make_plan(config, base, recipe, longest, device, place=place), config)

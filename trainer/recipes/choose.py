@@ -4,12 +4,13 @@ from pathlib import Path
 
 from rushlight import Error
 from rushlight.trainer.config import TrainConfig
-from rushlight.trainer.examples import load_examples, load_labels
+from rushlight.trainer.examples import load_examples, load_labels, most_tokens
 from rushlight.trainer.recipes.recipe import Recipe
 
 
-def choose_recipe(config: TrainConfig, examples: Path) -> tuple[Recipe, int]:
-    """The recipe, and how many tokens its longest example has."""
+def choose_recipe(config: TrainConfig, examples: Path, base: Path | None = None) -> tuple[Recipe, int]:
+    """The recipe, and how many tokens its longest example has. `base`: the folder of the model, which may take fewer
+    tokens than the config."""
     train, held_out = load_examples(examples)
     longest = max(len(one.ids) for one in train)
     said, share = config.preference, config.steps.share
@@ -27,7 +28,7 @@ def choose_recipe(config: TrainConfig, examples: Path) -> tuple[Recipe, int]:
         return Kto(
             train, good, held_out, good_held_out, beta=said.beta, good_weight=said.good_weight,
             bad_weight=said.bad_weight, circle=min(config.steps.batch, len(train)), seed=config.steps.seed,
-            max_tokens=config.data.max_tokens, share=share,
+            max_tokens=most_tokens(config, base) if base else config.data.max_tokens, share=share,
         ), longest  # fmt: skip
     pairs, pairs_held_out = ([(side[i], side[i + 1]) for i in range(0, len(side), 2)] for side in (train, held_out))
     if config.recipe == "orpo":

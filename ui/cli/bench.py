@@ -8,7 +8,7 @@ import click
 
 from rushlight import Error, Progress, Stop
 from rushlight.ui.cli.models_use import AS_JSON, opened_app
-from rushlight.ui.cli.output import ProgressLine, print_json, print_table, say, tell
+from rushlight.ui.cli.output import ProgressLine, print_json, print_table, say, tell, tell_error
 from rushlight.ui.words import text
 
 if TYPE_CHECKING:
@@ -118,8 +118,11 @@ def bench(
     n_tokens: int, n_repeats: int, plot: Path | None, as_json: bool,
 ) -> int:  # fmt: skip
     from rushlight.assistant.host.bench import Task, variants
+    from rushlight.ui.cli.sql_chart import check_folder
 
     task = Task(n_prompt, n_tokens, n_repeats)
+    if plot is not None:
+        check_folder(plot)  # not after minutes of measuring
     with opened_app() as app:
         model = app.model(name)
         _refuse(model, task)
@@ -137,10 +140,6 @@ def bench(
         if busy:
             tell(busy)
         found, stopped = _measure(app, model, wanted, task)
-    if plot is not None and found:
-        from rushlight.ui.cli.bench_plot import draw
-
-        plot.write_text(draw(model.id, found, task), encoding="utf-8")
     if as_json:
         print_json(
             {
@@ -155,9 +154,8 @@ def bench(
         )
     else:
         _show(found)
-    if plot is not None and found:
-        tell(text("Drawn: {path}", path=plot))
-    return _STOPPED if stopped else 0
+    is_drawn = plot is None or not found or _draw(plot, model.id, found, task)
+    return _STOPPED if stopped else int(not is_drawn)
 
 
 def _measure(app: "App", model: "Model", wanted: "list[Variant]", task: Any) -> "tuple[list[Measured], bool]":
@@ -185,6 +183,20 @@ def _measure(app: "App", model: "Model", wanted: "list[Variant]", task: Any) -> 
     finally:
         line.clear()
     return found, False
+
+
+def _draw(plot: Path, name: str, found: "list[Measured]", task: Any) -> bool:
+    """Whether the plot could be written; why not is told only, as the figures are out already."""
+    from rushlight.ui.cli.bench_plot import draw
+    from rushlight.ui.cli.sql_chart import cannot_write
+
+    try:
+        plot.write_text(draw(name, found, task), encoding="utf-8")
+    except OSError as err:
+        tell_error(cannot_write(plot, err.strerror or str(err)))
+        return False
+    tell(text("Drawn: {path}", path=plot))
+    return True
 
 
 def _refuse(model: "Model", task: Any) -> None:

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
 
-from rushlight.ui.cli.output import is_terminal, tell
+from rushlight.ui.cli.output import is_terminal, say, tell
 from rushlight.ui.words import text
 
 PROMPT = ">>> "
@@ -79,10 +79,15 @@ class Reader:
         return _inside(typed[len(QUOTES) : -len(QUOTES)]) if typed.endswith(QUOTES) else typed
 
     def _quoted(self, rest: str) -> str:
-        """What stands until the closing quotes."""
+        """What stands until the closing quotes, or until nothing more comes."""
         lines = [rest]
         while not lines[-1].rstrip().endswith(QUOTES):
-            lines.append(self._line(MORE))
+            try:
+                lines.append(self._line(MORE))
+            except EOFError:  # a forgotten end is no reason to lose what was written
+                if self.is_terminal:
+                    say()
+                return _inside("\n".join(lines))
         return _inside("\n".join(lines).rstrip()[: -len(QUOTES)])
 
     def _with_pasted(self, line: str) -> str:

@@ -64,8 +64,7 @@ def run_chat(
         loop.attach(files)
         if conversation is not None:
             loop.open(conversation)
-            loop.configure(wishes)
-        if not loop.load_model():
+        if not loop.begin(wishes):
             return 130
         loop.greet()
         return loop.run()
@@ -123,17 +122,22 @@ class ChatLoop:
         if wishes.title != self.session.conversation.title:
             self.app.conversations.rename(self.session.conversation_id, wishes.title)
 
-    def configure(self, wishes: Wishes) -> None:
-        """What was given at the start goes before what is stored."""
-        now = self.now
-        self.change(
-            replace(
-                now,
-                model=wishes.model or now.model,
-                system=now.system if wishes.system is None else wishes.system,
-                options={**now.options, **wishes.options},
-            )
-        )
+    def begin(self, wishes: Wishes) -> bool:
+        """Load the model; what was given at the start goes before what is stored, and stays if that works.
+
+        False: stopped by Ctrl+C.
+        """
+        before = self.now
+        model = self.app.model(wishes.model).id if wishes.model else before.model
+        system = before.system if wishes.system is None else wishes.system
+        self.change(replace(before, model=model, system=system, options={**before.options, **wishes.options}))
+        is_loaded = False
+        try:
+            is_loaded = self.load_model()
+        finally:
+            if not is_loaded:
+                self.change(before)
+        return is_loaded
 
     def attach(self, files: Iterable[Path]) -> None:
         """Read files for the next message; one that cannot be read refuses all."""
@@ -209,6 +213,11 @@ class ChatLoop:
                 else:
                     self._has_failed = True
                     tell_error(err)
+            except EOFError:  # where a command reads on: /edit, /correct
+                if self.reader.is_terminal:
+                    say()
+                self._has_failed = True
+                say(text("Nothing was changed."))
             except KeyboardInterrupt:  # the second one, before the engine had stopped
                 if not self.reader.is_terminal:
                     raise

@@ -205,8 +205,7 @@ def dedup(paths: tuple[Path, ...], out: Path | None, background: bool, as_json: 
 def split(paths: tuple[Path, ...], out: Path | None, background: bool, as_json: bool, n_threads: int,
           **settings: Any) -> int:  # fmt: skip
     settings["threads"] = n_threads
-    folder = out or paths[0].with_name(f"{paths[0].stem}-split")
-    return _run("split", paths, folder, settings, _show_split, background, as_json)
+    return _run("split", paths, out or _beside(paths[0], "-split"), settings, _show_split, background, as_json)
 
 
 def _run(
@@ -230,8 +229,15 @@ def _out(paths: tuple[Path, ...], out: Path | None, what: str) -> Path:
     if out is not None:
         return out
     suffix = ".parquet" if paths[0].suffix.lower() == ".parquet" else ".jsonl"
-    stem = paths[0].name if paths[0].is_dir() else paths[0].stem
-    return paths[0].absolute().with_name(f"{stem}.{what}{suffix}")
+    return _beside(paths[0], f".{what}{suffix}")
+
+
+def _beside(path: Path, ending: str) -> Path:
+    """The name of a file without its suffix, or of a folder, with another ending."""
+    path = path.absolute()  # . has no name
+    if path.name == "..":
+        path = path.resolve()
+    return path.with_name((path.name if path.is_dir() else path.stem) + ending)
 
 
 def _show_figures(found: dict[str, Any]) -> None:

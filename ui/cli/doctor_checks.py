@@ -21,11 +21,13 @@ if TYPE_CHECKING:
 
 State = Literal["ok", "warn", "fail"]
 
-# Distribution: whether Rushlight runs without it.
-_NEEDED = ("apsw", "click", "gguf", "httpx", "jinja2", "llama-cpp-python", "llguidance", "msgspec", "numpy",
-           "platformdirs", "psutil", "textual")  # fmt: skip
-_EXTRAS = {"gui": "pyside6", "documents": "lancedb", "sql": "sqlglot", "media": "ctranslate2",
-           "whisper": "openai-whisper", "train": "torch", "cuda": "unsloth", "cluster": "ray"}  # fmt: skip
+# Distributions that Rushlight does not run without.
+_NEEDED = ("apsw", "click", "fastapi", "gguf", "httpx", "jinja2", "llama-cpp-python", "llguidance", "markdown-it-py",
+           "msgspec", "numpy", "platformdirs", "psutil", "pygments", "sqlglot", "textual", "uvicorn")  # fmt: skip
+# Extra: what it alone brings, or what it is for.
+_EXTRAS = {"gui": "pyside6-essentials", "documents": "lancedb", "sql": "python-calamine", "duckdb": "duckdb",
+           "postgresql": "pg8000", "media": "ctranslate2", "whisper": "openai-whisper", "quant": "tokenizers",
+           "train": "torch", "cuda": "unsloth", "harness": "lm-eval", "cluster": "ray"}  # fmt: skip
 _CPU_FLAGS = ("sse4_2", "avx", "avx2", "fma", "f16c", "avx_vnni", "avx512f", "avx512_vnni", "avx512_bf16", "amx_int8",
               "neon", "asimd", "asimddp", "i8mm", "sve")  # fmt: skip
 _LEAST_FREE_DISK_BYTES = 2 * 10**9
@@ -99,7 +101,7 @@ def check_libraries() -> Iterator[Check]:
             "libraries",
             "fail",
             text("missing: {names}", names=", ".join(missing)),
-            text("Install Rushlight again: pip install rushlight"),
+            _again(),
         )
     else:
         yield Check("libraries", "ok", ", ".join(found))
@@ -110,6 +112,10 @@ def check_libraries() -> Iterator[Check]:
         except PackageNotFoundError:
             continue
     yield Check("extras", "ok", ", ".join(extras) or text("none installed"))
+
+
+def _again() -> str:
+    return text("Install Rushlight again: make clean run")
 
 
 def check_engine() -> Iterator[Check]:
@@ -139,7 +145,7 @@ def check_engine() -> Iterator[Check]:
         "engine",
         "fail",
         text("llama.cpp does not load: {reason}", reason=reason),
-        str(answer.get("hint") or text("Install Rushlight again: pip install --force-reinstall rushlight")),
+        str(answer.get("hint") or _again()),
     )
 
 
@@ -151,7 +157,7 @@ def check_native() -> Iterator[Check]:
             "native",
             "fail",
             text("the kernels cannot be imported: {reason}", reason=err),
-            text("Install Rushlight again: pip install --force-reinstall rushlight"),
+            _again(),
         )
         return
     if native.COMPILED:

@@ -5,9 +5,10 @@ verb; knows no verb.
 """
 
 import re
+import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -16,7 +17,12 @@ from rushlight.assistant.paths import with_home
 from rushlight.ui.cli.output import ProgressLine, print_json, size_text, tell
 from rushlight.ui.words import text
 
+if TYPE_CHECKING:
+    from rushlight.assistant.jobs.job import Job
+    from rushlight.assistant.jobs.jobs import Jobs
+
 _CANCEL_S = 10.0  # for a cancelled job to be gone
+_LOOK_S = 0.02  # between looks whether it is
 _UNITS = {"": 1, "k": 1e3, "m": 1e6, "g": 1e9, "t": 1e12, "ki": 2**10, "mi": 2**20, "gi": 2**30, "ti": 2**40}
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([kmgt]i?)?b?", re.IGNORECASE)
 
@@ -91,16 +97,17 @@ def run_job(
 ) -> int:
     """Start the job and follow it; Ctrl+C cancels it. The exit code: 1 where what was made failed its proof."""
     from rushlight.assistant.app import open_app
+    from rushlight.ui.cli.chat_views import short_id
     from rushlight.ui.cli.interrupt import InterruptStops
     from rushlight.ui.cli.job_views import print_started, progress_line
 
     stop, line, n_told = Stop(), ProgressLine(), 0
     with open_app() as app:
-        job = app.jobs.start(kind, arguments)
-        if background:
-            return print_started(job, as_json)
         try:
-            with InterruptStops(stop):
+            with InterruptStops(stop):  # the start too: once it is stored, a job goes on whether or not we live
+                job = app.jobs.start(kind, arguments)
+                if background and not stop.is_set():
+                    return print_started(job, as_json)
                 for job in app.jobs.follow(job.id, stop):  # noqa: B020 - the last one is what it came to
                     if len(job.notices) > n_told:
                         line.clear()
@@ -109,9 +116,13 @@ def run_job(
         finally:
             line.clear()
         if not job.is_over:
-            app.jobs.cancel(job.id)
-            tell(text("Stopped. Nothing was left half-made."))
-            return 130
+            job = _cancelled(app.jobs, job)
+            if job.state == "cancelled":
+                tell(text("Stopped. Nothing was left half-made."))
+                return 130
+            if not job.is_over:
+                tell(text("It is still being stopped. Look again with: rushlight jobs show {id}", id=short_id(job.id)))
+                return 130
     if job.state != "done":
         raise Error(job.message or text("The job was cancelled."), job.hint, kind=job.error_kind or "cancelled")
     _tell_notices(job.notices, n_told)
@@ -121,6 +132,21 @@ def run_job(
         show(job.result)
     proof = job.result.get("proof")
     return 1 if isinstance(proof, dict) and proof.get("state") == "failed" else 0
+
+
+def _cancelled(jobs: "Jobs", job: "Job") -> "Job":
+    """The job after the order to end for good, once it has obeyed, as far as that is soon."""
+    try:
+        job = jobs.cancel(job.id)
+    except Error as err:
+        if err.kind != "job-over":  # it came to its own end just before
+            raise
+        job = jobs.get(job.id)
+    end_s = time.monotonic() + _CANCEL_S
+    while not job.is_over and time.monotonic() < end_s:
+        time.sleep(_LOOK_S)
+        job = jobs.get(job.id)
+    return job
 
 
 def _tell_notices(notices: Sequence[str], n_told: int) -> int:

@@ -127,10 +127,16 @@ def make(
     chats: bool, documents: tuple[Path, ...], for_my_use: bool, target: Path | None, no_proof: bool, n_threads: int,
     background: bool, as_json: bool,
 ) -> int:  # fmt: skip
+    from rushlight.assistant.jobs.kinds.quant_make import FEEDS_BACK  # brings msgspec: not for --help
+
     if not type_name and plan is None:
         raise click.UsageError(text("Name a type with --type, such as Q4_K_M, or a plan with --plan."))
     if for_my_use and (texts or imatrix is not None):
         raise click.UsageError(text("--for-my-use calibrates on your own text: leave --text and --imatrix out."))
+    if (texts or chats or documents) and not for_my_use and method not in FEEDS_BACK:
+        raise click.UsageError(
+            text("--text, --chats and --documents need --method gptq, --method smoothquant or --for-my-use.")
+        )
     path = model_path(model)
     type_name = type_name.upper()
     stem = path.name.removesuffix(".gguf")

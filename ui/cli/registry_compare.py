@@ -1,16 +1,18 @@
 """`rushlight registry compare`: two answers to each question, one of them with the adapter; you vote, then you see."""
 
 import sys
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, TypeAlias
 
 import click
 
-from rushlight import Error
 from rushlight.ui.cli.output import ProgressLine, is_terminal, print_json, say, tell
 from rushlight.ui.words import text
 
 if TYPE_CHECKING:
     from rushlight.assistant.registry.blind import Ballot, BlindPair, BlindTrial
+
+_Put: TypeAlias = Callable[[str], None]  # a line for people: say or tell
 
 _BALLOTS: "dict[str, Ballot]" = {"a": "a", "b": "b", "t": "tie", "tie": "tie", "=": "tie", "n": "bad", "bad": "bad"}
 
@@ -43,13 +45,14 @@ def compare(name: str, questions: tuple[str, ...], conversation: str | None, wit
         against = None if serving is None or serving.id == adapter.id else serving
         chat = find_conversation(app.conversations, conversation).id if conversation is not None else ""
         trial = BlindTrial(app, adapter, against)
+        put: _Put = tell if as_json else say  # with --json only the votes go to stdout
         if questions:
             for question in questions:
-                if not _asked(trial, question, chat):
+                if not _asked(trial, question, chat, put):
                     break
         else:
-            while (question := _line(text("Question (nothing to end): "))).strip():
-                if not _asked(trial, question, chat):
+            while (question := _line(text("Question (nothing to end): "), put)).strip():
+                if not _asked(trial, question, chat, put):
                     break
         tally = Votes(app.store).tally(adapter)
     if as_json:
@@ -59,8 +62,8 @@ def compare(name: str, questions: tuple[str, ...], conversation: str | None, wit
     return 0
 
 
-def _asked(trial: "BlindTrial", question: str, conversation: str) -> bool:
-    """One question with its vote; False to end."""
+def _asked(trial: "BlindTrial", question: str, conversation: str, put: _Put) -> bool:
+    """One question with its vote; False to end. Raises `Error(kind="stopped")` at Ctrl+C while both answer."""
     from rushlight import Stop
     from rushlight.ui.cli.interrupt import InterruptStops
 
@@ -69,18 +72,15 @@ def _asked(trial: "BlindTrial", question: str, conversation: str) -> bool:
         line.show(text("Both answer"))
         try:
             pair = trial.ask(question, conversation_id=conversation, stop=stop)
-        except Error as err:
-            if err.kind != "stopped":
-                raise
-            return False
         finally:
             line.clear()
-    _show(pair)
+    _show(pair, put)
     if pair.is_same:
         tell(text("Both say the same; there is nothing to vote on."))
         return True
     while True:
-        said = _line(text("Which is better? a, b, t for a tie, n for neither is good, s to skip: ")).strip().casefold()
+        prompt = text("Which is better? a, b, t for a tie, n for neither is good, s to skip: ")
+        said = _line(prompt, put).strip().casefold()
         if said in ("", "s", "skip"):
             tell(text("Skipped: nothing was stored."))
             return bool(said)
@@ -88,24 +88,27 @@ def _asked(trial: "BlindTrial", question: str, conversation: str) -> bool:
             break
         tell(text("Write a, b, t, n or s."))
     shown = trial.vote(pair, _BALLOTS[said])
-    say(text("A was {a}, B was {b}.", a=shown.a, b=shown.b))
+    put(text("A was {a}, B was {b}.", a=shown.a, b=shown.b))
     return True
 
 
-def _show(pair: "BlindPair") -> None:
+def _show(pair: "BlindPair", put: _Put) -> None:
     for letter, answer in (("A", pair.a), ("B", pair.b)):
-        say()
-        say(f"— {letter} —")
-        say(answer or text("(nothing)"))
-    say()
+        put("")
+        put(f"— {letter} —")
+        put(answer or text("(nothing)"))
+    put("")
 
 
-def _line(prompt: str) -> str:
+def _line(prompt: str, put: _Put) -> str:
     """What is typed, or the next line that is piped in; "" at the end."""
     try:
-        if is_terminal(sys.stdin):
+        if not is_terminal(sys.stdin):
+            return sys.stdin.readline().rstrip("\n")
+        if put is say:
             return input(prompt)
-        return sys.stdin.readline().rstrip("\n")
+        click.echo(prompt, nl=False, err=True)
+        return input()
     except (EOFError, KeyboardInterrupt):
-        say()
+        put("")
         return ""

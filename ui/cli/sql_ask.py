@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from rushlight import Error
-from rushlight.ui.cli.output import print_json, tell
+from rushlight.ui.cli.output import print_json, tell, tell_error
 from rushlight.ui.cli.sql_options import AS_JSON, FILE, REPLACE, SECONDS, WITH
 from rushlight.ui.words import text
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from rushlight.assistant.sql.ambiguity import Ambiguity
     from rushlight.assistant.sql.answer import SqlAnswer
     from rushlight.assistant.sql.database import Database
+    from rushlight.assistant.sql.memory import SqlMemory
     from rushlight.assistant.sql.taught import Taught
     from rushlight.assistant.sql.threads import SqlThreads, Thread
 
@@ -135,14 +136,32 @@ def ask(
                 finally:
                     line.clear()
 
+        refusal: Error | None = None
         answer = _settled(answered, chosen, talks=talks, asks_back=asks_back)
         if answer.result is not None:
             thread = threads.add(database, thread, answer)
             if no_examples:
                 memory.asked(database, answer.whole, answer.sql)
-            if accepted and answer.remembered is None:
-                memory.accept(database, answer.whole, answer.sql)
-    return _print(answer, thread, who, chart, as_json)
+            refusal = _accepted(memory, database, answer, seconds) if accepted else None
+    status = _print(answer, thread, who, chart, as_json)
+    if refusal is not None:  # what was answered is told all the same
+        tell_error(refusal)
+        return 1
+    return status
+
+
+def _accepted(memory: "SqlMemory", database: "Database", answer: "SqlAnswer", seconds: float | None) -> Error | None:
+    """Keep the answer's query, which is run once more; why it could not be kept."""
+    from rushlight.assistant.sql.limits import MAX_STATEMENT_S, STATEMENT_S
+
+    if answer.remembered is not None:
+        return None
+    try:
+        limit = min(2 * (seconds or STATEMENT_S), MAX_STATEMENT_S)  # it took nearly all of them, perhaps
+        memory.accept(database, answer.whole, answer.sql, seconds=limit)
+    except Error as err:
+        return err
+    return None
 
 
 def _given(choices: tuple[str, ...]) -> dict[str, str]:
@@ -206,19 +225,25 @@ def _print(answer: "SqlAnswer", thread: "Thread | None", who: "Taught", chart: P
     from rushlight.ui.cli.sql_chart import chart_line, write_chart
     from rushlight.ui.cli.sql_views import answer_json, print_answer
 
-    kind = ""
-    if chart is not None and answer.result is not None:
-        kind = write_chart(chart, answer.result, answer.question)
-    if as_json:
-        told = thread.id if thread is not None and answer.result is not None else None
-        print_json({**answer_json(answer), "thread": told, "adapter": who.adapter or None, "chart": kind or None})
-    else:
+    if not as_json:
         print_answer(answer)
         if who.adapter and answer.tries and answer.remembered is None and not answer.refined:
             words = text("Written with {adapter}, which was taught this database.", adapter=who.adapter)
             if who.is_practice:
                 words = text("Written with {adapter}, which practised on other databases.", adapter=who.adapter)
             tell(words)
-        if chart is not None and answer.result is not None:
-            tell(chart_line(chart, kind))
-    return 0 if answer.result is not None else 1
+    kind = ""
+    refusal: Error | None = None
+    if chart is not None and answer.result is not None:
+        try:
+            kind = write_chart(chart, answer.result, answer.question)
+            if not as_json:
+                tell(chart_line(chart, kind))
+        except Error as err:  # the answer is there all the same
+            refusal = err
+    if as_json:
+        told = thread.id if thread is not None and answer.result is not None else None
+        print_json({**answer_json(answer), "thread": told, "adapter": who.adapter or None, "chart": kind or None})
+    if refusal is not None:
+        tell_error(refusal)
+    return 0 if answer.result is not None and refusal is None else 1

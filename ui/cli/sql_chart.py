@@ -1,6 +1,8 @@
 """Charts of rows as files, SVG or PNG: the rows of an answer as a picture, where one fits them."""
 
 import os
+import shlex
+import sys
 from pathlib import Path
 
 from rushlight import Error
@@ -22,6 +24,27 @@ def check_target(path: Path, replace: bool) -> None:
             hint=text("Choose another name, or add --replace."),
             kind="file-exists",
         )
+    check_folder(path)
+    if path.suffix.lower() == ".png":
+        from importlib.util import find_spec
+
+        if find_spec("PySide6") is None:
+            raise _no_window()
+
+
+def check_folder(path: Path) -> None:
+    """Before long work: whether there is a folder for what it comes to."""
+    folder = path.absolute().parent
+    if not folder.is_dir():
+        raise cannot_write(path, text("there is no folder {folder}", folder=folder))
+
+
+def cannot_write(path: Path, reason: str) -> Error:
+    return Error(
+        text("The file {file} cannot be written: {reason}.", file=path, reason=reason),
+        hint=text("Choose another folder."),
+        kind="cannot-write",
+    )
 
 
 def write_chart(path: Path, result: Result, title: str, kind: str = "auto") -> str:
@@ -39,11 +62,7 @@ def write_chart(path: Path, result: Result, title: str, kind: str = "auto") -> s
         staged.write_bytes(made)
         staged.replace(path)
     except OSError as err:
-        raise Error(
-            text("The file {file} cannot be written: {reason}.", file=path, reason=err.strerror or ""),
-            hint=text("Choose another folder."),
-            kind="cannot-write",
-        ) from err
+        raise cannot_write(path, err.strerror or str(err)) from err
     finally:
         staged.unlink(missing_ok=True)
     return fitting[0].kind
@@ -55,11 +74,16 @@ def _png(drawn: str) -> bytes:
 
         return png_of(drawn)
     except ImportError as err:
-        raise Error(
-            text("A PNG is drawn by the window's package, which is not installed."),
-            hint=text("Write the chart as .svg, or: {command}", command="pip install 'rushlight[gui]'"),
-            kind="missing-package",
-        ) from err
+        raise _no_window() from err
+
+
+def _no_window() -> Error:
+    command = f"{shlex.quote(sys.executable)} -m pip install 'rushlight[gui]'"  # whatever folder one is in
+    return Error(
+        text("A PNG is drawn by the window's package, which is not installed."),
+        hint=text("Write the chart as .svg, or: {command}", command=command),
+        kind="missing-package",
+    )
 
 
 def chart_line(path: Path, kind: str) -> str:

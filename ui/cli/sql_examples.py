@@ -9,7 +9,7 @@ import click
 
 from rushlight import Error
 from rushlight.ui.cli.output import print_json, print_table, say, tell
-from rushlight.ui.cli.sql_options import AS_JSON, FILE, REPLACE, WITH, short_ids
+from rushlight.ui.cli.sql_options import AS_JSON, FILE, REPLACE, SECONDS, WITH, short_ids
 from rushlight.ui.words import plural, text
 
 if TYPE_CHECKING:
@@ -28,13 +28,18 @@ _FAULTS_SHOWN = 10
 @FILE
 @click.argument("statement", metavar="[STATEMENT]", default="")
 @WITH
+@SECONDS
 @AS_JSON
-def accept(file: str, statement: str, others: tuple[str, ...], as_json: bool) -> int:
+def accept(file: str, statement: str, others: tuple[str, ...], seconds: float | None, as_json: bool) -> int:
     with _memory((file, *others)) as (memory, database):
         last = memory.last(database)
         corrected = bool(statement.strip()) and statement.strip() != last.sql
         kept = memory.accept(
-            database, last.question, statement if corrected else last.sql, "corrected" if corrected else "accepted"
+            database,
+            last.question,
+            statement if corrected else last.sql,
+            "corrected" if corrected else "accepted",
+            seconds=_limit(seconds),
         )
     print_kept(kept, as_json)
     return 0
@@ -70,10 +75,11 @@ def list_(file: str, others: tuple[str, ...], as_json: bool) -> int:
 @click.argument("question", metavar="QUESTION")
 @click.argument("statement", metavar="STATEMENT")
 @WITH
+@SECONDS
 @AS_JSON
-def add(file: str, question: str, statement: str, others: tuple[str, ...], as_json: bool) -> int:
+def add(file: str, question: str, statement: str, others: tuple[str, ...], seconds: float | None, as_json: bool) -> int:
     with _memory((file, *others)) as (memory, database):
-        kept = memory.accept(database, question, statement)
+        kept = memory.accept(database, question, statement, seconds=_limit(seconds))
     print_kept(kept, as_json)
     return 0
 
@@ -93,8 +99,9 @@ def remove(file: str, ids: tuple[str, ...], others: tuple[str, ...]) -> int:
 @FILE
 @click.argument("source", metavar="EXAMPLES", type=click.Path(path_type=Path, dir_okay=False))
 @WITH
+@SECONDS
 @AS_JSON
-def import_(file: str, source: Path, others: tuple[str, ...], as_json: bool) -> int:
+def import_(file: str, source: Path, others: tuple[str, ...], seconds: float | None, as_json: bool) -> int:
     from rushlight.assistant.sql.example_files import read_examples
 
     pairs = read_examples(source)
@@ -102,7 +109,7 @@ def import_(file: str, source: Path, others: tuple[str, ...], as_json: bool) -> 
     with _memory((file, *others)) as (memory, database):
         for pair in pairs:
             try:
-                memory.accept(database, pair.question, pair.sql, "imported")
+                memory.accept(database, pair.question, pair.sql, "imported", seconds=_limit(seconds))
                 n += 1
             except Error as err:
                 if not (err.kind or "").startswith(("sql-", "bad-example")):
@@ -164,6 +171,12 @@ def kept_json(kept: "Kept") -> dict[str, Any]:
 
 def _source_text(source: str) -> str:
     return {"accepted": text("accepted"), "corrected": text("corrected"), "imported": text("imported")}[source]
+
+
+def _limit(seconds: float | None) -> float:
+    from rushlight.assistant.sql.limits import STATEMENT_S
+
+    return seconds or STATEMENT_S
 
 
 @contextmanager

@@ -103,6 +103,7 @@ def show(name: str, as_json: bool) -> int:
     help=text("How dashboards draw it."),
 )
 @REPLACE
+@SECONDS
 @AS_JSON
 def add(
     file: str,
@@ -113,9 +114,11 @@ def add(
     question: str,
     chart: str,
     replace: bool,
+    seconds: float | None,
     as_json: bool,
 ) -> int:
     from rushlight.assistant.sql.database import open_database
+    from rushlight.assistant.sql.limits import STATEMENT_S
     from rushlight.assistant.sql.memory import SqlMemory
 
     wanted = [_wanted(one) for one in parameters]
@@ -123,7 +126,10 @@ def add(
         if not statement.strip():
             last = SqlMemory(kept.store).last(database)
             statement, question = last.sql, question or last.question
-        made = kept.save(database, name, statement, question=question, parameters=wanted, chart=chart, replace=replace)
+        made = kept.save(
+            database, name, statement, question=question, parameters=wanted, chart=chart, replace=replace,
+            seconds=seconds or STATEMENT_S,
+        )  # fmt: skip
     if as_json:
         print_json(saved_json(made))
     else:

@@ -306,10 +306,15 @@ def _looked_at(app: "App", kind: Any, name: str) -> "Lesson | None":
     book = LessonBook(app.store)
     with kind(app) as made:
         lesson = make_lesson(book, made, name=name)
-    print_preview(lesson, book.examples(lesson))
-    if click.confirm(text("Teach it now?"), default=True, err=True):
-        return lesson
-    if click.confirm(text("Keep the lesson, to change it first?"), default=False, err=True):
+    try:
+        print_preview(lesson, book.examples(lesson))
+        if click.confirm(text("Teach it now?"), default=True, err=True):
+            return lesson
+        keeps = click.confirm(text("Keep the lesson, to change it first?"), default=False, err=True)
+    except (click.Abort, KeyboardInterrupt):  # Ctrl+C or Ctrl+D: nobody said that it is wanted
+        book.remove(lesson)
+        raise
+    if keeps:
         tell(text("Kept. To go on: rushlight teach again {name}", name=lesson.name))
     else:
         book.remove(lesson)

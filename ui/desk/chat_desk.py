@@ -14,15 +14,15 @@ from rushlight import Error
 from rushlight.ui.desk import chat_judgements as judgements
 from rushlight.ui.desk.background import Background, Running
 from rushlight.ui.desk.chat_answer import Context, context_of
-from rushlight.ui.desk.chat_blind import Pairing, seen
 from rushlight.ui.desk.chat_comparing import Comparing
 from rushlight.ui.desk.chat_draft import Draft
 from rushlight.ui.desk.chat_line import Line
 from rushlight.ui.desk.chat_problems import problem_from
+from rushlight.ui.desk.chat_state import state_of
 from rushlight.ui.desk.chat_view import ChatState, ChatView, GoneChatView, Queued
 from rushlight.ui.desk.chat_wishes import WishKeeper
 from rushlight.ui.desk.turn import Thumb, Turn
-from rushlight.ui.desk.turns import Chosen, Opened, ended_early, read_chosen, read_opened, read_turns
+from rushlight.ui.desk.turns import Chosen, Opened, read_chosen, read_opened, read_turns
 from rushlight.ui.words import text
 
 if TYPE_CHECKING:
@@ -202,9 +202,11 @@ class ChatDesk(Comparing):
         self._judge(what, lambda app: judgements.set_thumb(app, turn_id, wanted))
 
     def correct(self, turn_id: str, better: str) -> None:
-        """How the reply should have been; nothing, or the reply as it is, takes a correction back."""
+        """How the reply should have been; nothing, or the reply as it is, takes a correction back. The reply may be
+        one that is not shown any more: something else was opened while the correction was written."""
         turn = self._turn(turn_id)
         if turn is None:
+            self._background.read(lambda app: judgements.correct_hidden(app, turn_id, better), failed=self._fail)
             return
         wanted = None if not better.strip() or better == turn.text else better
         if wanted == turn.correction:
@@ -268,6 +270,11 @@ class ChatDesk(Comparing):
         """From the next answer on; "" is the default one."""
         self._wishes.set_model(model_id)
 
+    def look_again(self) -> None:
+        """Another default model, another setting: who would answer in a new chat; what was chosen for it stays."""
+        if self._id is None:
+            self._wishes.look_again()
+
     def set_system(self, system: str | None) -> None:
         """What the model is told first; None is the setting."""
         self._wishes.set_system(system)
@@ -318,8 +325,9 @@ class ChatDesk(Comparing):
 
         self._background.read(work, renamed, self._fail)
 
-    def export(self, path: Path, form: str) -> None:
-        """Write the conversation to a file: markdown, json or sharegpt."""
+    def export(self, path: Path, form: str, *, replace_it: bool = True) -> None:
+        """Write the conversation to a file: markdown, json or sharegpt. `replace_it`: over one of that name, which the
+        user was asked."""
         conversation_id = self._id
         if conversation_id is None:
             return
@@ -328,7 +336,7 @@ class ChatDesk(Comparing):
             from rushlight.assistant.chat.exporting import EXPORT_FORMATS, export_file
 
             (chosen,) = [one for one in EXPORT_FORMATS if one == form]
-            return export_file(app.conversations, path, [conversation_id], chosen, overwrite=True).path
+            return export_file(app.conversations, path, [conversation_id], chosen, overwrite=replace_it).path
 
         self._background.task(
             work, lambda written: self._tell(notice=text("Exported to {path}.", path=str(written))), self._fail
@@ -523,68 +531,13 @@ class ChatDesk(Comparing):
 
     def _tell(self, context: Context | None = None, **changes: Any) -> None:
         """Show what is around the turns, if anything of it has changed."""
-        answer, pairing = self._line.answer, self._line.pairing
-        last = self.turns[-1] if self.turns else None
-        state = replace(
-            self.state,
-            **changes,
-            conversation_id=self._id,
-            model=self._wishes.chosen.model,
-            model_label=self._wishes.chosen.label,
-            adapter=self._wishes.chosen.adapter,
-            adapter_percent=self._wishes.chosen.adapter_percent,
-            adapters=self._wishes.chosen.adapters,
-            blind=seen(self._line.rivals, pairing),
-            system=self._wishes.wishes.system,
-            options=tuple(self._wishes.wishes.options.items()),
-            n_context_total=self._wishes.chosen.n_context,
-            activity="idle",
-            progress_what="",
-            progress_fraction=None,
-            tokens_per_s=0.0,
-            queue=tuple(self._line.queue),
-            attachments=self._line.attachments,
-            undo=self._undo[0] if self._undo else "",
-            can_continue=not self._line.is_busy and last is not None and ended_early(last),
+        state = state_of(
+            replace(self.state, **changes, undo=self._undo[0] if self._undo else ""),
+            self._line,
+            self._wishes,
+            self.turns[-1] if self.turns else None,
+            context,
         )
-        if answer is not None:
-            state = replace(
-                state,
-                activity=answer.activity,
-                progress_what=answer.progress_what,
-                progress_fraction=answer.progress_fraction,
-                tokens_per_s=answer.tokens_per_s,
-            )
-        elif pairing is not None:
-            state = _with_pairing(state, pairing)
-        elif self._line.is_busy:
-            state = replace(state, activity="reading")
-        elif last is not None and last.is_being_written:
-            state = replace(state, activity="busy")
-        if context is not None:
-            state = replace(
-                state,
-                n_context_used=context.n_used,
-                n_context_total=context.n_total or state.n_context_total,
-                n_left_out=len(context.left_out),
-                left_out=context.left_out,
-            )
         if state != self.state:
             self.state = state
             self._view.show_state(state)
-
-
-def _with_pairing(state: ChatState, pairing: Pairing) -> ChatState:
-    """While both answer nothing is told but how loading goes on: time would tell who is who."""
-    if pairing.stage == "stopping":
-        return replace(state, activity="stopping")
-    if pairing.stage != "answering":
-        return replace(state, activity="voting")
-    if pairing.progress is None or pairing.progress.fraction == 1:
-        return replace(state, activity="answering")
-    return replace(
-        state,
-        activity="loading",
-        progress_what=pairing.progress.what,
-        progress_fraction=pairing.progress.fraction,
-    )

@@ -50,6 +50,12 @@ def set_correction(app: "App", message_id: str, better: str | None) -> Undo:
     return undo
 
 
+def correct_hidden(app: "App", message_id: str, better: str) -> Undo:
+    """The same for a reply that no page shows: what it says is read here. Nothing, or what it says, takes it back."""
+    is_same = app.conversations.message(message_id).content == better
+    return set_correction(app, message_id, better if better.strip() and not is_same else None)
+
+
 def keep(app: "App", message_id: str) -> Undo:
     """This version rather than all its siblings."""
     made = [one.id for one in app.feedback.keep(message_id)]

@@ -223,8 +223,8 @@ class LearnDesk:
 
         self._change_lesson(change)
 
-    def correct(self, example_id: str, answer: str) -> None:
-        """The answer that should be learned instead."""
+    def correct(self, example_id: str, answer: str, lesson_id: str = "") -> None:
+        """The answer that should be learned instead; in the lesson that is looked at, or in that one."""
 
         def change(book: "LessonBook", lesson_id: str) -> str:
             import msgspec
@@ -235,7 +235,7 @@ class LearnDesk:
             return text("{name} is version {version} now.", name=lesson.name, version=lesson.version)
 
         if answer.strip():
-            self._change_lesson(change)
+            self._change_lesson(change, lesson_id)
 
     def remove_lesson(self, lesson_id: str) -> None:
         """With all its versions. Adapters that were trained on it stay."""
@@ -261,7 +261,17 @@ class LearnDesk:
                  "minutes": float(wish.minutes), "promote": wish.promotes, **more},
             )  # fmt: skip
 
+    def _must_wait(self) -> bool:
+        """Whether what was asked for before is not done yet, which is told: nothing else begins meanwhile."""
+        if self._is_busy:
+            self._notice = text("Wait: what was begun before is not done yet.")
+            self._show()
+        return self._is_busy
+
     def _start(self, arguments: dict[str, Any], kind: str = TEACH) -> None:
+        if self._must_wait():
+            return
+
         def started(job: "Job") -> None:
             self._is_busy = False
             self.on_job(job)
@@ -285,21 +295,21 @@ class LearnDesk:
             self._show()
             self.refresh()
 
-        if self._is_busy:
+        if self._must_wait():
             return
         self._is_busy, self._problem, self._notice = True, None, ""
         self._show()
         self._background.read(work, done, self._refused)
 
-    def _change_lesson(self, change: "Callable[[LessonBook, str], str]") -> None:
-        lesson_id = self._choice.id
+    def _change_lesson(self, change: "Callable[[LessonBook, str], str]", lesson_id: str = "") -> None:
+        changed = lesson_id or (self._choice.id if self._choice.kind == "lesson" else "")
 
         def work(app: "App") -> str:
             from rushlight.assistant.learn.lessons import LessonBook
 
-            return change(LessonBook(app.store), lesson_id)
+            return change(LessonBook(app.store), changed)
 
-        if self._choice.kind == "lesson":
+        if changed:
             self._change(work)
 
     def _follow(self) -> None:

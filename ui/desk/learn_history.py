@@ -92,7 +92,7 @@ def _steps(app: "App", run_id: str, run: "Run | None") -> tuple[RunStep, ...]:
     from rushlight.ui.desk.learn_reading import steps_of
 
     folders = [] if run is None or run.folder is None else [run.folder]
-    for folder in [*folders, *sorted(app.paths.runs.glob(f"*-{run_id[-6:]}"))]:
+    for folder in [*folders, *sorted(app.paths.runs.glob(f"*-{run_id[-6:]}"), reverse=True)]:  # the last try first
         if found := steps_of(Path(folder) / "metrics.jsonl"):
             return found
     return ()

@@ -144,8 +144,8 @@ class SqlDesk(SqlFiles):
 
     def look_into(self, place: str) -> None:
         """The first rows of a table, named as a statement writes it."""
-        self.new_thread()
-        self.run(f"SELECT * FROM {place} LIMIT {LOOKED_AT}")
+        if self.new_thread():
+            self.run(f"SELECT * FROM {place} LIMIT {LOOKED_AT}")
 
     def show_question(self, at: int) -> None:
         """Another one of the thread; one of an earlier thread is run again."""
@@ -160,10 +160,13 @@ class SqlDesk(SqlFiles):
         else:
             self._look_at_plan(shown)
 
-    def new_thread(self) -> None:
-        """The next question follows none."""
+    def new_thread(self) -> bool:
+        """The next question follows none. False: something runs, which is told; the thread stays until that is over."""
+        if self._must_wait():
+            return False
         self._thread_id = ""
         self._change(thread=(), at=-1, advice=AdviceRow(), parameters=(), notice="")
+        return True
 
     def show_saved(self, paths: Sequence[str], question: str, sql: str, given: Mapping[str, str]) -> None:
         """A saved question, opened to be looked at and changed; its files are opened where others are."""
@@ -171,7 +174,8 @@ class SqlDesk(SqlFiles):
             self.open(paths)
 
         def show() -> None:
-            self.new_thread()
+            if not self.new_thread():
+                return
             answer = Answer(question, sql, given=tuple(given.items()), is_own=True, is_stored=True)
             self._change(thread=(answer,), at=0, parameters=())
             self.run(sql)
@@ -188,7 +192,7 @@ class SqlDesk(SqlFiles):
             return
 
         def found(answers: tuple[Answer, ...]) -> None:
-            if self._held is held and answers:
+            if self._held is held and answers and self._running is None:
                 self._thread_id = thread_id
                 self._change(thread=answers[-MAX_THREAD:], at=-1)
                 self.show_question(len(self.state.thread) - 1)
@@ -228,7 +232,9 @@ class SqlDesk(SqlFiles):
             return work.keep(app, held, stop, shown)
 
         def done(example_id: str) -> None:
-            self._put(replace(shown, kept_id=example_id))
+            now = self.state.shown
+            if now is not None and (now.question, now.sql) == (shown.question, shown.sql):
+                self._put(replace(now, kept_id=example_id))
             self._change(notice=text("Kept: the same question is answered so, and others learn from it."))
             self._read_stored()
 
@@ -268,7 +274,8 @@ class SqlDesk(SqlFiles):
                     text("Indexes are tried on a copy…"))  # fmt: skip
 
     def export(self, path: Path, *, replace_it: bool = True) -> None:
-        """All rows of the shown statement, not only those that are shown; as .svg or .png the chart."""
+        """All rows of the shown statement, not only those that are shown; as .svg or .png the chart. `replace_it`: over
+        a file of that name, which the user was asked."""
         shown = self.state.shown
         if shown is None or shown.result is None:
             return
@@ -279,7 +286,7 @@ class SqlDesk(SqlFiles):
             def drawn(_done: object) -> None:
                 self._change(notice=text("The chart was written to {file}.", file=plain_line(path.name)))
 
-            self._begin("exporting", lambda *_given: work.draw(shown, path, png_of), drawn)
+            self._begin("exporting", lambda *_given: work.draw(shown, path, png_of, replace_it=replace_it), drawn)
             return
 
         def done(n_rows: int) -> None:
@@ -323,6 +330,8 @@ class SqlDesk(SqlFiles):
         self._look_at_plan(answer)
 
     def _put(self, answer: Answer) -> None:
-        thread = list(self.state.thread)
-        thread[self.state.at] = answer
-        self._change(thread=tuple(thread))
+        """In place of the shown one."""
+        thread, at = list(self.state.thread), self.state.at
+        if 0 <= at < len(thread):
+            thread[at] = answer
+            self._change(thread=tuple(thread))

@@ -156,11 +156,16 @@ class SqlFiles:
         self._change(notice="")
 
     # --- inside -------------------------------------------------------------------------------------------------
+    def _must_wait(self) -> bool:
+        """Whether something runs on the open files, which is told."""
+        if self._running is not None:
+            self._change(notice=text("Wait for the answer, or stop it first."))
+        return self._running is not None
+
     def _begin(self, busy: Busy, do: Work, then: Callable[[Any], None], says: str = "") -> None:
         """One piece of work on the open files; while one runs nothing else begins."""
         held = self._held
-        if self._running is not None and not self._is_closed:
-            self._change(notice=text("Wait for the answer, or stop it first."))
+        if self._must_wait():
             return
         if held is None or self._opening is not None or self._is_closed:
             return

@@ -84,11 +84,12 @@ class SavedDesk:
 
         def work(app: "App", stop: Stop, _add: Callable[[SavedCard], None]) -> "Iterator[SavedCard]":
             from rushlight.assistant.sql.dashboards import run_dashboard
+            from rushlight.assistant.sql.limits import TRIED_S
 
             dashboard = _dashboard(app, name)
             known = {one.name for item in dashboard.items for one in item.saved.parameters}
             given = {key: value for key, value in values.items() if key in known}
-            for found in run_dashboard(app.store, app.paths, dashboard, given, stop=stop):
+            for found in run_dashboard(app.store, app.paths, dashboard, given, seconds=TRIED_S, stop=stop):
                 yield _ran(found)
 
         def came(items: list[SavedCard]) -> None:
@@ -117,6 +118,7 @@ class SavedDesk:
 
         def work(app: "App", stop: Stop) -> str:
             from rushlight.assistant.sql.dashboards import SqlDashboards
+            from rushlight.assistant.sql.limits import TRIED_S
             from rushlight.assistant.sql.parameters import parameters_of
             from rushlight.assistant.sql.saved import SqlSaved
 
@@ -128,7 +130,7 @@ class SavedDesk:
                 chart = answer.chart.kind if answer.chart is not None and chart == "none" else chart
                 saved = SqlSaved(app.store).save(
                     database, name, answer.sql, question=answer.question, parameters=wanted, chart=chart,
-                    replace=replace_it,
+                    replace=replace_it, seconds=TRIED_S,
                 )  # fmt: skip
             if dashboard.strip():
                 SqlDashboards(app.store).add(dashboard, saved)

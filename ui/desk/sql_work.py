@@ -227,18 +227,20 @@ def export(held: Held, stop: Stop, answer: Answer, path: Path, *, replace_it: bo
     """All rows of its statement into a file; how many there were."""
     from rushlight.assistant.sql.export import export_rows
 
+    _refuse_present(path, replace_it)
     with held.use(stop) as database:
         bindings = bound_for(database, answer.sql, dict(answer.given))
         found = database.stream(answer.sql, seconds=_EXPORT_S, max_rows=_EXPORT_ROWS, bindings=bindings)
         return export_rows(found, path, replace=replace_it)
 
 
-def draw(answer: Answer, path: Path, png_of: Callable[[str], bytes] | None) -> None:
+def draw(answer: Answer, path: Path, png_of: Callable[[str], bytes] | None, *, replace_it: bool = True) -> None:
     """The chart of an answer as a file, whole or not at all."""
     from rushlight.assistant.sql.chart_svg import draw_chart
 
     if answer.chart is None or answer.result is None:
         raise Error(text("There is no chart to write."), kind="bad-chart")
+    _refuse_present(path, replace_it)
     drawn = draw_chart(answer.chart, answer.result, answer.question)
     if path.suffix.lower() == ".png" and png_of is None:
         raise Error(text("A PNG is drawn by the window."), hint=text("Write it as .svg."), kind="bad-chart")
@@ -259,11 +261,13 @@ def draw(answer: Answer, path: Path, png_of: Callable[[str], bytes] | None) -> N
 
 def keep(app: "App", held: Held, stop: Stop, answer: Answer) -> str:
     """Accept the pair of question and statement; the id of the example."""
+    from rushlight.assistant.sql.limits import TRIED_S
     from rushlight.assistant.sql.memory import SqlMemory
 
     with held.use(stop) as database:
         source = "corrected" if answer.is_own else "accepted"
-        return SqlMemory(app.store).accept(database, answer.whole or answer.question, answer.sql, source).id
+        asked = answer.whole or answer.question
+        return SqlMemory(app.store).accept(database, asked, answer.sql, source, seconds=TRIED_S).id
 
 
 def forget(app: "App", database: "Database", example_id: str) -> None:
@@ -307,6 +311,16 @@ def forget_thread(app: "App", database: "Database", thread_id: str) -> None:
     except Error as err:
         if err.kind != "no-thread":
             raise
+
+
+def _refuse_present(path: Path, replace_it: bool) -> None:
+    """Raises `Error(kind="file-exists")` where a file would be written over that nobody was asked about."""
+    if not replace_it and path.exists():
+        raise Error(
+            text("The file {file} is there already.", file=path),
+            hint=text("Choose another name."),
+            kind="file-exists",
+        )
 
 
 def _of_question(found: "SqlAnswer", schema: "Schema") -> Answer:

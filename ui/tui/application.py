@@ -362,9 +362,8 @@ class RushlightTerminal(App[None]):
         self.tell(text("It is in the trash. Alt+Z brings it back."))
 
     def models_changed(self) -> None:
-        """Another default model or another setting: who answers may be another one."""
-        if self.chat.state.conversation_id is None and not self.chat.state.queue:
-            self.chat.set_model("")
+        """Another default model or another setting: in a new chat another one may answer, unless it was chosen."""
+        self.chat.look_again()
 
     def first_model(self, _model_id: str) -> None:
         """The first start has its model."""

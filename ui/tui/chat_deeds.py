@@ -14,7 +14,7 @@ from rushlight.ui.desk.turn import Turn
 from rushlight.ui.tui.chat_answering import ChatAnswering
 from rushlight.ui.tui.chat_commands import Typed, asked_database, looks_like_command, parse
 from rushlight.ui.tui.chat_comparing import ChatComparing
-from rushlight.ui.tui.panel import ChoicePanel, LinePanel, TextPanel, path_panel
+from rushlight.ui.tui.panel import ChoicePanel, LinePanel, TextPanel, is_there, path_panel, replace_panel
 from rushlight.ui.tui.row_list import ListRow, RowLine, row
 from rushlight.ui.words import text
 
@@ -343,9 +343,12 @@ class ChatDeeds:
     def _export_to(self, named: str) -> None:
         if self._known() is None or not named.strip():
             return
-        path = with_home(named.strip())
+        path = with_home(named.strip()).absolute()
         form = {".json": "json", ".jsonl": "sharegpt"}.get(path.suffix.lower(), "markdown")
-        self.desk.export(path.absolute(), form)
+        if is_there(path):
+            self.frame.ask(replace_panel(path, lambda: self.desk.export(path, form)))
+        else:
+            self.desk.export(path, form, replace_it=False)
 
     def find(self, needle: str) -> None:
         """Look for words in this chat, the newest place first."""

@@ -321,14 +321,23 @@ class LearnPage(Vertical):
     def _correct(self, one: ExampleRow) -> None:
         if one.answer.endswith("…"):  # cut for the list: keeping it would lose the rest
             self.frame.ask(ReadPanel(text("It is too long to be corrected here."), example_text(one)))
-            return
+        else:
+            self._ask_answer(one, self.desk.state.choice.id, one.answer)
+
+    def _ask_answer(self, one: ExampleRow, lesson_id: str, value: str) -> None:
+        """For an example of that lesson, also where another one is looked at by the time it is typed."""
 
         def typed(answer: str) -> None:
-            if answer.strip() and answer != one.answer:
-                self.desk.correct(one.id, answer)
+            if not answer.strip() or answer == one.answer:
+                return
+            if self.desk.state.is_busy:  # what was typed stays in its field until that is over
+                self.frame.tell(text("Wait: what was begun before is not done yet."))
+                self._ask_answer(one, lesson_id, answer)
+            else:
+                self.desk.correct(one.id, answer, lesson_id)
 
         hint = text("The answer that is learned instead · Ctrl+S: keep it · Esc: leave")
-        self.frame.ask(TextPanel(plain_line(one.asked), typed, value=one.answer, hint=hint))
+        self.frame.ask(TextPanel(plain_line(one.asked), typed, value=value, hint=hint))
 
     def _remove(self) -> None:
         adapter, lesson = self.desk.state.adapter, self.desk.state.lesson

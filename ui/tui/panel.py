@@ -17,7 +17,7 @@ from textual.widgets import Input, Static
 
 from rushlight.assistant.paths import with_home
 from rushlight.assistant.safety.plain import plain, plain_line
-from rushlight.ui.tui.row_list import ListRow, RowList
+from rushlight.ui.tui.row_list import ListRow, RowList, row
 from rushlight.ui.tui.steady import Area
 from rushlight.ui.words import text
 
@@ -237,7 +237,8 @@ class ChoicePanel(Panel):
     def _show(self, rows: Sequence[ListRow]) -> None:
         room = max(3, self.app.size.height * 6 // 10 - 6)  # heading, input, keys and frame have their lines too
         self._list.styles.height = max(1, min(14, room, sum(len(one.lines) for one in rows)))
-        self._list.show_rows(rows, choose=self._choose)
+        choose, self._choose = self._choose, ""  # once: from then on the cursor is where the user moves it
+        self._list.show_rows(rows, choose=choose)
 
 
 class ReadPanel(Panel):
@@ -255,3 +256,17 @@ class ReadPanel(Panel):
     def take_focus(self) -> None:
         self._area.focus()
         self._area.move_cursor(self._area.document.end)
+
+
+def is_there(path: Path) -> bool:
+    """Whether a file would be written over. What cannot be a name, or is a folder, is not: writing it says why."""
+    try:
+        return path.exists() and not path.is_dir()
+    except OSError:  # too long, or in a folder that is not to be looked into
+        return False
+
+
+def replace_panel(path: Path, write: Callable[[], None]) -> ChoicePanel:
+    """Asks whether a file may be written over, and writes where it may."""
+    rows = [row("no", text("Leave it")), row("yes", text("Replace {file}", file=plain_line(path.name)))]
+    return ChoicePanel(text("The file is there already."), rows, lambda key: write() if key == "yes" else None)

@@ -21,7 +21,7 @@ from rushlight.ui.desk.sql_saved_values import SavedCard
 from rushlight.ui.desk.sql_schema import narrowed
 from rushlight.ui.desk.sql_values import SqlState
 from rushlight.ui.tui.desk_views import Later
-from rushlight.ui.tui.panel import ChoicePanel, LinePanel, ReadPanel, TextPanel
+from rushlight.ui.tui.panel import ChoicePanel, LinePanel, ReadPanel, TextPanel, is_there, replace_panel
 from rushlight.ui.tui.row_list import RowList, row
 from rushlight.ui.tui.sql_page_rows import page_rows, row_text
 from rushlight.ui.tui.sql_page_saved import SavedPart, ask_value, saved_rows
@@ -354,10 +354,8 @@ class SqlPage(Vertical):
             path = with_home(words.strip().strip("'\""))
             if not words.strip():
                 return
-            if path.exists():
-                rows = [row("no", text("Leave it")), row("yes", text("Replace {file}", file=plain_line(path.name)))]
-                title = text("The file is there already.")
-                self.frame.ask(ChoicePanel(title, rows, lambda key: self.desk.export(path) if key == "yes" else None))
+            if is_there(path):
+                self.frame.ask(replace_panel(path, lambda: self.desk.export(path)))
             else:
                 self.desk.export(path, replace_it=False)
 

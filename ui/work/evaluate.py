@@ -209,6 +209,7 @@ def _guards(
             model.path, adapter.path, n_threads=_idle(quant_parts.threads(app, arguments.n_threads)),
             stop=context.stop, on_progress=context.tell,
         )  # fmt: skip
+        context.need_memory(0)
         found += [guards.kept_perplexity(moved), guards.kept_near(moved)]
     if "speed" in wanted:
         found.append(guards.kept_speed(timed))

@@ -7,11 +7,36 @@ import json
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, Final
 
 from rushlight.assistant.jobs.kind import JobContext
 
+TRAINING_PATIENCE_S: Final = 8.0  # to the end of a row, and for a checkpoint
 _TRAINING: Final = "train"
+_MOST_TRIES: Final = 1_000
+_STOPPED: Final = "stopped.json"  # how far one had come that was cancelled
+
+
+def keep_stopped(context: JobContext, *, for_good: bool) -> None:
+    """For `clean`: a cancelled job loses its checkpoint; begun again, it is to find what it had done."""
+    if for_good and context.checkpoint and context.folder.is_dir():
+        from rushlight.quant.whole_file import whole_file
+
+        with whole_file(context.folder / _STOPPED) as file:
+            file.write(json.dumps(context.checkpoint).encode())
+
+
+def run_folder(runs: Path, name: str, job_id: str) -> Path:
+    """Where the job trains: a folder that is not there, also where an earlier try of the same job has left one. Faces
+    find it by the end of its name, and take the last one."""
+    tries = (f"{name}{f'.{n}' if n > 1 else ''}-{job_id[-6:]}" for n in range(1, _MOST_TRIES))
+    return next(folder for one in tries if not (folder := runs / one).exists())
+
+
+def read_stopped(context: JobContext) -> dict[str, Any]:
+    """What `keep_stopped` has kept: {"done", "inner"}. Raises OSError, ValueError or TypeError where there is none."""
+    return dict(json.loads((context.folder / _STOPPED).read_bytes()))
 
 
 class KeptSteps:
@@ -35,6 +60,8 @@ class KeptSteps:
         yield step
         del step["began"]
         self._done[name] = {**step, "seconds": round(before + time.monotonic() - began, 2)}
+        if name == _TRAINING:
+            self._context.need_memory(0)  # what comes next asks models, which need it
         self._save()
 
     def _save(self) -> None:

@@ -6,7 +6,7 @@ Knows lessons and what they are made of; trains nothing.
 from typing import TYPE_CHECKING
 
 from rushlight import Error
-from rushlight.assistant.learn.example import Lesson
+from rushlight.assistant.learn.example import Draft, Lesson
 from rushlight.assistant.learn.judgements import follow_judgements
 from rushlight.assistant.learn.kinds.feedback import FeedbackLesson
 from rushlight.assistant.learn.kinds.kind import Watch
@@ -27,7 +27,8 @@ def with_news(app: "App", lesson: Lesson, watch: Watch) -> Lesson:
     book = LessonBook(app.store)
     if lesson.kind == "feedback":
         drafts = list(feedback_lesson(app).drafts(watch))
-        lesson, _ = book.add(lesson, drafts)
+        known = {_judgement(one.draft) for one in book.examples(lesson)}
+        lesson, _ = book.add(lesson, [one for one in drafts if _judgement(one) not in known])
         return follow_judgements(book, app.feedback, lesson, drafts)
     if lesson.kind == "database":
         from rushlight.assistant.learn.kinds.database import DatabaseLesson
@@ -39,6 +40,11 @@ def with_news(app: "App", lesson: Lesson, watch: Watch) -> Lesson:
             accepted = DatabaseLesson(database, SqlMemory(app.store), n=0, form=lesson.form)
             return book.add(lesson, accepted.drafts(watch))[0]
     return lesson
+
+
+def _judgement(draft: Draft) -> object:
+    """What it was made of. One judgement is one example, also where the system prompt is another one since."""
+    return draft.more.get("feedback") or tuple(sorted(origin.place for origin in draft.origins))
 
 
 def check_tables(lesson: Lesson, database: "Database") -> None:

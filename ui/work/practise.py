@@ -19,7 +19,7 @@ from rushlight.assistant.learn.example import Draft, Example, content_hash
 from rushlight.assistant.learn.kinds.kind import Watch
 from rushlight.assistant.learn.kinds.practice import PracticeLesson, practice_for
 from rushlight.assistant.registry.scopes import PRACTICE
-from rushlight.ui.work.kept_steps import KeptSteps
+from rushlight.ui.work.kept_steps import TRAINING_PATIENCE_S, KeptSteps, keep_stopped, read_stopped, run_folder
 from rushlight.ui.work.teach_start import bring, check_file_is_here, practised, start_settings
 
 if TYPE_CHECKING:
@@ -48,6 +48,8 @@ class PractiseKind:
     arguments = PractiseArguments
     pause: PauseBy = "exit"
     may_freeze = False
+    patience_s = TRAINING_PATIENCE_S
+    makes_way = True
 
     def title(self, arguments: PractiseArguments) -> str:
         return f"Practise {arguments.model}"
@@ -72,14 +74,15 @@ class PractiseKind:
         yield JobResult(steps.result())
 
     def clean(self, context: JobContext, arguments: PractiseArguments, *, for_good: bool) -> None:
-        """A cancelled run keeps its folder, as that of a training does."""
+        """A cancelled one keeps its run, as a training does: begun again, it goes on there."""
+        keep_stopped(context, for_good=for_good)
 
 
 class _Steps(KeptSteps):
     """The steps of one practice."""
 
     def __init__(self, context: JobContext, arguments: PractiseArguments) -> None:
-        super().__init__(context, context.checkpoint or {})
+        super().__init__(context, context.checkpoint or _stopped(context))
         self._arguments, self._model = arguments, context.app.model(arguments.model)
         check_file_is_here(self._model)
         self._train, self._validate = context.folder / "train.jsonl", context.folder / "validate.jsonl"
@@ -97,9 +100,9 @@ class _Steps(KeptSteps):
                 learned = _examples(lesson.drafts(watch))
                 teaching.write_training_file(self._validate, _examples(lesson.held_out(watch)))
                 n_train = teaching.write_training_file(self._train, learned)
-                folder = f"practice-{self._context.job_id[-6:]}"
-                step |= {"n_train": n_train, "sha256": content_hash(learned), "run": str(self._app.paths.runs / folder),
-                         "seed": seed, "start": start}  # fmt: skip
+                run = run_folder(self._app.paths.runs, "practice", self._context.job_id)
+                step |= {"n_train": n_train, "sha256": content_hash(learned), "run": str(run), "seed": seed,
+                         "start": start}  # fmt: skip
 
     def ask(self) -> None:
         """The questions that prove it, and their databases."""
@@ -278,6 +281,23 @@ class _Steps(KeptSteps):
         from rushlight.ui.work.teaching import Plan
 
         return Plan(**{name: self._done["plan"][name] for name in Plan.__dataclass_fields__})
+
+
+def _stopped(context: JobContext) -> dict[str, Any]:
+    """How far it had come before it was cancelled, if all of that is there still."""
+    try:
+        state = read_stopped(context)
+        done = dict(state["done"])
+        has_files = {
+            "examples": not done.get("examples", {}).get("start") or (context.folder / _START).is_dir(),
+            "questions": (context.folder / _SUITE).is_file() and (context.folder / _DATABASES).is_dir(),
+        }
+        has_run = state.get("inner") is None or Path(done["examples"]["run"]).is_dir()
+        has_lessons = "examples" not in done or (context.folder / "train.jsonl").is_file()
+    except (OSError, ValueError, KeyError, TypeError):
+        return {}
+    is_whole = has_run and has_lessons and all(there or name not in done for name, there in has_files.items())
+    return {"done": done, "inner": state.get("inner")} if is_whole else {}
 
 
 def _examples(drafts: Iterator[Draft]) -> list[Example]:

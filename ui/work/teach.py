@@ -4,7 +4,6 @@ Where the gate lets the adapter through and it was wished so, it serves from the
 goes on.
 """
 
-import json
 import shutil
 import time
 from collections import Counter
@@ -21,7 +20,7 @@ from rushlight.assistant.jobs.kind import JobContext, JobEvent, JobResult, Pause
 from rushlight.assistant.learn.example import Example, Lesson, content_hash
 from rushlight.assistant.learn.kinds.kind import LessonKind, Watch, make_lesson
 from rushlight.assistant.learn.lessons import LessonBook
-from rushlight.ui.work.kept_steps import KeptSteps
+from rushlight.ui.work.kept_steps import TRAINING_PATIENCE_S, KeptSteps, keep_stopped, read_stopped, run_folder
 from rushlight.ui.work.lesson_news import feedback_lesson, with_news
 from rushlight.ui.work.served import n_asked_of_it
 from rushlight.ui.work.teach_start import (
@@ -60,7 +59,6 @@ class TeachArguments(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw
 
 
 _MADE: Final = "made"  # the step that makes a new lesson; its time is the lesson's
-_STOPPED: Final = "stopped.json"  # how far one had come that was cancelled
 _START: Final = "start"  # the adapter that is gone on from, as a PEFT folder
 
 
@@ -69,6 +67,8 @@ class TeachKind:
     arguments = TeachArguments
     pause: PauseBy = "exit"
     may_freeze = False
+    patience_s = TRAINING_PATIENCE_S
+    makes_way = True
 
     def title(self, arguments: TeachArguments) -> str:
         what = Path(arguments.files[0]).name if arguments.files else arguments.name or arguments.kind
@@ -95,11 +95,7 @@ class TeachKind:
 
     def clean(self, context: JobContext, arguments: TeachArguments, *, for_good: bool) -> None:
         """A cancelled one keeps its lesson, which was reviewed perhaps, and its run: begun again, it goes on there."""
-        if for_good and context.checkpoint and context.folder.is_dir():
-            from rushlight.quant.whole_file import whole_file
-
-            with whole_file(context.folder / _STOPPED) as file:
-                file.write(json.dumps(context.checkpoint).encode())
+        keep_stopped(context, for_good=for_good)
 
 
 class _Steps(KeptSteps):
@@ -136,8 +132,8 @@ class _Steps(KeptSteps):
             else:
                 lesson = self._book.find(self._done[_MADE]["id"])
             lesson = self._split(lesson)
-            run = f"{self._app.paths.runs / lesson.id}-{self._context.job_id[-6:]}"
-            step |= {"id": lesson.id, "version": lesson.version, "run": run}
+            run = run_folder(self._app.paths.runs, lesson.id, self._context.job_id)
+            step |= {"id": lesson.id, "version": lesson.version, "run": str(run)}
             start = self._begins_with(lesson)
             if start is not None:
                 before = self._app.registry.run(start.run_id).lessons  # kept: it may be removed meanwhile
@@ -374,7 +370,9 @@ class _Steps(KeptSteps):
         from rushlight.assistant.registry.values import LessonUse, Source
 
         examples = trained(self._book.examples(lesson, version=self._done["lesson"]["version"]))
-        sources = Counter((origin.kind, origin.source) for one in examples for origin in one.draft.origins)
+        sources = Counter(  # a pair of answers has two origins in one conversation
+            source for one in examples for source in {(origin.kind, origin.source) for origin in one.draft.origins}
+        )
         return LessonUse(
             lesson.id, self._done["lesson"]["version"], lesson.name, lesson.kind, content_hash(examples), len(examples),
             tuple(Source(kind, source, n) for (kind, source), n in sources.items()),
@@ -384,7 +382,7 @@ class _Steps(KeptSteps):
 def _stopped(context: JobContext) -> dict[str, Any]:
     """How far it had come before it was cancelled, if all of that is there still."""
     try:
-        state = json.loads((context.folder / _STOPPED).read_bytes())
+        state = read_stopped(context)
         done = dict(state["done"])
         LessonBook(context.app.store).find(done["lesson" if "lesson" in done else _MADE]["id"])
         has_files = (context.folder / "train.jsonl").exists() and (context.folder / "suite.jsonl").exists()

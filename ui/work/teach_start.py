@@ -67,11 +67,12 @@ def practised(app: "App", model: "Model", form: str = PracticeLesson.form) -> "A
 
 
 def bring(adapter: "Adapter", model: "Model", folder: Path) -> None:
-    """The adapter as a PEFT folder, from which a training goes on."""
+    """The adapter as a PEFT folder, from which a training goes on; in the place of what an earlier try has brought."""
     from rushlight.quant.adapters import adapter_to_peft
 
-    if not folder.exists():
-        adapter_to_peft(adapter.path, model.path, folder)
+    if folder.exists():
+        shutil.rmtree(folder)
+    adapter_to_peft(adapter.path, model.path, folder)
 
 
 def begin_with(

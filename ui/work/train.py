@@ -11,6 +11,7 @@ from rushlight import Error, Progress
 from rushlight.assistant.events import Notice
 from rushlight.assistant.jobs.kind import JobContext, JobEvent, JobResult, PauseBy
 from rushlight.assistant.jobs.kinds import quant_parts
+from rushlight.ui.work.kept_steps import TRAINING_PATIENCE_S
 from rushlight.ui.work.making_way import MakingWay
 from rushlight.ui.work.train_plan import granted, plan_json
 
@@ -37,7 +38,7 @@ class TrainKind:
     arguments = TrainArguments
     pause: PauseBy = "exit"
     may_freeze = False
-    patience_s = 8.0  # to the end of a row, and for a checkpoint
+    patience_s = TRAINING_PATIENCE_S
     makes_way = True
 
     def title(self, arguments: TrainArguments) -> str:
@@ -87,6 +88,8 @@ class TrainKind:
         for name, why in outcome.get("not_tracked", {}).items():
             yield Notice("not-tracked", f"{name} was left out: {why}")
         context.stop.check()
+        if outcome["state"] != "done":  # it was to stop, wrote its checkpoint, and the order was taken back meanwhile
+            raise Error("Stopped.", kind="stopped")
         yield Progress("Exporting", 0)
         made = _exports(context, config, places)
         for _, proof in made:

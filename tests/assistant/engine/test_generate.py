@@ -12,10 +12,11 @@ from msgspec.structs import replace
 from rushlight import Error, Progress, Stop
 from rushlight.assistant.engine.abort import AbortFlag
 from rushlight.assistant.engine.client import EngineClient
+from rushlight.assistant.engine.fallback_templates import FORMATS, ChosenTemplate
 from rushlight.assistant.engine.generate import generate
 from rushlight.assistant.engine.load import Loaded
 from rushlight.assistant.engine.request import GenerateRequest, Grammar, Message, Sampling, TokenizeRequest
-from rushlight.assistant.events import Finished, TextDelta, TokenLogprob, Usage
+from rushlight.assistant.events import Finished, ReasoningDelta, TextDelta, TokenLogprob, Usage
 
 pytestmark = pytest.mark.model
 
@@ -148,6 +149,17 @@ def test_logprobs(client: EngineClient, paris: GenerateRequest) -> None:
     assert _logprobs(client, odd)[0].logprob == pytest.approx(said[0].logprob, abs=0.02)
 
 
+@pytest.mark.parametrize("frame_s", [0.0, 60.0])
+def test_logprobs_before_a_stop_string_do_not_depend_on_time(
+    loaded: Loaded, paris: GenerateRequest, monkeypatch: pytest.MonkeyPatch, frame_s: float
+) -> None:
+    monkeypatch.setattr("rushlight.assistant.engine.scheduler.FRAME_S", frame_s)
+    events = list(generate(loaded, replace(paris, logprobs=0, stop=(" is Par",))))
+    deltas = [event for event in events if isinstance(event, TextDelta)]
+    assert "".join(delta.text for delta in deltas) == "The capital of France"
+    assert "".join(one.text for delta in deltas for one in delta.logprobs) == "The capital of France"
+
+
 def test_a_raw_prompt_parses_control_tokens_only_when_asked(client: EngineClient) -> None:
     text = "<|im_start|>user"
     plain, special = (client.tokenize(TokenizeRequest(text, parse_special=parse)) for parse in (False, True))
@@ -213,6 +225,50 @@ def test_reasoning_marks_are_seen_though_they_are_control_tokens(loaded: Loaded)
     tags = ReasoningTags("test", ("<|im_start|>think",), ("<|im_end|>",))
     assert sorted(visible_pieces(loaded, tags).values()) == [b"<|im_end|>", b"<|im_start|>"]
     assert visible_pieces(loaded, None) == {}
+
+
+def test_a_control_token_that_is_a_stop_string_ends_the_answer(loaded: Loaded) -> None:
+    """It is not rendered, so no text shows it."""
+    (token_id,) = loaded.model.tokenize("<|im_start|>", parse_special=True)
+    bias = Sampling(logit_bias=((token_id, 10_000.0),))
+    request = GenerateRequest(prompt="Hello", sampling=bias, stop=("nothing", "<|im_start|>"), max_tokens=5)
+    *said, usage, finished = generate(loaded, request)
+    assert finished == Finished("stop", "<|im_start|>")
+    assert isinstance(usage, Usage) and usage.n_completion_tokens == 1
+    assert not [event for event in said if isinstance(event, TextDelta)]
+    assert list(generate(loaded, replace(request, stop=("nothing",))))[-1] == Finished("length")
+
+
+@pytest.fixture
+def thinking(loaded: Loaded, monkeypatch: pytest.MonkeyPatch) -> Loaded:
+    """With a template that opens the thoughts."""
+    template = FORMATS["chatml"] + "{% if add_generation_prompt %}<think>\n{% endif %}"
+    monkeypatch.setattr(loaded, "template", ChosenTemplate(template, "setting"))
+    return loaded
+
+
+def test_what_a_grammar_holds_is_the_answer_though_the_template_opens_thoughts(
+    thinking: Loaded, paris: GenerateRequest
+) -> None:
+    schema = {
+        "type": "object",
+        "properties": {"capital": {"type": "string", "maxLength": 20}},
+        "required": ["capital"],
+        "additionalProperties": False,
+    }
+    for text in (json.dumps(schema), json.dumps({**schema, "description": "</think>"})):
+        events = list(generate(thinking, replace(paris, grammar=Grammar("json_schema", text), max_tokens=60)))
+        assert not [event for event in events if isinstance(event, ReasoningDelta)]
+        assert set(json.loads("".join(e.text for e in events if isinstance(e, TextDelta)))) == {"capital"}
+
+
+def test_a_stop_string_that_is_thought_of_ends_nothing(thinking: Loaded, paris: GenerateRequest) -> None:
+    """The grammar stands for a model that says so; it closes the thoughts itself."""
+    says = Grammar("regex", "a END b</think>c END d")
+    events = list(generate(thinking, replace(paris, grammar=says, stop=("END",))))
+    assert "".join(event.text for event in events if isinstance(event, ReasoningDelta)) == "a END b"
+    assert "".join(event.text for event in events if isinstance(event, TextDelta)) == "c "
+    assert events[-1] == Finished("stop", "END")
 
 
 @pytest.mark.parametrize("compiled", [True, False])

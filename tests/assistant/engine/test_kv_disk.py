@@ -241,3 +241,21 @@ def test_a_state_of_nonsense_with_a_right_digest_is_refused_by_llama_cpp(opened:
         other = opened()
         again, usage = ask(other)
         assert again == text and usage.n_cached_tokens == 0
+
+
+@pytest.mark.parametrize(("kv_ram_bytes", "n_cached"), [(1 << 24, 100), (0, 0)])
+def test_a_refused_state_after_which_memory_is_another(
+    opened: Callable[..., Loaded], kv_ram_bytes: int, n_cached: int
+) -> None:
+    """Trying it takes the sequence away that held the beginning: it was parked, or it is computed again."""
+    whole, _usage = ask(opened(kv_disk_bytes=0))
+    loaded = opened(n_slots=1, kv_ram_bytes=kv_ram_bytes)
+    other = (*PROMPT[:100], PROMPT[100] + 1, 33, 44)
+    list(generate(loaded, GenerateRequest(token_ids=other, max_tokens=2, draft_tokens=0)))
+    disk = loaded.memory.disk
+    assert disk is not None
+    disk.save("talk", array("i", PROMPT), (), state(random.Random(5).randbytes(5_000)))
+    assert disk.flush()
+    text, usage = ask(loaded)
+    assert usage.n_cached_tokens == n_cached
+    assert text == whole

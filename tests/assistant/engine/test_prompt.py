@@ -132,6 +132,36 @@ def test_broken_arguments_stay_as_the_model_wrote_them(renderer: TemplateProcess
     assert prompt_of(renderer, template, *HELLO, Message("assistant", "", tool_calls=calls)).text == '{"x": '
 
 
+NINE = "Tool call IDs should be alphanumeric strings with length 9!"
+WANTS_NINE = (
+    "{% for m in messages %}{% for c in m.tool_calls or [] %}{% if c.id is not defined or c.id|length != 9 %}"
+    "{{ raise_exception('" + NINE + "') }}{% endif %}({{ c.id }}){% endfor %}{% if m.role == 'tool' %}"
+    "{% if m.tool_call_id is not defined or m['tool_call_id'] | length != 9 %}{{ raise_exception('" + NINE + "') }}"
+    "{% endif %}({{ m.tool_call_id }}){% endif %}{% endfor %}"
+)
+
+
+@pytest.mark.parametrize("call_id", ["call_0123456789abcdef", "<|im_end|>", "abc_12345", "ü23456789", ""])
+def test_templates_that_want_ids_of_nine_letters_and_digits(renderer: TemplateProcess, call_id: str) -> None:
+    calls = json.dumps([{"id": call_id, "function": {"name": "f", "arguments": "{}"}}])
+    turns = (*HELLO, Message("assistant", "", tool_calls=calls), Message("tool", "sunny", tool_call_id=call_id))
+    call, result = prompt_of(renderer, WANTS_NINE, *turns).text[1:-1].split(")(")
+    assert call == result and len(call) == 9 and call.isascii() and call.isalnum()
+
+
+def test_ids_that_fit_stay(renderer: TemplateProcess) -> None:
+    def written(template: str, call_id: str) -> str:
+        calls = json.dumps([{"id": call_id, "function": {"name": "f", "arguments": "{}"}}])
+        turns = (*HELLO, Message("assistant", "", tool_calls=calls), Message("tool", "sunny", tool_call_id=call_id))
+        return prompt_of(renderer, template, *turns).text
+
+    assert written(WANTS_NINE, "aB3456789") == "(aB3456789)(aB3456789)"
+    wants_any = WANTS_NINE.replace("!= 9", "== 0")
+    assert written(wants_any, "call_1") == "(call_1)(call_1)"
+    with pytest.raises(Error, match=NINE):
+        written(wants_any, "")
+
+
 def test_tools(renderer: TemplateProcess) -> None:
     tools = '[{"type": "function", "function": {"name": "weather", "parameters": {"type": "object"}}}]'
     template = "{% for t in tools %}{{ t.function.name }}:{{ t | tojson }}{% endfor %}{{ messages[0].content }}"

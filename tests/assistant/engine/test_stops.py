@@ -7,7 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rushlight.assistant.engine.stops import TextStream
+from rushlight.assistant.engine.reasoning import HARMONY, THINK, ReasoningSplitter, ReasoningTags
+from rushlight.assistant.engine.stops import AnswerStream, TextStream
+from rushlight.assistant.events import ReasoningDelta, TextDelta, TokenLogprob
 
 # Few letters, so that stop strings occur, overlap themselves and each other.
 ALPHABET = "ab#é日😀"
@@ -134,3 +136,77 @@ def test_time_grows_only_with_the_length() -> None:
     stream = TextStream(("a" * 5000 + "b",))
     said = "".join(stream.feed(b"a") for _ in range(20_000))
     assert len(said) == 15_000 and stream.held == "a" * 5000
+
+
+# --- what is said, apart from what is thought ---------------------------------------------------------------------
+
+
+def answered(
+    tokens: list[str], stops: tuple[str, ...], tags: ReasoningTags | None, *, opened: bool = False
+) -> tuple[str, str, str, list[str]]:
+    """(reasoning, answer, stop string, texts of the tokens with a log-probability)."""
+    stream = AnswerStream(stops, ReasoningSplitter(tags, opened))
+    deltas: list[TextDelta | ReasoningDelta] = []
+    for i, token in enumerate(tokens):
+        stream.feed(token.encode(), TokenLogprob(i, token, -1.0))
+        deltas += stream.take()
+        if stream.stopped:
+            break
+    deltas += stream.finish()
+    return (
+        "".join(delta.text for delta in deltas if isinstance(delta, ReasoningDelta)),
+        "".join(delta.text for delta in deltas if isinstance(delta, TextDelta)),
+        stream.stopped,
+        [one.text for delta in deltas if isinstance(delta, TextDelta) for one in delta.logprobs],
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "stop", "tags", "opened", "expected"),
+    [
+        ("a END b</think>c END d", "END", THINK, True, ("a END b", "c ", "END")),
+        ("<think>a END b</think>\n\nc END d", "END", THINK, False, ("a END b", "c ", "END")),
+        ("<think>a\nb\n</think>\n\nc\nd", "\n", THINK, False, ("a\nb", "c", "\n")),       # not the border's
+        ("a</think>END", "END", THINK, True, ("a", "", "END")),
+        ("a</think>ENDE", "ENDED", THINK, True, ("a", "ENDE", "")),
+        ("a END b", "END", THINK, True, ("a END b", "", "")),
+        ("a END b</think>", "</think>", THINK, True, ("a END b", "", "")),
+        ("a END b", "END", None, False, ("", "a ", "END")),
+        ("<|channel|>analysis<|message|>END<|end|><|start|>assistant<|channel|>final<|message|>the final END", "final",
+         HARMONY, False, ("END", "the ", "final")),                                       # not the mark's
+    ],
+)  # fmt: skip
+def test_stop_strings_are_looked_for_in_the_answer(
+    text: str, stop: str, tags: ReasoningTags | None, opened: bool, expected: tuple[str, str, str]
+) -> None:
+    assert answered([text], (stop,), tags, opened=opened)[:3] == expected
+    assert answered(list(text), (stop,), tags, opened=opened)[:3] == expected
+
+
+def test_log_probabilities_are_those_of_the_answer() -> None:
+    tokens = ["<think>", "hm", "</think>", "\n\n", "Hi", " you", " E", "ND", "."]
+    assert answered(tokens, (" END",), THINK) == ("hm", "Hi you", " END", ["Hi", " you"])
+    assert answered(tokens, ("x",), THINK)[3] == ["Hi", " you", " E", "ND", "."]
+
+
+@given(st.lists(st.text("ab#é", min_size=1, max_size=3), max_size=20), stop_lists, st.lists(st.booleans(), min_size=20))
+def test_log_probabilities_do_not_depend_on_when_they_are_taken(
+    tokens: list[str], stops: list[str], taken: list[bool]
+) -> None:
+    """Each comes once and in order, with a text that its token has a part in; none of what a stop string took away."""
+    stream = AnswerStream(stops, ReasoningSplitter(None, False))
+    deltas: list[TextDelta | ReasoningDelta] = []
+    for i, token in enumerate(tokens):
+        stream.feed(token.encode(), TokenLogprob(i, token, -1.0))
+        if stream.stopped:
+            break
+        if taken[i]:
+            deltas += stream.take()
+    deltas += stream.finish()
+    said = "".join(delta.text for delta in deltas)
+    named = [one for delta in deltas if isinstance(delta, TextDelta) for one in delta.logprobs]
+    assert (said, stream.stopped) == expected_end("".join(tokens), stops)
+    assert [one.token_id for one in named] == list(range(len(named)))
+    texts = [one.text for one in named]
+    assert "".join(texts).startswith(said)
+    assert not named or len("".join(texts[:-1])) < len(said)

@@ -24,6 +24,8 @@ class Puppet(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     die_at: tuple[int, ...] = ()  # after these steps, once each
     need_mib: int = 0  # memory it asks for before it begins
     file: str = ""  # written while at work, removed by `clean`
+    kept: str = ""  # where `clean` writes how far a cancelled one had come
+    gives_back: bool = False  # its memory, after the first step
 
 
 class PuppetKind:
@@ -74,6 +76,8 @@ class PuppetKind:
             yield Progress("Counting", step + 1, arguments.steps, "steps")
             if self.pause == "exit":
                 context.save_checkpoint(step + 1)
+            if arguments.gives_back and step == 0:
+                context.need_memory(0)
             if step + 1 in arguments.die_at and not (context.folder / f"died{step}").exists():
                 (context.folder / f"died{step}").touch()
                 os.kill(os.getpid(), signal.SIGKILL)
@@ -81,6 +85,8 @@ class PuppetKind:
     def clean(self, context: JobContext, arguments: Puppet, *, for_good: bool) -> None:
         if arguments.file:
             Path(arguments.file).unlink(missing_ok=True)
+        if arguments.kept and for_good:
+            Path(arguments.kept).write_text(str(context.checkpoint))
 
 
 EXIT = PuppetKind("puppet-exit", "exit", True)

@@ -210,6 +210,17 @@ def test_a_cancelled_job_begins_anew_when_retried(jobs: Jobs, reach: Reach) -> N
     assert done.notices == ("Began at 0.",) and done.ended_at is not None
 
 
+def test_one_that_is_retried_at_once_is_cleaned_up_first(jobs: Jobs, reach: Reach, tmp_path: Path) -> None:
+    kept = tmp_path / "kept"
+    job = jobs.start("puppet-exit", {"steps": 30, "step_s": 0.02, "kept": str(kept)})
+    wait_for(lambda: jobs.get(job.id).done > 2)
+    jobs.cancel(job.id)
+    reach(job, "cancelled")
+    jobs.retry(job.id)
+    assert int(kept.read_text()) > 2, "what it had done was still known"
+    reach(job, "done")
+
+
 def test_places_and_priorities(jobs: Jobs, reach: Reach, app: App, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RUSHLIGHT_JOBS_AT_ONCE", "1")
     first = jobs.start("puppet-hold", LONG)

@@ -30,6 +30,17 @@ def test_one_waits_until_another_gives_its_memory_back(jobs: Jobs, reach: Reach)
     assert any("It waits for memory. Held by: the job “Puppet: count” 700 MiB (in use)" in it for it in done.notices)
 
 
+def test_one_that_needs_no_more_gives_it_back_and_goes_on(jobs: Jobs, reach: Reach) -> None:
+    first = jobs.start("puppet-exit", {"need_mib": 700, "steps": 120, "step_s": 0.05, "gives_back": True})
+    while not jobs.get(first.id).done:
+        assert not jobs.get(first.id).is_over
+    second = jobs.start("puppet-exit", {"need_mib": 700})
+    ended_at = reach(second, "done").ended_at
+    assert not jobs.get(first.id).is_over
+    last = reach(first, "done")
+    assert last.ended_at > ended_at and last.n_restarts == 0
+
+
 def test_what_can_never_be_had_fails_and_says_why(jobs: Jobs, reach: Reach) -> None:
     failed = reach(jobs.start("puppet-exit", {"need_mib": 4000}), "failed")
     assert failed.error_kind == "out-of-memory"

@@ -1,5 +1,6 @@
 """Questions made for a database: every query runs, stands in the grammar, names what the question names, and varies."""
 
+import json
 import re
 import sys
 from collections import Counter
@@ -265,6 +266,9 @@ def test_questions_of_ones_own_are_checked_at_once(tmp_path: Path) -> None:
     lines = ['{"question": "q", "sql": "SELECT 1 ORDER BY 1"}', "", '{"question": "r", "sql": "s", "ordered": false}']
     path.write_text("\n".join(lines))
     assert [one.ordered for one in read_questions(path)] == [True, False]
+    odd = tmp_path / "odd.jsonl"
+    odd.write_text(json.dumps({"question": "a\u2028b\u0085c", "sql": "SELECT 1"}, ensure_ascii=False) + "\r\n")
+    assert [one.question for one in read_questions(odd)] == ["a\u2028b\u0085c"]
     path.write_text('{"question": "q"}\nnonsense\n')
     with pytest.raises(Error) as raised:
         read_questions(path)

@@ -1,9 +1,15 @@
 """Lessons: made, edited in versions, split by meaning once, with what each example was made of."""
 
+import hashlib
 import json
+import random
+import re
+import tracemalloc
 from collections.abc import Iterator
+from itertools import combinations, pairwise
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from rushlight import Error
@@ -111,6 +117,61 @@ def test_texts_that_are_alike_fall_into_one_cluster() -> None:
     clusters = clusters_of([draft(text) for text in texts])
     assert clusters[0] == clusters[1] and len(set(clusters)) == 3
     assert clusters == clusters_of([draft(text) for text in texts])
+
+
+def test_clusters_are_those_of_all_cosines() -> None:
+    chance, words = random.Random(1), [f"w{i}" for i in range(60)]
+    for n_words, n_texts in ((3, 80), (6, 300), (12, 200)):
+        weights = [1 / (i + 1) for i in range(len(words))]  # some words stand in many texts
+        made = {" ".join(chance.choices(words, weights, k=n_words + chance.randrange(3))) for _ in range(n_texts)}
+        texts = sorted([*made, "", "!"])
+        found, wanted = clusters_of([draft(text) for text in texts]), _roots(texts)
+        for one, other in combinations(range(len(texts)), 2):
+            assert (found[one] == found[other]) == (wanted[one] == wanted[other]), (texts[one], texts[other])
+
+
+def _roots(texts: list[str]) -> list[int]:
+    """The slow obvious way: every text against every other one, in 4,096 places."""
+    size = 4096
+    plain = [" ".join(re.findall(r"[^\W_]+", text.casefold())) for text in texts]
+    rows = np.zeros((len(texts), size), np.float32)
+    for i, text in enumerate(plain):
+        said = text.split()
+        for feature in [*said, *(f"{a} {b}" for a, b in pairwise(said))]:
+            rows[i, int.from_bytes(hashlib.blake2b(feature.encode(), digest_size=4).digest(), "big") % size] += 1
+    of_each = {text: rows[i] for i, text in enumerate(plain)}  # the same words count once
+    within = (np.array(list(of_each.values())) > 0).sum(axis=0)
+    rows *= np.log(1.0 + (1 + len(of_each)) / (0.5 + within)).astype(np.float32)
+    rows /= np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-9)
+    near = (rows @ rows.T >= 0.62) | (np.array(plain)[:, None] == np.array(plain)[None, :])
+    roots, before = list(range(len(texts))), [-1]
+    while roots != before:
+        before = roots
+        roots = [min(before[j] for j in (i, *np.nonzero(near[i])[0])) for i in range(len(texts))]
+    return roots
+
+
+@pytest.mark.slow
+def test_many_texts_take_little_memory() -> None:
+    chance = random.Random(2)
+    words = [f"w{i}" for i in range(20_000)]
+    made = [draft(" ".join(chance.choices(words, k=12))) for _ in range(60_000)]
+    tracemalloc.start()
+    try:
+        assert len(set(clusters_of(made))) > 59_000
+        assert tracemalloc.get_traced_memory()[1] < 300e6, "all vectors at once would be 1 GB"
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_bad_answers_alone_are_not_what_is_held_out(seed: int, book: LessonBook) -> None:
+    names = [f"{chr(97 + i)}{chr(97 + j)}x" for i in range(6) for j in range(5)]
+    made = [draft(name, shape="rating", good=i < 6) for i, name in enumerate(names)]
+    lesson, _ = book.add(book.create("R", "feedback", scope="chat"), made)
+    lesson = book.split(lesson, share=0.15, seed=seed)
+    parts = {part: [one.draft.good for one in book.examples(lesson, part=part)] for part in ("held_out", "train")}
+    assert True in parts["held_out"] and True in parts["train"]
 
 
 def test_too_few_meanings_cannot_be_split(book: LessonBook) -> None:

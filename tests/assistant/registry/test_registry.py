@@ -28,6 +28,8 @@ def test_an_adapter_is_copied_and_is_the_same_when_it_comes_again(
     assert first.path.read_bytes() == file.read_bytes() and first.path != file
     named = NewAdapter(file, new.scope, BASE, "tiny", name=first.name)
     assert registry.add_adapter(named).id == first.id
+    first.path.unlink()
+    assert registry.add_adapter(named).path.read_bytes() == file.read_bytes(), "it was deleted, and is given anew"
     with pytest.raises(Error, match="already"):
         registry.add_adapter(NewAdapter(adapter_file("two"), new.scope, BASE, "tiny", name=first.name))
     assert registry.find(first.id[-6:]).name == first.name

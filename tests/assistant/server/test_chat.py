@@ -78,6 +78,15 @@ def test_logprobs(serve: Callable[..., Any]) -> None:
     assert served.engine.requests[0].logprobs == 2
 
 
+def test_bytes_that_are_not_known_are_not_made_up(serve: Callable[..., Any]) -> None:
+    """A part of a character reads as U+FFFD, whose bytes are not those of the token."""
+    parts = (TokenLogprob(5, "\ufffd", -0.25, ((5, "\ufffd", -0.25), (6, "e", -2.0))), TokenLogprob(7, "\ufffd", -0.5))
+    served = serve([TextDelta("é", parts)])
+    first, second = served.chat(logprobs=True, top_logprobs=2).json()["choices"][0]["logprobs"]["content"]
+    assert (first["token"], first["bytes"], second["bytes"]) == ("\ufffd", None, None)
+    assert [top["bytes"] for top in first["top_logprobs"]] == [None, [101]]
+
+
 def test_several_choices_have_seeds_of_their_own(serve: Callable[..., Any]) -> None:
     served = serve(["one"], ["two"], ["three"])
     body = served.chat(n=3, seed=10).json()

@@ -189,6 +189,27 @@ def test_the_events_of_a_response(serve: Callable[..., Any]) -> None:
     assert events[-1]["response"]["usage"]["output_tokens"] == 2
 
 
+def test_log_probabilities_of_a_response(serve: Callable[..., Any]) -> None:
+    tokens = [TokenLogprob(5, "Hé", -0.25, ((5, "Hé", -0.25), (6, "Ha", -2.0))), TokenLogprob(7, "\ufffd", -0.5)]
+    said = [TextDelta("Hé", (tokens[0],)), TextDelta("!", (tokens[1],)), TextDelta("", (tokens[0],))]
+    served = serve(said)
+    (item,) = served.post("/v1/responses", {"input": "x", "top_logprobs": 2}).json()["output"]
+    assert served.engine.requests[0].logprobs == 2
+    first, second, third = item["content"][0]["logprobs"]
+    assert first == third
+    assert (first["token"], first["logprob"], first["bytes"]) == ("Hé", -0.25, [72, 195, 169])
+    assert [(top["token"], top["logprob"]) for top in first["top_logprobs"]] == [("Hé", -0.25), ("Ha", -2.0)]
+    assert second == {"token": "\ufffd", "logprob": -0.5, "bytes": [], "top_logprobs": []}
+    events = serve(said).events("/v1/responses", {"input": "x", "top_logprobs": 2})
+    by_kind = {event["type"].removeprefix("response."): event for event in events}
+    deltas = [event["logprobs"] for event in events if event["type"] == "response.output_text.delta"]
+    assert deltas == [[first], [second], [third]]
+    assert by_kind["content_part.added"]["part"]["logprobs"] == []
+    whole = by_kind["completed"]["response"]["output"][0]["content"][0]
+    for part in (by_kind["output_text.done"], by_kind["content_part.done"]["part"], whole):
+        assert part["logprobs"] == [first, second, third]
+
+
 @pytest.mark.parametrize(
     "fields",
     [{}, {"input": []}, {"input": [{"type": "computer_call"}]}, {"input": [{"role": "user", "content": [{}]}]},
@@ -236,6 +257,22 @@ def test_a_message_with_a_tool(serve: Callable[..., Any]) -> None:
     assert events[5]["content_block"]["input"] == {}
     assert "".join(event["delta"]["partial_json"] for event in events[6:8]) == '{"city": "Rome"}'
     assert events[-2]["delta"]["stop_reason"] == "tool_use"
+
+
+def test_a_message_with_two_calls(serve: Callable[..., Any]) -> None:
+    served = serve(
+        [Finished("stop", CALL)],
+        ['{"city": ', '"Paris"}'],
+        [Finished("stop", CALL)],
+        ['{"city": "Rome"}'],
+        [Finished("stop")],
+    )
+    tools = [{"name": "get_weather", "input_schema": SCHEMA}]
+    body = {"max_tokens": 50, "tools": tools, "messages": [{"role": "user", "content": "x"}]}
+    answer = served.post("/v1/messages", body).json()
+    assert [block["type"] for block in answer["content"]] == ["tool_use", "tool_use"]
+    assert [block["input"] for block in answer["content"]] == [{"city": "Paris"}, {"city": "Rome"}]
+    assert answer["stop_reason"] == "tool_use"
 
 
 def test_results_of_tools_and_a_beginning_of_the_answer(serve: Callable[..., Any]) -> None:

@@ -56,15 +56,24 @@ def test_a_csv_file(tmp_path: Path) -> None:
         ('a,b\n"x, y\nz","q""q"\n', "utf-8", (("x, y\nz", 'q"q'),)),
         ("1,2\n3,4\n", "utf-8", ((1, 2), (3, 4))),
         ("a,b\n1\n1,2,3\n", "utf-8", ((1, None), (1, 2))),
+        ("a;b\n1;2\n;\n ; \n", "utf-8", ((1, 2),)),  # lines that a spreadsheet has left empty
+        ('a\nx\n""\ny\n', "utf-8", (("x",), (None,), ("y",))),
+        ("a;b\n9; \n10;100\n11;99\n", "utf-8", ((9, None), (10, 100), (11, 99))),
+        ("city\n" + "Oslo\n" * 1_000_000 + "Köln\n", "cp1252", None),
+        ("country,2022,2023\nNorway,5,6\n", "utf-8", (("Norway", 5, 6),)),
+        ("Anna,1985\nBert,1990\n", "utf-8", (("Anna", 1985), ("Bert", 1990))),
     ],
 )
 def test_csv_files_of_other_programs(
-    text: str, encoding: str, rows: tuple[tuple[Any, ...], ...], tmp_path: Path
+    text: str, encoding: str, rows: tuple[tuple[Any, ...], ...] | None, tmp_path: Path
 ) -> None:
     path = tmp_path / "t.csv"
     path.write_bytes(text.encode(encoding))
     with opened(path) as database:
-        assert database.run("SELECT * FROM t").rows == rows
+        if rows is None:
+            assert database.run("SELECT count(*) FROM t WHERE city = 'Köln'").rows == ((1,),)
+        else:
+            assert database.run("SELECT * FROM t").rows == rows
 
 
 def test_commas_of_a_file_of_commas_part_thousands(tmp_path: Path) -> None:
@@ -77,6 +86,17 @@ def test_commas_of_a_file_of_commas_part_thousands(tmp_path: Path) -> None:
         types = {name: column.type for name, column in columns_of(database, "pop").items()}
         assert types == {"city": "TEXT", "pop": "INTEGER", "share": "REAL", "level": "INTEGER"}
         assert "pop.pop: commas were read as parting thousands." in database.sources[0].notes
+
+
+def test_points_beside_decimal_commas_part_thousands(tmp_path: Path) -> None:
+    path = tmp_path / "sales.csv"
+    path.write_text("name;umsatz;preis\nA;1.234;2,50\nB;12.500;3,00\n")
+    with opened(path) as database:
+        assert database.run("SELECT * FROM sales").rows == (("A", 1234, 2.5), ("B", 12500, 3.0))
+        assert "sales.umsatz: points were read as parting thousands." in database.sources[0].notes
+    path.write_text("name;share;n\nA;1.234;1,234\nB;12.500;2,345\n")  # nothing says what its commas are
+    with opened(path) as database:
+        assert database.run("SELECT share FROM sales").rows == ((1.234,), (12.5,))
 
 
 def test_a_parquet_file(tmp_path: Path) -> None:
@@ -110,6 +130,12 @@ def test_an_excel_file(sql_excel: ModuleType, tmp_path: Path) -> None:
     with opened(book) as database:
         assert database.run("SELECT * FROM orders").rows == ((1, 9.5), (2, 3.0))
         assert database.run("SELECT city FROM city_list ORDER BY 1").rows == (("Graz",), ("Oslo",))
+
+
+def test_whole_numbers_of_a_sheet_have_no_point(sql_excel: ModuleType, tmp_path: Path) -> None:
+    sheet = [["Article No", 2023], [1001, 1], ["", ""], ["1002-B", 2]]
+    with opened(sql_excel.write_excel(tmp_path / "s.xlsx", {"s": sheet})) as database:
+        assert database.run("SELECT article_no, c_2023 FROM s").rows == (("1001", 1), ("1002-B", 2))
 
 
 def test_the_import_is_kept_until_the_file_changes(tmp_path: Path) -> None:

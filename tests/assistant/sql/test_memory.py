@@ -132,6 +132,26 @@ def test_the_same_question_is_kept_once_and_corrected(clinic: Database, memory: 
     assert (kept.sql, kept.source, kept.n_rows, kept.database) == (RIGHT, "corrected", 1, "clinic")
 
 
+def test_the_same_pair_is_the_same_source_however_often_it_is_accepted(clinic: Database, memory: SqlMemory) -> None:
+    first = memory.accept(clinic, QUESTION, RIGHT)
+    assert memory.accept(clinic, QUESTION.upper(), RIGHT + ";", "imported").id == first.id
+    memory.remove(clinic, [first.id])
+    assert memory.accept(clinic, QUESTION, RIGHT).id == first.id
+    assert memory.accept(clinic, QUESTION, OTHER).id != first.id
+
+
+def test_a_query_that_takes_long_is_kept_where_it_is_given_the_time(clinic: Database, memory: SqlMemory) -> None:
+    slow = (
+        "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 100000000) "
+        "SELECT count(*) FROM n LIMIT 1"
+    )
+    with pytest.raises(Error) as caught:
+        memory.accept(clinic, QUESTION, slow, seconds=0.2)
+    assert caught.value.kind == "sql-timeout"
+    slow = slow.replace("100000000", "2000000")
+    assert memory.accept(clinic, QUESTION, slow, seconds=60).n_rows == 1
+
+
 def test_what_does_not_read_is_not_kept(clinic: Database, memory: SqlMemory) -> None:
     for sql, kind in (
         ("DROP TABLE patient", "sql-refused"),

@@ -17,6 +17,11 @@ YEAR = Example(
     "Which visits of 2023 cost more than 50?",
     "SELECT visit_id FROM visit WHERE day BETWEEN '2023-01-01' AND '2023-12-31' AND fee_eur > 50",
 )
+SPAN = Example(
+    "How many visits were there in 2023?",
+    "SELECT COUNT(*) FROM visit WHERE day >= '2023-01-01' AND day < '2024-01-01'",
+)
+SINCE = Example("How many visits were there since 2023?", "SELECT COUNT(*) FROM visit WHERE day >= '2023-01-01'")
 BOTH = Example(
     "How many visits had patients from Oslo for migraine?",
     "SELECT COUNT(*) FROM visit v JOIN patient p ON p.patient_id = v.patient_id "
@@ -31,9 +36,12 @@ BOTH = Example(
         (OSLO, "How many patients live in Bremen?", "patient.city = 'Bremen'"),
         (YEAR, "Which visits of 2024 cost more than 99.5?", "BETWEEN '2024-01-01' AND '2024-12-31' AND fee_eur > 99.5"),
         (YEAR, "Which visits of 2024 cost less than 20?", "BETWEEN '2024-01-01' AND '2024-12-31' AND fee_eur < 20"),
+        (SINCE, "How many visits were there since 2024?", "day >= '2024-01-01'"),
+        (Example(SPAN.question, SPAN.sql.replace("< '2024-01-01'", "<= '2023-12-31'")),
+         "How many visits were there in 2022?", "day >= '2022-01-01' AND day <= '2022-12-31'"),
         (BOTH, "How many visits had patients from Basel for asthma?", "p.city = 'Basel' AND v.diagnosis = 'asthma'"),
     ],
-)
+)  # fmt: skip
 def test_other_values_take_the_place(pair: Example, question: str, inside: str, suite_known: Any) -> None:
     found = reused([pair], question, suite_known("clinic"))
     assert found is not None and found[0] is pair and inside in found[1]
@@ -51,6 +59,9 @@ def test_other_values_take_the_place(pair: Example, question: str, inside: str, 
         (YEAR, "Which visits of May cost more than 50?"),
         (YEAR, "Which visits of 2024 cost more than average?"),
         (Example("How many patients are there?", "SELECT COUNT(*) FROM patient"), "How many doctors are there?"),
+        (SPAN, "How many visits were there in 2022?"),
+        (SPAN, "How many visits were there in 2025?"),
+        (Example(SPAN.question, SPAN.sql.partition(" AND ")[0]), "How many visits were there in 2022?"),
         (Example("Oslo or Oslo?", "SELECT COUNT(*) FROM patient WHERE city = 'Oslo'"), "Graz or Basel?"),
     ],
 )

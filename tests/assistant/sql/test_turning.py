@@ -10,6 +10,8 @@ from rushlight.assistant.sql.reusing import reused
 OLDEST = Example("Who is the oldest patient?", "SELECT name FROM patient ORDER BY birth_date LIMIT 1")
 DEAREST = Example("What was the highest fee in neurology?", "SELECT MAX(v.fee_eur) FROM visit v JOIN doctor d "
                   "ON d.doctor_id = v.doctor_id WHERE d.specialty = 'neurology'")  # fmt: skip
+HIGHEST = Example("What is the highest price of drugs that were prescribed?", "SELECT MAX(d.price_eur) FROM drug d "
+                  "JOIN prescription p ON p.drug_id = d.drug_id")  # fmt: skip
 BUSY = Example("Which doctors had more than 90 visits?", "SELECT d.name FROM doctor d JOIN visit v ON v.doctor_id = "
                "d.doctor_id GROUP BY d.doctor_id HAVING COUNT(*) > 90")  # fmt: skip
 BORN = Example(
@@ -30,6 +32,7 @@ MOST = Example("Which drug was prescribed most often?", "SELECT d.name FROM drug
         (Example("Which drug is the dearest?", "SELECT name FROM drug ORDER BY price_eur DESC LIMIT 1"),
          "Which drug is the cheapest?", "ORDER BY price_eur ASC NULLS LAST LIMIT 1"),
         (DEAREST, "What was the lowest fee in neurology?", "MIN(v.fee_eur)"),
+        (HIGHEST, "What is the lowest price of drugs that were prescribed?", "MIN(d.price_eur)"),
         (DEAREST, "What was the average fee in dermatology?", "AVG(v.fee_eur)"),
         (BUSY, "Which doctors had fewer than 90 visits?", "HAVING COUNT(*) < 90"),
         (BUSY, "Which doctors had less than 20 visits?", "HAVING COUNT(*) < 20"),
@@ -63,6 +66,8 @@ def test_the_opposite_is_answered_by_rule(pair: Example, question: str, inside: 
         (Example("Which doctor had at most 3 visits?", "SELECT 1 FROM visit HAVING COUNT(*) <= 3"),
          "Which doctor had at fewest 3 visits?"),
         (Example("Broken?", "SELECT FROM"), "Broken?"),
+        (HIGHEST, "What is the average price of drugs that were prescribed?"),
+        (HIGHEST, "What is the total price of drugs that were prescribed?"),
     ],
 )  # fmt: skip
 def test_what_is_not_certain_is_left_to_the_model(pair: Example, question: str, suite_known: Any) -> None:

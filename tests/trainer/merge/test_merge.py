@@ -95,6 +95,23 @@ def test_layers_are_stacked(models: dict[str, Path], tmp_path: Path) -> None:
         merge(too_many, models, tmp_path / "y")
 
 
+def test_layers_of_another_width_are_refused(
+    make_gguf: Callable[..., Path], models: dict[str, Path], tmp_path: Path
+) -> None:
+    models["narrow"] = make_gguf("narrow.gguf", n_embd=32, n_ff=64, quantization="F32")
+    narrow = {"model": "narrow", "layers": [0, 1]}
+    cases: list[dict[str, Any]] = [
+        {"slices": [{"model": "base", "layers": [0, 1]}, narrow]},
+        {"slices": [narrow], "base": "base"},  # whose embedding is wider than those layers
+    ]
+    for said in cases:
+        with pytest.raises(Error, match=r"32 in narrow, .*64 in base; .*more tensors differ") as caught:
+            plan(checked({"method": "passthrough", "out": "x", **said}), models, tmp_path / "x")
+        assert caught.value.kind == "unlike-models"
+    merge(checked({"method": "passthrough", "out": "y", "slices": [narrow, narrow]}), models, tmp_path / "y")
+    assert not (tmp_path / "x").exists() and (tmp_path / "y").exists()
+
+
 def test_a_plan_says_what_will_be_and_makes_nothing(models: dict[str, Path], tmp_path: Path) -> None:
     made = plan(config(dtype="BF16"), models, tmp_path / "merged")
     assert made.n_parameters > 1000 and made.size_bytes == 2 * made.n_parameters and made.tokenizer == "a"

@@ -191,6 +191,20 @@ def test_judgements_are_stored_shown_and_taken_back(
     assert desk_app.feedback.of(reply) == []
 
 
+def test_a_correction_of_a_reply_that_is_not_shown_any_more_is_kept(
+    desk: ChatDesk, fake_engine: GatedEngine, pump: Pump, desk_app: App
+) -> None:
+    _ask(desk, fake_engine, pump)
+    reply, said = desk.turns[-1].id, desk.turns[-1].text
+    desk.open(None)  # while the correction is written
+    pump(lambda: desk.state.conversation_id is None)
+    desk.correct(reply, "As it should have been")
+    pump(lambda: [one.text for one in desk_app.feedback.of(reply)] == ["As it should have been"])
+    desk.correct(reply, said)
+    pump(lambda: desk_app.feedback.of(reply) == [])
+    assert desk.state.problem is None
+
+
 def test_an_answer_goes_on_while_another_conversation_is_shown(
     desk: ChatDesk, view: RecordingChatView, fake_engine: GatedEngine, pump: Pump
 ) -> None:
@@ -298,6 +312,28 @@ def test_model_system_options_and_presets(
     assert desk.state.model == desk_model.id
 
 
+def test_another_default_is_shown_in_a_new_chat_and_what_was_chosen_for_it_stays(
+    desk: ChatDesk, pump: Pump, desk_app: App, desk_model: Model, background: Background,
+    make_gguf: Callable[..., Path],
+) -> None:  # fmt: skip
+    from rushlight.assistant.models.importing import import_model
+    from rushlight.assistant.settings_file import set_setting
+
+    desk._end_watch()  # what follows the store is not what is looked at here
+    file = make_gguf("second.gguf", n_vocab=300)
+    second = import_model(desk_app.catalogue, file, how="in-place", model_id="local/second").model
+    set_setting(desk_app.paths, "chat.model", second.id)
+    desk.look_again()
+    pump(lambda: desk.state.model == second.id)
+    desk.set_model(desk_model.id)
+    pump(lambda: desk.state.model == desk_model.id)
+    looked: list[None] = []
+    desk.look_again()
+    background.read(lambda _app: None, looked.append)
+    pump(lambda: looked)
+    assert desk.state.model == desk_model.id
+
+
 def test_attachments_go_with_the_message(
     desk: ChatDesk, view: RecordingChatView, fake_engine: GatedEngine, pump: Pump, tmp_path: Path
 ) -> None:
@@ -342,6 +378,21 @@ def test_export_and_what_is_copied(
     )
     pump(lambda: len(desk.turns) == 3)
     assert desk.last_code() == "b\n```\nc\n"
+
+
+def test_an_export_replaces_a_file_only_where_that_is_wanted(
+    desk: ChatDesk, fake_engine: GatedEngine, pump: Pump, tmp_path: Path
+) -> None:
+    _ask(desk, fake_engine, pump)
+    target = tmp_path / "chat.md"
+    target.write_text("my own notes")
+    desk.export(target, "markdown", replace_it=False)
+    pump(lambda: desk.state.problem)
+    assert desk.state.problem is not None and desk.state.problem.kind == "file-exists"
+    assert target.read_text() == "my own notes"
+    desk.export(target, "markdown")
+    pump(lambda: str(target) in desk.state.notice)
+    assert "word0" in target.read_text()
 
 
 def test_every_action_that_a_problem_offers_exists() -> None:

@@ -97,6 +97,53 @@ def test_a_lesson_is_corrected(desk: LearnDesk, desk_app: App, pump: Pump) -> No
 
 
 @pytest.fixture
+def write_lesson(desk_app: App) -> Callable[[str], str]:
+    """write_lesson("letters"): a lesson of three examples; its id."""
+
+    def write(name: str) -> str:
+        book = LessonBook(desk_app.store)
+        lesson = book.create(name, "feedback", scope="chat")
+        book.add(lesson, [Draft(prompt=(Turn("user", f"Write {name} {n}"),), answer=f"Dear {n}") for n in range(3)])
+        return lesson.id
+
+    return write
+
+
+def test_a_correction_goes_to_the_lesson_that_it_was_written_for(
+    desk: LearnDesk, write_lesson: Callable[[str], str], pump: Pump
+) -> None:
+    letters, poems = write_lesson("letters"), write_lesson("poems")
+    desk.choose(Choice("lesson", letters))
+    pump(lambda: len(desk.state.examples) == 3)
+    first = desk.state.examples[0]
+    desk.choose(Choice("lesson", poems))  # while it is written
+    desk.correct(first.id, "Dear all", letters)
+    pump(lambda: not desk.state.is_busy)
+    assert not desk.state.problem and desk.state.notice.startswith("letters is version")
+    desk.choose(Choice("lesson", letters))
+    pump(lambda: any(one.answer == "Dear all" for one in desk.state.examples))
+
+
+def test_one_thing_at_a_time(
+    desk: LearnDesk, write_lesson: Callable[[str], str], desk_model: Any, background: Background, pump: Pump,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    letters = write_lesson("letters")
+    desk.refresh()
+    pump(lambda: bool(desk.state.models and desk.state.lessons))
+    given: list[Any] = []
+    monkeypatch.setattr(background, "task", lambda *work: given.append(work))
+    desk.teach_again(letters)
+    assert desk.state.is_busy and not desk.state.notice
+    desk.teach_again(letters)
+    assert len(given) == 1, "one training, also where T is pressed twice"
+    assert desk.state.notice == "Wait: what was begun before is not done yet."
+    desk._notice = ""
+    desk.remove_lesson(letters)
+    assert desk.state.notice == "Wait: what was begun before is not done yet."
+
+
+@pytest.fixture
 def begun(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     """The jobs that were to be started: none is."""
     found: list[Any] = []

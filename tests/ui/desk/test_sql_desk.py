@@ -170,6 +170,24 @@ def test_one_thing_at_a_time(opened: SqlDesk, pump: Pump) -> None:
     assert [one.sql for one in opened.state.thread] == ["SELECT 1"]
 
 
+def test_while_something_runs_its_thread_stays(opened: SqlDesk, pump: Pump) -> None:
+    paths = [one.path for one in opened.state.files]
+    run(opened, pump, "SELECT 1", question="One?")
+    opened.run("SELECT 2")
+    begin: list[Callable[[], object]] = [
+        opened.new_thread,
+        lambda: opened.look_into("patient"),
+        lambda: opened.show_saved(paths, "Saved?", "SELECT 3", {}),
+    ]
+    for one in begin:
+        opened.dismiss_notice()
+        assert not one() and opened.state.notice == "Wait for the answer, or stop it first."
+        assert [answer.sql for answer in opened.state.thread] == ["SELECT 1"]
+    pump(lambda: not opened.state.busy)
+    assert [(one.question, one.sql) for one in opened.state.thread] == [("One?", "SELECT 2")]
+    assert opened.new_thread() and not opened.state.thread
+
+
 @pytest.mark.slow
 def test_all_rows_are_shown_when_wanted(opened: SqlDesk, pump: Pump) -> None:
     sql = "SELECT a.name FROM patient a, patient b LIMIT 3000"
@@ -209,6 +227,15 @@ def test_a_corrected_statement_is_kept_as_corrected(opened: SqlDesk, pump: Pump,
     opened.keep_as("How many from Oslo?")
     pump(lambda: opened.state.examples)
     assert opened.state.examples[0].source == "corrected" and opened.state.examples[0].question == "How many from Oslo?"
+
+
+def test_what_is_kept_is_marked_where_it_is_still_shown(opened: SqlDesk, pump: Pump) -> None:
+    run(opened, pump, COUNT, question="How many from Oslo?")
+    opened.keep()
+    assert opened.state.busy == "keeping"
+    opened._change(thread=(), at=-1)
+    pump(lambda: not opened.state.busy and opened.state.examples)
+    assert opened.state.thread == () and not opened.state.problem
 
 
 def test_the_next_question_follows_the_corrected_statement(
@@ -289,6 +316,20 @@ def test_all_rows_are_exported_and_a_fault_is_told(opened: SqlDesk, tmp_path: Pa
     opened.export(tmp_path / "rows.exe")
     pump(lambda: not opened.state.busy)
     assert "ending names no kind of file" in opened.state.problem
+
+
+def test_rows_and_chart_replace_a_file_only_where_that_is_wanted(opened: SqlDesk, tmp_path: Path, pump: Pump) -> None:
+    run(opened, pump, "SELECT city, sum(fee) AS fees FROM patient GROUP BY city")
+    for name in ("rows.csv", "chart.svg"):
+        target = tmp_path / name
+        target.write_text("mine")
+        opened.export(target, replace_it=False)
+        pump(lambda: not opened.state.busy)
+        assert opened.state.problem_kind == "file-exists" and "--replace" not in opened.state.hint
+        assert target.read_text() == "mine"
+        opened.export(target)
+        pump(lambda: not opened.state.busy)
+        assert not opened.state.problem and target.read_text() != "mine"
 
 
 # --- names and rows -------------------------------------------------------------------------------------------------

@@ -186,7 +186,6 @@ NOTHING_TO_DO = {
     "chat.undo": "nothing was done",
     "page.chat": "it is shown already",
     "sql.stop": "nothing runs",
-    "learn.start": "nothing was chosen to learn from",
     "models.unload-all": "nothing is loaded",
     "view.normal-size": "it is that size",
     "app.focus-input": "it has the focus",

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from PySide6.QtCore import Qt
+from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QLabel
 
 from rushlight.ui.desk import learn_desk
@@ -113,6 +114,45 @@ def test_what_is_to_be_taught_is_chosen_and_begun(page: Any, qtbot: Any, monkeyp
     assert not shown.new.files.isVisible() and shown.new.teach_button.isEnabled()
 
 
+def test_what_is_seen_is_taught_by_its_key(page: Any, frame: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    shown = page()
+    begun: list[dict[str, Any]] = []
+    monkeypatch.setattr(shown.desk, "_start", begun.append)
+    frame.run_action("learn.start")
+    assert frame.told[-1][0] == "Choose a model and what it learns from first"
+    shown.desk.want(files=("/data/clinic.db",))  # the wizard could begin from now on
+    shown.desk.choose(Choice("lesson", LESSON.id))
+    frame.run_action("learn.start")
+    assert [one.get("lesson") for one in begun] == ["l1"]
+    shown.desk.show_adapter("clinic-1")
+    frame.run_action("learn.start")
+    assert shown.desk.state.choice == Choice() and len(begun) == 1, "the wish is shown before it is begun"
+    frame.run_action("learn.start")
+    assert begun[1]["files"] == ["/data/clinic.db"]
+
+
+def test_a_setting_that_is_just_typed_counts(
+    page: Any, frame: Any, qtbot: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown = page()
+    begun: list[dict[str, Any]] = []
+    monkeypatch.setattr(shown.desk, "_start", begun.append)
+    shown.desk.want(files=("/data/clinic.db",))
+    shown.new.expert.wanted.click()
+    rank = shown.new.expert.inputs["adapter.rank"].field
+    shown.activateWindow()
+    qtbot.waitUntil(lambda: shown.isActiveWindow() and rank.isVisible())
+    rank.setFocus()
+    qtbot.waitUntil(rank.hasFocus)
+    QTest.keyClicks(rank, "0")
+    frame.run_action("learn.start")
+    assert "between 1 and 4096" in frame.told[-1][0] and not begun and rank.hasFocus()
+    QTest.keyClick(rank, Qt.Key.Key_Backspace)
+    QTest.keyClicks(rank, "8")
+    frame.run_action("learn.start")
+    assert [one["settings"] for one in begun] == [{"adapter.rank": 8}]
+
+
 def test_a_model_practises_before_databases(
     page: Any, found: list[Found], qtbot: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -196,6 +236,19 @@ def test_a_proof_is_shown_and_promoted(
     assert not shown.proof.promote_button.isVisible() and shown.proof.stale.isVisible()
     shown.proof.back_button.click()
     assert done == [("promote", "clinic-1"), ("back", "clinic-1")]
+
+
+def test_the_same_proof_is_not_drawn_anew(page: Any, qtbot: Any) -> None:
+    """It is read with every tick of a job; rows that were made anew would lose what is selected in them."""
+    shown = page()
+    shown.desk.show_adapter("clinic-1")
+    qtbot.waitUntil(lambda: shown.desk.state.proof is not None)
+    part = shown.proof
+    drawn = part._beside.itemAt(0).widget()
+    part.show_state(replace(shown.desk.state, proof=replace(PROOF)))
+    assert part._beside.itemAt(0).widget() is drawn
+    part.show_state(replace(shown.desk.state, proof=replace(PROOF, beside=())))
+    assert part._beside.count() == 0
 
 
 def test_what_the_gate_stops_cannot_be_promoted(page: Any, qtbot: Any, monkeypatch: pytest.MonkeyPatch) -> None:

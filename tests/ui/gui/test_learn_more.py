@@ -145,6 +145,35 @@ def test_an_adapter_is_exported(page: Any, qtbot: Any, monkeypatch: pytest.Monke
     assert done[-1] == "j1"
 
 
+def test_how_far_an_export_is_stands_in_the_rows_that_are_there(page: Any, qtbot: Any) -> None:
+    shown = page()
+    shown.desk.show_adapter("clinic-1")
+    qtbot.waitUntil(lambda: bool(shown.desk.state.exports))
+    card, state = shown.proof.export, shown.desk.state
+    cancel = card.cancel_buttons["j1"]
+    shown.proof.show_state(replace(state, exports=(replace(EXPORTS[0], fraction=0.75), EXPORTS[1])))
+    assert card.cancel_buttons["j1"] is cancel, "a press on it is not lost"
+    words, meter = card._lines[0]
+    assert words.text() == "a.gguf: Merging 75 %" and meter.accessibleDescription() == "75 %"
+    over = replace(EXPORTS[0], state="done", fraction=1.0, is_over=True)
+    shown.proof.show_state(replace(state, exports=(over, EXPORTS[1])))
+    assert not card.cancel_buttons and card._lines[0][0].text() == "written to /tmp/a.gguf"
+
+
+def test_steps_of_a_run_are_told_in_the_rows_that_are_there(page: Any, qtbot: Any) -> None:
+    shown = page()
+    shown.desk.choose(Choice("runs"))
+    history = shown.history
+    qtbot.waitUntil(lambda: len(history.boxes) == 5)
+    box, state = history.boxes["r2"], shown.desk.state
+    runs = tuple(replace(one, n_steps=40, loss=0.05) for one in state.runs)
+    history.show_state(replace(state, runs=runs))
+    assert history.boxes["r2"] is box, "the focus stays in it"
+    assert "40 steps" in box.accessibleDescription() and "loss 0.050" in history._words[2][1].text()
+    history.show_state(replace(state, runs=runs[1:]))
+    assert list(history.boxes) == ["r1", "r2", "r3", "r4"]
+
+
 def test_curves_lie_over_one_another(page: Any, qtbot: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     shown = page()
     row = next(at for at in range(shown.side.list.count()) if "Runs and" in shown.side.list.item(at).text())

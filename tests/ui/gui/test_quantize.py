@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from PySide6.QtTest import QTest
 
 from rushlight.assistant.models.memory import Memory
 from rushlight.ui.desk import quant_desk
@@ -81,6 +82,24 @@ def test_every_wish_has_its_field_and_says_what_to_expect(page: Any, qtbot: Any)
     at = wish.method.field.findData("gptq")
     wish.method.field.activated.emit(at)
     assert shown.desk.state.wish.method == "gptq"
+
+
+def test_a_size_that_is_just_typed_counts(page: Any, frame: Any, qtbot: Any, monkeypatch: Any) -> None:
+    shown = page()
+    wish = shown.wish
+    qtbot.waitUntil(lambda: wish.make_button.isEnabled())
+    wish.targets.buttons["size"].click()
+    wish.size_field.setValue(9.0)
+    begun: list[int] = []
+    monkeypatch.setattr(shown.desk, "_start", lambda *_given: begun.append(shown.desk.state.wish.size_bytes))
+    shown.activateWindow()
+    qtbot.waitUntil(lambda: shown.isActiveWindow() and wish.size_field.isVisible())
+    wish.size_field.setFocus()
+    qtbot.waitUntil(wish.size_field.hasFocus)
+    wish.size_field.selectAll()
+    QTest.keyClicks(wish.size_field, "5")
+    frame.run_action("quantize.make")
+    assert begun == [5 * GB] and wish.size_field.hasFocus()
 
 
 def test_making_and_comparing_are_jobs(page: Any, frame: Any, qtbot: Any, store: Any, monkeypatch: Any) -> None:

@@ -134,6 +134,35 @@ def test_a_statement_is_changed_put_back_and_run(opened: Any, idle: Any) -> None
     assert opened.rows.problem.hint.text() == "Did you mean patient.name?"
 
 
+def test_what_is_typed_while_the_rows_are_read_stays(opened: Any, idle: Any) -> None:
+    field = opened.statement.field
+    field.setPlainText("SELECT 1")
+    opened.statement.run()
+    assert opened.desk.state.busy == "running"
+    field.setPlainText("SELECT 2")
+    idle()
+    assert opened.desk.state.shown.sql == "SELECT 1" and field.statement == "SELECT 2"
+    opened.statement.back_button.click()
+    assert field.statement == "SELECT 1"
+    field.setPlainText("SELECT 3")
+    opened.desk._change(thread=(Answer("Q", "SELECT 4", result=Result(("a",), ((4,),))),), at=0)
+    assert field.statement == "SELECT 4", "another one was chosen"
+
+
+def test_a_new_thread_waits_for_the_answer(opened: Any, idle: Any, frame: Any) -> None:
+    opened.question.fill("And now?")
+    opened.statement.field.setPlainText("SELECT 1")
+    opened.statement.run()
+    assert opened.desk.state.busy == "running"
+    opened.new_thread()
+    assert frame.told[-1][0] == "Wait for the answer, or stop it first."
+    assert opened.question.field.text() == "And now?"
+    idle()
+    assert opened.desk.state.shown.sql == "SELECT 1"
+    opened.new_thread()
+    assert not opened.question.field.text() and not opened.desk.state.thread
+
+
 def test_hostile_cells_are_letters_in_grid_chart_and_clipboard(opened: Any, idle: Any, theme: Any) -> None:
     run(opened, "SELECT name, fee, x, NULL AS missing FROM patient LIMIT 7", idle)
     grid = opened.rows.grid
@@ -269,6 +298,21 @@ def test_rows_are_exported(opened: Any, idle: Any, tmp_path: Path, frame: Any) -
     opened.head.export_menu.actions()[0].trigger()
     idle()
     assert (tmp_path / "out.csv").read_text().count("\n") > 700 and "700 rows were written" in frame.told[-1][0]
+
+
+def test_a_name_without_an_ending_replaces_nothing(opened: Any, idle: Any, tmp_path: Path) -> None:
+    run(opened, "SELECT city FROM patient LIMIT 3", idle)
+    there = tmp_path / "report.csv"
+    there.write_text("mine")
+    opened.ask_target = lambda _name, _ending: str(tmp_path / "report")  # the dialog asks about this name
+    opened.export(".csv")
+    idle()
+    assert opened.problem.isVisible() and "report.csv" in opened.problem.message.text()
+    assert there.read_text() == "mine"
+    opened.ask_target = lambda _name, _ending: str(there)
+    opened.export(".csv")
+    idle()
+    assert not opened.problem.isVisible() and there.read_text().startswith("city")
 
 
 @pytest.mark.slow
@@ -417,6 +461,24 @@ def test_a_question_with_a_parameter_is_saved_and_run_on_a_dashboard(
     card = next(iter(saved.cards.values()))
     saved.desk.remove(next(iter(saved.cards)))
     qtbot.waitUntil(lambda: saved.empty.isVisible())
+
+
+def test_what_was_shown_when_it_was_asked_for_is_saved(opened: Any, idle: Any, qtbot: Any) -> None:
+    run(opened, "SELECT count(*) AS n FROM patient", idle)
+    opened.open_save()
+    run(opened, "SELECT max(fee) AS most FROM patient", idle)
+    opened.save_panel.name.setText("How many")
+    opened.save_panel.save_button.click()
+    qtbot.waitUntil(lambda: not opened.save_panel.isVisible())
+    opened.saved.desk.refresh()
+    qtbot.waitUntil(lambda: bool(opened.saved.desk.state.cards))
+    assert [one.sql for one in opened.saved.desk.state.cards] == ["SELECT count(*) AS n FROM patient"]
+    opened.open_save()
+    opened.save_panel.name.setText("The highest fee")
+    opened.desk.remove("clinic")
+    opened.save_panel.save_button.click()
+    assert opened.save_panel.problem.text() == "The files that it asks are not open any more."
+    assert opened.save_panel.save_button.isEnabled()
 
 
 @pytest.mark.slow

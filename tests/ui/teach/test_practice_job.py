@@ -153,6 +153,25 @@ def test_another_practice_goes_on_with_other_databases(
     assert not anew["start"] and "start" not in trained[-1].config["adapter"]
 
 
+def test_a_cancelled_practice_goes_on_when_it_is_begun_again(
+    app: App, begun: Begun, practised: Practise, trained: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept = begun("practice")
+    with monkeypatch.context() as broken:
+        broken.setattr(app.registry.__class__, "add_adapter", lambda *_: (_ for _ in ()).throw(Error("stopped")))
+        with pytest.raises(Error, match="stopped"):
+            practised(kept, examples=96)
+    given = practise.PractiseArguments(model=app.model().id, examples=96)
+    practise.KIND.clean(kept.context(), given, for_good=True)
+    kept.saved = None  # the store forgets where it was
+    first = practised(kept, examples=96)
+    assert len(trained) == 1, "it is not trained twice"
+    kept.saved = None
+    (kept.folder / "train.jsonl").unlink()  # what it was going on with is gone
+    anew = practised(kept, examples=96)
+    assert len(trained) == 2 and anew["run"] != first["run"], "it begins anew, in a folder of its own"
+
+
 def test_a_practice_that_was_killed_goes_on(
     app: App, begun: Begun, practised: Practise, trained: list[Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:

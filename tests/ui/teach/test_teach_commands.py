@@ -12,6 +12,7 @@ from rushlight.assistant.learn.kinds.imported import ImportedLesson
 from rushlight.assistant.learn.kinds.kind import make_lesson
 from rushlight.assistant.learn.lessons import LessonBook
 from rushlight.assistant.models.model import Model
+from rushlight.ui.cli import teach
 
 Cli = Callable[..., Any]
 
@@ -62,6 +63,21 @@ def test_what_cannot_be_taught_is_told_at_once(cli: Cli, tiny_model: Model, shop
     assert cli("teach", "again", "nothing").code == 1
     both = cli("teach", "again", "nothing", "--go-on", "--from-scratch")
     assert both.code == 2 and "give one of them" in both.err
+
+
+@pytest.mark.parametrize(
+    ("typed", "code", "kept"), [(b"", 130, 0), (b"n\n", 130, 0), (b"n\nn\n", 1, 0), (b"n\ny\n", 1, 1)]
+)
+def test_a_lesson_that_nobody_wanted_is_not_kept(
+    inside: Any, tiny_model: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, typed: bytes, code: int, kept: int
+) -> None:
+    """The end of the input is Ctrl+D, which click takes as it takes Ctrl+C."""
+    source = tmp_path / "style.jsonl"
+    source.write_text("\n".join(json.dumps({"prompt": f"Q{i}", "completion": f"A{i}"}) for i in range(5)))
+    monkeypatch.setattr(teach, "is_terminal", lambda _stream: True)
+    assert inside("teach", "file", str(source), stdin=typed)[0] == code
+    with open_app() as opened:
+        assert len(LessonBook(opened.store).list()) == kept
 
 
 @pytest.mark.slow

@@ -15,13 +15,15 @@ from rushlight.assistant.chat.feedback import FeedbackBook
 from rushlight.assistant.engine.engine import FakeEngine
 from rushlight.assistant.events import Notice
 from rushlight.assistant.learn.example import Draft, Example, Turn
+from rushlight.assistant.learn.kinds.kind import Watch, make_lesson
 from rushlight.assistant.learn.lessons import LessonBook
 from rushlight.assistant.registry.values import LessonUse, Source
 from rushlight.assistant.sql.database import open_database
 from rushlight.assistant.sql.memory import SqlMemory
 from rushlight.trainer.evaluate.suite import Item
-from rushlight.ui.work import teaching
+from rushlight.ui.work import practise, teaching, train
 from rushlight.ui.work.answerers import ChatAnswerer
+from rushlight.ui.work.lesson_news import feedback_lesson, with_news
 from rushlight.ui.work.teach import KIND, TeachArguments
 from rushlight.ui.work.teach_plan import KIND as PLAN
 from rushlight.ui.work.teach_start import with_those_before
@@ -203,6 +205,33 @@ def test_feedback_is_proven_by_what_is_likelier(
     assert all(one.scorer == "choice" and one.choices[0].startswith("Short") for one in asked)
     lesson = LessonBook(app.store).find(made["lesson"]["id"])
     assert len(LessonBook(app.store).sources(lesson, "conversation")) == 30
+
+
+def test_whoever_trains_makes_way_and_is_waited_for() -> None:
+    """As the job of a training does: it goes to the end of a row, and writes down how far it is."""
+    for kind in (KIND, practise.KIND):
+        assert kind.makes_way and kind.patience_s == train.KIND.patience_s > 2
+
+
+def test_a_judgement_is_learned_once_whatever_the_system_prompt_says_by_then(app: App) -> None:
+    conversations, feedback = app.conversations, FeedbackBook(app.conversations)
+    talks = []
+    for word in WORDS[:4]:
+        talks.append(conversations.create(system="Be brief."))
+        user = conversations.append(talks[-1].id, None, "user", word)
+        reply = conversations.append(talks[-1].id, user.id, "assistant", "Long talk")
+        feedback.correct(reply.id, "Short.")
+    book = LessonBook(app.store)
+    lesson = make_lesson(book, feedback_lesson(app), Watch())
+    lesson = book.leave_out(lesson, [book.examples(lesson)[0].id])
+    for talk in talks:
+        conversations.configure(talk.id, system="Be kind.")
+    new = conversations.append(talks[0].id, conversations.get(talks[0].id).head_id, "user", "More")
+    feedback.correct(conversations.append(talks[0].id, new.id, "assistant", "Much more").id, "Less.")
+    lesson = with_news(app, lesson, Watch())
+    found = book.examples(lesson)
+    assert [one.left_out for one in found] == [True, False, False, False, False]
+    assert [one.draft.prompt[0].content for one in found] == ["Be brief."] * 4 + ["Be kind."]
 
 
 def test_a_lesson_whose_tables_have_changed_is_not_taught(

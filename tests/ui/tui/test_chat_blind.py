@@ -124,6 +124,25 @@ def test_the_adapter_and_its_strength_are_chosen_by_keys(
     perform(play)
 
 
+def test_the_cursor_stays_while_the_adapters_are_drawn_anew(perform: Perform, teach: Callable[..., Adapter]) -> None:
+    teach("old-1", promote=True)
+    teach("new-22")
+
+    async def play(stage: Any) -> None:
+        await stage.shows("✦ old-1")
+        await stage.press("ctrl+l")
+        await stage.shows("The adapter of this chat", "candidate")
+        rows = stage.app._panel._list
+        assert rows.chosen == "adapter:"  # the one that answers now
+        await stage.press("down")
+        await stage.until(lambda: rows.chosen == "adapter:new-22")
+        stage.app.deeds.comparing.state_changed(stage.app.chat.state)  # as with every word of a reply
+        assert rows.chosen == "adapter:new-22"
+        await stage.press("escape")
+
+    perform(play)
+
+
 def test_without_an_adapter_it_says_how_one_comes(perform: Perform, model: Model) -> None:
     async def play(stage: Any) -> None:
         await stage.until(lambda: stage.app.chat.state.model)

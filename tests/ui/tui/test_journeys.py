@@ -221,6 +221,36 @@ def test_export(perform: Perform, model: Model, assistant: App, tmp_path: Path) 
     assert "beeswax burns slowly" in json.dumps(json.loads(there.read_text()))
 
 
+def test_an_export_asks_before_it_replaces_a_file(
+    perform: Perform, model: Model, assistant: App, tmp_path: Path
+) -> None:
+    conversation = assistant.conversations.create(title="Candles")
+    assistant.conversations.append(conversation.id, None, "user", "beeswax burns slowly")
+    there = tmp_path / "out.md"
+    there.write_text("my own notes")
+
+    async def export(stage: Any) -> None:
+        await stage.press("alt+e")
+        await stage.shows("Export this chat to which file?")
+        await stage.press("ctrl+u", "ctrl+k")
+        await stage.paste(str(there))
+        await stage.press("enter")
+        await stage.shows("The file is there already.", "Leave it", "Replace out.md")
+
+    async def play(stage: Any) -> None:
+        await stage.shows("beeswax burns slowly")
+        await export(stage)
+        await stage.press("enter")
+        await stage.until(lambda: stage.app._panel is None)
+        await export(stage)
+        assert there.read_text() == "my own notes"
+        await stage.press("down", "enter")
+        await stage.shows("Exported to")
+
+    perform(play, conversation_id=conversation.id)
+    assert "beeswax burns slowly" in there.read_text()
+
+
 def test_correct_a_reply(perform: Perform, engine: Any, model: Model, assistant: App) -> None:
     engine.says(["Paris is in Italy."])
 
@@ -244,6 +274,28 @@ def test_correct_a_reply(perform: Perform, engine: Any, model: Model, assistant:
     perform(play)
     (feedback,) = [one for one in assistant.feedback.list() if one.kind == "correction"]
     assert feedback.text == "Paris is in France."
+
+
+def test_a_correction_is_kept_when_another_chat_is_opened_meanwhile(
+    perform: Perform, model: Model, assistant: App
+) -> None:
+    chat = assistant.conversations.create(title="Places")
+    asked = assistant.conversations.append(chat.id, None, "user", "Where is Paris?")
+    reply = assistant.conversations.append(chat.id, asked.id, "assistant", "Paris is in Italy")
+
+    async def play(stage: Any) -> None:
+        await stage.shows("Paris is in Italy")
+        await stage.press("ctrl+e")
+        await stage.shows("How should the reply have been?")
+        stage.app.open_conversation(None)
+        await stage.until(lambda: stage.app.chat.state.conversation_id is None)
+        await stage.until(lambda: stage.app._panel.has_focus_within)
+        await stage.paste(", no: in France")
+        await stage.press("ctrl+s")
+        await stage.until(lambda: assistant.feedback.of(reply.id))
+
+    perform(play, conversation_id=chat.id)
+    assert [one.text for one in assistant.feedback.of(reply.id)] == ["Paris is in Italy, no: in France"]
 
 
 def test_switch_the_model_while_it_answers(
@@ -278,6 +330,26 @@ def test_switch_the_model_while_it_answers(
     (conversation,) = assistant.conversations.list()
     by = [one.model for one in assistant.conversations.path(conversation.id) if one.role == "assistant"]
     assert by == [model.id, second.model.id]
+
+
+def test_a_model_that_was_chosen_for_a_new_chat_stays(
+    perform: Perform, model: Model, assistant: App, make_gguf: Callable[..., Path]
+) -> None:
+    file = make_gguf("second.gguf", n_vocab=300)
+    second = import_model(assistant.catalogue, file, how="in-place", model_id="local/second").model
+    assistant.catalogue.alias(model.id, "default")
+
+    async def play(stage: Any) -> None:
+        await stage.until(lambda: stage.app.chat.state.model == model.id)
+        stage.app.choose_model(second.id)
+        await stage.until(lambda: stage.app.chat.state.model == second.id)
+        looked: list[None] = []
+        stage.app.models_changed()  # as by any change of the models or the settings
+        stage.app.background.read(lambda _app: None, looked.append)
+        await stage.until(lambda: looked)
+        assert stage.app.chat.state.model == second.id
+
+    perform(play)
 
 
 def test_the_worker_dies_while_it_answers(perform: Perform, engine: Any, model: Model) -> None:

@@ -329,8 +329,36 @@ def test_an_example_is_corrected_or_left_out(
         await stage.shows("Remove the lesson clinic red")
         await stage.press("down", "enter")
         await stage.until(lambda: len(ordered) == 5)
-        assert ordered == [("leave_out", "e1", True), ("correct", "e1", "SELECT 10"), ("teach_again", "l1"), ("more",),
-                           ("remove_lesson", "l1")]  # fmt: skip
+        assert ordered == [("leave_out", "e1", True), ("correct", "e1", "SELECT 10", "l1"), ("teach_again", "l1"),
+                           ("more",), ("remove_lesson", "l1")]  # fmt: skip
+
+    perform(play)
+
+
+def test_a_correction_is_of_the_lesson_that_it_was_begun_in(
+    perform: Perform, model: Any, found: list[Found], ordered: list[Any]
+) -> None:
+    found[0] = replace(FULL, lessons=(LESSON, replace(LESSON, id="l2", name="other")))
+
+    async def play(stage: Any) -> None:
+        await stage.press("alt+v")
+        await stage.shows("clinic-1")
+        page, heard = stage.app._pages["learn"], told(stage)
+        page.look_at(Choice("lesson", "l1"))
+        await stage.shows("held out", "version 2")
+        await stage.press("down", "down", "down", "e")
+        await stage.shows("Ctrl+S: keep it")
+        page.desk.choose(Choice("lesson", "l2"))  # by the mouse, in the list beside it
+        page.desk._is_busy = True
+        page.desk._show()
+        await stage.paste("0")
+        await stage.press("ctrl+s")
+        await stage.until(lambda: heard == ["Wait: what was begun before is not done yet."])
+        page.desk._is_busy = False
+        page.desk._show()
+        await stage.until(lambda: stage.app._panel is not None and stage.app._panel.has_focus_within)
+        await stage.press("ctrl+s")  # what was typed is in its field still
+        await stage.until(lambda: ordered == [("correct", "e1", "SELECT 10", "l1")])
 
     perform(play)
 

@@ -5,13 +5,13 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
-from PySide6.QtWidgets import QFileDialog, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFileDialog, QLabel, QPushButton, QVBoxLayout, QWidget
 
 from rushlight.ui.desk.learn_values import ExportRow, LearnState
 from rushlight.ui.desk.learn_words import export_text, forms
 from rushlight.ui.gui.settings.editors import ChoiceEditor
 from rushlight.ui.gui.theme import Theme
-from rushlight.ui.gui.widgets import Card, FlowLayout, Meter, button, label
+from rushlight.ui.gui.widgets import Card, FlowLayout, Meter, button, label, with_role
 from rushlight.ui.words import text
 from rushlight.ui.work.teach_export import TYPES
 
@@ -31,7 +31,9 @@ class ExportCard(Card):
         self._theme = theme
         self._desk = desk
         self._name = ""
-        self._shown: tuple[ExportRow, ...] = ()
+        self._shape: tuple[tuple[str, bool, str], ...] = ()  # of the rows that were made
+        self._lines: list[tuple[QLabel, Meter | None]] = []
+        self.cancel_buttons: dict[str, QPushButton] = {}
         self.ask_target: Callable[[str, bool], str] = self._ask_target
         self._form, self._type = "adapter", "Q8_0"
         self.form = ChoiceEditor(forms(), self._choose_form)
@@ -59,29 +61,42 @@ class ExportCard(Card):
         if state.adapter is None:
             return
         self._name = state.adapter.name
-        if state.exports != self._shown:
-            self._shown = state.exports
-            self._fill()
+        shape = tuple((one.job_id, one.is_over, one.hint) for one in state.exports)
+        if shape != self._shape:
+            self._shape = shape
+            self._fill(state.exports)
+        for one, (said, meter) in zip(state.exports, self._lines, strict=True):
+            said.setText(export_text(one))
+            with_role(said, _role(one))
+            if meter is not None:
+                meter.set_fraction(one.fraction or 0.0)
 
-    def _fill(self) -> None:
+    def _fill(self, exports: tuple[ExportRow, ...]) -> None:
+        """The rows without what changes while one is written: made anew they would lose the focus and clicks."""
+        focused = next((job_id for job_id, made in self.cancel_buttons.items() if made.hasFocus()), "")
         while (item := self._rows.takeAt(0)) is not None:
             widget = item.widget()
             if widget is not None:
                 widget.hide()
                 widget.deleteLater()
-        for one in self._shown:
-            role = "bad" if one.state == "failed" or one.proof == "failed" else "good" if one.is_over else "muted"
-            self._rows.addWidget(label(export_text(one), role, wrap=True))
+        self._lines, self.cancel_buttons = [], {}
+        for one in exports:
+            said = label("", _role(one), wrap=True)
+            meter: Meter | None = None
+            self._rows.addWidget(said)
             if one.hint:
                 self._rows.addWidget(label(one.hint, "small", wrap=True))
             if not one.is_over:
                 meter = Meter(self._theme, text("Progress"), width=0)
-                meter.set_fraction(one.fraction or 0.0)
                 line = QWidget()
                 flow = FlowLayout(line)
-                flow.addWidget(button(text("Cancel"), partial(self._desk.cancel, one.job_id)))
+                self.cancel_buttons[one.job_id] = button(text("Cancel"), partial(self._desk.cancel, one.job_id))
+                flow.addWidget(self.cancel_buttons[one.job_id])
                 self._rows.addWidget(meter)
                 self._rows.addWidget(line)
+            self._lines.append((said, meter))
+        if focused in self.cancel_buttons:
+            self.cancel_buttons[focused].setFocus()
 
     def _choose_form(self, form: str) -> None:
         self._form = form
@@ -115,3 +130,8 @@ class ExportCard(Card):
 
     def _dress_export(self) -> None:
         self.form.field.setMaximumWidth(self._theme.px(480))
+
+
+def _role(one: ExportRow) -> str:
+    """How it stands, as a colour."""
+    return "bad" if one.state == "failed" or one.proof == "failed" else "good" if one.is_over else "muted"

@@ -1,9 +1,10 @@
 """The history of runs: curves of several over one another; each is gone on with, or run again with a change."""
 
+from dataclasses import replace
 from functools import partial
 from typing import Protocol
 
-from PySide6.QtWidgets import QCheckBox, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QCheckBox, QLabel, QVBoxLayout, QWidget
 
 from rushlight.ui.desk.learn_settings import said_text
 from rushlight.ui.desk.learn_values import LearnState, RunRow
@@ -30,7 +31,8 @@ class HistoryPart(QWidget):
         super().__init__(parent)
         self._theme = theme
         self._desk = desk
-        self._shown: tuple[RunRow, ...] | None = None
+        self._shape: tuple[RunRow, ...] | None = None  # of the rows that were made, without what grows while they run
+        self._words: list[tuple[QCheckBox, QLabel]] = []
         self.boxes: dict[str, QCheckBox] = {}
         self.curves = Card(theme, text("Loss by step"))
         self.hint = label("", "muted", wrap=True)
@@ -63,27 +65,32 @@ class HistoryPart(QWidget):
         self.view.setVisible(bool(state.curves))
         self.view.show_runs(state.curves)
         self.none.setVisible(not state.runs)
-        rows = state.runs
-        if rows != self._shown:
-            self._shown = rows
-            self._fill()
+        shape = tuple(replace(one, n_steps=0, loss=None, held_out=None) for one in state.runs)
+        if shape != self._shape:
+            self._shape = shape
+            self._fill(state.runs)
+        for one, (box, words) in zip(state.runs, self._words, strict=True):
+            words.setText(run_text(one))
+            box.setAccessibleDescription(words.text())
 
-    def _fill(self) -> None:
+    def _fill(self, runs: tuple[RunRow, ...]) -> None:
+        """The rows; made anew with every step that a run takes they would lose the focus and clicks."""
         focused = next((run_id for run_id, box in self.boxes.items() if box.hasFocus()), "")
         while (item := self._rows.takeAt(0)) is not None:
             widget = item.widget()
             if widget is not None:
                 widget.hide()
                 widget.deleteLater()
-        self.boxes = {}
-        for one in self._shown or ():
+        self.boxes, self._words = {}, []
+        for one in runs:
             box = QCheckBox(one.title.replace("&", "&&"))
             box.setChecked(one.is_chosen)
-            box.setAccessibleDescription(run_text(one))
             box.clicked.connect(lambda _checked=False, run_id=one.id: self._desk.toggle_run(run_id))
             self.boxes[one.id] = box
             self._rows.addWidget(box)
-            self._rows.addWidget(label(run_text(one), "small", wrap=True))
+            words = label("", "small", wrap=True)
+            self._words.append((box, words))
+            self._rows.addWidget(words)
             settings = {} if one.wish is None else dict(one.wish.settings)
             if settings:
                 self._rows.addWidget(label(said_text(settings), "small", wrap=True))

@@ -121,7 +121,7 @@ class ProofPart(QWidget):
         self.remove_button.setEnabled(not state.is_busy)
         self.what_then.setText(what_then(state))
         self._show_own(proof)
-        if proof is not self._proof or not self._has_filled:
+        if proof != self._proof or not self._has_filled:  # it is read anew with every look
             self._has_filled = True
             self._proof = proof
             self._show_guards(proof)

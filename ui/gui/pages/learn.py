@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from rushlight.ui.desk.learn_desk import LearnDesk
 from rushlight.ui.desk.learn_values import LearnState
+from rushlight.ui.desk.learn_words import missing
 from rushlight.ui.gui.learn.history_part import HistoryPart
 from rushlight.ui.gui.learn.lesson_part import LessonPart
 from rushlight.ui.gui.learn.new_card import NewCard
@@ -17,7 +18,7 @@ from rushlight.ui.gui.learn.proof_part import ProofPart
 from rushlight.ui.gui.learn.run_part import RunPart
 from rushlight.ui.gui.learn.side_list import SideList
 from rushlight.ui.gui.page import Frame
-from rushlight.ui.gui.pages.parts import PageColumn, PageHead, View
+from rushlight.ui.gui.pages.parts import PageColumn, PageHead, View, finish_typing
 from rushlight.ui.gui.pages.showing import show_item, shows_items
 from rushlight.ui.gui.widgets import Chip, EmptyState, ErrorPanel, label
 from rushlight.ui.words import text
@@ -68,7 +69,7 @@ class LearnPage(QWidget):
         layout.addWidget(self._head)
         layout.addLayout(across, 1)
         frame.bind("learn.new", self._teach_new, self)
-        frame.bind("learn.start", self.desk.teach, self)
+        frame.bind("learn.start", self._start, self)
         frame.bind("learn.promote", self._promote, self)
         frame.bind("learn.blind", self._try_blind, self)
         frame.bind("learn.roll-back", self._roll_back, self)
@@ -106,6 +107,19 @@ class LearnPage(QWidget):
     def _teach_new(self) -> None:
         self.desk.choose(LearnState().choice)
         self.new.files_button.setFocus()
+
+    def _start(self) -> None:
+        """What is seen is taught: a lesson that is looked at, else the wish with what is just being typed into it."""
+        finish_typing(self)
+        state = self.desk.state
+        if state.lesson is not None:
+            self.desk.teach_again(state.lesson.id)
+        elif state.choice.kind != "new":
+            self._teach_new()
+        elif state.can_start:
+            self.desk.teach()
+        elif missing(state):
+            self._frame.tell(missing(state))
 
     def _promote(self) -> None:
         adapter = self.desk.state.adapter

@@ -20,6 +20,14 @@ def is_off(widget: QWidget) -> bool:
     return widget.isHidden() and widget.testAttribute(Qt.WidgetAttribute.WA_WState_ExplicitShowHide)
 
 
+def finish_typing(page: QWidget) -> None:
+    """What is being typed in the page counts as if its field had been left; the focus stays in it."""
+    focused = page.focusWidget()
+    if focused is not None and focused.hasFocus():
+        focused.clearFocus()
+        focused.setFocus(Qt.FocusReason.OtherFocusReason)
+
+
 class View(Generic[S]):
     """What a desk shows its state to, for a widget, whose own `show` means something else."""
 

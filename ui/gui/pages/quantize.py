@@ -12,7 +12,7 @@ from rushlight.ui.desk.quant_values import QuantState
 from rushlight.ui.gui.models.jobs_strip import JobsStrip
 from rushlight.ui.gui.models.tabs import add_tabs
 from rushlight.ui.gui.page import Frame
-from rushlight.ui.gui.pages.parts import PageColumn, PageHead, View
+from rushlight.ui.gui.pages.parts import PageColumn, PageHead, View, finish_typing
 from rushlight.ui.gui.pages.showing import show_item, shows_items
 from rushlight.ui.gui.quantize.comparison_card import ComparisonCard
 from rushlight.ui.gui.quantize.made_card import MadeCard
@@ -57,7 +57,7 @@ class QuantizePage(QWidget):
         layout.setSpacing(0)
         layout.addWidget(self._head)
         layout.addWidget(self._column, 1)
-        frame.bind("quantize.make", self.desk.make, self)
+        frame.bind("quantize.make", self._make, self)
         frame.bind("quantize.compare", self.desk.compare, self)
         shows_items(frame, "quantize", self.desk.choose)
         self.show_state(self.desk.state)
@@ -73,6 +73,11 @@ class QuantizePage(QWidget):
         self.wish.show_state(state)
         self.made.show_state(state)
         self.comparison.show_state(state)
+
+    def _make(self) -> None:
+        """With what is just being typed into a field."""
+        finish_typing(self)
+        self.desk.make()
 
     def _get_model(self) -> None:
         self._frame.show_page("models")

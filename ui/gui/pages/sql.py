@@ -14,7 +14,7 @@ from rushlight import Error
 from rushlight.ui.desk.models_desk import ModelsDesk, ModelsState
 from rushlight.ui.desk.sql_desk import SqlDesk
 from rushlight.ui.desk.sql_saved_values import SavedCard
-from rushlight.ui.desk.sql_values import SqlState
+from rushlight.ui.desk.sql_values import Answer, SqlState
 from rushlight.ui.gui.chat.model_picker import ModelPicker
 from rushlight.ui.gui.page import Frame
 from rushlight.ui.gui.pages.parts import PageColumn, View
@@ -46,6 +46,7 @@ class SqlPage(FilesPage):
         self._is_side_wanted = False
         self._view = "ask"
         self._models: ModelsDesk | None = None
+        self._to_save: tuple[tuple[str, ...], Answer] | None = None  # files, and what was shown of them
         self.setAccessibleName(text("SQL"))
         self.desk = SqlDesk(frame.background, frame.remembered, View(self.show_state))
         self.desk.png_of = png_of
@@ -182,8 +183,8 @@ class SqlPage(FilesPage):
 
     def new_thread(self) -> None:
         """The next question follows none."""
-        self.desk.new_thread()
-        self.question.field.clear()
+        if self.desk.new_thread():
+            self.question.field.clear()
         self.question.field.setFocus(Qt.FocusReason.ShortcutFocusReason)
 
     def export(self, ending: str) -> None:
@@ -195,12 +196,15 @@ class SqlPage(FilesPage):
         target = self.ask_target(f"{name or 'rows'}{ending}", ending)
         if target:
             path = Path(target)
-            self.desk.export(path if path.suffix else path.with_name(path.name + ending))
+            named = path if path.suffix else path.with_name(path.name + ending)
+            self.desk.export(named, replace_it=named == path)  # the dialog has asked about the name that was typed
 
     def open_save(self) -> None:
-        """Under which name? In a panel above the question."""
+        """Under which name? In a panel above the question. What is shown now is saved, also if something else is shown
+        by the time it has its name."""
         shown = self.desk.state.shown
         if shown is not None:
+            self._to_save = (self._paths(), shown)
             self.saved.desk.refresh()
             self.save_panel.open(shown.question, self.saved.desk.state.dashboards)
             self._column.show_widget(self.save_panel)
@@ -309,9 +313,15 @@ class SqlPage(FilesPage):
         return ordered
 
     def _save(self, name: str, dashboard: str, replace_it: bool, then: Callable[[Error | None], None]) -> None:
-        held, shown = self.desk.held, self.desk.state.shown
-        if held is not None and shown is not None:
-            self.saved.desk.save(held, shown, name, dashboard=dashboard, replace_it=replace_it, then=then)
+        """What was shown when the panel was opened, as long as its files are open: also where they were read again."""
+        held, wanted = self.desk.held, self._to_save
+        if held is None or wanted is None or wanted[0] != self._paths():
+            then(Error(text("The files that it asks are not open any more."), kind="nothing-open"))
+        else:
+            self.saved.desk.save(held, wanted[1], name, dashboard=dashboard, replace_it=replace_it, then=then)
+
+    def _paths(self) -> tuple[str, ...]:
+        return tuple(one.path for one in self.desk.state.files)
 
     def _open_saved(self, card: SavedCard) -> None:
         self.show_view("ask")

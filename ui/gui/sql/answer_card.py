@@ -25,6 +25,7 @@ from rushlight.ui.words import text
 
 _PAUSE_MS = 250  # of typing, after which the parameters are looked at
 _BESIDE = 720  # unscaled pixels from which the chart stands beside the rows
+_RUNS = ("asking", "running")  # what a statement comes of
 
 
 class Answering(Protocol):
@@ -44,6 +45,7 @@ class StatementPart(QWidget):
         self._theme = theme
         self._desk = desk
         self._state = SqlState()
+        self._begun_with: str | None = None  # what stood in the field when that began which runs
         self.question: Callable[[], str] = lambda: ""
         self.field = StatementField(theme)
         self.field.run_wanted.connect(self.run)
@@ -68,9 +70,15 @@ class StatementPart(QWidget):
         self._dress()
 
     def show_state(self, state: SqlState) -> None:
-        self._state = state
+        before, self._state = self._state, state
+        runs, ran = state.busy in _RUNS, before.busy in _RUNS
+        if runs and not ran:
+            self._begun_with = self.field.toPlainText()
         shown = state.shown
-        self.field.show_statement(shown.sql if shown is not None else "")
+        typed_since = self._begun_with is not None and self.field.toPlainText() != self._begun_with
+        self.field.show_statement(shown.sql if shown is not None else "", keeps=shown is not None and typed_since)
+        if not runs and not ran:  # the desk first says that it rests, and then what came of it
+            self._begun_with = None
         self.parameters.show_parameters(state.parameters)
         self._look()
 

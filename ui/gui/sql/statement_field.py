@@ -95,11 +95,13 @@ class StatementField(QPlainTextEdit):
         """Whether it is another one than was shown last."""
         return self.statement != self._shown.strip()
 
-    def show_statement(self, sql: str) -> None:
-        """This one; the user's own changes are kept as long as the same one is shown."""
+    def show_statement(self, sql: str, *, keeps: bool = False) -> None:
+        """This one; the user's own changes are kept as long as the same one is shown. `keeps`: also now, where "as it
+        was" brings this one."""
         if sql != self._shown:
             self._shown = sql
-            self.setPlainText(sql)
+            if not keeps:
+                self.setPlainText(sql)
 
     def put_back(self) -> None:
         """As it was shown."""

@@ -14,7 +14,7 @@ class Card(QFrame):
         self._theme = theme
         self.setProperty("role", role)
         self.body = QVBoxLayout(self)
-        self.title = label(title, "heading")
+        self.title = label(title, "heading", wrap=True)
         if title:
             self.setAccessibleName(title)
         else:
