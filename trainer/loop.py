@@ -77,6 +77,7 @@ class Training:
         self._layout: Layout | None = None  # of the row that was computed last
         self._should_pause: Callable[[], bool] = lambda: False
         self._make_way: Callable[[], None] = lambda: None
+        self._waited_s = 0.0  # in this step, for others: no time of training
 
     def go_on(self, folder: Path, lines: Sequence[Mapping[str, Any]] = ()) -> None:
         """Take up the training where the checkpoint in `folder` left it; `lines` are the metrics until there."""
@@ -192,7 +193,9 @@ class Training:
         try:
             shares = self._recipe.shares(batch, self.look)
             for number, row in self._crew.mine(batch.rows):
+                began = time.perf_counter()
                 self._make_way()
+                self._waited_s += time.perf_counter() - began
                 if number and self._crew.size == 1 and self._should_pause():
                     raise _Interrupted  # what was computed of this step is computed again
                 torch.manual_seed(seed_at(self._config.steps.seed, self._step, number))
@@ -217,7 +220,7 @@ class Training:
 
     def one_step(self, rate: float) -> dict[str, Any]:
         """One step of the optimizer; what is measured of it."""
-        began = time.perf_counter()
+        self._waited_s, began = 0.0, time.perf_counter()
         numbers = self._recipe.order(self._step, self._batch, self._config.steps.seed)
         loss, batch, figures = self.gradients(numbers)
         gradient = self._clipped()
@@ -233,7 +236,7 @@ class Training:
         self._optimizer.zero_grad(set_to_none=True)
         self._step += 1
         self._loss = loss
-        seconds = time.perf_counter() - began
+        seconds = time.perf_counter() - began - self._waited_s
         n_targets = batch.total("n_targets")
         self._trained_tokens += n_targets
         self._seconds += seconds

@@ -108,7 +108,8 @@ def _can_close(grammar: Grammar, tags: ReasoningTags | None) -> bool:
     """Whether what the grammar lets through may end thoughts that the prompt opened. JSON never does: where it names
     such a mark, that is content."""
     closers = tags.closers if tags is not None else ()
-    return grammar.kind not in ("json", "json_schema") and any(closer in grammar.text for closer in closers)
+    text = grammar.text.replace("\\", "")  # in patterns a mark is escaped
+    return grammar.kind not in ("json", "json_schema") and any(closer in text for closer in closers)
 
 
 def _prompt(

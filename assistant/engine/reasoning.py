@@ -89,7 +89,7 @@ class ReasoningSplitter:
     @property
     def is_apart(self) -> bool:
         """Inside reasoning or at one of its borders: what came last is no part of the answer."""
-        return self._thinking or self._trim
+        return not self._held and (self._thinking or self._trim)
 
     def feed(self, text: str) -> list[TextDelta | ReasoningDelta]:
         if self._tags is None:

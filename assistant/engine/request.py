@@ -109,7 +109,7 @@ class GenerateRequest(Struct, frozen=True):
     max_tokens: int = -1  # -1 = until the context is full
     sampling: Sampling = field(default_factory=Sampling)
     grammar: Grammar | None = None
-    stop: tuple[str, ...] = ()  # looked for in the answer, not in what is thought before it
+    stop: tuple[str, ...] = ()  # looked for in the answer, not in thoughts; one that is a control token ends both
     logprobs: int = -1  # -1 = none, n = with the n likeliest alternatives (at most 20)
     lora: tuple[LoraUse, ...] = ()
     tools: str = ""  # JSON array of OpenAI tool definitions for the template, "" = none

@@ -39,6 +39,11 @@ class TextStream:
         """The text that has become certain with these bytes; "" after a stop string."""
         return self.feed_text(self._decoder.decode(piece))
 
+    @property
+    def is_inside(self) -> bool:
+        """A character has begun and is not whole."""
+        return bool(self._decoder.getstate()[0])
+
     def finish(self) -> str:
         """What was held back, at the end of the answer. An unfinished character becomes U+FFFD."""
         text = self.feed_text(self._decoder.decode(b"", final=True))
@@ -129,8 +134,7 @@ class AnswerStream:
         if logprob is not None:
             self._waiting.append((self._n_heard, logprob))
         self._hear(self._splitter.feed(self._characters.feed(piece)))
-        if self._waiting and self._splitter.is_apart:  # this token was thought, or is a mark
-            self._waiting = [one for one in self._waiting if one[0] < self._n_heard]
+        self._forget()
 
     def take(self) -> list[TextDelta | ReasoningDelta]:
         """What has become certain since the last time, neighbours of one kind as one."""
@@ -141,11 +145,17 @@ class AnswerStream:
         """The same with what was held back, at the end of the answer."""
         if not self.stopped:
             self._hear([*self._splitter.feed(self._characters.finish()), *self._splitter.close()])
+            self._forget()
         if not self.stopped:
             self._say(self._answer.finish())
             if self._waiting:  # of tokens without text of their own
                 self._add(TextDelta("", tuple(logprob for _n_before, logprob in self._waiting)))
         return self.take()
+
+    def _forget(self) -> None:
+        """Log-probabilities of tokens that were thought, or are a mark; not of one that is a part of a character."""
+        if self._waiting and self._splitter.is_apart and not self._characters.is_inside:
+            self._waiting = [one for one in self._waiting if one[0] < self._n_heard]
 
     def _hear(self, deltas: Sequence[TextDelta | ReasoningDelta]) -> None:
         for delta in deltas:

@@ -48,7 +48,7 @@ class Registry:
     # --- taking in ----------------------------------------------------------------------------------------------
     def add_run(self, new: NewRun) -> Run:
         """Keep a training with what it learned from. One that is known already stays as it is; where its lessons were
-        not known yet, they are added."""
+        not known yet, they are added; one that began anew in another folder is what it is there."""
         folder = b"" if new.folder is None else os.fsencode(new.folder.absolute())
         with self._store.writing():
             known = rows.read_runs(self._store, "WHERE r.id = ?", (new.id,))
@@ -57,6 +57,13 @@ class Registry:
                     "INSERT INTO runs VALUES (?, ?, ?, ?, ?, ?, ?)",
                     (new.id, new.name, new.base_sha256, new.base, folder, json.dumps(new.manifest), time.time()),
                 )
+            elif new.folder is not None and known[0].folder not in (None, new.folder.absolute()):
+                self._store.execute(
+                    "UPDATE runs SET name = ?, folder = ?, manifest = ? WHERE id = ?",
+                    (new.name, folder, json.dumps(new.manifest), new.id),
+                )
+                self._store.execute("DELETE FROM run_lessons WHERE run_id = ?", (new.id,))
+                known = []
             elif new.lessons and not known[0].lessons:
                 self._store.execute(
                     "UPDATE runs SET name = ?, manifest = ? WHERE id = ?",

@@ -156,6 +156,8 @@ class _Choice:
                 return Finished("length")
             finished = yield from self._say(replace(request, max_tokens=left))
             mark = finished.stop_string
+            if not mark and finished.reason == "stop" and self._called_in_thoughts():
+                return None
             if mark not in marks or mark in self._request.stop:
                 return finished
             if mark in form.marks:
@@ -166,6 +168,14 @@ class _Choice:
             self._content += mark
             yield Text(self._index, mark)
             request = self._going_on("", request.stop)
+
+    def _called_in_thoughts(self) -> bool:
+        """Whether it ended with a call and no answer, from thoughts that it never closed: some models do."""
+        place = max((self._thoughts.rfind(mark) for mark in self._form.marks), default=-1)
+        if place < 0 or self._content.strip():
+            return False
+        self._thoughts = self._thoughts[:place].rstrip()
+        return True
 
     def _names_a_tool(self, mark: str) -> Generator[Piece, None, bool]:
         """Whether an object that the answer begins with goes on like a call: with the name of a tool."""

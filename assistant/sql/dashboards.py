@@ -150,7 +150,15 @@ def run_dashboard(
             if isinstance(database, Error):
                 yield Rerun(one.saved, asked, None, database)
             else:
-                yield rerun(kept, paths, one.saved, asked, database=database, seconds=seconds)
+                # The one that runs ends when it is stopped; what comes next opens the files anew.
+                forget = stop.on_set(database.close) if stop is not None else lambda: None
+                try:
+                    ran = rerun(kept, paths, one.saved, asked, database=database, seconds=seconds)
+                finally:
+                    forget()
+                if stop is not None and stop.is_set():
+                    return
+                yield ran
     finally:
         for database in opened.values():
             if isinstance(database, Database):

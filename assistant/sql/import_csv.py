@@ -68,13 +68,15 @@ def _encoding(head: bytes, file: IO[bytes]) -> str:
         return "utf-16"
     if head.startswith(b"\xef\xbb\xbf"):
         return "utf-8-sig"
-    decoder, block = codecs.getincrementaldecoder("utf-8")(), head
+    decoder, block, has_more = codecs.getincrementaldecoder("utf-8")(), head, False
     try:
         while block:
-            decoder.decode(block)
+            has_more |= not decoder.decode(block).isascii()
             block = file.read(_BLOCK_BYTES)
+        decoder.decode(b"", final=True)
     except UnicodeDecodeError:
-        return "cp1252"
+        # Of a file that spoke UTF-8 until there, one byte is damaged, and its others are what they are.
+        return "utf-8" if has_more else "cp1252"
     return "utf-8"
 
 
@@ -110,6 +112,9 @@ def _names_columns(first: list[str], second: list[str] | None) -> bool:
 def _names_years(first: list[str], second: list[str] | None) -> bool:
     """A country, 2022, 2023: a figure a year. Two years at least, since one may be when somebody was born."""
     years = [cell for cell in first if _is_number(cell)]
+    below = [cell.strip() for one, cell in zip(first, second or (), strict=False) if _is_number(one)]
+    if below and all(map(_YEAR.match, below)):
+        return False  # years under years are rows
     return (
         len(years) > 1
         and bool(first[0])

@@ -116,8 +116,9 @@ def _is_one_year(days: list[Any]) -> bool:
     """Whether these speak of one and the same year, and of both of its ends where they speak of one."""
     from sqlglot import exp
 
-    starts = any(isinstance(node.parent, (exp.GT, exp.GTE)) for node in days)
-    ends = any(isinstance(node.parent, (exp.LT, exp.LTE)) for node in days)
+    compared = [node.find_ancestor(exp.Predicate) for node in days]
+    starts = any(isinstance(one, (exp.GT, exp.GTE)) for one in compared)
+    ends = any(isinstance(one, (exp.LT, exp.LTE)) for one in compared)
     return starts == ends and len({node.this[:4] for node in days}) == 1
 
 

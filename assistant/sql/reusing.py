@@ -71,9 +71,9 @@ def _is_half_a_span(question: str, literals: list[tuple[str, Any]], values: list
     if used and used != years:
         return True
     for year in used:
-        parents = [node.parent for said, node in literals if said == year]
-        starts = any(isinstance(one, (exp.GT, exp.GTE)) for one in parents)
-        ends = any(isinstance(one, (exp.LT, exp.LTE)) for one in parents)
+        compared = [node.find_ancestor(exp.Predicate) for said, node in literals if said == year]
+        starts = any(isinstance(one, (exp.GT, exp.GTE)) for one in compared)
+        ends = any(isinstance(one, (exp.LT, exp.LTE)) for one in compared)
         if starts != ends and re.search(rf"\b(?:in|during|of|for) (?:the year )?{year}\b", question, re.IGNORECASE):
             return True  # all since then are those of that year only as long as there are no later ones
     return False

@@ -32,8 +32,8 @@ def write_tokenizer(folder: Path, vocabulary: Vocabulary, n_ctx: int) -> None:
         "model_max_length": n_ctx,
         **special,
     }
-    if vocabulary.add_bos is not None:
-        said["add_bos_token"] = vocabulary.add_bos
+    if (begins := _begins(vocabulary)) is not None:
+        said["add_bos_token"] = begins
     if vocabulary.add_eos is not None:
         said["add_eos_token"] = vocabulary.add_eos
     _write_json(folder / "tokenizer_config.json", said)
@@ -104,10 +104,16 @@ def _added(vocabulary: Vocabulary) -> list[dict[str, Any]]:
     return found
 
 
+def _begins(vocabulary: Vocabulary) -> bool | None:
+    """Whether texts begin with the token for it. Where a file does not say, llama.cpp puts it before those of
+    SentencePiece's vocabularies."""
+    return True if vocabulary.add_bos is None and vocabulary.model == "llama" else vocabulary.add_bos
+
+
 def _around(vocabulary: Vocabulary) -> dict[str, Any] | None:
     """What is put before and behind a text."""
     bos, eos = vocabulary.special.get("bos"), vocabulary.special.get("eos")
-    before = [vocabulary.tokens[bos]] if vocabulary.add_bos and bos is not None else []
+    before = [vocabulary.tokens[bos]] if _begins(vocabulary) and bos is not None else []
     behind = [vocabulary.tokens[eos]] if vocabulary.add_eos and eos is not None else []
     return _template(vocabulary, before, behind)
 

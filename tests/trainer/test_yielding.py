@@ -1,6 +1,7 @@
 """A training makes way before every row, and a step that is left between two rows is computed again."""
 
 import json
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -31,15 +32,20 @@ def test_a_step_left_between_rows_ends_with_the_same_bits(make_gguf: Callable[..
     assert n_rows > 6
     left, _ = run(said, Places(model, (data,), (), tmp_path / "left"), pause_at=n_rows // 3 + 2)
     assert left == whole
+    slow = Places(model, (data,), (), tmp_path / "slow")
+    assert run(said, slow, wait_s=0.4) == (whole, n_rows)
+    took_s = sum(json.loads(line)["seconds"] for line in (slow.out / "metrics.jsonl").read_text().splitlines())
+    assert took_s < 0.4 * n_rows, "waiting is no time of training"
 
 
-def run(said: TrainConfig, places: Places, pause_at: int = 0) -> tuple[bytes, int]:
-    """The adapter, and how often way was made; paused once when that was so often."""
+def run(said: TrainConfig, places: Places, pause_at: int = 0, wait_s: float = 0.0) -> tuple[bytes, int]:
+    """The adapter, and how often way was made, each time for so long; paused once when that was so often."""
     prepare(said, places, render=render)
     made: list[int] = []
 
     def make_way() -> None:
         made.append(1)
+        time.sleep(wait_s)
 
     if pause_at:
         paused = train(said, places, Watch(make_way=make_way, should_pause=lambda: len(made) >= pause_at))

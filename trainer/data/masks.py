@@ -127,7 +127,8 @@ def _begin_id(model: Any, begin: str, said: dict[str, Any]) -> int | None:
     if first is None:
         return None
     adds = bool(model.num_special_tokens_to_add(False))
-    is_wanted = model.encode("").ids[:1] == [first] if adds else said.get("add_bos_token") is True
+    # Of a text that is not empty: one token may be put behind it that also begins texts elsewhere.
+    is_wanted = model.encode("a").ids[:1] == [first] if adds else said.get("add_bos_token") is True
     return first if is_wanted else None
 
 

@@ -38,6 +38,7 @@ class SavedDesk:
         self._remembered = remembered
         self._view = view
         self._running: Running | None = None
+        self._saving: Running | None = None
         self._values: dict[str, str] = {}  # what was filled in for all cards
         self._follows = self._is_closed = False
         self._end_watch = background.watch(self._follow)
@@ -46,8 +47,9 @@ class SavedDesk:
     def close(self) -> None:
         self._is_closed = True
         self._end_watch()
-        if self._running is not None:
-            self._running.drop()
+        for one in (self._running, self._saving):
+            if one is not None:
+                one.drop()
 
     def rest(self) -> None:
         """It is not shown."""
@@ -140,7 +142,7 @@ class SavedDesk:
             self._change(notice=text("Saved as “{name}”.", name=plain_line(saved_name)))
             then(None)
 
-        self._background.task(work, done, then)
+        self._saving = self._background.task(work, done, then)
 
     def rename(self, card_id: str, name: str) -> None:
         def work(app: "App") -> None:

@@ -5,7 +5,7 @@ One of them trains, and keeps checkpoints of its own inside. Knows jobs; neither
 
 import json
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
@@ -25,6 +25,14 @@ def keep_stopped(context: JobContext, *, for_good: bool) -> None:
 
         with whole_file(context.folder / _STOPPED) as file:
             file.write(json.dumps(context.checkpoint).encode())
+
+
+def without_what_is_gone(done: dict[str, Any], adapters: Container[str]) -> dict[str, Any]:
+    """What was done, for a job that is begun again: an adapter that was removed meanwhile is kept and proven anew."""
+    kept = done.get("keep")
+    if kept is None or kept["adapter"] in adapters:
+        return done
+    return {name: one for name, one in done.items() if name not in ("keep", "evaluate", "promote")}
 
 
 def run_folder(runs: Path, name: str, job_id: str) -> Path:
@@ -60,9 +68,9 @@ class KeptSteps:
         yield step
         del step["began"]
         self._done[name] = {**step, "seconds": round(before + time.monotonic() - began, 2)}
+        self._save()
         if name == _TRAINING:
             self._context.need_memory(0)  # what comes next asks models, which need it
-        self._save()
 
     def _save(self) -> None:
         self._context.save_checkpoint({"done": self._done, "inner": self._inner})

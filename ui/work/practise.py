@@ -19,7 +19,14 @@ from rushlight.assistant.learn.example import Draft, Example, content_hash
 from rushlight.assistant.learn.kinds.kind import Watch
 from rushlight.assistant.learn.kinds.practice import PracticeLesson, practice_for
 from rushlight.assistant.registry.scopes import PRACTICE
-from rushlight.ui.work.kept_steps import TRAINING_PATIENCE_S, KeptSteps, keep_stopped, read_stopped, run_folder
+from rushlight.ui.work.kept_steps import (
+    TRAINING_PATIENCE_S,
+    KeptSteps,
+    keep_stopped,
+    read_stopped,
+    run_folder,
+    without_what_is_gone,
+)
 from rushlight.ui.work.teach_start import bring, check_file_is_here, practised, start_settings
 
 if TYPE_CHECKING:
@@ -287,7 +294,8 @@ def _stopped(context: JobContext) -> dict[str, Any]:
     """How far it had come before it was cancelled, if all of that is there still."""
     try:
         state = read_stopped(context)
-        done = dict(state["done"])
+        adapters = {one.name for one in context.app.registry.adapters()}
+        done = without_what_is_gone(dict(state["done"]), adapters)
         has_files = {
             "examples": not done.get("examples", {}).get("start") or (context.folder / _START).is_dir(),
             "questions": (context.folder / _SUITE).is_file() and (context.folder / _DATABASES).is_dir(),

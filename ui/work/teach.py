@@ -20,7 +20,14 @@ from rushlight.assistant.jobs.kind import JobContext, JobEvent, JobResult, Pause
 from rushlight.assistant.learn.example import Example, Lesson, content_hash
 from rushlight.assistant.learn.kinds.kind import LessonKind, Watch, make_lesson
 from rushlight.assistant.learn.lessons import LessonBook
-from rushlight.ui.work.kept_steps import TRAINING_PATIENCE_S, KeptSteps, keep_stopped, read_stopped, run_folder
+from rushlight.ui.work.kept_steps import (
+    TRAINING_PATIENCE_S,
+    KeptSteps,
+    keep_stopped,
+    read_stopped,
+    run_folder,
+    without_what_is_gone,
+)
 from rushlight.ui.work.lesson_news import feedback_lesson, with_news
 from rushlight.ui.work.served import n_asked_of_it
 from rushlight.ui.work.teach_start import (
@@ -383,7 +390,8 @@ def _stopped(context: JobContext) -> dict[str, Any]:
     """How far it had come before it was cancelled, if all of that is there still."""
     try:
         state = read_stopped(context)
-        done = dict(state["done"])
+        adapters = {one.name for one in context.app.registry.adapters()}
+        done = without_what_is_gone(dict(state["done"]), adapters)
         LessonBook(context.app.store).find(done["lesson" if "lesson" in done else _MADE]["id"])
         has_files = (context.folder / "train.jsonl").exists() and (context.folder / "suite.jsonl").exists()
         has_files = has_files and ("start" not in done.get("lesson", {}) or (context.folder / _START).is_dir())

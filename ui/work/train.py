@@ -163,7 +163,11 @@ def template_text(said: str, model: str, places: "Places", context: JobContext) 
 def _notices(report: dict[str, Any], config: Any) -> list[Notice]:
     found, train = [], report["train"]
     if train["cut"]:
-        found.append(Notice("cut", f"{train['cut']:,} examples were cut at data.max_tokens."))
+        found.append(
+            Notice(
+                "cut", f"{train['cut']:,} examples were cut at data.max_tokens, or at the positions that the model has."
+            )
+        )
     if train["left_out"] + train["without_answer"]:
         found.append(Notice("left-out", f"{train['left_out'] + train['without_answer']:,} examples were left out: too "
                                         "long, or no answer within data.max_tokens."))  # fmt: skip

@@ -262,9 +262,10 @@ def test_what_a_grammar_holds_is_the_answer_though_the_template_opens_thoughts(
         assert set(json.loads("".join(e.text for e in events if isinstance(e, TextDelta)))) == {"capital"}
 
 
-def test_a_stop_string_that_is_thought_of_ends_nothing(thinking: Loaded, paris: GenerateRequest) -> None:
+@pytest.mark.parametrize("closer", ["</think>", r"<\/think>"])
+def test_a_stop_string_that_is_thought_of_ends_nothing(thinking: Loaded, paris: GenerateRequest, closer: str) -> None:
     """The grammar stands for a model that says so; it closes the thoughts itself."""
-    says = Grammar("regex", "a END b</think>c END d")
+    says = Grammar("regex", f"a END b{closer}c END d")
     events = list(generate(thinking, replace(paris, grammar=says, stop=("END",))))
     assert "".join(event.text for event in events if isinstance(event, ReasoningDelta)) == "a END b"
     assert "".join(event.text for event in events if isinstance(event, TextDelta)) == "c "

@@ -189,6 +189,19 @@ def test_log_probabilities_are_those_of_the_answer() -> None:
     assert answered(tokens, ("x",), THINK)[3] == ["Hi", " you", " E", "ND", "."]
 
 
+def test_a_character_of_several_tokens_behind_thoughts_keeps_its_log_probabilities() -> None:
+    stream = AnswerStream((), ReasoningSplitter(THINK, False))
+    for i, piece in enumerate([b"<think>", b"h", b"\xc3", b"\xa9", b"</think>", b"\xf0\x9f", b"\x98", b"\x80", b"!"]):
+        stream.feed(piece, TokenLogprob(i, "", -1.0))
+    said = [delta for delta in stream.finish() if isinstance(delta, TextDelta)]
+    assert "".join(delta.text for delta in said) == "\U0001f600!"
+    assert [one.token_id for delta in said for one in delta.logprobs] == [5, 6, 7, 8]
+    unfinished = AnswerStream((), ReasoningSplitter(THINK, False))
+    for i, piece in enumerate([b"<think>", b"h", b"\xc3"]):
+        unfinished.feed(piece, TokenLogprob(i, "", -1.0))
+    assert not [delta for delta in unfinished.finish() if isinstance(delta, TextDelta)], "it was only thought"
+
+
 @given(st.lists(st.text("ab#é", min_size=1, max_size=3), max_size=20), stop_lists, st.lists(st.booleans(), min_size=20))
 def test_log_probabilities_do_not_depend_on_when_they_are_taken(
     tokens: list[str], stops: list[str], taken: list[bool]

@@ -193,6 +193,9 @@ def test_a_run_is_registered_by_the_training_and_its_lessons_by_whoever_asked_fo
     assert registry.add_run(NewRun("job", "again", BASE, "tiny", (use("b"),))).lessons == lessons
     found = registry.run_that_made("e" * 64)
     assert found is not None and found.id == "job" and registry.run_that_made("f" * 64) is None
+    anew = registry.add_run(NewRun("job", "run", BASE, "tiny", folder=Path("/runs/run.2"), manifest={"second": 2}))
+    assert (anew.folder, anew.manifest, anew.lessons) == (Path("/runs/run.2"), {"second": 2}, ()), "it began anew there"
+    assert registry.add_run(NewRun("job", "run", BASE, "tiny", (use("b"),))).lessons == (use("b"),)
 
 
 def test_a_scope_of_a_database_names_its_tables() -> None:

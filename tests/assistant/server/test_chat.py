@@ -194,6 +194,17 @@ def test_a_call_that_the_model_decides_on(serve: Callable[..., Any]) -> None:
     assert events[-2]["choices"][0]["finish_reason"] == "tool_calls"
 
 
+def test_a_call_from_thoughts_that_never_end(serve: Callable[..., Any]) -> None:
+    served = serve(
+        [ReasoningDelta('hm\n<tool_call>\n{"name": "get_weather", "arguments": {}}'), Finished("stop")],
+        ['{"city": "Paris"}'],
+        [Finished("stop")],
+    )
+    (choice,) = served.chat(tools=[WEATHER]).json()["choices"]
+    assert choice["finish_reason"] == "tool_calls" and not choice["message"]["content"]
+    assert [call["function"]["arguments"] for call in choice["message"]["tool_calls"]] == ['{"city": "Paris"}']
+
+
 def test_no_second_call_where_one_at_a_time_is_asked(serve: Callable[..., Any]) -> None:
     served = serve([Finished("stop", CALL)], ['{"city": "Paris"}'])
     body = served.chat(tools=[WEATHER], parallel_tool_calls=False).json()

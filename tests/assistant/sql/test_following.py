@@ -139,6 +139,7 @@ def test_an_accepted_follow_up_is_kept_with_what_it_follows(clinic: Database, st
         ),
         ("SELECT COUNT(*) FROM visit WHERE day >= '2023-01-01' AND day < '2024-01-01'", "and in 2024?", None),
         ("SELECT COUNT(*) FROM visit WHERE day >= '2025-01-01'", "and in 2024?", None),
+        ("SELECT COUNT(*) FROM visit WHERE day >= date('2025-01-01')", "and in 2024?", None),
         ("SELECT COUNT(*) FROM visit WHERE CAST(strftime('%Y', day) AS INTEGER) = 2023", "and 2024?", None),
         ("SELECT COUNT(*) FROM patient WHERE patient.city IN ('Oslo', 'Bergen')", "and in Graz?", None),
         ("SELECT COUNT(*) FROM patient WHERE patient.city LIKE 'Os%'", "and in Graz?", None),

@@ -62,6 +62,8 @@ def test_a_csv_file(tmp_path: Path) -> None:
         ("city\n" + "Oslo\n" * 1_000_000 + "Köln\n", "cp1252", None),
         ("country,2022,2023\nNorway,5,6\n", "utf-8", (("Norway", 5, 6),)),
         ("Anna,1985\nBert,1990\n", "utf-8", (("Anna", 1985), ("Bert", 1990))),
+        ("Anna,1985,2001\nBert,1990,2010\n", "utf-8", (("Anna", 1985, 2001), ("Bert", 1990, 2010))),
+        ("name\nAndré", "cp1252", (("André",),)),
     ],
 )
 def test_csv_files_of_other_programs(
@@ -74,6 +76,13 @@ def test_csv_files_of_other_programs(
             assert database.run("SELECT count(*) FROM t WHERE city = 'Köln'").rows == ((1,),)
         else:
             assert database.run("SELECT * FROM t").rows == rows
+
+
+def test_a_byte_that_is_damaged_does_not_make_a_file_one_of_windows(tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    path.write_bytes("city\nKöln\n".encode() + b"x\n" * 50_000 + b"M\xff\nZ\xc3\xbcrich\n")
+    with opened(path) as database:
+        assert database.run("SELECT count(*) FROM t WHERE city IN ('Köln', 'Zürich', 'M\ufffd')").rows == ((3,),)
 
 
 def test_commas_of_a_file_of_commas_part_thousands(tmp_path: Path) -> None:

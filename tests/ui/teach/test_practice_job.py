@@ -170,6 +170,20 @@ def test_a_cancelled_practice_goes_on_when_it_is_begun_again(
     (kept.folder / "train.jsonl").unlink()  # what it was going on with is gone
     anew = practised(kept, examples=96)
     assert len(trained) == 2 and anew["run"] != first["run"], "it begins anew, in a folder of its own"
+    (one,) = app.registry.runs()
+    assert one.folder == Path(anew["run"])
+
+
+def test_a_candidate_that_was_removed_is_kept_anew_when_its_practice_is_begun_again(
+    app: App, begun: Begun, practised: Practise, trained: list[Any]
+) -> None:
+    kept = begun("practice")
+    first = practised(kept, examples=96)
+    practise.KIND.clean(kept.context(), practise.PractiseArguments(model=app.model().id, examples=96), for_good=True)
+    kept.saved = None
+    app.registry.remove(first["adapter"])
+    again = practised(kept, examples=96)
+    assert len(trained) == 1 and app.registry.find(again["adapter"]).run_id == kept.job_id
 
 
 def test_a_practice_that_was_killed_goes_on(
