@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rushlight import Error
+from rushlight.installing import pip_line
 from rushlight.quant.block_encoding import encode_rows
 from rushlight.quant.blocks.format import Bytes, Floats
 from rushlight.quant.gguf_tensors import GgufRows
@@ -194,6 +195,6 @@ def no_torch(what: str) -> Error:
     """What is said where torch is missing: the assistant itself runs without."""
     return Error(
         f"{what} needs PyTorch, which is not installed.",
-        'Install it with: pip install "rushlight[train]". Error feedback and the search for GGUF run without.',
+        f"Install it with: {pip_line('rushlight[train]')}. Error feedback and the search for GGUF run without.",
         kind="no-torch",
     )

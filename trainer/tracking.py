@@ -15,6 +15,7 @@ from typing import Any, Final
 import msgspec
 
 from rushlight import Error
+from rushlight.installing import pip_line
 from rushlight.trainer.config import TrainConfig
 from rushlight.trainer.trackers.tracker import Tracker
 
@@ -31,7 +32,7 @@ def need_trackers(config: TrainConfig) -> None:
     if missing:
         raise Error(
             f"Tracking needs {', '.join(missing)}, which this installation lacks.",
-            f"Install it: pip install {' '.join(_INSTALL[name] for name in missing)}; or leave it out of track.to.",
+            f"Install it: {pip_line(*(_INSTALL[name] for name in missing))}; or leave it out of track.to.",
             kind="missing-package",
         )
 

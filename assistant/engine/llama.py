@@ -15,8 +15,10 @@ from types import ModuleType
 from typing import Any
 
 from rushlight import Error
+from rushlight.installing import pip_line
 
 BINDINGS_VERSION = "0.3.36"  # its structures are laid out for exactly one llama.cpp
+_BINDINGS = f"llama-cpp-python=={BINDINGS_VERSION}"
 POOLING = {"": -1, "none": 0, "mean": 1, "cls": 2, "last": 3, "rank": 4}
 FLASH_ATTENTION = {"auto": -1, "off": 0, "on": 1}
 KV_TYPES = {"f16": 1, "q8_0": 8, "q4_0": 2}  # ggml_type
@@ -39,7 +41,7 @@ def _import_bindings() -> Any:
         if spec is None or spec.submodule_search_locations is None:
             raise Error(
                 "The package llama-cpp-python is not installed; no model can be run.",
-                hint=f"Install it with: pip install llama-cpp-python=={BINDINGS_VERSION}",
+                hint=f"Install it with: {pip_line(_BINDINGS)}",
                 kind="no-engine",
             )
         package = ModuleType("llama_cpp")
@@ -54,7 +56,7 @@ def _import_bindings() -> Any:
     if found != BINDINGS_VERSION:
         raise Error(
             f"llama-cpp-python {BINDINGS_VERSION} was expected, {found or 'an unknown version'} was found in {folder}.",
-            hint=f"Install it with: pip install llama-cpp-python=={BINDINGS_VERSION}",
+            hint=f"Install it with: {pip_line(_BINDINGS)}",
             kind="no-engine",
         )
     try:
@@ -62,7 +64,7 @@ def _import_bindings() -> Any:
     except (OSError, RuntimeError, AttributeError) as err:  # a library that is missing, or of another version
         raise Error(
             f"llama.cpp could not be loaded: {err}.",
-            hint=f"Build it again: pip install --force-reinstall llama-cpp-python=={BINDINGS_VERSION}",
+            hint=f"Build it again: {pip_line('--force-reinstall', _BINDINGS)}",
             kind="no-engine",
         ) from err
     return bindings

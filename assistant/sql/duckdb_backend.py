@@ -19,6 +19,7 @@ from rushlight.assistant.sql.protocol import Ended, Profiled, Run
 from rushlight.assistant.sql.schema_read import quoted
 from rushlight.assistant.sql.sending import Sender, plain_cell
 from rushlight.assistant.sql.values import Column, Key, Schema, Source, Table
+from rushlight.installing import pip_line
 
 _CONFIG = {
     "enable_external_access": "false",
@@ -43,7 +44,7 @@ class DuckdbBackend:
             import duckdb
         except ImportError as err:
             raise Error(
-                "DuckDB files need the package duckdb.", hint="pip install 'rushlight[duckdb]'", kind="missing-package"
+                "DuckDB files need the package duckdb.", hint=pip_line("rushlight[duckdb]"), kind="missing-package"
             ) from err
         self._duckdb: Any = duckdb
         self._source = source

@@ -11,6 +11,7 @@ from typing import Any
 from rushlight import Error
 from rushlight.assistant.safety.plain import plain_line
 from rushlight.assistant.sql.values import Cell, unique_names
+from rushlight.installing import pip_line
 
 KINDS = {".csv": "csv", ".tsv": "csv", ".md": "markdown", ".parquet": "parquet"}
 MAX_MARKDOWN_ROWS = 10_000
@@ -117,7 +118,7 @@ def _write_parquet(columns: tuple[str, ...], rows: Iterable[Row], path: Path) ->
         import pyarrow.parquet as parquet
     except ImportError as err:
         raise Error(
-            "Parquet files need the package pyarrow.", hint="pip install 'rushlight[sql]'", kind="missing-package"
+            "Parquet files need the package pyarrow.", hint=pip_line("rushlight[sql]"), kind="missing-package"
         ) from err
     everything = list(rows)
     arrays, fields = [], []

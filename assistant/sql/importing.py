@@ -12,6 +12,7 @@ from rushlight.assistant.sql.import_values import Guesser, clean_names, convert
 from rushlight.assistant.sql.problems import explain
 from rushlight.assistant.sql.protocol import Import
 from rushlight.assistant.sql.schema_read import quoted
+from rushlight.installing import pip_line
 
 MAX_COLUMNS = 1_000
 MAX_ROWS = 20_000_000
@@ -144,7 +145,7 @@ def _read_parquet(path: str) -> tuple[list[str], Iterable[Row]]:
         import pyarrow.parquet as parquet
     except ImportError as err:
         raise Error(
-            "Parquet files need the package pyarrow.", hint="pip install 'rushlight[sql]'", kind="missing-package"
+            "Parquet files need the package pyarrow.", hint=pip_line("rushlight[sql]"), kind="missing-package"
         ) from err
     try:
         pyarrow.set_cpu_count(1)
@@ -168,7 +169,7 @@ def _read_excel(order: Import, notes: list[str]) -> Iterator[tuple[str, list[str
         import python_calamine as calamine
     except ImportError as err:
         raise Error(
-            "Excel files need the package python-calamine.", hint="pip install 'rushlight[sql]'", kind="missing-package"
+            "Excel files need the package python-calamine.", hint=pip_line("rushlight[sql]"), kind="missing-package"
         ) from err
     try:
         book = calamine.load_workbook(order.path)

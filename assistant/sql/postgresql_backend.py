@@ -22,6 +22,7 @@ from rushlight.assistant.sql.protocol import Ended, Profiled, Run
 from rushlight.assistant.sql.schema_read import quoted
 from rushlight.assistant.sql.sending import Sender, plain_cell
 from rushlight.assistant.sql.values import Column, Key, Schema, Source, Table
+from rushlight.installing import pip_line
 
 _CONNECT_S = 10
 _BATCH = 500
@@ -72,7 +73,7 @@ class PostgresqlBackend:
             from pg8000.exceptions import DatabaseError, InterfaceError
         except ImportError as err:
             raise Error(
-                "PostgreSQL needs the package pg8000.", hint="pip install 'rushlight[postgresql]'",
+                "PostgreSQL needs the package pg8000.", hint=pip_line("rushlight[postgresql]"),
                 kind="missing-package",
             ) from err  # fmt: skip
         self._failures = (DatabaseError, InterfaceError, OSError)

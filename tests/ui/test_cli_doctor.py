@@ -3,6 +3,7 @@
 import json
 import re
 import subprocess
+import sys
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import pytest
 
 from rushlight.assistant.models.model import Model
 from rushlight.assistant.safety import sandbox_probe
+from rushlight.installing import pip_line
 from rushlight.ui.cli import doctor_checks
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -140,8 +142,9 @@ def test_installing_is_told_as_it_works_after_make_run() -> None:
     pages = [ROOT / "README.md", *(ROOT / "docs").rglob("*.md")]
     told = [one for page in pages for one in re.findall(r'(\S*)pip install "rushlight\[', page.read_text())]
     assert told and all(one.endswith(".venv/bin/") for one in told), told
-    alone = re.compile(r"pip install (-\S+ )*['\"]?rushlight(?!\[)")
-    assert [file.name for file in (ROOT / "ui" / "cli").rglob("*.py") if alone.search(file.read_text())] == []
+    files = [file for part in ("assistant", "trainer", "quant", "native", "ui") for file in (ROOT / part).rglob("*.py")]
+    assert [file.name for file in files if "pip install" in file.read_text()] == [], "`pip_line` knows where this runs"
+    assert pip_line("rushlight[sql]", "x==1") == f'{sys.executable} -m pip install "rushlight[sql]" x==1'
     targets = re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.M)
     assert doctor_checks._again().endswith("make clean run") and {"clean", "run"} <= set(targets)
 

@@ -3,6 +3,7 @@
 import importlib.util
 
 from rushlight import Error
+from rushlight.installing import pip_line
 from rushlight.trainer.backends.backend import TrainBackend
 from rushlight.trainer.backends.packages import need_packages
 from rushlight.trainer.backends.peft import BACKEND
@@ -30,7 +31,7 @@ def choose_backend(config: TrainConfig, device: str) -> TrainBackend:
     if config.machine.backend == "unsloth" and not (has_unsloth and device == "cuda"):
         raise Error(
             "unsloth needs a CUDA device." if has_unsloth else "unsloth is not installed.",
-            'Set machine.backend = "peft"' + ("." if has_unsloth else ', or: pip install "rushlight[cuda]"'),
+            'Set machine.backend = "peft"' + ("." if has_unsloth else f", or: {pip_line('rushlight[cuda]')}"),
             kind="missing-package",
         )
     if config.machine.backend == "unsloth" or (config.machine.backend == "auto" and device == "cuda" and has_unsloth):

@@ -3,6 +3,7 @@
 import importlib.util
 
 from rushlight import Error
+from rushlight.installing import pip_line
 
 
 def need_packages(*names: str) -> None:
@@ -11,6 +12,6 @@ def need_packages(*names: str) -> None:
     if missing:
         raise Error(
             f"Training needs {', '.join(missing)}, which this installation lacks.",
-            'Install the extra: pip install "rushlight[train]"',
+            f"Install the extra: {pip_line('rushlight[train]')}",
             kind="missing-package",
         )

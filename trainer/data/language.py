@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from rushlight import Error
+from rushlight.installing import pip_line
 from rushlight.trainer.data.reading import Watch, each_record
 from rushlight.trainer.data.write import checked_out, writing
 
@@ -22,7 +23,7 @@ def language_finder() -> tuple[Callable[[str], tuple[str, float]], frozenset[str
     try:
         from py3langid.langid import MODEL_FILE, LanguageIdentifier
     except ModuleNotFoundError:
-        raise Error("Languages are found with the package py3langid.", "pip install 'rushlight[train]'",
+        raise Error("Languages are found with the package py3langid.", pip_line("rushlight[train]"),
                     kind="missing-package") from None  # fmt: skip
     identifier = LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
 

@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 
 from rushlight import Error, Progress
+from rushlight.installing import pip_line
 from rushlight.trainer.data.pieces import PIECE_BYTES, Piece, pieces_of, together, work_on
 from rushlight.trainer.data.reading import Watch
 
@@ -28,7 +29,7 @@ def by_ray(
     except ImportError:
         raise Error(
             "Sharing work out needs ray, which this installation lacks.",
-            'Install the extra: pip install "rushlight[cluster]"',
+            f"Install the extra: {pip_line('rushlight[cluster]')}",
             kind="missing-package",
         ) from None
     folder = out.with_name(f".{out.name}.pieces").absolute()

@@ -11,6 +11,7 @@ from typing import IO, Any
 import msgspec
 
 from rushlight import Error
+from rushlight.installing import pip_line
 from rushlight.trainer.data.html_text import html_text
 from rushlight.trainer.data.records import Record
 
@@ -168,7 +169,7 @@ def arrow() -> tuple[Any, Any]:
         import pyarrow
         import pyarrow.parquet as parquet
     except ModuleNotFoundError:
-        raise Error("Parquet files need the package pyarrow.", "pip install 'rushlight[sql]'",
+        raise Error("Parquet files need the package pyarrow.", pip_line("rushlight[sql]"),
                     kind="missing-package") from None  # fmt: skip
     return pyarrow, parquet
 

@@ -1,6 +1,6 @@
 """Tasks of EleutherAI's lm-evaluation-harness, asked of a model as it is served, through a subclass of its own `LM`.
 
-The harness is optional (`pip install "rushlight[harness]"`) and knows thousands of tasks; their data must lie on this
+The harness is optional (the extra `harness`) and knows thousands of tasks; their data must lie on this
 machine: nothing is downloaded. Who answers is whatever fits `Texts`.
 """
 
@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Final, Protocol
 
 from rushlight import Error, Progress
+from rushlight.installing import pip_line
 
 _MOST_TOKENS: Final = 512  # of an answer whose task names no limit
 
@@ -110,7 +111,7 @@ def _harness() -> Any:
         import lm_eval
     except ImportError:
         raise Error(
-            "The evaluation harness (lm-eval) is not installed.", 'Install it: pip install "rushlight[harness]"',
+            "The evaluation harness (lm-eval) is not installed.", f"Install it: {pip_line('rushlight[harness]')}",
             kind="no-harness",
         ) from None  # fmt: skip
     return lm_eval

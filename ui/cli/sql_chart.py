@@ -1,12 +1,11 @@
 """Charts of rows as files, SVG or PNG: the rows of an answer as a picture, where one fits them."""
 
 import os
-import shlex
-import sys
 from pathlib import Path
 
 from rushlight import Error
 from rushlight.assistant.sql.values import Result
+from rushlight.installing import pip_line
 from rushlight.ui.words import text
 
 
@@ -78,10 +77,9 @@ def _png(drawn: str) -> bytes:
 
 
 def _no_window() -> Error:
-    command = f"{shlex.quote(sys.executable)} -m pip install 'rushlight[gui]'"  # whatever folder one is in
     return Error(
         text("A PNG is drawn by the window's package, which is not installed."),
-        hint=text("Write the chart as .svg, or: {command}", command=command),
+        hint=text("Write the chart as .svg, or: {command}", command=pip_line("rushlight[gui]")),
         kind="missing-package",
     )
 

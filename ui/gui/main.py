@@ -11,6 +11,7 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from rushlight import Error
+from rushlight.installing import pip_line
 from rushlight.ui.words import text
 
 if TYPE_CHECKING:
@@ -116,7 +117,7 @@ def _look_for_qt() -> None:
     if find_spec("PySide6") is None:
         raise Error(
             text("The window needs PySide6, which is not installed."),
-            hint='pip install "rushlight[gui]"',
+            hint=pip_line("rushlight[gui]"),
             kind="no-qt",
         )
     if not sys.platform.startswith("linux") or os.environ.get("QT_QPA_PLATFORM"):
