@@ -179,12 +179,15 @@ class _Steps(KeptSteps):
             if looked_at:
                 teaching.write_training_file(files / "validate.jsonl", looked_at)
             plan = teaching.told_steps(given.examples, given.settings, n_train)
-            if plan is None:
+            measured: list[tuple[float, float, float]] = []
+            while plan is None or (len(measured) == 1 and teaching.is_pressed(plan, n_train)):
+                # Once more where hardly any time is left: others may have been busy for that moment.
                 answer_s = teaching.answer_seconds(self._context, self._model, lesson, items)
-                step_s, looks_s = teaching.step_seconds(
+                measured.append((answer_s, *teaching.step_seconds(
                     self._context, self._model.path, files / "train.jsonl", lesson.scope, self._settings(),
                     self._validate(),
-                )  # fmt: skip
+                )))  # fmt: skip
+                answer_s, step_s, looks_s = map(min, zip(*measured, strict=True))
                 spent_s = sum(self._seconds().values()) + (time.monotonic() - step["began"]) + looks_s
                 batch = int(given.settings.get("steps.batch", teaching.BATCH))
                 n_served = n_asked_of_it(self._app, lesson.scope, self._model.sha256, len(items))

@@ -93,6 +93,11 @@ def steps_in(
     return Plan(n_steps, batch, step_s, answer_s, n_steps * step_s, evaluate_s)
 
 
+def is_pressed(plan: Plan, n_train: int) -> bool:
+    """Whether nothing is left of the time but the fewest steps, though there are examples for more."""
+    return plan.n_steps <= LEAST_STEPS < int(MOST_EPOCHS * n_train / plan.batch)
+
+
 def fixed_steps(n_examples: int, n_train: int, batch: int = BATCH) -> Plan:
     """So many examples, however long it takes."""
     batch = min(batch, n_train)

@@ -180,6 +180,17 @@ def test_time_is_divided_by_what_was_measured() -> None:
     assert teaching.fixed_steps(100, 1_400).n_seen == 104
 
 
+@pytest.mark.parametrize(("steps_s", "is_pressed"), [([1.0], False), ([100.0, 1.0], False), ([100.0, 100.0], True)])
+def test_a_machine_that_is_busy_for_a_moment_is_measured_again(
+    begun: Begun, taught: Teach, shop: Path, trained: list[Any], monkeypatch: pytest.MonkeyPatch,
+    steps_s: list[float], is_pressed: bool,
+) -> None:  # fmt: skip
+    left = iter(steps_s)
+    monkeypatch.setattr(teaching, "step_seconds", lambda *_: (next(left), 0.0))
+    taught(begun("job").context(), kind="database", files=[str(shop)], minutes=15.0)
+    assert next(left, None) is None and (trained[0].config["steps"]["most"] == 8) == is_pressed
+
+
 def test_feedback_is_proven_by_what_is_likelier(
     app: App, begun: Begun, taught: Teach, trained: list[Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
