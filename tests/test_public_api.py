@@ -40,7 +40,7 @@ def test_all_is_sorted_and_real(name: str) -> None:
 
 def test_root_holds_nothing_else() -> None:
     public = {name for name in vars(rushlight) if not name.startswith("_")}
-    submodules = {"assistant", "native", "quant", "svg", "trainer", "ui"}
+    submodules = {"assistant", "installing", "native", "quant", "svg", "trainer", "ui"}
     assert public - submodules == {name for name in rushlight.__all__ if not name.startswith("_")}
 
 

@@ -71,7 +71,7 @@ def sampling_problems(sampling: Sampling, n_vocab: int) -> list[str]:
             problems.append(f"{name} is {value}; {low:g} to {high:g} is allowed")
     for name, least in _AT_LEAST.items():
         value = getattr(sampling, name)
-        if value < least:
+        if not least <= value < math.inf:  # also true for NaN
             problems.append(f"{name} is {value}; at least {least:g} is allowed")
     if not sampling.top_n_sigma <= 1000.0:
         problems.append(f"top_n_sigma is {sampling.top_n_sigma}; at most 1000 is allowed, below 0 = off")
