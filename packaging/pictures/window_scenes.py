@@ -6,6 +6,7 @@ user has, waits until nothing moves, and keeps what the window draws. Those of t
 
 import os
 import sys
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -96,8 +97,9 @@ def _worker(ids: dict[str, str]) -> Stage:
     with open_face_app(find_paths()) as app:
         host = psutil.Process(app.host.status().pid)
     for child in host.children(recursive=True):
-        if "_engine" in child.cmdline():
-            child.kill()
+        with suppress(psutil.NoSuchProcess):  # it has ended by itself just now
+            if "_engine" in child.cmdline():
+                child.kill()
     stage.wait(lambda: stage.desk.state.problem, "the death is told")
     return stage
 
