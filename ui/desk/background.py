@@ -391,9 +391,12 @@ class _Clock:
         return items
 
     def close(self) -> None:
+        """Nothing is sent afterwards: its thread must not be the last to hold what belongs to the face's."""
         with self._due:
             self._is_closed = True
             self._due.notify()
+        if self._thread is not None:
+            self._thread.join()
 
     def _run_thread(self) -> None:
         if self._thread is None:

@@ -15,6 +15,7 @@ from rushlight import Error
 from rushlight.assistant.paths import Paths
 from rushlight.ui.desk.background import Background, open_face_app
 from rushlight.ui.desk.remembered import Remembered
+from rushlight.ui.gui.collecting import Collector
 from rushlight.ui.gui.crossing import Crossing
 from rushlight.ui.gui.main_window import MainWindow
 from rushlight.ui.gui.page import pages
@@ -36,6 +37,7 @@ class Application:
         from rushlight.ui.gui import pages as _registers_them  # noqa: F401
 
         self.paths = paths
+        self._collector = Collector()
         self.remembered = Remembered(paths.data / "window.json")
         self.theme = Theme(
             theme_choice or self.remembered.get("theme", "system"), self.remembered.get("text_scale", 1.0)
@@ -127,6 +129,10 @@ class Application:
             window.close()
         self.background.close()
         self.crossing.close()
+        if self._qt_words is not None:  # else it would go on translating until somebody collects it
+            QApplication.removeTranslator(self._qt_words)
+            self._qt_words = None
+        self._collector.close()
 
     # --- errors -------------------------------------------------------------------------------------------------
     def show_error(self, err: Error) -> None:

@@ -1,5 +1,6 @@
 """The cast of the window's tests: Qt without a screen, its warnings as errors, the whole window or a small stand-in."""
 
+import gc
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -29,6 +30,18 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.qt_log_level_fail("WARNING"))
             # The platform without a screen says so of every window.
             item.add_marker(pytest.mark.qt_log_ignore("This plugin does not support", extend=True))
+
+
+@pytest.fixture(autouse=True)
+def no_collection_elsewhere() -> None:
+    """As in the program (`gui.collecting`): a thread of this or a later test must not destroy what is Qt's."""
+    gc.disable()
+
+
+def pytest_runtest_logfinish() -> None:
+    """Nothing holds the test's things any more. None was collected in between, so all of them are young."""
+    gc.collect(1)
+    gc.enable()
 
 
 @pytest.fixture

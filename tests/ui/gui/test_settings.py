@@ -33,7 +33,7 @@ def test_a_number_is_stored_as_it_is_changed_and_reset(page: Any, qtbot: Any) ->
     card.editor.field.setValue(4096)
     qtbot.waitUntil(lambda: card._saved.isVisible())
     assert _stored("engine.context") == 4096
-    assert card.reset.isVisible() and "settings.toml line" in card._source.text()
+    qtbot.waitUntil(lambda: card.reset.isVisible() and "settings.toml line" in card._source.text())
     card.reset.click()
     qtbot.waitUntil(lambda: _stored("engine.context") == 8192)
     qtbot.waitUntil(lambda: card.editor.field.value() == 8192 and not card.reset.isVisible())
