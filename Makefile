@@ -45,7 +45,8 @@ gui: $(VENV)/.wheel $(VENV)/.demo $(VENV)/.gui  ## the window
 # --- checks -----------------------------------------------------------------------------------------------------
 
 test: $(VENV)/.wheel $(VENV)/.dev $(TRAINING) $(VENV)/.demo $(VENV)/.garak  ## the default tests, against the installed wheel
-	@$(PYTEST) -n $(WORKERS) --dist loadfile -m "not slow and not faults" || { [ $$? = 1 ] && [ $(WORKERS) != 0 ] && \
+	@$(PYTEST) -n $(WORKERS) --dist loadfile --max-worker-restart=0 -m "not slow and not faults" || \
+	{ [ $$? = 1 ] && [ $(WORKERS) != 0 ] && \
 	  echo "Once more, by themselves: those that failed beside others." && \
 	  $(PYTEST) --last-failed --last-failed-no-failures none -m "not slow and not faults"; }
 

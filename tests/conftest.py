@@ -69,6 +69,11 @@ def _left_out(config: pytest.Config) -> list[str]:
     return config.stash.setdefault(_LEFT_OUT, [])
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    if not hasattr(config, "workerinput"):  # not one of the processes that share them
+        config.pluginmanager.register(_beside("ended_processes").EndedProcesses(config), "ended-processes")
+
+
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
     for line in dict.fromkeys(_left_out(config)):
         terminalreporter.write_line(line, yellow=True)

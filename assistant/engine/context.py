@@ -247,17 +247,21 @@ class Context:
 
     def set_abort(self, callback_address: int, data_address: int) -> None:
         """A C function `bool (*)(void *)` that is asked between the graph's operations."""
-        self._abort = self.c.ggml_abort_callback(callback_address) if callback_address else self.c.ggml_abort_callback()
-        self.c.llama_set_abort_callback(self.handle, self._abort, data_address)
+        asked = (callback_address,) if callback_address else ()
+        self._take_abort(self.c.ggml_abort_callback(*asked), data_address)
 
     def set_abort_function(self, function: Callable[[], bool] | None) -> None:
         """The same with a Python function (slower: the interpreter is entered for each operation)."""
         if function is None:
-            self._abort = self.c.ggml_abort_callback()
+            self._take_abort(self.c.ggml_abort_callback(), None)
         else:
             asked = function
-            self._abort = self.c.ggml_abort_callback(lambda _data: asked())
-        self.c.llama_set_abort_callback(self.handle, self._abort, None)
+            self._take_abort(self.c.ggml_abort_callback(lambda _data: asked()), None)
+
+    def _take_abort(self, callback: Any, data_address: int | None) -> None:
+        """C holds an address only: the one before is let go when C has the new one."""
+        self.c.llama_set_abort_callback(self.handle, callback, data_address)
+        self._abort = callback
 
     # --- embeddings ---------------------------------------------------------------------------------------------
     def embed(self, texts: Sequence[Sequence[int]]) -> list[list[float]]:

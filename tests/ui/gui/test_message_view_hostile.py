@@ -51,8 +51,11 @@ LETTERS = (
     "abc defg \n\n\t #*_`~>-+|![]()<>{}$\\\"'&;:/.,0123456789"
     "éßøאבגدهو漢字かな한글🎉👩‍👧\u0301\u200d\u202e\x1b\x00\ud800"
 )  # fmt: skip
-# What the program opens of its own: Python's files, and the window's.
-OWN = tuple(str(Path(one).resolve()) for one in {sys.prefix, sys.base_prefix, str(Path(__file__).parents[3])})
+# What the program opens of its own: Python's files, those of the packages wherever they lie, and the window's.
+_PACKAGES = {one for one in sys.path if Path(one).name == "site-packages"}
+OWN = tuple(
+    str(Path(one).resolve()) for one in {sys.prefix, sys.base_prefix, str(Path(__file__).parents[3]), *_PACKAGES}
+)
 
 _seen: list[tuple[str, str]] | None = None
 
