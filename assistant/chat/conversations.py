@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from typing import Any, TypeAlias
 
 from rushlight import Error
-from rushlight.assistant.chat.conversation import Conversation
+from rushlight.assistant.chat.conversation import Conversation, NewAttachment
 from rushlight.assistant.chat.folders import Folders
 from rushlight.assistant.chat.ids import new_id
 from rushlight.assistant.chat.message_rows import LINE, read_conversations, read_messages
@@ -265,6 +265,32 @@ class Conversations(MessageTree):
                 self.store.execute(
                     "INSERT INTO drafts (conversation, text, saved_at) VALUES (?, ?, ?)",
                     (number, storable(text, "The draft"), time.time()),
+                )
+
+    def draft_attachments(self, conversation_id: str | None) -> tuple[NewAttachment, ...]:
+        """The files that wait beside the draft, in the order in which they were given."""
+        rows = self.store.rows(
+            "SELECT name, text, media_type FROM draft_attachments WHERE ifnull(conversation, 0) = ? ORDER BY position",
+            (0 if conversation_id is None else self._conversation(conversation_id),),
+        )
+        return tuple(NewAttachment(str(name), str(text), str(media_type)) for name, text, media_type in rows)
+
+    def save_draft_attachments(self, conversation_id: str | None, attachments: Sequence[NewAttachment]) -> None:
+        """Keep these in the place of those before; none forgets them."""
+        with self.store.writing():
+            number = None if conversation_id is None else self._conversation(conversation_id)
+            self.store.execute("DELETE FROM draft_attachments WHERE ifnull(conversation, 0) = ?", (number or 0,))
+            for position, one in enumerate(attachments):
+                self.store.execute(
+                    "INSERT INTO draft_attachments (conversation, position, name, media_type, text) "
+                    "VALUES (?, ?, ?, ?, ?)",
+                    (
+                        number,
+                        position,
+                        storable(one.name, "The file's name"),
+                        one.media_type,
+                        storable(one.text, f"The file {one.name}"),
+                    ),
                 )
 
     # --- inside -------------------------------------------------------------------------------------------------

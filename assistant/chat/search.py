@@ -1,7 +1,8 @@
 """Search over titles and messages: what was typed becomes a query that cannot fail, hits come with marked snippets.
 
 Words are looked for all together, in any case and with or without accents; the last one counts as a beginning too.
-Knows the search tables and that common words match most messages: it ranks the newest matches, not all of them.
+Letters that are written without spaces are found wherever they stand (`chat.search_within`). Knows the search tables
+and that common words match most messages: it ranks the newest matches, not all of them.
 """
 
 import itertools
@@ -16,6 +17,15 @@ from rushlight import Error
 from rushlight.assistant.chat.conversation import Conversation
 from rushlight.assistant.chat.conversations import Conversations
 from rushlight.assistant.chat.message_rows import read_conversations
+from rushlight.assistant.chat.search_within import (
+    holds_unspaced,
+    is_unspaced,
+    messages_with,
+    places,
+    titles_with,
+    touching,
+    within,
+)
 from rushlight.assistant.store.database import Value
 
 _CANDIDATES = 120  # matches that are looked at for a page; a page further back looks at more
@@ -98,6 +108,30 @@ def _is_prefix(words: Sequence[str]) -> bool:
 def _title_hits(
     conversations: Conversations, words: Sequence[str], where: str, bindings: Sequence[Value], limit: int
 ) -> list[Hit]:
+    n_candidates = max(_CANDIDATES, limit)
+    if any(is_unspaced(word) for word in words):
+        rows = [
+            (number, title, places(title, words))
+            for number, title in titles_with(
+                conversations.store, within("c.title", words), where, bindings, n_candidates
+            )
+        ]
+    else:
+        rows = _titles_in_index(conversations, words, where, bindings, n_candidates)
+    now = time.time()
+    found = _conversations(conversations, [row[0] for row in rows])
+    hits = []
+    for number, title, ranges in rows:
+        conversation = found[number]
+        rank = _rank(title, ranges, len(words), now - conversation.updated_at)
+        hits.append(Hit(conversation, None, "", conversation.created_at, *_cut(title, ranges), rank))
+    return _best(hits)[:limit]
+
+
+def _titles_in_index(
+    conversations: Conversations, words: Sequence[str], where: str, bindings: Sequence[Value], limit: int
+) -> list[tuple[int, str, tuple[tuple[int, int], ...]]]:
+    """(number, title, where it matched) of the newest."""
     mark = _new_mark()
     rows: list[Sequence[Any]] = list(
         conversations.store.rows(
@@ -105,33 +139,33 @@ def _title_hits(
             f"CROSS JOIN conversations c ON c.number = s.rowid WHERE title_search MATCH ? AND "
             f"c.deleted_at IS NULL{where} "
             "ORDER BY s.rowid DESC LIMIT ?",
-            [mark, mark, match_query(words, prefix=_is_prefix(words)), *bindings, max(_CANDIDATES, limit)],
+            [mark, mark, match_query(words, prefix=_is_prefix(words)), *bindings, limit],
         )
     )
-    now = time.time()
-    found = _conversations(conversations, [row[0] for row in rows])
-    hits = []
-    for number, marked in rows:
-        snippet, ranges = _unmarked(marked, mark)
-        conversation = found[number]
-        rank = _rank(snippet, ranges, len(words), now - conversation.updated_at)
-        hits.append(Hit(conversation, None, "", conversation.created_at, *_cut(snippet, ranges), rank))
-    return _best(hits)[:limit]
+    return [(number, *_unmarked(marked, mark)) for number, marked in rows]
 
 
 def _message_hits(
     conversations: Conversations, words: Sequence[str], where: str, bindings: Sequence[Value], limit: int
 ) -> list[Hit]:
-    """Whole words first; only when these are too few, the last one as a beginning, which costs more."""
+    """Whole words first; only when these are too few, the last one as a beginning, which costs more, and then what
+    letters without spaces touch."""
     n_candidates = max(_CANDIDATES, limit)
-    rows = _candidates(conversations, words, False, where, bindings, n_candidates)
-    exact = {row[1] for row in rows}
-    if len(rows) < n_candidates and _is_prefix(words):
-        rows = _candidates(conversations, words, True, where, bindings, n_candidates)
+    exact: set[str] = set()
+    if any(is_unspaced(word) for word in words):
+        rows = _read_through(conversations, words, within("m.content", words), where, bindings, n_candidates)
+    else:
+        rows = _candidates(conversations, words, False, where, bindings, n_candidates)
+        exact = {row[1] for row in rows}
+        if len(rows) < n_candidates and _is_prefix(words):
+            rows = _candidates(conversations, words, True, where, bindings, n_candidates)
+        if len(rows) < limit and holds_unspaced(conversations.store):
+            more = _read_through(conversations, words, touching("m.content", words), where, bindings, n_candidates)
+            known = {row[1] for row in rows}
+            rows += [row for row in more if row[1] not in known]
     now = time.time()
     scored = []
-    for number, message_id, role, created_at, marked, mark in rows:
-        text, ranges = _unmarked(marked, mark)
+    for number, message_id, role, created_at, text, ranges in rows:
         rank = _rank(text, ranges, len(words), now - created_at) + (message_id in exact)
         scored.append((rank, created_at, number, message_id, role, *_cut(text, ranges)))
     scored.sort(key=lambda hit: (hit[0], hit[1]), reverse=True)
@@ -146,7 +180,7 @@ def _message_hits(
 def _candidates(
     conversations: Conversations, words: Sequence[str], prefix: bool, where: str, bindings: Sequence[Value], limit: int
 ) -> list[Sequence[Any]]:
-    """The newest matches: (number of the conversation, message id, role, created at, marked text, mark)."""
+    """The newest matches: (number of the conversation, message id, role, created at, text, where it matched)."""
     mark = _new_mark()
     query = "{content} : (" + match_query(words, prefix=prefix) + ")"
     if where:
@@ -164,13 +198,26 @@ def _candidates(
             where, bindings = "", ()
     rows: list[Sequence[Any]] = list(
         conversations.store.rows(
-            "SELECT c.number, m.id, m.role, m.created_at, highlight(message_search, 0, ?, ?), ? FROM message_search s "
+            "SELECT c.number, m.id, m.role, m.created_at, highlight(message_search, 0, ?, ?) FROM message_search s "
             "CROSS JOIN messages m ON m.number = s.rowid CROSS JOIN conversations c ON c.number = m.conversation "
             f"WHERE message_search MATCH ? AND c.deleted_at IS NULL{where} ORDER BY s.rowid DESC LIMIT ?",
-            [mark, mark, mark, query, *bindings, limit],
+            [mark, mark, query, *bindings, limit],
         )
     )
-    return rows
+    return [(*row[:4], *_unmarked(row[4], mark)) for row in rows]
+
+
+def _read_through(
+    conversations: Conversations,
+    words: Sequence[str],
+    condition: tuple[str, Sequence[Value]],
+    where: str,
+    bindings: Sequence[Value],
+    limit: int,
+) -> list[Sequence[Any]]:
+    """The same without the index."""
+    rows = messages_with(conversations.store, condition, where, bindings, limit)
+    return [(*row[:4], row[4], places(row[4], words)) for row in rows]
 
 
 def _conversations(conversations: Conversations, numbers: Sequence[int]) -> dict[int, Conversation]:

@@ -384,3 +384,19 @@ def m013_lessons(db: apsw.Connection) -> None:
 def m014_both_bad(db: apsw.Connection) -> None:
     """A blind vote may say that both answers were bad; such a vote prefers neither."""
     db.execute("ALTER TABLE blind_votes ADD COLUMN both_bad INTEGER NOT NULL DEFAULT 0")
+
+
+@migration
+def m015_draft_attachments(db: apsw.Connection) -> None:
+    """Files that wait beside a draft, until they are sent with it or taken away."""
+    db.execute("""
+        CREATE TABLE draft_attachments (
+            conversation INTEGER REFERENCES conversations (number) ON DELETE CASCADE,   -- NULL = one not begun yet
+            position INTEGER NOT NULL,
+            name TEXT NOT NULL,
+            media_type TEXT NOT NULL,
+            text TEXT NOT NULL
+        ) STRICT;
+        CREATE UNIQUE INDEX draft_attachments_in_order ON draft_attachments (ifnull(conversation, 0), position);
+        CREATE INDEX draft_attachments_of_conversation ON draft_attachments (conversation);
+    """)

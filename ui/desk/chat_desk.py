@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from rushlight import Error
 from rushlight.ui.desk import chat_judgements as judgements
@@ -27,8 +27,9 @@ from rushlight.ui.words import text
 
 if TYPE_CHECKING:
     from rushlight.assistant.app import App
-    from rushlight.assistant.chat.conversation import Conversation
+    from rushlight.assistant.chat.conversation import Conversation, NewAttachment
 
+_Found: TypeAlias = "tuple[Opened | None, Chosen, str, tuple[NewAttachment, ...]]"  # draft, and files beside it
 _CODE = re.compile(r"^(?P<fence>`{3,}|~{3,})[^\n]*\n(?P<code>.*?)^(?P=fence)[`~]*\s*$", re.MULTILINE | re.DOTALL)
 
 
@@ -71,18 +72,19 @@ class ChatDesk(Comparing):
         if self._opening is not None:
             self._opening.drop()
 
-        def read(app: "App") -> "tuple[Opened | None, Chosen, str]":
+        def read(app: "App") -> "_Found":
             if conversation_id is None:
-                return None, read_chosen(app, "", {}), app.conversations.draft(None)
+                waiting = app.conversations.draft_attachments(None)
+                return None, read_chosen(app, "", {}), app.conversations.draft(None), waiting
             app.conversations.settle()
             if message_id is not None:
                 app.conversations.set_head(conversation_id, app.conversations.leaf(message_id).id)
             opened = read_opened(app, conversation_id)
-            return opened, opened.chosen, opened.draft
+            return opened, opened.chosen, opened.draft, opened.attachments
 
-        def show(found: "tuple[Opened | None, Chosen, str]") -> None:
-            opened, chosen, draft = found
-            self._show_line(conversation_id)
+        def show(found: "_Found") -> None:
+            opened, chosen, draft, waiting = found
+            self._show_line(conversation_id, waiting)
             self._undo = None
             self.state = ChatState()
             self._wishes.belongs_to(opened.conversation if opened else None, chosen)
@@ -121,6 +123,8 @@ class ChatDesk(Comparing):
         queued, line.attachments, self._undo = Queued(written, line.attachments), (), None
         if line.is_busy:
             self._draft.clear()
+            if queued.attachments:
+                line.keep_attachments()
         else:
             self._draft.forget()
         self.state = replace(self.state, problem=None, notice="")
@@ -249,6 +253,7 @@ class ChatDesk(Comparing):
         """Not that one."""
         kept = self._line.attachments
         self._line.attachments = (*kept[:index], *kept[index + 1 :])
+        self._line.keep_attachments()
         self._tell()
 
     def unqueue(self, index: int) -> None:
@@ -256,6 +261,8 @@ class ChatDesk(Comparing):
         if 0 <= index < len(self._line.queue):
             queued = self._line.queue.pop(index)
             self._line.attachments = (*queued.attachments, *self._line.attachments)
+            if queued.attachments:
+                self._line.keep_attachments()
             written = queued.text if not self._draft.text.strip() else f"{queued.text}\n{self._draft.text}"
             self._view.set_composer(written)
             self.set_draft(written)
@@ -275,9 +282,9 @@ class ChatDesk(Comparing):
         if self._id is None:
             self._wishes.look_again()
 
-    def set_system(self, system: str | None) -> None:
-        """What the model is told first; None is the setting."""
-        self._wishes.set_system(system)
+    def set_system(self, system: str | None, of: str | None = None) -> None:
+        """What the model is told first; None is the setting. `of`: in that conversation, shown or not."""
+        self._wishes.set_system(system, of)
 
     def set_option(self, name: str, value: str | None) -> None:
         """An option by its name in `ask -o`; None takes it back."""
@@ -409,6 +416,8 @@ class ChatDesk(Comparing):
 
     def line_returns(self, line: Line, queued: Queued) -> None:
         line.attachments = (*queued.attachments, *line.attachments)
+        if queued.attachments:
+            line.keep_attachments()
         if line is self._line:
             self._view.set_composer(queued.text)
             self._draft.type(queued.text)
@@ -421,8 +430,9 @@ class ChatDesk(Comparing):
     def _id(self) -> str | None:
         return self._line.conversation_id
 
-    def _show_line(self, conversation_id: str | None) -> None:
-        """The line of that conversation, if something is on its way in it or waits; else a quiet one."""
+    def _show_line(self, conversation_id: str | None, waiting: "tuple[NewAttachment, ...]") -> None:
+        """The line of that conversation, if something is on its way in it or waits; else a quiet one, with the files
+        that the store has waiting for it."""
         self._lines = [
             one for one in self._lines if not one.is_quiet or (one.rivals and one.conversation_id is not None)
         ]
@@ -433,6 +443,7 @@ class ChatDesk(Comparing):
             self._line = found[0]
         else:
             self._line = Line(self._background, self, conversation_id)
+            self._line.attachments = waiting
             self._lines.append(self._line)
         if conversation_id is None:
             self._line.rivals = None

@@ -96,16 +96,34 @@ class Line:
             self._store(self.queue.pop(0), None)
 
     def keep_queue(self) -> None:
-        """The program ends: what waits is the draft when somebody looks again, before what was being typed."""
+        """The program ends: what waits is the draft when somebody looks again, before what was being typed, and so are
+        the files that wait with it."""
         conversation_id, words = self.conversation_id, [one.text for one in self.queue if one.text.strip()]
+        files = [file for one in self.queue for file in one.attachments]
         self.queue.clear()
 
         def keep(app: "App") -> None:
-            typed = app.conversations.draft(conversation_id)
-            app.conversations.save_draft(conversation_id, "\n".join([*words, *([typed] if typed else [])]))
+            if words:
+                typed = app.conversations.draft(conversation_id)
+                app.conversations.save_draft(conversation_id, "\n".join([*words, *([typed] if typed else [])]))
+            if files:
+                waiting = app.conversations.draft_attachments(conversation_id)
+                app.conversations.save_draft_attachments(conversation_id, [*files, *waiting])
 
-        if words:
+        if words or files:
             self._background.read(keep, failed=lambda _err: None)
+
+    def keep_attachments(self) -> None:
+        """What waits to be sent is in the store too, where the end of the program finds it."""
+        conversation_id, waiting = self.conversation_id, self.attachments
+
+        def failed(err: Error) -> None:
+            if err.kind != "conversation-not-found":
+                self._page.line_failed(self, err)
+
+        self._background.read(
+            lambda app: app.conversations.save_draft_attachments(conversation_id, waiting), failed=failed
+        )
 
     def attach(self, paths: Sequence[Path], then: Callable[[Error | None], None]) -> None:
         """Text files for the next message; `then` when they were read, or could not be."""
@@ -114,6 +132,7 @@ class Line:
         def attached(new: "list[NewAttachment]") -> None:
             self._n_attaching -= 1
             self.attachments = (*self.attachments, *new)
+            self.keep_attachments()
             then(None)
 
         def failed(err: Error) -> None:
@@ -223,6 +242,7 @@ class Line:
                 )
                 if wishes is not None:  # it comes from the composer, whose draft it was
                     conversations.save_draft(conversation_id, "")
+                    conversations.save_draft_attachments(conversation_id, ())
             return opened.id, message.id, read_turns(app, opened.id), opened.title
 
         def failed(err: Error) -> None:

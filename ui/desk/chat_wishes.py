@@ -73,8 +73,12 @@ class WishKeeper:
     def set_model(self, model_id: str) -> None:
         self._keep(replace(self._asked, model=model_id))
 
-    def set_system(self, system: str | None) -> None:
-        self._keep(replace(self._asked, system=system))
+    def set_system(self, system: str | None, of: str | None = None) -> None:
+        """`of`: the conversation that it was written for, which may not be the shown one any more."""
+        if of is None or of == self._conversation_id:
+            self._keep(replace(self._asked, system=system))
+        else:
+            self._background.read(lambda app: app.conversations.configure(of, system=system), failed=self._on_failure)
 
     def set_option(self, name: str, value: str | None) -> None:
         self.set_options({name: value})

@@ -12,7 +12,7 @@ from rushlight.ui.desk.turn import Statistics, Thumb, Turn
 
 if TYPE_CHECKING:
     from rushlight.assistant.app import App
-    from rushlight.assistant.chat.conversation import Conversation, Message
+    from rushlight.assistant.chat.conversation import Conversation, Message, NewAttachment
     from rushlight.assistant.chat.feedback import Feedback
     from rushlight.assistant.events import Usage
 
@@ -24,6 +24,7 @@ class Opened:
     conversation: "Conversation"
     turns: tuple[Turn, ...]
     draft: str
+    attachments: "tuple[NewAttachment, ...]"  # that wait beside it
     chosen: "Chosen"
 
 
@@ -62,6 +63,7 @@ def read_opened(app: "App", conversation_id: str) -> Opened:
         conversation,
         read_turns(app, conversation_id),
         app.conversations.draft(conversation_id),
+        app.conversations.draft_attachments(conversation_id),
         read_chosen(app, conversation.model, conversation.options),
     )
 

@@ -79,6 +79,7 @@ class RushlightTerminal(App[None]):
         self._pages: dict[str, Widget] = {}
         self._page = "chat"
         self._panel: Panel | None = None
+        self._covered_panels: list[Panel] = []  # half written when another one was opened; the last comes back first
         self._waiting_panels: list[Panel] = []
         self._side_wanted = True
         self._is_wide = True
@@ -189,8 +190,12 @@ class RushlightTerminal(App[None]):
     def ask(self, panel: Panel) -> None:
         before, self._panel = self._panel, panel
         if before is not None and before.is_attached:
-            before.on_closed()
-            before.remove()
+            if before.has_words:
+                before.display = False
+                self._covered_panels.append(before)
+            else:
+                before.on_closed()
+                before.remove()
         self._main.mount(panel, after=self._pages_box)
         self.call_after_refresh(panel.take_focus)
 
@@ -203,9 +208,15 @@ class RushlightTerminal(App[None]):
     @on(Panel.Closed)
     def _panel_closed(self, message: Panel.Closed) -> None:
         message.stop()
+        if message.panel in self._covered_panels:  # it opened the other one as the last thing it did
+            self._covered_panels.remove(message.panel)
         if message.panel is self._panel:
             self._panel = None
-            if self._waiting_panels:
+            if self._covered_panels:
+                self._panel = self._covered_panels.pop()
+                self._panel.display = True
+                self.call_after_refresh(self._panel.take_focus)
+            elif self._waiting_panels:
                 self.ask(self._waiting_panels.pop(0))
             else:
                 self._take_focus()

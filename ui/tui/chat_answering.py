@@ -39,10 +39,11 @@ class ChatAnswering:
         self.frame.ask(sampler_panel(self.frame, self.desk, self.presets, self.save_preset))
 
     def system(self) -> None:
-        """What the model is told first."""
+        """What the model is told first. Another chat may be shown by the time it is written."""
+        of = self.desk.state.conversation_id
         panel = TextPanel(
             text("What the model is told before the chat begins"),
-            lambda written: self.desk.set_system(written if written.strip() else None),
+            lambda written: self.desk.set_system(written if written.strip() else None, of),
             value=self.desk.state.system or "",
             hint=text("Ctrl+S: done · Esc: leave. Empty: the one of the settings."),
         )

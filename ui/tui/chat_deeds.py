@@ -299,9 +299,16 @@ class ChatDeeds:
         return self.desk.state.conversation_id
 
     def _rename(self) -> None:
-        if self._known() is not None:
-            panel = LinePanel(text("The title of this chat"), self.desk.rename, value=self.desk.state.title)
-            self.frame.ask(panel)
+        known = self._known()
+        if known is not None:
+
+            def rename(title: str) -> None:
+                if self.desk.state.conversation_id == known:
+                    self.desk.rename(title)
+                else:  # another chat is shown by now
+                    self.frame.conversations.rename(known, title)
+
+            self.frame.ask(LinePanel(text("The title of this chat"), rename, value=self.desk.state.title))
 
     def _pin(self) -> None:
         known = self._known()

@@ -66,6 +66,12 @@ class Panel(Vertical):
     def take_focus(self) -> None:
         """Begin."""
 
+    @property
+    def has_words(self) -> bool:
+        """Whether a text was written in it that is used nowhere yet: another panel covers it then, and when that is
+        left it is there again."""
+        return False
+
     def action_close(self) -> None:
         self.on_closed()
         self.post_message(self.Closed(self))
@@ -142,6 +148,11 @@ class TextPanel(Panel):
         self._on_done = on_done
         self._area = Area(plain(value), soft_wrap=True, highlight_cursor_line=False)
         self._area.cursor_blink = False
+        self._given = self._area.text
+
+    @property
+    def has_words(self) -> bool:
+        return self._area.text != self._given
 
     def asked(self) -> ComposeResult:
         yield self._area

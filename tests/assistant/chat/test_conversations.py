@@ -372,6 +372,25 @@ def test_drafts_are_kept_apart(conversations: Conversations) -> None:
     assert (conversations.draft(None), conversations.draft(made.id)) == ("new", "")
 
 
+def test_files_wait_beside_a_draft(conversations: Conversations) -> None:
+    made = conversations.create()
+    two = (NewAttachment("b.md", "two", "text/markdown"), NewAttachment("a.txt", "one"))
+    conversations.save_draft_attachments(made.id, two)
+    conversations.save_draft_attachments(None, two[:1])
+    conversations.save_draft(made.id, "with them")
+    assert conversations.draft_attachments(made.id) == two
+    assert conversations.draft_attachments(None) == two[:1]
+    conversations.save_draft(made.id, "")  # the words alone
+    assert conversations.draft_attachments(made.id) == two
+    conversations.save_draft_attachments(made.id, two[1:])
+    assert conversations.draft_attachments(made.id) == two[1:]
+    conversations.save_draft_attachments(None, ())
+    assert conversations.draft_attachments(None) == ()
+    conversations.delete(made.id)
+    conversations.purge_trash()
+    assert conversations.store.rows("SELECT count(*) FROM draft_attachments") == [(0,)]
+
+
 @pytest.mark.parametrize(
     "text", ["\x00zero\x00", "\ud83d lone", "\ud83d\ude00 pair", "\x1b[31m", "  ", "é\u0301", "\r\n"]
 )

@@ -202,3 +202,55 @@ def test_no_query_raises(shared: Conversations, text: str) -> None:
 def test_words_without_letters_are_left_out() -> None:
     assert query_words('  -- wax "oil" * ') == ["wax", '"oil"']
     assert query_words("...") == []
+
+
+@pytest.mark.parametrize(
+    ("text", "typed", "expected"),
+    [
+        ("请给我推荐一个本地语言模型。", "语言模型", ["语言模型"]),
+        ("請問這個模型的參數量？", "模型", ["模型"]),
+        ("東京タワーへの行き方を教えてください。", "タワー", ["タワー"]),
+        ("ฉันอยากเรียนทำอาหารไทย", "อาหาร", ["อาหาร"]),
+        ("ខ្ញុំចង់រៀនភាសាខ្មែរ", "ភាសា", ["ភាសា"]),
+        ("我用GPT模型写代码", "gpt模型 代码", ["GPT模型", "代码"]),
+        ("모델을 설명해 주세요", "모델", ["모델을"]),  # written with spaces: the beginning of a word
+    ],
+)
+def test_words_within_text_without_spaces(
+    conversations: Conversations, text: str, typed: str, expected: list[str]
+) -> None:
+    add(conversations, "", "Nothing of it.", text)
+    (hit,) = search(conversations, typed)
+    assert hit.snippet == text and marked(hit) == expected
+    assert search(conversations, f"{typed} 無") == []
+
+
+def test_a_latin_word_that_letters_without_spaces_touch(conversations: Conversations) -> None:
+    add(conversations, "", "我喜欢Python编程", "Pythons are snakes.", "CPython", "学习Go[*]的人")
+    assert {hit.snippet for hit in search(conversations, "python")} == {"我喜欢Python编程", "Pythons are snakes."}
+    assert marked(next(hit for hit in search(conversations, "python") if "我" in hit.snippet)) == ["Python"]
+    assert texts_of(search(conversations, "go[*]")) == ["学习Go[*]的人"]
+    assert search(conversations, "ytho") == []
+
+
+def test_titles_and_folders_without_spaces(conversations: Conversations) -> None:
+    folder = conversations.folders.create("Work")
+    add(conversations, "关于语言模型的笔记", "模型一", folder_id=folder.id)
+    add(conversations, "另一个模型", "模型二")
+    everywhere = search(conversations, "模型")
+    assert [hit.message_id is None for hit in everywhere] == [True, True, False, False]
+    assert {marked(hit)[0] for hit in everywhere} == {"模型"}
+    inside = search(conversations, "模型", folder_id=folder.id)
+    assert texts_of(inside) == ["关于语言模型的笔记", "模型一"]
+    assert texts_of(search(conversations, "模型", limit=1, offset=2)) in (["模型二"], ["模型一"])
+    conversations.delete(everywhere[0].conversation.id)
+    assert len(search(conversations, "模型")) == 2
+
+
+def test_a_reply_that_is_being_written_is_not_read_through(conversations: Conversations) -> None:
+    made = conversations.create()
+    reply = conversations.append(made.id, None, "assistant", "", state="partial")
+    conversations.update_partial(reply.id, "你好")
+    assert search(conversations, "好") == []
+    conversations.finish(reply.id, "complete", "你很好")
+    assert texts_of(search(conversations, "好")) == ["你很好"]

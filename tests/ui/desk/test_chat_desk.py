@@ -535,3 +535,68 @@ def test_attachments_wait_in_the_conversation_that_they_were_given_in(
         assert [one.name for one in desk.state.attachments] == ["notes.md"]
     _ask(desk, fake_engine, pump, "What?")
     assert desk.turns[2].attachments == (("notes.md", 17),) and desk.state.attachments == ()
+
+
+def test_files_that_wait_are_there_after_the_program_ended(
+    desk: ChatDesk, fake_engine: GatedEngine, pump: Pump, background: Background, desk_app: App, tmp_path: Path
+) -> None:
+    for name in ("a.md", "b.md", "c.md"):
+        (tmp_path / name).write_text(f"text of {name}")
+    desk.attach([tmp_path / "c.md"])
+    pump(lambda: desk_app.conversations.draft_attachments(None))
+    desk.detach(0)
+    pump(lambda: not desk_app.conversations.draft_attachments(None))
+    desk.send("one")
+    fake_engine.say(1)
+    pump(lambda: len(desk.turns) == 2)
+    first = str(desk.state.conversation_id)
+    desk.attach([tmp_path / "a.md"])
+    pump(lambda: len(desk.state.attachments) == 1)
+    desk.send("two")  # waits for its turn, with its file
+    desk.attach([tmp_path / "b.md"])
+    pump(lambda: len(desk.state.attachments) == 1)
+    desk.close()
+    background.close()
+    assert desk_app.conversations.draft(first) == "two"
+    kept = desk_app.conversations.draft_attachments(first)
+    assert [(one.name, one.text) for one in kept] == [("a.md", "text of a.md"), ("b.md", "text of b.md")]
+
+
+def test_files_that_wait_are_shown_and_sent_and_then_forgotten(
+    desk: ChatDesk, view: RecordingChatView, fake_engine: GatedEngine, pump: Pump, desk_app: App
+) -> None:
+    from rushlight.assistant.chat.conversation import NewAttachment
+
+    before = desk_app.conversations.create("Before")
+    desk_app.conversations.save_draft(before.id, "look at this")
+    desk_app.conversations.save_draft_attachments(before.id, [NewAttachment("a.md", "text of a")])
+    desk.open(before.id)
+    pump(lambda: desk.state.conversation_id == before.id)
+    assert [one.name for one in desk.state.attachments] == ["a.md"] and view.composer == "look at this"
+    desk.open(None)
+    pump(lambda: desk.state.conversation_id is None)
+    assert desk.state.attachments == ()
+    desk.open(before.id)
+    pump(lambda: desk.state.conversation_id == before.id)
+    assert [one.name for one in desk.state.attachments] == ["a.md"]
+    fake_engine.is_open = True
+    desk.send("look at this")
+    pump(lambda: desk.state.activity == "idle" and len(desk.turns) == 2)
+    assert [one.name for one in desk_app.conversations.path(before.id)[0].attachments] == ["a.md"]
+    assert desk_app.conversations.draft_attachments(before.id) == () and desk.state.attachments == ()
+
+
+def test_a_system_prompt_goes_to_the_chat_that_it_was_written_for(
+    desk: ChatDesk, fake_engine: GatedEngine, pump: Pump, desk_app: App
+) -> None:
+    _ask(desk, fake_engine, pump)
+    first = str(desk.state.conversation_id)
+    desk.open(None)
+    pump(lambda: desk.state.conversation_id is None)
+    desk.set_system("Answer in verse.", first)
+    pump(lambda: desk_app.conversations.get(first).system == "Answer in verse.")
+    assert desk.state.system is None
+    desk.open(first)
+    pump(lambda: desk.state.system == "Answer in verse.")
+    desk.set_system(None, first)
+    pump(lambda: desk.state.system is None and desk_app.conversations.get(first).system is None)

@@ -211,3 +211,50 @@ def test_a_panel_that_comes_by_itself_waits_while_somebody_writes(perform: Perfo
         assert kept == ["Paris is in France"] and isinstance(stage.app._panel, ReadPanel)
 
     perform(play)
+
+
+def test_a_text_that_is_half_written_comes_back_when_another_panel_is_left(perform: Perform, model: Model) -> None:
+    kept: list[str] = []
+
+    async def play(stage: Any) -> None:
+        await stage.press("f2")
+        await stage.shows("Tiny-Llama")
+        stage.app.ask(TextPanel("How should it have been?", kept.append, value="Paris"))
+        await stage.until(lambda: stage.app._panel.has_focus_within)
+        await stage.write(" is in France")
+        stage.app.ask(ReadPanel("A plan", "It fits."))
+        stage.app.ask(ReadPanel("Another", "It fits too."))  # in the place of that one, before the text
+        await stage.shows("Another")
+        await stage.hides("How should it have been?")
+        await stage.press("escape")
+        await stage.shows("How should it have been?", "Paris is in France")
+        await stage.until(lambda: stage.app._panel.has_focus_within)
+        await stage.press("ctrl+s")
+        await stage.until(lambda: stage.app._panel is None)
+        assert kept == ["Paris is in France"]
+        stage.app.ask(TextPanel("How should it have been?", kept.append, value="Paris"))
+        await stage.until(lambda: stage.app._panel.has_focus_within)
+        stage.app.ask(ReadPanel("A plan", "It fits."))
+        await stage.shows("A plan")
+        await stage.press("escape")
+        await stage.until(lambda: stage.app._panel is None)  # nothing was written in it
+
+    perform(play)
+
+
+def test_a_text_whose_use_asks_for_more_is_not_there_again(perform: Perform, model: Model) -> None:
+    async def play(stage: Any) -> None:
+        await stage.press("f2")
+        await stage.shows("Tiny-Llama")
+        used = TextPanel("A text", lambda _text: stage.app.ask(ReadPanel("More", "of it")))
+        stage.app.ask(used)
+        await stage.until(lambda: stage.app._panel.has_focus_within)
+        await stage.write("written")
+        await stage.press("ctrl+s")
+        await stage.shows("More")
+        await stage.until(lambda: not used.is_attached)
+        await stage.press("escape")
+        await stage.until(lambda: stage.app._panel is None)
+        assert not stage.app._covered_panels
+
+    perform(play)
