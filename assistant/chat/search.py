@@ -109,19 +109,18 @@ def _title_hits(
     conversations: Conversations, words: Sequence[str], where: str, bindings: Sequence[Value], limit: int
 ) -> list[Hit]:
     n_candidates = max(_CANDIDATES, limit)
-    if any(is_unspaced(word) for word in words):
-        rows = [
-            (number, title, places(title, words))
-            for number, title in titles_with(
-                conversations.store, within("c.title", words), where, bindings, n_candidates
-            )
-        ]
-    else:
+    rows: dict[int, tuple[str, tuple[tuple[int, int], ...]]] = {}
+    is_inside = any(is_unspaced(word) for word in words)
+    if not is_inside:
         rows = _titles_in_index(conversations, words, where, bindings, n_candidates)
+    if is_inside or (len(rows) < limit and holds_unspaced(conversations.store)):
+        condition = within("c.title", words) if is_inside else touching("c.title", words)
+        for number, title in titles_with(conversations.store, condition, where, bindings, n_candidates):
+            rows.setdefault(number, (title, places(title, words)))
     now = time.time()
-    found = _conversations(conversations, [row[0] for row in rows])
+    found = _conversations(conversations, list(rows))
     hits = []
-    for number, title, ranges in rows:
+    for number, (title, ranges) in rows.items():
         conversation = found[number]
         rank = _rank(title, ranges, len(words), now - conversation.updated_at)
         hits.append(Hit(conversation, None, "", conversation.created_at, *_cut(title, ranges), rank))
@@ -130,8 +129,8 @@ def _title_hits(
 
 def _titles_in_index(
     conversations: Conversations, words: Sequence[str], where: str, bindings: Sequence[Value], limit: int
-) -> list[tuple[int, str, tuple[tuple[int, int], ...]]]:
-    """(number, title, where it matched) of the newest."""
+) -> dict[int, tuple[str, tuple[tuple[int, int], ...]]]:
+    """Of the newest, by their number: the title, and where it matched."""
     mark = _new_mark()
     rows: list[Sequence[Any]] = list(
         conversations.store.rows(
@@ -142,7 +141,7 @@ def _titles_in_index(
             [mark, mark, match_query(words, prefix=_is_prefix(words)), *bindings, limit],
         )
     )
-    return [(number, *_unmarked(marked, mark)) for number, marked in rows]
+    return {number: _unmarked(marked, mark) for number, marked in rows}
 
 
 def _message_hits(
@@ -217,7 +216,7 @@ def _read_through(
 ) -> list[Sequence[Any]]:
     """The same without the index."""
     rows = messages_with(conversations.store, condition, where, bindings, limit)
-    return [(*row[:4], row[4], places(row[4], words)) for row in rows]
+    return [(*row, places(row[4], words)) for row in rows]
 
 
 def _conversations(conversations: Conversations, numbers: Sequence[int]) -> dict[int, Conversation]:

@@ -2,8 +2,7 @@
 
 The index takes a whole run of such letters for one word (`unicode61` of SQLite's FTS5), so that it finds only what the
 run begins with, and a Latin word that such letters touch not at all. Both are looked for in the texts themselves, the
-newest first: the time grows with the messages, up to about a second for a million. Knows the tables of conversations;
-knows no rank.
+newest first, so the time grows with the messages. Knows the tables of conversations; knows no rank.
 """
 
 import re

@@ -242,7 +242,7 @@ class Background:
             lane.join(max(0.0, limit_s - time.monotonic()))
         if self._watch_thread is not None:
             self._watch_thread.join(max(0.0, limit_s - time.monotonic()))
-        self._clock.close()
+        self._clock.close(max(0.0, limit_s - time.monotonic()))
 
     # --- inside -------------------------------------------------------------------------------------------------
     def _start(self, running: Running, run: "Callable[[App], None]", failed: Callable[[Error], None] | None) -> None:
@@ -390,13 +390,14 @@ class _Clock:
             batch.due_s = max(batch.due_s, time.monotonic() + BATCH_S)
         return items
 
-    def close(self) -> None:
-        """Nothing is sent afterwards: its thread must not be the last to hold what belongs to the face's."""
+    def close(self, wait_s: float) -> None:
+        """Nothing is sent afterwards: its thread must not be the last to hold what belongs to the face's. Waits no
+        longer than that."""
         with self._due:
             self._is_closed = True
             self._due.notify()
         if self._thread is not None:
-            self._thread.join()
+            self._thread.join(wait_s)
 
     def _run_thread(self) -> None:
         if self._thread is None:

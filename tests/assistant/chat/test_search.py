@@ -231,6 +231,8 @@ def test_a_latin_word_that_letters_without_spaces_touch(conversations: Conversat
     assert marked(next(hit for hit in search(conversations, "python") if "我" in hit.snippet)) == ["Python"]
     assert texts_of(search(conversations, "go[*]")) == ["学习Go[*]的人"]
     assert search(conversations, "ytho") == []
+    add(conversations, "关于Rust语言", "x")
+    assert [hit.snippet for hit in search(conversations, "rust") if hit.message_id is None] == ["关于Rust语言"]
 
 
 def test_titles_and_folders_without_spaces(conversations: Conversations) -> None:
