@@ -27,18 +27,21 @@ def likeliest(
     lora: Sequence[LoraUse] = (),
     width: int = 4,
     n_best: int = 4,
+    within: float = 2.0,
+    lack: float = 3.0,
     stop: Stop | None = None,
     on_progress: Callable[[Progress], None] = lambda progress: None,
 ) -> tuple[Beam, ...]:
-    """The best first; what one lacks that the grammar says it must hold counts against it. Nothing is sampled, so of
-    the options only those of loading count.
+    """The best first; what one lacks that the grammar says it must hold counts against it, by `lack` nats each. Those
+    that are `within` so many nats less likely than the best are looked for. Nothing is sampled, so of the options only
+    those of loading count.
 
     Raises `Error`, of the kind "not-supported" where the engine cannot search.
     """
     found = app.model(model) if isinstance(model, str) else model
     asked = app.request(messages, found, system="", max_tokens=max_tokens, grammar=grammar, lora=lora)
     stop = stop or Stop()
-    request = BeamRequest(replace(asked, sampling=Sampling()), width, n_best)
+    request = BeamRequest(replace(asked, sampling=Sampling()), width, n_best, within=within, lack=lack)
     return with_engine(
         app, found, lambda engine: engine.search(request, stop).beams, options=options, stop=stop,
         on_progress=on_progress,

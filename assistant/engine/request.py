@@ -134,13 +134,18 @@ class EmbedRequest(Struct, frozen=True):
 
 
 class ScoreRequest(Struct, frozen=True):
-    """How likely each token of a prompt is, given those before it. Exactly one of `prompt` and `token_ids` is set."""
+    """How likely each token of a prompt is, given those before it. Exactly one of `prompt` and `token_ids` is set.
+
+    The first `n_read` of the `token_ids` are read and not scored, which costs less: their log-probability is 0. An
+    engine elsewhere may score them all the same.
+    """
 
     prompt: str = ""
     token_ids: tuple[int, ...] = ()
     parse_special: bool = False
     logprobs: int = 0  # with the n likeliest alternatives (at most 20)
     lora: tuple[LoraUse, ...] = ()
+    n_read: int = 0
 
 
 class BeamRequest(Struct, frozen=True):

@@ -184,6 +184,8 @@ def check_score(request: ScoreRequest) -> None:
         problems.append(f"the prompt is {len(request.prompt)} characters long; {MAX_TEXT_BYTES} are allowed")
     if not 0 <= request.logprobs <= MAX_LOGPROBS:
         problems.append(f"logprobs is {request.logprobs}; 0 to {MAX_LOGPROBS} is allowed")
+    if request.n_read and not 0 <= request.n_read < len(request.token_ids):
+        problems.append(f"n_read is {request.n_read}; it must be less than the {len(request.token_ids)} token_ids")
     _raise(problems)
 
 

@@ -1,4 +1,5 @@
-"""How likely a text is: the log-probability of every token of a prompt, given those before it. Writes nothing.
+"""How likely a text is: the log-probability of every token of a prompt, given those before it, or of those behind what
+is only read. Writes nothing.
 
 Knows one prompt, and the context it shares with answers that are being written: a small piece is computed between two
 of their steps. Small also since a row of logits is as long as the vocabulary.
@@ -18,6 +19,7 @@ from rushlight.assistant.engine.slot import Ticket
 from rushlight.assistant.events import Scores, TokenLogprob
 
 _CHUNK = 64  # rows of logits at a time: 64 of 150,000 numbers are 38 MB
+_SILENT = 128  # tokens at a time that are only read: answers that are being written wait for them
 
 
 class Scoring:
@@ -47,30 +49,45 @@ class Scoring:
         prefix = loaded.memory.open(token_ids, adapters, use_cache=False).prefix
         rows: list[TokenLogprob] = []
         try:
-            size = min(_CHUNK, loaded.context.n_batch)
-            for begin in range(0, len(token_ids), size):
+            for begin, end, is_scored in self._pieces():
                 if begin:
                     yield adapters
                 loaded.adapters.activate(adapters)
-                self._compute(prefix, token_ids[begin : begin + size])
-                self._read(begin, min(size, len(token_ids) - begin), rows)
+                self._compute(prefix, token_ids[begin:end], n_rows=end - begin if is_scored else 0)
+                if is_scored:
+                    self._read(begin, end - begin, rows)
         finally:
             prefix.clear()  # so small a run is not worth keeping
             loaded.memory.close(prefix)
         pieces = [loaded.model.piece(one, special=True).decode("utf-8", "replace") for one in token_ids]
+        n_read = len(token_ids) - len(rows)
+        read = [TokenLogprob(one, piece, 0.0) for one, piece in zip(token_ids[:n_read], pieces, strict=False)]
         named = [
-            TokenLogprob(row.token_id, piece, row.logprob, row.top) for row, piece in zip(rows, pieces[1:], strict=True)
+            TokenLogprob(row.token_id, piece, row.logprob, row.top)
+            for row, piece in zip(rows, pieces[n_read:], strict=True)
         ]
-        self._ticket.send(Scores((TokenLogprob(token_ids[0], pieces[0], 0.0), *named)))
+        self._ticket.send(Scores((*read, *named)))
 
-    def _compute(self, prefix: Prefix, chunk: Sequence[int]) -> None:
-        """One batch with the logits of all its tokens."""
+    def _pieces(self) -> Iterator[tuple[int, int, bool]]:
+        """(begin, end, whether its rows of logits are wanted) of what is computed at once. The row of a token is about
+        the one behind it, so the last of those that are only read has its row too."""
+        n_batch, n_tokens = self._loaded.context.n_batch, len(self._token_ids)
+        n_silent = max(0, self._request.n_read - 1)
+        size = min(_SILENT, n_batch)
+        for begin in range(0, n_silent, size):
+            yield begin, min(begin + size, n_silent), False
+        size = min(_CHUNK, n_batch)
+        for begin in range(n_silent, n_tokens, size):
+            yield begin, min(begin + size, n_tokens), True
+
+    def _compute(self, prefix: Prefix, chunk: Sequence[int], n_rows: int) -> None:
+        """One batch, with the logits of all its tokens or of none."""
         loaded, context = self._loaded, self._loaded.context
         while True:
             if self._ticket.is_cancelled:
                 raise Error("Stopped.", kind="stopped")
             context.start_batch()
-            context.add(chunk, prefix.sequence, len(prefix.token_ids), len(chunk))
+            context.add(chunk, prefix.sequence, len(prefix.token_ids), n_rows)
             code = context.decode_batch()
             if code == SUCCESS:
                 prefix.extend(chunk)

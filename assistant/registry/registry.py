@@ -187,7 +187,7 @@ class Registry:
             )
             if not found:
                 raise Error(
-                    f"Nothing is promoted for {scope}: the base model answers there.",
+                    f"Nothing is promoted for {scope}.",
                     "See: rushlight registry list",
                     kind="nothing-promoted",
                 )

@@ -1,7 +1,8 @@
 """Scopes: where an adapter may be loaded. `chat`, or one database, later one library of documents or one agent.
 
 A database's scope names its tables too: where they change, what was learned of them is not loaded any more. What was
-practised has a scope of its own and is loaded where no database's is.
+practised has a scope of its own and is loaded where no database's is; the way back has one too, and is loaded beside
+both to tell likely queries apart.
 """
 
 import re
@@ -12,6 +13,7 @@ from rushlight import Error
 
 CHAT: Final = "chat"
 PRACTICE: Final = "sql:practice"  # of any database that nobody was taught; one's own ends with the hash of its tables
+WAY_BACK: Final = "sql:way-back"  # from queries to their questions, beside whoever answers
 _SCOPE: Final = re.compile(r"chat|(?:sql|documents|agent):[a-z0-9._-]{1,80}")
 _HASH_LETTERS: Final = 8
 

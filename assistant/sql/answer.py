@@ -53,6 +53,8 @@ class SqlAnswer(Struct, frozen=True):
     whole: str = ""  # the question with those that it follows; the question itself where it follows none
     n_followed: int = 0  # turns before it that it was understood from
     refined: str = ""  # the query before it that was changed by rule, without a model
+    n_told_apart: int = 0  # likely queries among which the way back has chosen
+    back_problem: Error | None = None  # why the way back said nothing, though it was to be asked
 
     @property
     def unclear(self) -> tuple[Unclear, ...]:

@@ -31,7 +31,7 @@ from rushlight.assistant.sql.refining import refined
 from rushlight.assistant.sql.reusing import reused
 from rushlight.assistant.sql.threads import Thread
 from rushlight.assistant.sql.trying import MAX_SAMPLES, run_likeliest, run_query, write_and_run
-from rushlight.assistant.sql.writing import Writer
+from rushlight.assistant.sql.writing import LikelyQueries, Writer
 
 if TYPE_CHECKING:
     from rushlight.assistant.app import App
@@ -54,6 +54,8 @@ def ask_database(
     samples: int = 0,
     lora: Sequence[LoraUse] = (),
     form: str = FORM,
+    back: Sequence[LoraUse] = (),
+    likely: LikelyQueries | None = None,
     free: bool = False,
     correct: bool = True,
     again: int = 0,
@@ -71,7 +73,9 @@ def ask_database(
     accepted in other words is answered by its query, and others see the pairs most like them. With a `thread`, it may
     follow the questions there (`follows`: None finds out by its words). With `chosen`, also an empty one, what could
     mean several things is asked before a query is written: the answer has it in `open`, and the next call says what was
-    meant (said -> choice, "" for any of them). `form` is the prompt's, as the adapter in `lora` was taught with.
+    meant (said -> choice, "" for any of them). `form` is the prompt's, as the adapter in `lora` was taught with; `back`
+    is one that knows the way back from queries to questions, and tells the likeliest apart. What is in `likely` was
+    found before, by the same model and adapter; it is not looked for again, and what is found is kept there.
     """
     started = time.monotonic()
     _check(database, question, samples)
@@ -105,7 +109,11 @@ def ask_database(
     otherwise: Grammar | None = None
     if holding is not None and form in TAUGHT_FORMS and not earlier.turns:  # those may name what is meant no more
         holding, otherwise = held(known, question, linked, holding)
-    writer = Writer(app, model, options, holding, tuple(lora), stop, on_progress, otherwise)
+    knows_back = () if earlier.turns else tuple(back)  # nobody asks as a follow-up is put together
+    writer = Writer(
+        app, model, options, holding, tuple(lora), stop, on_progress, otherwise, back=knows_back, question=question,
+        known=likely,
+    )  # fmt: skip
 
     shown = (*examples, *earlier.turns)
     if (
@@ -145,6 +153,8 @@ def ask_database(
         alternatives=written.alternatives,
         whole=earlier.whole,
         n_followed=len(earlier.turns),
+        n_told_apart=writer.n_told_apart,
+        back_problem=writer.back_problem,
     )
     return _kept(memory, database, answer)
 

@@ -26,6 +26,7 @@ FORM = "sql-2"
 PART_FORM = "sql-1"
 SHORT_FORM = "sql-short-1"
 TABLES_FORM = "sql-tables-1"
+BACK_FORM = "sql-back-1"  # of adapters that say which question a query answers; nobody is asked in it
 FORMS = (FORM, PART_FORM, SHORT_FORM, TABLES_FORM)
 TAUGHT_FORMS = (SHORT_FORM, TABLES_FORM)  # of whoever was taught a database, and joins tables in one order
 _SAMPLES = 4
@@ -38,6 +39,7 @@ _SYSTEM = (
     "Write every column with its table. Answer with the query alone.\n\n{tables}"
 )
 _SHORT_SYSTEM = "You write one SQLite query."
+_BACK_SYSTEM = "You say which question it answers."
 
 
 class Example(Struct, frozen=True):
@@ -62,7 +64,7 @@ def sql_messages(
             "The adapter was taught by another version: teach it again.",
             kind="no-such-form",
         )
-    asked = plain_line(question)[:2_000]
+    asked = asked_text(question)
     if form in TAUGHT_FORMS:
         system = _SHORT_SYSTEM if form == SHORT_FORM else f"{_SHORT_SYSTEM}\n{_said_tables(linked)}"
         turns = [Message("system", system), Message("user", "\n".join([asked, *_named(linked)]))]
@@ -80,6 +82,16 @@ def sql_messages(
             Message("user", f"That is not right: {plain_line(problem)[:300]}"),
         ]
     return tuple(turns)
+
+
+def back_messages(sql: str) -> tuple[Message, ...]:
+    """The conversation whose answer is the question that a query answers."""
+    return (Message("system", _BACK_SYSTEM), Message("user", plain_line(sql)))
+
+
+def asked_text(question: str) -> str:
+    """The question as a model reads it, and as it says it on the way back."""
+    return plain_line(question)[:2_000]
 
 
 def describe(linked: Linked) -> str:

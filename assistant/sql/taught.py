@@ -1,8 +1,8 @@
 """Which model and adapter answer questions to a database: the promoted adapter of its scope over its base, if any; else
-what the model has practised, where that was promoted.
+what the model has practised, where that was promoted. Beside both who knows the way back, if one was promoted to it.
 
     found = taught(app, database)
-    ask_database(app, database, question, model=found.model, lora=found.lora, form=found.form)
+    ask_database(app, database, question, model=found.model, lora=found.lora, form=found.form, back=found.back)
 
 The scope names the tables, so an adapter is not used for other tables than those it was taught. What was practised is
 for any, and changes no model: whoever asks another one gets that one alone.
@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING
 
 from rushlight import Error
 from rushlight.assistant.engine.request import LoraUse
-from rushlight.assistant.registry.scopes import PRACTICE, sql_scope
+from rushlight.assistant.registry.scopes import PRACTICE, WAY_BACK, sql_scope
 from rushlight.assistant.sql.database import Database
 from rushlight.assistant.sql.memory import schema_hash
-from rushlight.assistant.sql.prompt import FORM, FORMS
+from rushlight.assistant.sql.prompt import BACK_FORM, FORM, FORMS
 
 if TYPE_CHECKING:
     from rushlight.assistant.app import App
@@ -30,6 +30,7 @@ class Taught:
     adapter: str = ""
     lora: tuple[LoraUse, ...] = ()
     form: str = FORM
+    back: tuple[LoraUse, ...] = ()
     is_practice: bool = False  # it was taught other databases, and not this one
 
 
@@ -55,7 +56,16 @@ def taught(app: "App", database: Database, model: str = "") -> Taught:
     found = app.catalogue.find_sha256(adapter.base_sha256)
     if found is None:
         return Taught(model)
-    return Taught(found.id, adapter.name, (adapter.use(),), adapter.form or FORM, adapter.scope == PRACTICE)
+    return Taught(
+        found.id, adapter.name, (adapter.use(),), adapter.form or FORM, way_back_of(app, found.sha256),
+        adapter.scope == PRACTICE,
+    )  # fmt: skip
+
+
+def way_back_of(app: "App", base_sha256: str) -> tuple[LoraUse, ...]:
+    """Who knows the way back over this model: the adapter that was promoted to it, if its file is there."""
+    found = app.registry.promoted(WAY_BACK, base_sha256)
+    return (found.use(),) if found is not None and found.path.is_file() and found.form in ("", BACK_FORM) else ()
 
 
 def _base_of(app: "App", model: str) -> str:

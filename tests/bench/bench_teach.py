@@ -28,7 +28,7 @@ from rushlight import Stop
 from rushlight.assistant.app import App, open_app
 from rushlight.assistant.learn.answers import Answered, Question, Score, ask_all, failure_of, read_questions, score
 from rushlight.assistant.learn.kinds.kind import Watch
-from rushlight.assistant.registry.scopes import PRACTICE
+from rushlight.assistant.registry.scopes import PRACTICE, WAY_BACK
 from rushlight.assistant.sql.database import open_database
 from rushlight.trainer.evaluate.suite import Item
 from rushlight.ui.work.answerers import SqlAnswerer
@@ -136,7 +136,11 @@ def practised(app: App) -> dict[str, Any]:
         return {}
     plan = app.registry.run(max(adapters, key=lambda one: one.created_at).run_id).manifest["plan"]
     print(f"practised: {plan['n_seen']} examples, {plan['train_s'] / 60:.0f} minutes of training", flush=True)
-    return {"n_seen": plan["n_seen"], "train_s": plan["train_s"]}
+    back = next((one for one in app.registry.adapters(WAY_BACK) if one.state == "promoted"), None)
+    if back is not None:
+        learned = app.registry.run(back.run_id).manifest["plan"]
+        print(f"the way back: {learned['n_seen']} examples, {learned['train_s'] / 60:.0f} minutes", flush=True)
+    return {"n_seen": plan["n_seen"], "train_s": plan["train_s"], "way_back": back is not None}
 
 
 @contextmanager

@@ -25,6 +25,7 @@ _NOTICED_S: Final = 0.05  # of an answer: what takes less longer is not slow
 
 _CHAT: Final = ("instructions", "refusals", "perplexity", "divergence", "speed", "proof")
 _TASK: Final = ("speed", "proof")
+_BESIDE: Final = {"sql:way-back": ("proof",)}  # of who is asked beside another, which takes its time
 _SUITES: Final = Path(__file__).parent / "suites"
 
 
@@ -40,6 +41,8 @@ class Guarded:
 
 def guards_of(scope: str) -> tuple[str, ...]:
     """The names of the guards of a scope."""
+    if scope in _BESIDE:
+        return _BESIDE[scope]
     return _CHAT if scope.partition(":")[0] in ("", "chat", "agent", "documents") else _TASK
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 from rushlight.ui.cli.chat_views import moment, short_id
 from rushlight.ui.cli.output import print_table, say
 from rushlight.ui.desk.figures import amount_text, rate_text
+from rushlight.ui.desk.job_words import what_text
 from rushlight.ui.words import plural, text
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ def progress_text(job: "Job") -> str:
 
 def progress_line(job: "Job") -> str:
     """One line of a job at work: “Copying 42%, 98.1 MB/s, 0:12 left”."""
-    parts = [f"{text(job.what) or state_word(job.state)} {progress_text(job)}".rstrip()]
+    parts = [f"{what_text(job.what) or state_word(job.state)} {progress_text(job)}".rstrip()]
     if job.state != "running" and job.what:
         parts.append(state_word(job.state))
     if job.rate:

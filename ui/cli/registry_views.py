@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from rushlight.assistant.registry.scopes import WAY_BACK
 from rushlight.ui.cli.chat_views import beginning, moment, title_of
 from rushlight.ui.cli.output import print_table, say, size_text
 from rushlight.ui.desk.learn_reading import guard_word
@@ -235,6 +236,8 @@ def change_text(change: "Change") -> str:
     """What serves now."""
     if change.promoted is None:
         assert change.retired is not None
+        if change.scope == WAY_BACK:
+            return text("{name} was taken back: the likeliest query is taken again.", name=change.retired.name)
         return text(
             "{name} was taken back: {base} answers alone for {scope} again.",
             name=change.retired.name,

@@ -122,6 +122,7 @@ def ask(
                         model=who.model,
                         lora=who.lora,
                         form=who.form,
+                        back=who.back,
                         memory=None if no_examples else memory,
                         thread=thread,
                         follows=True if thread is not None else None,

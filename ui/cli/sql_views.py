@@ -195,6 +195,8 @@ def answer_json(answer: SqlAnswer) -> dict[str, Any]:
         "remembered": answer.remembered and {"id": answer.remembered.id, "question": answer.remembered.question},
         "refined": answer.refined or None,
         "followed": answer.n_followed,
+        "told_apart": answer.n_told_apart,
+        "way_back_error": answer.back_problem and error_json(answer.back_problem)["error"],
         "examples": answer.n_examples,
         "open": [{"kind": one.kind, "said": one.said, "choices": list(one.choices)} for one in answer.open],
         "alternatives": [{"sql": one.sql, "votes": one.n_votes, "rows": one.n_rows} for one in answer.alternatives],

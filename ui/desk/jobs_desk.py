@@ -13,6 +13,7 @@ from rushlight.assistant.jobs.job import ACTIVE, OVER, STATES, Job
 from rushlight.assistant.safety.plain import plain, plain_line
 from rushlight.ui.desk.background import Background, Running
 from rushlight.ui.desk.figures import amount_text, duration_text, rate_text
+from rushlight.ui.desk.job_words import what_text
 from rushlight.ui.desk.waiting import wait
 from rushlight.ui.words import plural, text
 
@@ -253,7 +254,7 @@ def _status(job: Job) -> str:
         case "waiting":
             return text("Waiting")
         case "running":
-            return text(plain_line(job.what)) if job.what else text("Running")
+            return what_text(job.what) or text("Running")
         case "pausing":
             return text("Pausing")
         case "paused":

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from rushlight import Error
 from rushlight.assistant.paths import with_home
+from rushlight.assistant.registry.scopes import WAY_BACK
 from rushlight.assistant.safety.plain import plain_line
 from rushlight.ui.desk.background import Background
 from rushlight.ui.desk.learn_history import toggled
@@ -129,9 +130,11 @@ class LearnDesk:
             self._start({**arguments, "name": named} if named else arguments)
 
     def practise(self) -> None:
-        """The wished model, on databases that are made up: as long as it takes by itself."""
+        """The wished model, on databases that are made up: as long as it takes by itself. The second time it learns the
+        way back."""
         if self.state.can_practise:
-            self._start({"model": self.state.wish.model}, PRACTISE)
+            way_back = "only" if self.state.learns_way_back else "without"
+            self._start({"model": self.state.wish.model, "way_back": way_back}, PRACTISE)
 
     def teach_again(self, lesson_id: str) -> None:
         """A lesson that is there, as it stands now, to a fresh adapter."""
@@ -190,6 +193,8 @@ class LearnDesk:
         def work(app: "App") -> str:
             adapter = app.registry.find(name)
             change = app.registry.rollback(adapter.scope, adapter.base_sha256)
+            if change.promoted is None and change.scope == WAY_BACK:
+                return text("The likeliest query is taken again.")
             if change.promoted is None:
                 return text("{base} answers alone for {scope} again.", base=adapter.base, scope=change.scope)
             return text("{name} serves {scope} now.", name=change.promoted.name, scope=change.scope)
@@ -366,6 +371,7 @@ class LearnDesk:
             forecast=self.wishes.forecast,
             planning=self.wishes.planning,
             practised="" if found is None else dict(found.practised).get(wish.model, ""),
+            has_way_back=found is not None and wish.model in found.with_way_back,
             exports=() if found is None else found.exports,
             runs=() if found is None else found.runs,
             curves=() if found is None else found.curves,

@@ -8,6 +8,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from rushlight.assistant.registry.scopes import WAY_BACK
 from rushlight.assistant.safety.plain import plain, plain_line
 from rushlight.ui.desk.learn_values import (
     AdapterRow,
@@ -26,6 +27,7 @@ from rushlight.ui.desk.learn_values import (
     TeachJob,
 )
 from rushlight.ui.words import plural, text
+from rushlight.ui.work.kept_steps import BACK_RUN, BACK_SAID
 
 if TYPE_CHECKING:
     from rushlight.assistant.app import App
@@ -61,6 +63,7 @@ class Found:
     runs: tuple[RunRow, ...] = ()
     curves: tuple[RunCurve, ...] = ()
     practised: tuple[tuple[str, str], ...] = ()  # (model, the adapter that databases begin with)
+    with_way_back: tuple[str, ...] = ()  # models that have learned it
 
 
 def look(app: "App", choice: Choice, n_examples: int) -> Found:
@@ -96,9 +99,11 @@ def look(app: "App", choice: Choice, n_examples: int) -> Found:
             examples = tuple(_example(one) for one in listed[:n_examples])
             has_more = len(listed) > n_examples
     elif choice.kind == "job":
+        at = next((one for one in jobs if one.id == choice.id), None)
         for folder in sorted(app.paths.runs.glob(f"*-{choice.id[-6:]}")):
-            lines = _lines_of(folder / "metrics.jsonl")
-            steps, answers = _steps(lines), _answers(lines)
+            if at is None or at.kind != PRACTISE or folder.name.startswith(BACK_RUN) == _learns_back(at):
+                lines = _lines_of(folder / "metrics.jsonl")
+                steps, answers = _steps(lines), _answers(lines)
     elif choice.kind == "runs":
         from rushlight.ui.desk.learn_history import history
 
@@ -109,6 +114,7 @@ def look(app: "App", choice: Choice, n_examples: int) -> Found:
         tuple(_lesson(one, _taught(app, one) if choice.id == one.id else ()) for one in lessons),
         tuple(teach_job(one) for one in jobs),
         proof, origin, before, examples, has_more, steps, answers, exports, runs, curves, _practised(app),
+        tuple({one.base for one in adapters if one.scope == WAY_BACK}),
     )  # fmt: skip
 
 
@@ -203,6 +209,8 @@ def origin_of(lineage: "Lineage") -> tuple[tuple[str, str], ...]:
 def teach_job(job: "Job") -> TeachJob:
     """A teaching, with the step of the head that it has come to."""
     result = job.result if isinstance(job.result, dict) else {}
+    back = result.get("way_back")
+    made = back if isinstance(back, dict) and "adapter" not in result else result  # where that alone was learned
     return TeachJob(
         job.id,
         plain_line(job.title),
@@ -213,9 +221,9 @@ def teach_job(job: "Job") -> TeachJob:
         job.remaining_s,
         plain_line(job.message),
         plain_line(job.hint),
-        str(result.get("adapter", "")),
+        str(made.get("adapter", "")),
         job.is_over,
-        int(job.total or 0) if job.unit == "steps" and job.what == "Training" else 0,
+        int(job.total or 0) if job.unit == "steps" and job.what.removeprefix(BACK_SAID) == "Training" else 0,
         job.kind == PRACTISE,
     )
 
@@ -340,11 +348,16 @@ def _before(lineage: "Lineage") -> str:
     return lineage.adapter.base if newest is None or not newest.before else newest.before
 
 
+def _learns_back(job: "Job") -> bool:
+    """Whether the way back is what a practice learns now, or all that it was to learn."""
+    return job.arguments.get("way_back") == "only" or (job.what.startswith(BACK_SAID) and not job.is_over)
+
+
 def _stage(job: "Job") -> int:
     """Which step of the head is at work: lesson, plan, train, proof, promote."""
     if job.state == "done":
         return 4
-    what = job.what
+    what = job.what.removeprefix(BACK_SAID)  # which goes through the same steps once more
     if what.startswith(("Evaluating", "Proving", "Exporting")):
         return 3
     if what.startswith("Making") or not what:

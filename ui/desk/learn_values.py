@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-from rushlight.assistant.registry.scopes import CHAT, PRACTICE
+from rushlight.assistant.registry.scopes import CHAT, PRACTICE, WAY_BACK
 from rushlight.ui.desk.learn_forecast import Forecast
 
 LessonKindName: TypeAlias = Literal["database", "feedback", "imported"]
@@ -38,8 +38,13 @@ class AdapterRow:
 
     @property
     def is_practice(self) -> bool:
-        """Whether it answers nothing, and databases are learned from it."""
-        return self.scope == PRACTICE
+        """Whether it came of a practice, and answers no database of its own."""
+        return self.scope in (PRACTICE, WAY_BACK)
+
+    @property
+    def is_way_back(self) -> bool:
+        """Whether it answers nothing, and tells the likely queries of others apart."""
+        return self.scope == WAY_BACK
 
 
 @dataclass(frozen=True, slots=True)
@@ -264,6 +269,7 @@ class LearnState:
     forecast: Forecast | None = None  # of the wish as it stands
     planning: str = ""  # what is done to work it out
     practised: str = ""  # the adapter that databases begin with when the wished model is taught them
+    has_way_back: bool = False  # whether the wished model has learned the way back, proven or not
     exports: tuple[ExportRow, ...] = ()  # of the adapter that is looked at, the newest first
     runs: tuple[RunRow, ...] = ()  # of the history
     curves: tuple[RunCurve, ...] = ()  # of the chosen ones
@@ -272,6 +278,11 @@ class LearnState:
     notice: str = ""
     problem: str = ""
     hint: str = ""
+
+    @property
+    def learns_way_back(self) -> bool:
+        """Whether that is what the wished model would practise next."""
+        return bool(self.practised) and not self.has_way_back
 
     @property
     def can_practise(self) -> bool:

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from typing import TypeAlias
 
 from rushlight.ui.desk.figures import duration_text
+from rushlight.ui.desk.job_words import what_text
 from rushlight.ui.desk.learn_values import (
     AdapterRow,
     AnswerLook,
@@ -174,6 +175,10 @@ def practice_text(state: LearnState) -> str:
     """Whether the wished model has practised, and what that is good for; "" where no database is taught."""
     if state.wish.kind != "database" or not state.wish.model:
         return ""
+    if state.learns_way_back:
+        return text("It has practised on made-up databases and begins with what it learned: {adapter}. In half an hour "
+                    "more it can learn the way back, from queries to their questions, by which likely queries are "
+                    "told apart.", adapter=state.practised)  # fmt: skip
     if state.practised:
         return text("It has practised on made-up databases and begins with what it learned: {adapter}.",
                     adapter=state.practised)  # fmt: skip
@@ -182,6 +187,13 @@ def practice_text(state: LearnState) -> str:
     return text(
         "It has not practised yet. Half an hour with made-up databases, once, and it learns yours in less time."
     )
+
+
+def practice_order(state: LearnState) -> str:
+    """What the button of a practice says."""
+    if state.learns_way_back:
+        return text("Learn the way back")
+    return text("Practise again") if state.practised else text("Practise first")
 
 
 def stage_of(state: LearnState, job: TeachJob) -> int:
@@ -203,7 +215,9 @@ def doing(job: TeachJob) -> str:
         "failed": text("It did not get to its end"),
         "cancelled": text("Cancelled"),
     }
-    return words.get(job.state) or (text(job.what) if job.what else text("Running"))
+    if job.state in words or not job.what:
+        return words.get(job.state) or text("Running")
+    return what_text(job.what)
 
 
 def figures(job: TeachJob, steps: tuple[RunStep, ...]) -> tuple[tuple[str, str], ...]:
@@ -238,6 +252,8 @@ def what_then(state: LearnState) -> str:
     adapter = state.adapter
     if adapter is None:
         return ""
+    if adapter.is_way_back:
+        return _what_the_way_back_does(state, adapter)
     if adapter.is_practice:
         return _what_practice_does(state, adapter)
     if adapter.state == "promoted":
@@ -248,6 +264,22 @@ def what_then(state: LearnState) -> str:
     if state.proof.has_passed:
         return text("Promoting makes it answer for {scope}; what serves now stays one click away.", scope=adapter.scope)
     return text("Only what the gate lets through can be promoted.")
+
+
+def _what_the_way_back_does(state: LearnState, adapter: AdapterRow) -> str:
+    """It answers nothing, and is asked beside who does where it was promoted."""
+    does = text("It says how likely a question is for a query, and so tells the likely queries of others apart.")
+    if adapter.state == "promoted" and state.before in ("", adapter.base):
+        more = text("After a roll back the likeliest query is taken again.")
+    elif adapter.state == "promoted":
+        more = text("Roll back brings {before} into its place again.", before=state.before)
+    elif state.proof is None:
+        more = text("It was not evaluated yet, so it cannot be promoted.")
+    elif state.proof.has_passed:
+        more = text("Promoting makes it be asked with every question to a database.")
+    else:
+        more = text("Only what the gate lets through can be promoted.")
+    return f"{does} {more}"
 
 
 def _what_practice_does(state: LearnState, adapter: AdapterRow) -> str:

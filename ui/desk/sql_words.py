@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from rushlight.assistant.safety.plain import plain_line
 from rushlight.assistant.sql.ambiguity import Ambiguity
 from rushlight.assistant.sql.answer import SqlAnswer, Unclear
 from rushlight.assistant.sql.charts import position
@@ -176,6 +177,10 @@ def way_text(answer: SqlAnswer) -> str:
         )
     if answer.agreement < 1:
         parts.append(text("{share} of the samples agree", share=f"{answer.agreement:.0%}"))
+    if answer.n_told_apart:
+        parts.append(text("chosen among {n} by the way back", n=answer.n_told_apart))
+    if answer.back_problem is not None:
+        parts.append(text("the way back said nothing: {problem}", problem=plain_line(answer.back_problem.message)))
     if answer.n_followed:
         parts.append(text("follows the question before"))
     if answer.n_examples:

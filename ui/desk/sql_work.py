@@ -91,6 +91,7 @@ def ask(
             model=who.model,
             lora=who.lora,
             form=who.form,
+            back=who.back,
             memory=SqlMemory(app.store),
             thread=thread,
             chosen=chosen,

@@ -18,6 +18,7 @@ from rushlight.ui.desk.learn_words import (
     listed,
     missing,
     part_word,
+    practice_order,
     practice_text,
     stage_of,
     steps,
@@ -106,9 +107,8 @@ def _practice(state: LearnState, width: int) -> list[ListRow]:
     words = practice_text(state)
     if not state.can_practise:
         return said(words, "muted", width)
-    order = text("Practise again") if state.practised else text("Practise first")
     meaning = "muted" if state.practised else "accent"
-    return [ListRow("practise", (RowLine(((order, meaning),)), *lines_of(words, "muted", width)))]
+    return [ListRow("practise", (RowLine(((practice_order(state), meaning),)), *lines_of(words, "muted", width)))]
 
 
 def slider(wish: LearnWish) -> str:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from rushlight.assistant.engine.engine import Engine
     from rushlight.assistant.models.model import Model
     from rushlight.assistant.sql.database import Database
+    from rushlight.assistant.sql.writing import LikelyQueries
 
 GREEDY: Final = AskOptions(sampling={"temperature": 0.0})
 _CHARS_PER_TOKEN: Final = 3.0  # of a query, whose tokens nobody counts
@@ -69,14 +70,15 @@ class ChatAnswerer:
 
 class SqlAnswerer:
     """Asks as `sql ask` does, for less time: linking, grammar, a query, and one sample where that finds nothing. `form`
-    is the prompt's."""
+    is the prompt's, `back` who knows the way back, `likely` what another one found likely who differs in that alone."""
 
     def __init__(
         self, app: "App", model: "Model", database: "Database", lora: Sequence[LoraUse] = (), form: str = "",
-        *, free: bool = False,
+        *, back: Sequence[LoraUse] = (), likely: "LikelyQueries | None" = None, free: bool = False,
     ) -> None:  # fmt: skip
         self._app, self._model, self._database = app, model, database
-        self._lora, self._form, self._free = tuple(lora), form, free
+        self._lora, self._form, self._back, self._free = tuple(lora), form, tuple(back), free
+        self._likely = likely
 
     def answer(self, item: Item, stop: Stop) -> Answer:
         from rushlight.assistant.sql.asking import ask_database
@@ -85,7 +87,8 @@ class SqlAnswerer:
         began = time.monotonic()
         made = ask_database(
             self._app, self._database, item.asked, model=self._model.id, options=GREEDY, lora=self._lora,
-            form=self._form or FORM, free=self._free, correct=False, again=1, stop=stop,
+            form=self._form or FORM, back=self._back, likely=self._likely, free=self._free,
+            correct=False, again=1, stop=stop,
         )  # fmt: skip
         problem = "" if made.error is None else made.error.message
         n_tokens = max(1, round(len(made.sql) / _CHARS_PER_TOKEN))

@@ -12,12 +12,14 @@ import msgspec
 
 from rushlight import Error, Progress
 from rushlight.assistant.jobs.kind import JobContext, JobEvent, JobResult, PauseBy
-from rushlight.ui.work.served import Asking, answers_of, serves_now
+from rushlight.assistant.registry.scopes import WAY_BACK
+from rushlight.ui.work.served import Asking, answers_beside, answers_of, back_beside, serves_now, sides
 
 if TYPE_CHECKING:
     from rushlight.assistant.app import App
     from rushlight.assistant.models.model import Model
     from rushlight.assistant.registry.values import Adapter
+    from rushlight.assistant.sql.writing import LikelyQueries
     from rushlight.trainer.evaluate.answerer import Answerer
     from rushlight.trainer.evaluate.guards import Guarded
     from rushlight.trainer.evaluate.measuring import Row
@@ -134,27 +136,38 @@ def _own_suite(
     from rushlight.ui.work.answerers import ChatAnswerer
 
     app = context.app
-    with _asking(app, model, suite) as asking:
+    with _asking(app, model, suite, adapter.scope) as asking:
         judge = ChatAnswerer(app, app.model(arguments.judge)) if arguments.judge else None
         return run_suite(
             suite, asking.with_adapter(None), asking.with_adapter(adapter), keep=context.folder / "evaluate-own.jsonl",
-            sides=_sides(model, adapter), given=asking.given, judge=judge, stop=context.stop, on_progress=context.tell,
+            sides=sides(app, adapter, adapter.scope), given=asking.given, judge=judge, stop=context.stop,
+            on_progress=context.tell,
         )  # fmt: skip
 
 
 @contextmanager
-def _asking(app: "App", model: "Model", suite: "Suite") -> Iterator[Asking]:
-    """Who answers this suite over the model."""
+def _asking(app: "App", model: "Model", suite: "Suite", scope: str) -> Iterator[Asking]:
+    """Who answers this suite over the model, for an adapter of that scope."""
     from rushlight.ui.work.answerers import ChatAnswerer
     from rushlight.ui.work.suite_databases import SuiteDatabases, SuiteSqlAnswerer, execution_scorer
 
     if suite.answerer == "sql":
         with SuiteDatabases(suite, app) as databases:
+            likely: LikelyQueries = {}
 
             def asked(adapter: "Adapter | None") -> "Answerer":
-                return SuiteSqlAnswerer(app, model, databases, *(([adapter.use()], adapter.form) if adapter else ()))
+                if adapter is None:
+                    return SuiteSqlAnswerer(app, model, databases)
+                back = back_beside(app, scope, model.sha256)
+                return SuiteSqlAnswerer(app, model, databases, [adapter.use()], adapter.form, back)
 
-            yield Asking(asked, execution_scorer(databases))
+            def asked_beside(adapter: "Adapter | None") -> "Answerer":
+                """The same answerer, with the way back and without: it looks for likely queries once."""
+                there = answers_beside(app, model.sha256)
+                back = () if adapter is None else (adapter.use(),)
+                return SuiteSqlAnswerer(app, model, databases, [there.use()], there.form, back, likely)
+
+            yield Asking(asked_beside if scope == WAY_BACK else asked, execution_scorer(databases))
     elif suite.answerer == "chat":
         yield Asking(lambda adapter: ChatAnswerer(app, model, [adapter.use()] if adapter else ()), None)
     else:
@@ -173,8 +186,8 @@ def _held_against_served(
     served = serves_now(context.app, adapter.scope, model.sha256, adapter.name)
     if served is None:
         return []
-    with _asking(context.app, model, suite) as asking:
-        answered = answers_of(context, served, suite, asking)
+    with _asking(context.app, model, suite, adapter.scope) as asking:
+        answered = answers_of(context, served, suite, asking, adapter.scope)
     return [kept_served(served.name, rows, answered)] if answered else []
 
 
@@ -193,8 +206,8 @@ def _guards(
         if name in wanted:
             suite = guards.guard_suite(name)
             answered = run_suite(
-                suite, base, candidate, keep=context.folder / f"evaluate-{name}.jsonl", sides=_sides(model, adapter),
-                stop=context.stop, on_progress=context.tell,
+                suite, base, candidate, keep=context.folder / f"evaluate-{name}.jsonl",
+                sides=sides(app, adapter, adapter.scope), stop=context.stop, on_progress=context.tell,
             )  # fmt: skip
             timed += answered
             kept = [guards.kept_answers(name, answered)] if name == "instructions" else guards.kept_refusals(
@@ -226,10 +239,6 @@ def _idle(n_threads: int) -> int:
         return n_threads
     busy = os.getloadavg()[0]
     return max(1, min(n_threads, round((os.cpu_count() or 1) - busy)))
-
-
-def _sides(model: "Model", adapter: "Adapter") -> str:
-    return f"{model.sha256} {adapter.sha256} {adapter.form}"
 
 
 def _leave_with_run(context: JobContext, adapter: "Adapter", report: dict[str, Any]) -> None:

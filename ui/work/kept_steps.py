@@ -7,11 +7,15 @@ import json
 import time
 from collections.abc import Container, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
-from rushlight.assistant.jobs.kind import JobContext
+from rushlight import Progress
+from rushlight.assistant.jobs.kind import JobContext, JobEvent
 
+BACK_SAID: Final = "Way back: "  # before what a practice tells of the way back, where it takes the same steps once more
+BACK_RUN: Final = "way-back"  # what the folder of its run is called, before the number of the job
 TRAINING_PATIENCE_S: Final = 8.0  # to the end of a row, and for a checkpoint
 _TRAINING: Final = "train"
 _MOST_TRIES: Final = 1_000
@@ -47,6 +51,26 @@ def read_stopped(context: JobContext) -> dict[str, Any]:
     return dict(json.loads((context.folder / _STOPPED).read_bytes()))
 
 
+def inside(context: JobContext, name: str, said: str = "") -> JobContext:
+    """A job within a job: with a folder of its own in the other's, and its checkpoint inside that one's, which is kept
+    as it is beside. `said` stands before what it tells."""
+    outer = dict(context.checkpoint or {})
+    folder = context.folder / name
+    folder.mkdir(parents=True, exist_ok=True)
+    known = outer.get(name)
+
+    def tell(event: JobEvent) -> None:
+        context.tell(replace(event, what=f"{said}{event.what}") if isinstance(event, Progress) else event)
+
+    def save(checkpoint: str) -> None:
+        context.save_checkpoint({**(context.checkpoint or {}), name: json.loads(checkpoint)})
+
+    return JobContext(
+        context.app, context.job_id, folder, context.stop, checkpoint=None if known is None else json.dumps(known),
+        tell=tell, save=save, further=context.got_further, ask_memory=context.need_memory,
+    )  # fmt: skip
+
+
 class KeptSteps:
     """`state` is what such a job has kept before: {"done": what each step came to, "inner": how far training is}."""
 
@@ -73,13 +97,18 @@ class KeptSteps:
             self._context.need_memory(0)  # what comes next asks models, which need it
 
     def _save(self) -> None:
-        self._context.save_checkpoint({"done": self._done, "inner": self._inner})
+        kept = self._context.checkpoint if isinstance(self._context.checkpoint, dict) else {}
+        self._context.save_checkpoint({**kept, "done": self._done, "inner": self._inner})
 
     def _seconds(self) -> dict[str, float]:
         return {name: float(one["seconds"]) for name, one in self._done.items()}
 
     def _trained_s(self) -> float:
         return float(self._inner.get("seconds", 0.0)) if isinstance(self._inner, dict) else 0.0
+
+    def _run_id(self) -> str:
+        """Under which what is trained stands in the registry."""
+        return self._context.job_id
 
     def _training(self) -> JobContext:
         """What the training is given to work with: its checkpoint lies inside this job's."""
@@ -92,6 +121,7 @@ class KeptSteps:
 
         known = self._inner.get("checkpoint") if isinstance(self._inner, dict) else None
         return JobContext(
-            whole.app, whole.job_id, whole.folder, whole.stop, checkpoint=None if known is None else json.dumps(known),
+            whole.app, self._run_id(), whole.folder, whole.stop,
+            checkpoint=None if known is None else json.dumps(known),
             tell=whole.tell, save=save, further=whole.got_further, ask_memory=whole.need_memory,
         )  # fmt: skip

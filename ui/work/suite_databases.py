@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from rushlight.assistant.app import App
     from rushlight.assistant.models.model import Model
     from rushlight.assistant.sql.database import Database
+    from rushlight.assistant.sql.writing import LikelyQueries
     from rushlight.trainer.evaluate.scorers import Score
 
 
@@ -65,14 +66,18 @@ class SuiteSqlAnswerer:
     """A model, with or without an adapter, asked of each item's database as `SqlAnswerer` asks."""
 
     def __init__(
-        self, app: "App", model: "Model", databases: SuiteDatabases, lora: Sequence[LoraUse] = (), form: str = ""
-    ) -> None:
+        self, app: "App", model: "Model", databases: SuiteDatabases, lora: Sequence[LoraUse] = (), form: str = "",
+        back: Sequence[LoraUse] = (), likely: "LikelyQueries | None" = None,
+    ) -> None:  # fmt: skip
         self._app, self._model, self._databases = app, model, databases
-        self._lora, self._form = tuple(lora), form
+        self._lora, self._form, self._back, self._likely = tuple(lora), form, tuple(back), likely
 
     def answer(self, item: Item, stop: Stop) -> Answer:
         database = self._databases.of(item.reference)
-        return SqlAnswerer(self._app, self._model, database, self._lora, self._form).answer(item, stop)
+        asked = SqlAnswerer(
+            self._app, self._model, database, self._lora, self._form, back=self._back, likely=self._likely
+        )  # fmt: skip
+        return asked.answer(item, stop)
 
     def likelihoods(self, item: Item, stop: Stop) -> list[float]:
         raise Error("Questions to a database have no choices.", "Use the scorer sql-execution.", kind="bad-suite")

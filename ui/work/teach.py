@@ -29,7 +29,7 @@ from rushlight.ui.work.kept_steps import (
     without_what_is_gone,
 )
 from rushlight.ui.work.lesson_news import feedback_lesson, with_news
-from rushlight.ui.work.served import n_asked_of_it
+from rushlight.ui.work.served import back_beside, n_asked_of_it
 from rushlight.ui.work.teach_start import (
     begin_with,
     check_file_is_here,
@@ -191,8 +191,10 @@ class _Steps(KeptSteps):
                 spent_s = sum(self._seconds().values()) + (time.monotonic() - step["began"]) + looks_s
                 batch = int(given.settings.get("steps.batch", teaching.BATCH))
                 n_served = n_asked_of_it(self._app, lesson.scope, self._model.sha256, len(items))
+                asks_back = bool(back_beside(self._app, lesson.scope, self._model.sha256))
                 plan = teaching.steps_in(
-                    given.minutes, spent_s, step_s, answer_s, len(items), n_train, batch, n_served
+                    given.minutes, spent_s, step_s, answer_s, len(items), n_train, batch, n_served,
+                    teaching.WITH_WAY_BACK if asks_back else teaching.USUAL,
                 )  # fmt: skip
             step |= {**teaching.plan_json(plan), "n_train": n_train, "n_rehearsed": len(beside), "n_items": len(items)}
 

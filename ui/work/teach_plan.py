@@ -13,7 +13,7 @@ from rushlight.assistant.learn.example import Draft, Example, Lesson
 from rushlight.assistant.learn.kinds.kind import Watch
 from rushlight.assistant.learn.lessons import LessonBook
 from rushlight.ui.work.lesson_news import check_tables
-from rushlight.ui.work.served import n_asked_of_it
+from rushlight.ui.work.served import back_beside, n_asked_of_it
 from rushlight.ui.work.teach import TeachArguments, beside_lesson, kind_of, trained
 from rushlight.ui.work.teach_start import begin_with
 
@@ -68,11 +68,14 @@ class TeachPlanKind:
         batch = int(settings.get("steps.batch", teaching.BATCH))
         told = teaching.told_steps(arguments.examples, settings, n_train)
         n_served = n_asked_of_it(context.app, lesson.scope, model.sha256, n_items)
+        asks_back = bool(back_beside(context.app, lesson.scope, model.sha256))
+        asked = teaching.WITH_WAY_BACK if asks_back else teaching.USUAL
         plan = teaching.steps_in(
-            arguments.minutes, made_s + looks_s, step_s, answer_s, n_items, n_train, batch, n_served
+            arguments.minutes, made_s + looks_s, step_s, answer_s, n_items, n_train, batch, n_served,
+            asked,
         )  # fmt: skip
         n_steps = (plan if told is None else told).n_steps
-        evaluate_s = teaching.evaluation_seconds(n_items, answer_s, n_served)
+        evaluate_s = teaching.evaluation_seconds(n_items, answer_s, n_served, asked)
         batch = plan.batch
         yield JobResult({
             **plan_json(train_plan, report), "examples": n_train, "held_out": n_items, "n_steps": n_steps,

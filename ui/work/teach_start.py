@@ -56,11 +56,11 @@ def adapter_to_go_on(app: "App", lesson: "Lesson", model: "Model") -> "Adapter":
     return found
 
 
-def practised(app: "App", model: "Model", form: str = PracticeLesson.form) -> "Adapter | None":
+def practised(app: "App", model: "Model", form: str = PracticeLesson.form, scope: str = PRACTICE) -> "Adapter | None":
     """What the model has practised last in this form of prompts; None where it never did."""
     own = [
         one
-        for one in app.registry.adapters(PRACTICE)
+        for one in app.registry.adapters(scope)
         if one.base_sha256 == model.sha256 and one.state != "retired" and one.form == form
     ]
     return max(own, key=lambda one: one.created_at, default=None)

@@ -9,7 +9,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import msgspec
 
@@ -18,6 +18,7 @@ from rushlight.assistant.learn.example import Example, Lesson
 from rushlight.assistant.learn.lessons import training_lines
 
 if TYPE_CHECKING:
+    from rushlight.assistant.engine.request import LoraUse
     from rushlight.assistant.models.model import Model
     from rushlight.trainer.evaluate.suite import Item
     from rushlight.trainer.plan.kept import Plan as TrainPlan
@@ -73,19 +74,32 @@ def need_trainer() -> None:
     need_packages("transformers", "peft", "safetensors")
 
 
-def evaluation_seconds(n_items: int, answer_s: float, n_served: int = 0) -> float:
-    """For both sides, where the base takes `answer_s`: who was taught comes to the end in half of it, and
-    follows several beginnings of a query at once. `n_served` are asked of what answers in the scope now, too."""
-    return (2.1 * n_items + 1.1 * n_served) * answer_s
+class Asked(NamedTuple):
+    """How long questions take, in answers of whoever was timed."""
+
+    of_both: float  # one to both sides
+    of_one: float  # one to an adapter
+
+
+# The base is timed: who was taught comes to the end in half of it, and follows several beginnings of a query at once.
+USUAL: Final = Asked(2.1, 1.1)
+WITH_WAY_BACK: Final = Asked(2.5, 1.5)
+# Who practised is timed, and looks for the likely queries of both sides at once, somewhat farther than alone.
+OF_WAY_BACK: Final = Asked(1.9, 1.8)
+
+
+def evaluation_seconds(n_items: int, answer_s: float, n_served: int = 0, asked: Asked = USUAL) -> float:
+    """For both sides, where one answer takes `answer_s`. `n_served` are asked of what answers in the scope now, too."""
+    return (asked.of_both * n_items + asked.of_one * n_served) * answer_s
 
 
 def steps_in(
     minutes: float, spent_s: float, step_s: float, answer_s: float, n_items: int, n_train: int, batch: int = BATCH,
-    n_served: int = 0,
+    n_served: int = 0, asked: Asked = USUAL,
 ) -> Plan:  # fmt: skip
     """What is left after making the lesson, exporting and asking every item of both is for training; `spent_s` has
     what looking at held-out examples will take."""
-    evaluate_s = evaluation_seconds(n_items, answer_s, n_served)
+    evaluate_s = evaluation_seconds(n_items, answer_s, n_served, asked)
     left_s = (minutes * 60.0 - spent_s - evaluate_s - EXPORT_S) / (1.0 + _ANSWERS)
     batch = min(batch, n_train)
     most = max(LEAST_STEPS, int(MOST_EPOCHS * n_train / batch))
@@ -326,14 +340,15 @@ def answer_seconds(context: JobContext, model: "Model", lesson: Lesson, items: "
 
 
 def sql_answer_seconds(
-    context: JobContext, model: "Model", files: "Sequence[str | Path]", items: "Sequence[Item]"
-) -> float:
-    """The same for questions to a database, whose tables the engine has read by then."""
+    context: JobContext, model: "Model", files: "Sequence[str | Path]", items: "Sequence[Item]",
+    lora: "Sequence[LoraUse]" = (), form: str = "",
+) -> float:  # fmt: skip
+    """The same for questions to a database, whose tables the engine has read by then, or of an adapter."""
     from rushlight.assistant.sql.database import open_database
     from rushlight.ui.work.answerers import SqlAnswerer
 
     with open_database(files, context.app.paths) as database:
-        answerer = SqlAnswerer(context.app, model, database)
+        answerer = SqlAnswerer(context.app, model, database, lora, form)
         answerer.answer(items[0], context.stop)
         took = []
         for one in items[:: -(-len(items) // _TRIED_QUERIES)]:

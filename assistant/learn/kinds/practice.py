@@ -30,7 +30,8 @@ if TYPE_CHECKING:
 _EACH: Final = 45  # questions to one database: more would be of its names
 _HELD_OUT: Final = 3  # databases of their own, at the end
 _HELD_OUT_EACH: Final = 6
-_PROVED: Final = 10  # databases, of their own too, and the same whatever the seed: so practices can be compared
+PROVED: Final = 10  # databases, of their own too, and the same whatever the seed: so practices can be compared
+PROVED_BACK: Final = 32  # for the way back, whose gain is smaller
 _PROVED_EACH: Final = 8
 _PROOF_SEED: Final = 500
 _BY_HAND: Final = 0.85  # of the questions to one database, where so many can be asked of it
@@ -77,10 +78,10 @@ class PracticeLesson:
         for which in range(_HELD_OUT):
             yield from self._drawn(-1 - which, _HELD_OUT_EACH, watch)
 
-    def proof(self, folder: Path, watch: Watch) -> Iterator[tuple[Path, Draft]]:
-        """Questions that show what was learned, each with its database: these lie in `folder` afterwards."""
+    def proof(self, folder: Path, watch: Watch, n: int = PROVED) -> Iterator[tuple[Path, Draft]]:
+        """Questions to `n` databases that show what was learned, each with its own: they lie in `folder` afterwards."""
         folder.mkdir(parents=True, exist_ok=True)
-        for number in range(_PROVED):
+        for number in range(n):
             path = folder / f"made-up-{number + 1}.db"
             path.unlink(missing_ok=True)  # of a practice that was killed while it made it
             for draft in self._asked(path, _PROOF_SEED + number, _PROVED_EACH, watch, is_held_out=True):

@@ -39,10 +39,24 @@ def test_long_prompts_go_in_pieces_and_do_not_disturb_what_follows(client: Engin
     assert "Paris" in "".join(event.text for event in fresh)
 
 
+@pytest.mark.parametrize("n_read", [1, 2, 7, 70, 130])
+def test_what_is_only_read_has_no_likelihood_and_the_rest_the_same(client: EngineClient, n_read: int) -> None:
+    ids = client.tokenize(TokenizeRequest("One two three four five six seven eight nine ten. " * 12, add_special=True))
+    whole = client.score(ScoreRequest(token_ids=ids), Stop()).tokens
+    rest = client.score(ScoreRequest(token_ids=ids, n_read=n_read), Stop()).tokens
+    assert [one.token_id for one in rest] == list(ids) and [one.text for one in rest] == [one.text for one in whole]
+    assert all(one.logprob == 0.0 for one in rest[:n_read])
+    differ = [abs(one.logprob - other.logprob) for one, other in zip(rest[n_read:], whole[n_read:], strict=True)]
+    assert sum(differ) / len(differ) < 0.05, "what is computed at once changes figures a little, in llama.cpp"
+
+
 @pytest.mark.parametrize(
     "request_",
     [
         ScoreRequest(),
+        ScoreRequest(PROMPT, n_read=1),
+        ScoreRequest(token_ids=(1, 2), n_read=2),
+        ScoreRequest(token_ids=(1, 2), n_read=-1),
         ScoreRequest("a", (1,)),
         ScoreRequest(token_ids=(10**6,)),
         ScoreRequest("a", logprobs=21),

@@ -1,20 +1,28 @@
 """From a question to rows, with a model that says what it is told: tries, agreement, and what is told of failure."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from rushlight import Error, Stop
-from rushlight.assistant.engine.request import BeamRequest, GenerateRequest, Message
-from rushlight.assistant.events import Beam, Beams, Finished, TextDelta
+from rushlight.assistant.engine.request import (
+    BeamRequest,
+    GenerateRequest,
+    LoraUse,
+    Message,
+    ScoreRequest,
+    TokenizeRequest,
+)
+from rushlight.assistant.events import Beam, Beams, Finished, Scores, TextDelta, TokenLogprob
 from rushlight.assistant.paths import find_paths
 from rushlight.assistant.sql.answer import SqlAnswer
 from rushlight.assistant.sql.asking import ask_database
 from rushlight.assistant.sql.database import Database, open_database
 from rushlight.assistant.sql.prompt import SHORT_FORM, Example
-from rushlight.assistant.sql.writing import cut_query
+from rushlight.assistant.sql.threads import Thread, Turn
+from rushlight.assistant.sql.writing import LikelyQueries, cut_query
 
 COUNT = "SELECT COUNT(*) FROM patient WHERE patient.city = 'Oslo'"
 EMPTY = "SELECT patient.name FROM patient WHERE patient.city = 'Nowhere'"
@@ -24,9 +32,14 @@ WRONG = "SELECT patient.nme FROM patient"
 class Said:
     """In place of the app: answers in turn, and keeps what it was asked. It searches where it is told what it finds."""
 
-    def __init__(self, *answers: str, finds: Sequence[Beam] | None = None) -> None:
+    def __init__(
+        self, *answers: str, finds: Sequence[Beam] | None = None, likes: Mapping[str, float] | None = None
+    ) -> None:
         self.answers = list(answers)
         self.finds = finds
+        self.likes = likes  # a query -> how likely it makes the question
+        self.scored: list[str] = []
+        self.scored_with: list[tuple[LoraUse, ...]] = []
         self.asked: list[tuple[tuple[Message, ...], dict[str, Any]]] = []
         self.searched: list[BeamRequest] = []
 
@@ -48,6 +61,23 @@ class Said:
             raise Error("It does not search.", kind="not-supported")
         self.searched.append(request)
         return Beams(tuple(self.finds))
+
+    def tokenize(self, request: TokenizeRequest) -> tuple[int, ...]:
+        """A token a byte; of a conversation what is said last."""
+        return tuple((request.text or request.messages[-1].content).encode())
+
+    def score(self, request: ScoreRequest, stop: Stop) -> Scores:
+        stop.check()
+        if self.likes is None:
+            raise Error("It gives no likelihoods.", kind="not-supported")
+        whole = bytes(request.token_ids).decode()
+        query = max((one for one in self.likes if whole.startswith(one)), key=len)
+        assert request.n_read == len(query)
+        self.scored.append(whole.removeprefix(query))
+        self.scored_with.append(request.lora)
+        n_said = len(whole) - len(query)
+        each = [-9.0] * len(query) + [self.likes[query] / n_said] * n_said
+        return Scores(tuple(TokenLogprob(65, "A", one) for one in each))
 
     def ask(self, messages: Sequence[Message], **more: Any) -> Iterator[Any]:
         self.asked.append((tuple(messages), more))
@@ -147,6 +177,45 @@ def test_who_was_taught_is_asked_for_its_likeliest_queries(clinic: Database) -> 
     assert nothing.sql == EMPTY and nothing.result is not None and nothing.result.rows == ()
     wrong = ask(Said(finds=finds[:1]), clinic, "How many are there?", form=SHORT_FORM)
     assert wrong.sql == WRONG and wrong.error is not None and "nme" in wrong.error.message
+
+
+BACK = (LoraUse("/back.gguf"),)
+
+
+def test_of_likely_queries_the_one_whose_question_it_is(clinic: Database) -> None:
+    other = "SELECT COUNT(*) FROM patient"
+    finds, likes = [Beam(other, -0.5, 9), Beam(f"{COUNT};", -2.0, 12)], {other: -14.0, COUNT: -6.0}
+    said = Said(finds=finds, likes=likes)
+    assert ask(said, clinic, "How many live\nin Oslo?", form=SHORT_FORM, back=BACK).sql == COUNT
+    assert said.scored == ["How many live in Oslo?"] * 2, "behind each query, as a model reads it"
+    assert said.scored_with == [BACK, BACK]
+    before = Said(finds=finds, likes=likes)
+    assert ask(before, clinic, "How many live in Oslo?", form=SHORT_FORM).sql == other and not before.scored
+    lacks = Said(finds=[finds[0], Beam(COUNT, -3.0, 12, n_lacking=2)], likes=likes)
+    assert ask(lacks, clinic, "How many live in Oslo?", form=SHORT_FORM, back=BACK).sql == other
+    far = Said(finds=[finds[0], Beam(COUNT, -3.6, 12)], likes=likes)
+    assert ask(far, clinic, "How many live in Oslo?", form=SHORT_FORM, back=BACK).sql == other and not far.scored
+    likely: LikelyQueries = {}
+    for back, right in (((), other), (BACK, COUNT)):
+        twice = Said(finds=finds, likes=likes)
+        assert ask(twice, clinic, "How many live in Oslo?", form=SHORT_FORM, back=back, likely=likely).sql == right
+        assert len(twice.searched) == (0 if back else 1), "looked for once"
+    alone = Said(finds=finds[:1])
+    assert ask(alone, clinic, "How many live in Oslo?", form=SHORT_FORM, back=BACK).sql == other, "nothing to choose"
+    cannot = Said(finds=finds)
+    found = ask(cannot, clinic, "How many live in Oslo?", form=SHORT_FORM, back=BACK)
+    assert found.sql == other and found.back_problem is not None, "what was found is not lost"
+    assert found.n_told_apart == 0 and ask(said, clinic, "How many?", form=SHORT_FORM, back=BACK).n_told_apart == 2
+
+
+def test_a_follow_up_is_not_asked_the_way_back(clinic: Database) -> None:
+    other = "SELECT COUNT(*) FROM patient"
+    said = Said(finds=[Beam(COUNT, -0.5, 9), Beam(other, -1.0, 12)], likes={other: -1.0, COUNT: -9.0})
+    turn = Turn("How many are there?", "How many are there?", other, ("n",), (("120",),), 1, False, "", 0.0)
+    thread = Thread("t1", clinic.name, turn.question, 0.0, (turn,))
+    asked = "and in Oslo, please, those of them who came twice?"
+    ask(said, clinic, asked, form=SHORT_FORM, back=BACK, thread=thread, follows=True)
+    assert said.searched and not said.scored
 
 
 def test_samples_that_were_asked_for_are_taken_from_a_taught_model_too(clinic: Database) -> None:

@@ -218,6 +218,7 @@ def test_guards_say_what_was_lost(tmp_path: Path) -> None:
     assert not guards.kept_perplexity(moved).passed and not guards.kept_near(moved).passed
     assert guards.kept_perplexity(Drift(1000, 10.0, 12.0, 0.1, 0.0, 0.9)).passed
     assert guards.guards_of("sql:clinic-1a2b3c4d") == ("speed", "proof") and "divergence" in guards.guards_of("chat")
+    assert guards.guards_of("sql:way-back") == ("proof",), "it is asked beside another, which takes its time"
 
 
 def test_refusing_everything_loses_the_harmless_questions(tmp_path: Path) -> None:

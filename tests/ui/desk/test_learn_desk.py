@@ -182,7 +182,7 @@ def test_a_practice_is_begun_and_found(
     desk.want(kind="database")
     desk.practise()
     pump(lambda: desk.state.choice == Choice("job", "job123"))
-    assert begun == [("practise", {"model": desk_model.id})]
+    assert begun == [("practise", {"model": desk_model.id, "way_back": "without"})]
     file = gguf_builder.tiny_lora_gguf(tmp_path / "practised.gguf")
     desk_app.registry.add_adapter(
         NewAdapter(file, "sql:practice", desk_model.sha256, desk_model.id, form=PracticeLesson.form)
@@ -190,6 +190,14 @@ def test_a_practice_is_begun_and_found(
     desk.choose(Choice())
     desk.refresh()
     pump(lambda: desk.state.practised == "practice-1")
+    desk.practise()
+    pump(lambda: len(begun) == 2)
+    assert begun[1][1]["way_back"] == "only", "that is what it has not learned yet"
+    desk_app.registry.add_adapter(NewAdapter(file, "sql:way-back", desk_model.sha256, desk_model.id))
+    desk.choose(Choice())
+    desk.refresh()
+    pump(lambda: desk.state.has_way_back)
+    assert not desk.state.learns_way_back
     desk.choose(Choice("adapter", "practice-1"))
     pump(lambda: desk.state.adapter is not None and desk.state.adapter.is_practice)
 

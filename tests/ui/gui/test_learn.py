@@ -161,7 +161,7 @@ def test_a_model_practises_before_databases(
     begun: list[Any] = []
     monkeypatch.setattr(shown.desk, "_start", lambda arguments, kind="teach": begun.append((kind, arguments)))
     shown.new.practise_button.click()
-    assert begun == [("practise", {"model": "me/m@Q4"})]
+    assert begun == [("practise", {"model": "me/m@Q4", "way_back": "without"})]
     shown.new.kinds["feedback"].click()
     assert not shown.new.practice.isVisible() and not shown.new.practise_button.isVisible()
 
@@ -193,7 +193,10 @@ def test_a_model_practises_before_databases(
     assert shown.proof.back_button.isVisible() and not shown.proof.promote_button.isVisible()
     shown.desk.choose(Choice())
     qtbot.waitUntil(lambda: "practice-1" in shown.new.practice.text())
-    assert shown.new.practise_button.text() == "Practise again"
+    assert shown.new.practise_button.text() == "Learn the way back"
+    found[0] = replace(found[0], with_way_back=("me/m@Q4",))
+    shown.desk.refresh()
+    qtbot.waitUntil(lambda: shown.new.practise_button.text() == "Practise again")
 
 
 def test_a_job_is_watched(page: Any, qtbot: Any, monkeypatch: pytest.MonkeyPatch) -> None:

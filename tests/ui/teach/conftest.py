@@ -13,9 +13,10 @@ from rushlight import Stop
 from rushlight.assistant.app import App
 from rushlight.assistant.engine.engine import FakeEngine
 from rushlight.assistant.events import Finished, TextDelta, Usage
-from rushlight.assistant.jobs.kind import JobContext, JobResult
+from rushlight.assistant.jobs.kind import JobContext, JobEvent, JobResult
 from rushlight.assistant.models.importing import import_model
 from rushlight.assistant.paths import find_paths
+from rushlight.assistant.registry.values import NewRun
 from rushlight.assistant.settings import load_settings
 from rushlight.quant.proof_file import ADAPTER, Check, Proof, digest_of, write_proof
 from rushlight.ui.work import kept_steps, practise, teach_start, teaching
@@ -75,6 +76,7 @@ class Kept:
 
     def __init__(self, app: App, folder: Path, job_id: str) -> None:
         self.app, self.folder, self.saved, self.job_id = app, folder, None, job_id
+        self.told: list[JobEvent] = []
         folder.mkdir(exist_ok=True)
 
     def context(self) -> JobContext:
@@ -82,7 +84,7 @@ class Kept:
             self.saved = text  # type: ignore[assignment]
 
         return JobContext(
-            self.app, self.job_id, self.folder, Stop(), checkpoint=self.saved, tell=lambda _event: None, save=save,
+            self.app, self.job_id, self.folder, Stop(), checkpoint=self.saved, tell=self.told.append, save=save,
             further=lambda: None,
         )  # fmt: skip
 
@@ -120,6 +122,8 @@ def trained(monkeypatch: pytest.MonkeyPatch, gguf_builder: ModuleType, pupil: Pu
                 pupil.right[item["prompt"]] = item["reference"]["sql"]
         clock[0] += 100.0
         context.save_checkpoint({"step": 5})
+        base = context.app.model()
+        context.app.registry.add_run(NewRun(context.job_id, out.name, base.sha256, base.id, folder=out, manifest={}))
         yield JobResult({"made": [{"path": str(file), "size_bytes": 1, "proof": None}], "proof": None,
                          "outcome": {"loss": 0.1, "held_out": None, "step": 9, "trained_tokens": 99}})  # fmt: skip
 
@@ -156,9 +160,10 @@ def brought(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
 
 @pytest.fixture
 def practised() -> Values:
-    """practised(begun("practice"), examples=96): what the job of a practice says at its end."""
+    """practised(begun("practice"), examples=96): what the job of a practice says at its end. Without the way back."""
 
     def practice(kept: Kept, **given: Any) -> dict[str, Any]:
+        given.setdefault("way_back", "without")
         return _end(practise.KIND, kept.context(), practise.PractiseArguments(model=kept.app.model().id, **given))
 
     return practice

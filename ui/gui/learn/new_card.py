@@ -9,7 +9,7 @@ from PySide6.QtWidgets import QButtonGroup, QCheckBox, QFileDialog, QFormLayout,
 from rushlight.ui.desk.learn_desk import files_words
 from rushlight.ui.desk.learn_values import LearnState
 from rushlight.ui.desk.learn_wish import MINUTES
-from rushlight.ui.desk.learn_words import about, kinds, lesson_name, missing, practice_text
+from rushlight.ui.desk.learn_words import about, kinds, lesson_name, missing, practice_order, practice_text
 from rushlight.ui.gui.learn.columns_part import ColumnsPart
 from rushlight.ui.gui.learn.expert_part import ExpertPart, ForecastPart
 from rushlight.ui.gui.settings.editors import ChoiceEditor
@@ -143,7 +143,7 @@ class NewCard(Card):
         self.promotes.setChecked(wish.promotes)
         self.practice.setText(practice_text(state))
         self._form.setRowVisible(self._practice_box, bool(practice_text(state)))
-        self.practise_button.setText(text("Practise again") if state.practised else text("Practise first"))
+        self.practise_button.setText(practice_order(state))
         self.practise_button.setVisible(state.can_practise)
         self.teach_button.setEnabled(state.can_start)
         self.missing.setText(missing(state))

@@ -1,0 +1,54 @@
+"""The page Learn tells of the way back: while it is learned, where it was learned alone, and what promoting it does."""
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from rushlight.ui.desk.learn_reading import teach_job
+from rushlight.ui.desk.learn_values import AdapterRow, Choice, LearnState
+from rushlight.ui.desk.learn_words import doing, listed, stage_of, what_then
+
+BASE = "me/m@Q4"
+
+
+def job(**changed: Any) -> Any:
+    usual = {
+        "id": "job123456", "kind": "practise", "title": "Practise m", "state": "running", "what": "", "fraction": 0.5,
+        "remaining_s": 9.0, "message": "", "hint": "", "is_over": False, "result": None, "unit": "", "total": None,
+    }  # fmt: skip
+    return SimpleNamespace(**(usual | changed))
+
+
+@pytest.mark.parametrize(
+    ("what", "stage"),
+    [("Making examples", 0), ("Measuring this machine", 1), ("Training", 2), ("Evaluating", 3), ("Proving", 3)],
+)
+def test_it_takes_the_steps_once_more(what: str, stage: int) -> None:
+    row = teach_job(job(what=f"Way back: {what}", unit="steps", total=60))
+    assert row.stage == teach_job(job(what=what)).stage == stage
+    assert doing(row) == f"Way back: {what}" and doing(teach_job(job(what=what))) == what
+    assert row.n_steps == (60 if what == "Training" else 0)
+
+
+def test_a_job_that_learned_it_alone_has_made_its_adapter() -> None:
+    over = {"state": "done", "is_over": True}
+    alone = teach_job(job(**over, result={"way_back": {"adapter": "way-back-1"}}))
+    both = teach_job(job(**over, result={"adapter": "practice-1", "way_back": {"adapter": "way-back-1"}}))
+    assert (alone.adapter, both.adapter) == ("way-back-1", "practice-1")
+    state = LearnState(jobs=(alone,), adapters=(AdapterRow("way-back-1", "sql:way-back", "promoted", BASE, ""),))
+    groups = dict(listed(state))
+    assert "Ended without an adapter" not in groups and "Promoted" not in groups
+    assert groups["Practice"] == (("way-back-1", "promoted", Choice("adapter", "way-back-1")),)
+    assert stage_of(state, alone) == 5, "it serves"
+
+
+def test_what_promoting_it_would_do() -> None:
+    def said(adapter_state: str, before: str = "") -> str:
+        row = AdapterRow("way-back-2", "sql:way-back", adapter_state, BASE, "")
+        return what_then(LearnState(choice=Choice("adapter", row.name), adapters=(row,), adapter=row, before=before))
+
+    assert said("promoted", BASE).endswith("After a roll back the likeliest query is taken again.")
+    assert said("promoted", "way-back-1").endswith("Roll back brings way-back-1 into its place again.")
+    assert said("candidate").endswith("It was not evaluated yet, so it cannot be promoted.")
+    assert all(one.startswith("It says how likely a question is for a query") for one in (said("promoted"), said("")))
