@@ -35,6 +35,7 @@ _LATER = (
     "Asking the untrained model", "Working", "pieces", "Making examples", "Measuring this machine", "Reading feedback",
     "questions",
     "Reading good texts", "Making a model of them",
+    "There is no time to learn the way back too: give more minutes.",
 )  # fmt: skip
 # What click says itself, where a user meets it: it asks gettext, which ui/words.py points to our catalogue.
 CLICK: tuple[Message, ...] = (

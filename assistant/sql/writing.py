@@ -23,7 +23,9 @@ _WITHIN = 2.0  # nats: a query that is so much less likely than the best is not 
 _WITHIN_BACK = 3.0  # where the question decides between them too
 _BACK = 0.5  # of what the way back says: it is learned in less time than the way there. Measured (log.md, 2026-11-28)
 
-LikelyQueries: TypeAlias = dict[tuple[Message, ...], tuple[Beam, ...]]  # what was asked -> what was found
+LikelyQueries: TypeAlias = dict[
+    tuple[tuple[Message, ...], Grammar | None], tuple[Beam, ...]
+]  # what was asked -> what was found
 
 
 class Writer:
@@ -78,7 +80,8 @@ class Writer:
     def likeliest(self, messages: tuple[Message, ...]) -> list[str]:
         """The likeliest queries, the best first; what one lacks that it must hold counts against it, and for it how
         likely it makes the question, where somebody knows the way back. Empty where the engine cannot search."""
-        if self._known is None or messages not in self._known:
+        asked = (messages, self._grammar)
+        if self._known is None or asked not in self._known:
             try:
                 beams = self._searched(messages)
             except Error as err:
@@ -88,9 +91,9 @@ class Writer:
                     raise Error("The question was stopped.", kind="stopped") from err
                 raise
             if self._known is not None:
-                self._known[messages] = beams
+                self._known[asked] = beams
         else:
-            beams = self._known[messages]
+            beams = self._known[asked]
         return list(dict.fromkeys(cut_query(beam.text) for beam in self._by_their_questions(beams)))
 
     def _searched(self, messages: tuple[Message, ...]) -> tuple[Beam, ...]:

@@ -36,7 +36,8 @@ from rushlight.ui.words import text
 @click.option(
     "--way-back", type=click.Choice(["with", "without", "only"]), default="without", show_default=True,
     help=text("An adapter more, which says what question a query answers and so tells likely queries apart: with = in "
-              "four tenths of the minutes, of which there should be sixty; only = alone, where it has practised.")
+              "four tenths of the minutes, of which there should be sixty; only = alone, where it has practised. It "
+              "is promoted by itself where the gate lets it through.")
 )  # fmt: skip
 @SET
 @_background
@@ -57,7 +58,7 @@ def practice(
     promoted: list[bool] = []
 
     def shown(made: dict[str, Any]) -> None:
-        promoted.append(bool(made.get("promoted", True)))
+        promoted.append(bool(made.get("promoted", made.get("way_back", {}).get("promoted", False))))
         if as_json:
             print_json(made)
             return

@@ -114,7 +114,7 @@ def look(app: "App", choice: Choice, n_examples: int) -> Found:
         tuple(_lesson(one, _taught(app, one) if choice.id == one.id else ()) for one in lessons),
         tuple(teach_job(one) for one in jobs),
         proof, origin, before, examples, has_more, steps, answers, exports, runs, curves, _practised(app),
-        tuple({one.base for one in adapters if one.scope == WAY_BACK}),
+        _with_way_back(app),
     )  # fmt: skip
 
 
@@ -331,6 +331,14 @@ def _practised(app: "App") -> tuple[tuple[str, str], ...]:
 
     found = ((one.id, practised(app, one)) for one in app.catalogue.list() if not one.is_remote)
     return tuple((name, adapter.name) for name, adapter in found if adapter is not None)
+
+
+def _with_way_back(app: "App") -> tuple[str, ...]:
+    from rushlight.assistant.sql.prompt import BACK_FORM
+    from rushlight.ui.work.teach_start import practised
+
+    models = (one for one in app.catalogue.list() if not one.is_remote)
+    return tuple(one.id for one in models if practised(app, one, BACK_FORM, WAY_BACK) is not None)
 
 
 def _example(one: "Example") -> ExampleRow:

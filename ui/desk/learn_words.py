@@ -175,14 +175,15 @@ def practice_text(state: LearnState) -> str:
     """Whether the wished model has practised, and what that is good for; "" where no database is taught."""
     if state.wish.kind != "database" or not state.wish.model:
         return ""
-    if state.learns_way_back:
+    is_at_it = any(one.is_practice and not one.is_over for one in state.jobs)
+    if state.learns_way_back and not is_at_it:
         return text("It has practised on made-up databases and begins with what it learned: {adapter}. In half an hour "
                     "more it can learn the way back, from queries to their questions, by which likely queries are "
                     "told apart.", adapter=state.practised)  # fmt: skip
     if state.practised:
         return text("It has practised on made-up databases and begins with what it learned: {adapter}.",
                     adapter=state.practised)  # fmt: skip
-    if any(one.is_practice and not one.is_over for one in state.jobs):
+    if is_at_it:
         return text("A model is practising: what is taught after it begins with what it learned.")
     return text(
         "It has not practised yet. Half an hour with made-up databases, once, and it learns yours in less time."

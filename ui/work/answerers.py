@@ -90,6 +90,8 @@ class SqlAnswerer:
             form=self._form or FORM, back=self._back, likely=self._likely, free=self._free,
             correct=False, again=1, stop=stop,
         )  # fmt: skip
+        if made.back_problem is not None:
+            raise made.back_problem  # what is compared would be the same twice
         problem = "" if made.error is None else made.error.message
         n_tokens = max(1, round(len(made.sql) / _CHARS_PER_TOKEN))
         return Answer(made.sql, n_tokens, time.monotonic() - began, problem)

@@ -7,6 +7,7 @@ The way back is proven beside it: by what it answers with and without. A model t
 with other databases.
 """
 
+import math
 import shutil
 import time
 from collections.abc import Iterator
@@ -90,7 +91,7 @@ class PractiseKind:
         if share:
             own = replace(arguments, minutes=arguments.minutes * share, examples=round(arguments.examples * share))
             back = _BackSteps(inside(context, _BACK, BACK_SAID), own).run()
-            found |= {"way_back": back} if back else {}
+            found |= {"way_back": back, "has_way_back": True} if back else {}
         yield JobResult(found)
 
     def clean(self, context: JobContext, arguments: PractiseArguments, *, for_good: bool) -> None:
@@ -122,7 +123,7 @@ class _Steps(KeptSteps):
         self.ask()
         self._context.tell(Progress("Measuring this machine", 0))
         self.plan()
-        if not self._has_time():
+        if "train" not in self._done and not self._has_time():
             return {}
         self.train()
         self.keep()
@@ -174,25 +175,28 @@ class _Steps(KeptSteps):
     def plan(self) -> None:
         from rushlight.ui.work import teaching
 
-        with self._step("plan") as step:
-            if step is not None:
+        with self._step("plan") as kept:
+            if kept is not None:
                 given, n_train = self._arguments, int(self._done["examples"]["n_train"])
                 n_items = int(self._done["questions"]["n_items"])
                 plan = teaching.told_steps(given.examples, given.settings, n_train)
-                if plan is None:
-                    step_s, looks_s = teaching.step_seconds(
+                measured: list[tuple[float, float, float]] = []
+                while plan is None or (len(measured) == 1 and teaching.is_pressed(plan, n_train)):
+                    # Once more where hardly any time is left: others may have been busy for that moment.
+                    step = teaching.step_seconds(
                         self._context, self._model.path, self._train, self.scope, given.settings, [self._validate]
                     )
-                    began = time.monotonic()
-                    answer_s = self._answer_seconds()
-                    spent_s = sum(self._seconds().values()) + looks_s + time.monotonic() - began
+                    measured.append((self._answer_seconds(), *step))
+                    answer_s, step_s, looks_s = map(min, zip(*measured, strict=True))
+                    spent_s = sum(self._seconds().values()) + (time.monotonic() - kept["began"]) + looks_s
                     batch = int(given.settings.get("steps.batch", teaching.BATCH))
                     n_served = n_asked_of_it(self._app, self.scope, self._model.sha256, n_items)
                     plan = teaching.steps_in(
                         given.minutes, spent_s, step_s, answer_s, n_items, n_train, batch, n_served,
                         self._asked(),
                     )  # fmt: skip
-                step |= {**teaching.plan_json(plan), "n_train": n_train}
+                self._check_time(plan, n_train)
+                kept |= {**teaching.plan_json(plan), "n_train": n_train}
 
     def train(self) -> None:
         from rushlight.ui.work import teaching
@@ -327,7 +331,10 @@ class _Steps(KeptSteps):
         return len(own)
 
     def _has_way_back(self) -> bool:
-        return any(one.base_sha256 == self._model.sha256 for one in self._app.registry.adapters(WAY_BACK))
+        return practised(self._app, self._model, BACK_FORM, WAY_BACK) is not None
+
+    def _check_time(self, plan: "Plan", n_train: int) -> None:
+        """An error where it is not worth while."""
 
     def _has_time(self) -> bool:
         return True
@@ -387,20 +394,25 @@ class _BackSteps(_Steps):
     def _timed(self) -> "Adapter | None":
         return answers_beside(self._app, self._model.sha256)
 
-    def _has_time(self) -> bool:
+    def _is_pressed(self, plan: "Plan", n_train: int) -> bool:
         """A few steps are as good as none: they would only cost the minutes of the proof."""
         from rushlight.ui.work import teaching
 
-        plan = self._plan()
-        is_pressed = bool(plan.train_s) and teaching.is_pressed(plan, int(self._done["examples"]["n_train"]))
-        if is_pressed:
-            self._context.tell(
-                Notice(
-                    "no-way-back",
-                    "There is no time to learn the way back: some more minutes would be enough, or all of them "
-                    "with --way-back only.",
-                )
+        return bool(plan.train_s) and teaching.is_pressed(plan, n_train)
+
+    def _check_time(self, plan: "Plan", n_train: int) -> None:
+        if self._arguments.way_back == "only" and self._is_pressed(plan, n_train):
+            raise Error(
+                f"There is no time to learn the way back: its proof alone takes about "
+                f"{math.ceil(plan.evaluate_s / 60)} of the {self._arguments.minutes:g} minutes.",
+                "Give it more: --minutes N. Half an hour is enough on most machines.",
+                kind="no-time",
             )
+
+    def _has_time(self) -> bool:
+        is_pressed = self._is_pressed(self._plan(), int(self._done["examples"]["n_train"]))
+        if is_pressed:
+            self._context.tell(Notice("no-way-back", "There is no time to learn the way back too: give more minutes."))
         return not is_pressed
 
     def _before(self) -> tuple[float | None, str]:

@@ -12,6 +12,7 @@ from msgspec.structs import replace
 from rushlight import Error
 from rushlight.assistant.jobs.kind import JobContext
 from rushlight.assistant.registry.scopes import PRACTICE, WAY_BACK, kind_of
+from rushlight.assistant.sql.prompt import TAUGHT_FORMS
 from rushlight.assistant.sql.taught import way_back_of
 
 if TYPE_CHECKING:
@@ -85,8 +86,12 @@ def back_beside(app: "App", scope: str, base_sha256: str) -> "tuple[LoraUse, ...
 
 def answers_beside(app: "App", base_sha256: str) -> "Adapter":
     """Who answers while the way back is proven: what was practised and promoted, else what was practised last."""
-    own = [one for one in app.registry.adapters(PRACTICE) if one.base_sha256 == base_sha256 and one.state != "retired"]
-    found = app.registry.promoted(PRACTICE, base_sha256) or max(own, key=lambda one: one.created_at, default=None)
+    own = [
+        one
+        for one in app.registry.adapters(PRACTICE)
+        if one.base_sha256 == base_sha256 and one.state != "retired" and one.form in TAUGHT_FORMS and one.path.is_file()
+    ]
+    found = max(own, key=lambda one: (one.state == "promoted", one.created_at), default=None)
     if found is None:
         raise Error(
             "The way back is proven beside what was practised, and nothing was.",

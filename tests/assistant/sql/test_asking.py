@@ -191,8 +191,10 @@ def test_of_likely_queries_the_one_whose_question_it_is(clinic: Database) -> Non
     assert said.scored_with == [BACK, BACK]
     before = Said(finds=finds, likes=likes)
     assert ask(before, clinic, "How many live in Oslo?", form=SHORT_FORM).sql == other and not before.scored
-    lacks = Said(finds=[finds[0], Beam(COUNT, -3.0, 12, n_lacking=2)], likes=likes)
+    assert (said.searched[0].within, before.searched[0].within) == (3.0, 2.0)
+    lacks = Said(finds=[finds[0], Beam(COUNT, -0.4, 12, n_lacking=1)], likes={other: -10.0, COUNT: -5.0})
     assert ask(lacks, clinic, "How many live in Oslo?", form=SHORT_FORM, back=BACK).sql == other
+    assert len(lacks.scored) == 2, "2.9 nats behind: half of 5 nats more do not bring it to the front"
     far = Said(finds=[finds[0], Beam(COUNT, -3.6, 12)], likes=likes)
     assert ask(far, clinic, "How many live in Oslo?", form=SHORT_FORM, back=BACK).sql == other and not far.scored
     likely: LikelyQueries = {}
@@ -201,7 +203,8 @@ def test_of_likely_queries_the_one_whose_question_it_is(clinic: Database) -> Non
         assert ask(twice, clinic, "How many live in Oslo?", form=SHORT_FORM, back=back, likely=likely).sql == right
         assert len(twice.searched) == (0 if back else 1), "looked for once"
     alone = Said(finds=finds[:1])
-    assert ask(alone, clinic, "How many live in Oslo?", form=SHORT_FORM, back=BACK).sql == other, "nothing to choose"
+    assert ask(alone, clinic, "How many live in Oslo?", form=SHORT_FORM, back=BACK).sql == other
+    assert ask(alone, clinic, "How many?", form=SHORT_FORM, back=BACK).back_problem is None, "nothing to choose"
     cannot = Said(finds=finds)
     found = ask(cannot, clinic, "How many live in Oslo?", form=SHORT_FORM, back=BACK)
     assert found.sql == other and found.back_problem is not None, "what was found is not lost"

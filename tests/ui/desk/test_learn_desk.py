@@ -193,7 +193,7 @@ def test_a_practice_is_begun_and_found(
     desk.practise()
     pump(lambda: len(begun) == 2)
     assert begun[1][1]["way_back"] == "only", "that is what it has not learned yet"
-    desk_app.registry.add_adapter(NewAdapter(file, "sql:way-back", desk_model.sha256, desk_model.id))
+    desk_app.registry.add_adapter(NewAdapter(file, "sql:way-back", desk_model.sha256, desk_model.id, form="sql-back-1"))
     desk.choose(Choice())
     desk.refresh()
     pump(lambda: desk.state.has_way_back)

@@ -5,9 +5,14 @@ from typing import Any
 
 import pytest
 
+from rushlight import Error
+from rushlight.assistant.registry.values import Change
+from rushlight.assistant.sql.answer import SqlAnswer, Try
+from rushlight.ui.cli.registry_views import change_text
 from rushlight.ui.desk.learn_reading import teach_job
 from rushlight.ui.desk.learn_values import AdapterRow, Choice, LearnState
 from rushlight.ui.desk.learn_words import doing, listed, stage_of, what_then
+from rushlight.ui.desk.sql_words import way_text
 
 BASE = "me/m@Q4"
 
@@ -52,3 +57,15 @@ def test_what_promoting_it_would_do() -> None:
     assert said("promoted", "way-back-1").endswith("Roll back brings way-back-1 into its place again.")
     assert said("candidate").endswith("It was not evaluated yet, so it cannot be promoted.")
     assert all(one.startswith("It says how likely a question is for a query") for one in (said("promoted"), said("")))
+
+
+def test_how_an_answer_came_about_and_what_a_roll_back_did() -> None:
+    adapter = SimpleNamespace(name="way-back-1", base=BASE)
+    assert "likeliest query is taken again" in change_text(Change("sql:way-back", None, adapter))  # type: ignore[arg-type]
+    assert f"{BASE} answers alone" in change_text(Change("sql:practice", None, adapter))  # type: ignore[arg-type]
+    linked: Any = None
+    answer = SqlAnswer("q", "SELECT 1", None, (Try("SELECT 1"),), linked, None, 1.24, n_told_apart=3)
+    assert way_text(answer) == "first try · 1.2 s · chosen among 3 by the way back"
+    problem = Error("The file\x1b[31m\nis damaged.")
+    silent = SqlAnswer("q", "SELECT 1", None, (Try("SELECT 1"),), linked, None, 1.24, back_problem=problem)
+    assert way_text(silent).endswith("the way back said nothing: The file is damaged.")

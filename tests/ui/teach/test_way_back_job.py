@@ -12,9 +12,11 @@ from rushlight.assistant.app import App
 from rushlight.assistant.engine.request import BeamRequest, ScoreRequest, TokenizeRequest
 from rushlight.assistant.events import Beam, Beams, Notice, Scores, TokenLogprob
 from rushlight.assistant.registry.scopes import PRACTICE, WAY_BACK
+from rushlight.assistant.registry.values import NewAdapter
 from rushlight.assistant.sql.database import open_database
 from rushlight.assistant.sql.taught import taught as who_answers
 from rushlight.ui.work import practise
+from rushlight.ui.work.served import sides
 
 Values = Callable[..., dict[str, Any]]
 Begun = Callable[..., Any]
@@ -110,7 +112,7 @@ def test_alone_it_goes_on_from_the_one_before(
     practised(begun("practice"), examples=96)
     one = practised(begun("one", "job222222"), examples=96, way_back="only")["way_back"]
     more = practised(begun("more", "job333333"), examples=96, way_back="only")
-    assert set(more) == {"way_back"} and more["way_back"]["start"] == one["adapter"]
+    assert "adapter" not in more and more["way_back"]["start"] == one["adapter"]
     assert brought[-1] == app.registry.find(one["adapter"]).path
     assert "served" in [guard["name"] for guard in more["way_back"]["report"]["guards"]]
 
@@ -175,6 +177,44 @@ def test_where_the_minutes_are_too_few_it_is_left_out(
     assert made["adapter"] and "way_back" not in made and len(trained) == 1
     assert [event.kind for event in kept.told if isinstance(event, Notice)] == ["no-way-back"]
     assert not app.registry.adapters(WAY_BACK)
+    with pytest.raises(Error, match="no time to learn the way back") as caught:
+        practised(begun("alone", "job222222"), minutes=1.0, settings={"steps.batch": 4}, way_back="only")
+    assert "--minutes" in str(caught.value.hint) and len(trained) == 1
+
+
+def test_a_proof_that_could_not_be_made_fails(
+    begun: Begun, practised: Values, trained: list[Any], doubtful: list[ScoreRequest], pupil: Any,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    def score(_request: ScoreRequest, _stop: Stop) -> Scores:
+        raise Error("The adapter cannot be loaded.", kind="bad-adapter")
+
+    monkeypatch.setattr(pupil, "score", score)
+    with pytest.raises(Error, match="cannot be loaded"):
+        practised(begun("one"), examples=96, way_back="with")
+
+
+def test_answers_of_another_way_back_are_not_gone_on_with(
+    app: App, gguf_builder: Any, tmp_path: Path, begun: Begun
+) -> None:
+    base = app.model()
+    files = [gguf_builder.tiny_lora_gguf(tmp_path / f"{name}.gguf", seed=seed) for seed, name in enumerate("abcd")]
+    there, own, one, other = (
+        app.registry.add_adapter(NewAdapter(file, scope, base.sha256, base.id, form=form))
+        for file, scope, form in zip(
+            files, (PRACTICE, "sql:shop-11111111", WAY_BACK, WAY_BACK),
+            ("sql-tables-1", "sql-tables-1", "sql-back-1", "sql-back-1"), strict=True,
+        )
+    )  # fmt: skip
+    before = sides(app, own, own.scope), sides(app, there, PRACTICE), sides(app, one, WAY_BACK)
+    app.registry.record_evaluation(one, suite="s", suite_sha256="0" * 64, passed=True, report={})
+    app.registry.promote(one.name)
+    after = sides(app, own, own.scope), sides(app, there, PRACTICE), sides(app, one, WAY_BACK)
+    assert [x == y for x, y in zip(before, after, strict=True)] == [False, True, True], "a practice is asked alone"
+    assert sides(app, other, WAY_BACK) != after[2] and there.sha256 in after[2]
+    there.path.unlink()
+    with pytest.raises(Error, match="nothing was"):
+        sides(app, one, WAY_BACK)
 
 
 def test_settings_that_do_not_fit_the_one_before_begin_anew(
