@@ -140,7 +140,9 @@ def test_a_client_that_goes_frees_its_place(serve: Callable[..., Any], endless: 
 def test_one_that_waits_in_line_and_goes_is_forgotten(serve: Callable[..., Any], endless: Any) -> None:
     words = endless()
     served = serve(words, n_parallel=1)
-    first, second = raw_request(served, message()), raw_request(served, message())
+    first = raw_request(served, message())
+    assert words.wait(lambda one: one.running == 1), "the second one is to find the place taken"
+    second = raw_request(served, message())
     wait_until(lambda: gauge(served, "requests_waiting") == 1)
     second.close()
     wait_until(lambda: gauge(served, "requests_waiting") == 0)
