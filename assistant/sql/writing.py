@@ -115,8 +115,8 @@ class Writer:
     def _by_their_questions(self, beams: Sequence[Beam]) -> Sequence[Beam]:
         """The best first: log P(query | question) + log P(question | query) / 2; what is hardly likely comes behind. As
         they are where nobody can say that."""
-        scores = [beam.logprob - _LACK * beam.n_lacking for beam in beams]
-        near = [beam for beam, score in zip(beams, scores, strict=True) if score >= max(scores) - self._within]
+        scores = {beam: beam.logprob - _LACK * beam.n_lacking for beam in beams}
+        near = [beam for beam in beams if scores[beam] >= max(scores.values()) - self._within]
         if not self._back or len(near) < 2:
             return beams
         try:
@@ -136,9 +136,7 @@ class Writer:
             self.back_problem = err
             return beams
         self.n_told_apart = len(near)
-        both = {
-            beam: beam.logprob - _LACK * beam.n_lacking + _BACK * of_it for beam, of_it in zip(near, back, strict=True)
-        }
+        both = {beam: scores[beam] + _BACK * of_it for beam, of_it in zip(near, back, strict=True)}
         return [*sorted(near, key=lambda beam: -both[beam]), *(beam for beam in beams if beam not in both)]
 
     def _written(self, messages: tuple[Message, ...], options: AskOptions, grammar: Grammar | None) -> str:

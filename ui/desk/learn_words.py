@@ -260,41 +260,37 @@ def what_then(state: LearnState) -> str:
     if adapter.state == "promoted":
         return text("It serves {scope}. Roll back brings {before} into its place again.", scope=adapter.scope,
                     before=state.before or adapter.base)  # fmt: skip
+    promoting = text(
+        "Promoting makes it answer for {scope}; what serves now stays one click away.", scope=adapter.scope
+    )
+    return _as_the_gate_says(state, promoting)
+
+
+def _as_the_gate_says(state: LearnState, promoting: str) -> str:
+    """What promoting would do, where it can be promoted, and else why not."""
     if state.proof is None:
         return text("It was not evaluated yet, so it cannot be promoted.")
-    if state.proof.has_passed:
-        return text("Promoting makes it answer for {scope}; what serves now stays one click away.", scope=adapter.scope)
-    return text("Only what the gate lets through can be promoted.")
+    return promoting if state.proof.has_passed else text("Only what the gate lets through can be promoted.")
 
 
 def _what_the_way_back_does(state: LearnState, adapter: AdapterRow) -> str:
     """It answers nothing, and is asked beside who does where it was promoted."""
     does = text("It says how likely a question is for a query, and so tells the likely queries of others apart.")
+    more = _as_the_gate_says(state, text("Promoting makes it be asked with every question to a database."))
     if adapter.state == "promoted" and state.before in ("", adapter.base):
         more = text("After a roll back the likeliest query is taken again.")
     elif adapter.state == "promoted":
         more = text("Roll back brings {before} into its place again.", before=state.before)
-    elif state.proof is None:
-        more = text("It was not evaluated yet, so it cannot be promoted.")
-    elif state.proof.has_passed:
-        more = text("Promoting makes it be asked with every question to a database.")
-    else:
-        more = text("Only what the gate lets through can be promoted.")
     return f"{does} {more}"
 
 
 def _what_practice_does(state: LearnState, adapter: AdapterRow) -> str:
     """It is begun with in any case; and answers by itself where it was promoted."""
     begins = text("When {base} is taught a database it begins with this.", base=adapter.base)
+    more = _as_the_gate_says(state, text("Promoting makes it answer questions to databases that nobody taught."))
     if adapter.state == "promoted":
         more = text("It answers questions to databases that nobody taught. Roll back brings {before} into its place "
                     "again.", before=state.before or adapter.base)  # fmt: skip
-    elif state.proof is None:
-        more = text("It was not evaluated yet, so it cannot be promoted.")
-    elif state.proof.has_passed:
-        more = text("Promoting makes it answer questions to databases that nobody taught.")
-    else:
-        more = text("Only what the gate lets through can be promoted.")
     return f"{begins} {more}"
 
 
